@@ -1,0 +1,52 @@
+"""The command line: `pipekit VERB …`, one module for each verb.
+
+Exit codes: 0 done, 1 an error that is named, 2 wrong usage, 3 the data check found problems, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+VERBS = {
+    "run": "annotate a text, a file, or standard input",
+    "apply": "annotate a corpus: JSONL or text files into JSONL",
+    "train": "train a pipeline by a recipe",
+    "evaluate": "compare a pipeline with annotated files",
+    "check": "look for faults in annotated files",
+    "info": "what is installed, and what a pipeline holds",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    import pipekit
+
+    whole = argparse.ArgumentParser(prog="pipekit", description="NLP pipelines on torch, Russian first.")
+    whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
+    verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, summary in VERBS.items():
+        importlib.import_module(f"pipekit.cli.{name}").add(verbs.add_parser(name, help=summary, description=summary))
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; what is wrong with the input goes to standard error as one message, and the exit code says so."""
+    from pipekit.errors import PipekitError
+
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    given = parser().parse_args(arguments)
+    try:
+        return int(given.run(given))
+    except PipekitError as error:
+        print(f"pipekit {given.verb}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(f"pipekit {given.verb}: interrupted", file=sys.stderr)
+        return 130

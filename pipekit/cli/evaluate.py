@@ -1,0 +1,39 @@
+"""`pipekit evaluate PIPELINE FILE…`: compare a pipeline with annotated files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from pipekit.cli.options import corpus_options, pipeline_options
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    pipeline_options(parser)
+    corpus_options(parser)
+    parser.add_argument("--gold-tokens", action="store_true", help="give the pipeline the tokens and sentences of the files")
+    parser.add_argument("--by", metavar="KEY", help="figures for each value of a comment too, for instance genre")
+    parser.add_argument("--details", action="store_true", help="every attribute and label by itself")
+    parser.add_argument("--block", type=int, default=1, metavar="N", help="so many sentences make a document (CoNLL-U); 1 is the default")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    from pipekit.loading import load
+    from pipekit.training.evaluation import evaluate
+    from pipekit.training.sources import read_corpus
+
+    nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
+    found = {}
+    for path in given.files:
+        options = {"group": given.block} if given.block > 1 else {}
+        docs = read_corpus(path, given.format, nlp.tokenize, **options)
+        found[str(path)] = evaluate(nlp, docs, gold_tokens=given.gold_tokens, by=given.by)
+    if given.json:
+        print(json.dumps({path: scores.to_dict() for path, scores in found.items()}, ensure_ascii=False))
+        return 0
+    for path, scores in found.items():
+        print(f"{Path(path).name}: {scores.documents} documents\n\n{scores.table(details=given.details)}\n")
+    return 0

@@ -1,0 +1,1 @@
+"""Components: each reads layers and writes layers, and knows no other."""

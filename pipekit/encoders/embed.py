@@ -1,0 +1,149 @@
+"""Word features as one vector for each token: what every encoder reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipekit import resources
+from pipekit.batching import Batch
+from pipekit.doc import Doc
+from pipekit.errors import ConfigError, near
+from pipekit.features import Bag, FeatureMaker, Features
+from pipekit.lexicon import KINDS, Lexicon
+from pipekit.model import Prepared, Tables
+
+# Settings of the embedder itself; all others are those of FeatureMaker.
+WIDTHS: dict[str, float] = {
+    "width": 256,
+    "word_width": 64,
+    "affix_width": 24,
+    "shape_width": 24,
+    "ngram_width": 64,
+    "tag_width": 64,
+    "word_dropout": 0.15,
+    "dropout": 0.15,
+}
+OUTER = ("lexicon", "vectors")  # paths in a recipe; True, or absent, in a saved pipeline, where the tables hold what they named
+_KIND_WIDTH = 8
+_MAKER = tuple(f.name for f in fields(FeatureMaker) if f.name not in ("lexicon", "vector_hashes"))
+
+
+class Embedder(nn.Module):
+    """Embeds each distinct word of a batch once: columns are looked up, bags are averaged, all of it is joined and mixed to `width`.
+
+    Args:
+        settings: those of `FeatureMaker` and of WIDTHS; `lexicon` and `vectors` say that the tables hold them.
+        tables: "lexicon.<array>" for `Lexicon`; "vectors.hashes" uint32[rows], sorted, "vectors.values" int8[rows, width], "vectors.scale".
+    """
+
+    def __init__(self, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
+        super().__init__()
+        _check(settings)
+        sizes = {**WIDTHS, **{key: value for key, value in settings.items() if key in WIDTHS}}
+        lexicon = _part(tables, "lexicon.")
+        vectors = _part(tables, "vectors.")
+        self.maker = _maker(settings, Lexicon.shared(lexicon) if lexicon else None, vectors)
+        self.word_dropout = float(sizes["word_dropout"])
+        self.dropout = nn.Dropout(float(sizes["dropout"]))
+        self.columns = nn.ModuleDict(
+            {name: nn.Embedding(count, _width(name, sizes)) for name, count in self.maker.column_sizes.items() if name != "vector"}
+        )
+        self.bags = nn.ModuleDict(
+            {n: nn.EmbeddingBag(c, int(sizes["ngram_width"]), mode="mean", include_last_offset=True) for n, c in self.maker.bag_sizes.items() if n != "tags"}
+        )
+        total = sum(e.embedding_dim for e in (*self.columns.values(), *self.bags.values()))  # type: ignore[misc]
+        if self.maker.lexicon is not None:
+            self.tags = TagBag(self.maker.lexicon, int(sizes["tag_width"]))
+            total += 2 * int(sizes["tag_width"])
+        if vectors:
+            values = torch.from_numpy(np.asarray(vectors["values"], dtype=np.float32) * np.float32(vectors["scale"][0]))
+            self.register_buffer("vectors", torch.cat([values.new_zeros(1, values.shape[1]), values]), persistent=False)
+            total += values.shape[1]
+        self.width = int(sizes["width"])
+        self.output = nn.Linear(total, self.width)
+        self.norm = nn.LayerNorm(self.width)
+        for embedding in (*self.columns.values(), *self.bags.values()):
+            nn.init.normal_(embedding.weight, std=0.3)  # type: ignore[arg-type]
+
+    @staticmethod
+    def prepare(settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        """Read what `lexicon` and `vectors` name into tables."""
+        _check(settings)
+        tables: Tables = {}
+        for key in OUTER:
+            if isinstance(settings.get(key), str):
+                tables |= {f"{key}.{name}": array for name, array in resources.read(settings[key]).items()}
+        return Prepared({**settings, **{key: True for key in OUTER if settings.get(key)}}, tables)
+
+    def features(self, batch: Batch) -> Features:
+        """The features of the batch's distinct words, and which of them each token is."""
+        distinct, lexicon = batch.distinct, self.maker.lexicon
+        columns, bags = self.maker.describe(distinct.words, distinct.plain, None if lexicon is None else batch.analyses(lexicon))
+        return Features(distinct.index, columns, bags)
+
+    def forward(self, features: Features) -> Tensor:
+        """float[words, width]."""
+        device = self.output.weight.device
+        columns = torch.from_numpy(features.columns).to(device)
+        found = [self._column(name, columns[:, i]) for i, name in enumerate(self.maker.column_sizes)]
+        found += [self.bags[name](*_flat(features.bags[name], device)) for name in self.bags]
+        if self.maker.lexicon is not None:
+            found += self.tags(*_flat(features.bags["tags"], device))
+        mixed = self.norm(functional.gelu(self.output(self.dropout(torch.cat(found, dim=1)))))
+        return mixed[torch.from_numpy(features.index).to(device)]  # type: ignore[no-any-return]
+
+    def _column(self, name: str, numbers: Tensor) -> Tensor:
+        if self.training and name in ("word", "vector"):
+            numbers = numbers * (torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout)
+        return self.vectors[numbers] if name == "vector" else self.columns[name](numbers)  # type: ignore[no-any-return, operator, index]
+
+
+class TagBag(nn.Module):
+    """What the lexicon allows for a word, twice: the mean over its analyses, and the union of their grammemes."""
+
+    grammemes: Tensor
+
+    def __init__(self, lexicon: Lexicon, width: int) -> None:
+        super().__init__()
+        self.register_buffer("grammemes", torch.from_numpy(lexicon.tag_grammemes.astype(np.float32)), persistent=False)
+        self.tags = nn.Parameter(torch.randn(lexicon.tags, width) * 0.1)
+        self.each = nn.Linear(len(lexicon.grammemes), width, bias=False)
+
+    def forward(self, ids: Tensor, offsets: Tensor) -> list[Tensor]:
+        table = self.tags + self.each(self.grammemes)
+        mean = functional.embedding_bag(ids, table, offsets, mode="mean", include_last_offset=True)
+        union = functional.embedding_bag(ids, self.grammemes, offsets, mode="sum", include_last_offset=True).clamp_max(1)
+        return [mean, 0.3 * self.each(union)]
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    known = (*_MAKER, *WIDTHS, *OUTER)
+    for key in settings:
+        if key not in known:
+            raise ConfigError(f"the features of an encoder take no {key!r}.{near(key, known)}")
+
+
+def _part(tables: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): array for name, array in tables.items() if name.startswith(prefix)}
+
+
+def _maker(settings: Mapping[str, Any], lexicon: Lexicon | None, vectors: Mapping[str, Any]) -> FeatureMaker:
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items() if key in _MAKER}
+    return FeatureMaker(**given, lexicon=lexicon, **({"vector_hashes": vectors["hashes"]} if vectors else {}))
+
+
+def _width(name: str, sizes: Mapping[str, float]) -> int:
+    if name == "kind":
+        return min(_KIND_WIDTH, 2 * len(KINDS))
+    return int(sizes["word_width" if name == "word" else "shape_width" if name == "shape" else "affix_width"])
+
+
+def _flat(bag: Bag, device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(bag.ids).to(device), torch.from_numpy(bag.offsets).to(device)

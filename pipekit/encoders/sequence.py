@@ -1,0 +1,101 @@
+"""What all encoders over words share: features, embedding, and sentences brought to the network in padded groups of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipekit.batching import Batch
+from pipekit.doc import Doc
+from pipekit.encoders.embed import Embedder
+from pipekit.features import Features
+from pipekit.model import Encoder, Prepared, Tables
+from pipekit.ragged import Windows, grid, groups, windows
+
+CELLS = 16_384  # padded cells that go through the network at a time
+
+
+@dataclass(frozen=True)
+class SequenceFeatures:
+    """Features of the words, and the windows that the network reads them in."""
+
+    words: Features
+    windows: Windows
+
+
+def padded_groups(plan: Windows, cells: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """For each group of windows: row numbers int64[windows, longest], inside bool of the same shape, and of the answers (cell, row).
+
+    `cell` numbers the cells of the flattened group that answer, `row` the rows that they answer for.
+    """
+    for chosen in groups(plan.length, cells):
+        rows, inside = grid(plan.start[chosen], plan.length[chosen])
+        answers = inside & (rows >= plan.first[chosen, None]) & (rows < plan.last[chosen, None])
+        cell = answers.ravel().nonzero()[0]
+        row = rows.ravel()[cell]
+        yield tuple(torch.from_numpy(array).to(device) for array in (rows, inside, cell, row))  # type: ignore[misc]
+
+
+class SequenceEncoder(Encoder):
+    """An encoder over word features. A subclass sets `width` and writes `contextualize`.
+
+    Args:
+        features: settings of `pipekit.features.FeatureMaker` and `pipekit.encoders.embed.Embedder`.
+        tables: the arrays that the features need.
+        window: the most words that the network reads at a time; longer sentences are cut in overlapping windows.
+        overlap: how many words neighbouring windows share.
+    """
+
+    def __init__(self, features: Mapping[str, Any] | None, tables: Tables | None, window: int, overlap: int) -> None:
+        super().__init__()
+        self.embed = Embedder(features or {}, tables or {})
+        self.tables = dict(tables or {})
+        self.window = window
+        self.overlap = overlap
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        features, tables = Embedder.prepare(settings.get("features") or {}, docs)
+        return Prepared({**settings, "features": features}, tables)
+
+    def features(self, batch: Batch) -> SequenceFeatures:
+        return SequenceFeatures(self.embed.features(batch), windows(batch.sequences, self.window, self.overlap))
+
+    def forward(self, features: SequenceFeatures) -> Tensor:
+        return self.through(self.embed(features.words), features.windows)
+
+    def through(self, flat: Tensor, plan: Windows) -> Tensor:
+        """Embedded rows float[rows, in] through the network, window by window, float[rows, width]."""
+        answers = [(self._group(flat, rows, inside, cell), row) for rows, inside, cell, row in padded_groups(plan, CELLS, flat.device)]
+        if not answers:
+            return flat.new_zeros(0, self.width)
+        found, order = torch.cat([a for a, _ in answers]), torch.cat([row for _, row in answers])
+        return torch.empty_like(found).index_copy(0, order, found)
+
+    def _group(self, flat: Tensor, rows: Tensor, inside: Tensor, cell: Tensor) -> Tensor:
+        return self.contextualize(flat[rows], inside).flatten(0, 1)[cell]
+
+    def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
+        """float[sequences, longest, in] and which cells are no padding, bool[sequences, longest], to float[sequences, longest, width].
+
+        The answer in a cell depends on the cells inside its own sequence alone.
+        """
+        raise NotImplementedError
+
+
+class WordDropout(nn.Module):
+    """The same features dropped at all steps of a sequence (variational dropout, Gal and Ghahramani 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, padded: Tensor) -> Tensor:
+        if not self.training or not self.rate:
+            return padded
+        mask = padded.new_empty(padded.shape[0], 1, padded.shape[2]).bernoulli_(1 - self.rate)
+        return padded * mask / (1 - self.rate)

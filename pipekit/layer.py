@@ -1,0 +1,159 @@
+"""Layers: the tables that hold everything a document says beyond its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipekit.errors import DocError, near
+
+Kind = Literal["token", "span", "link", "doc"]
+KINDS: tuple[str, ...] = get_args(Kind)
+REQUIRED: dict[str, tuple[str, ...]] = {"token": (), "span": ("start", "end"), "link": ("head", "tail"), "doc": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `values` [rows], and where they are codes, the `labels` they point to; code -1 is unset."""
+
+    values: NDArray[Any]
+    labels: Sequence[str] | None = None
+
+    def __getitem__(self, row: Any) -> Any:
+        """The value of a row as a plain Python object; None where unset."""
+        value = self.values[row].item()
+        if self.labels is not None:
+            return None if value < 0 else self.labels[value]
+        return None if value != value else value
+
+    def strings(self) -> list[str | None]:
+        """All values of a labelled column."""
+        table: list[str | None] = [*(self.labels or ()), None]
+        return [table[code] for code in self.values.tolist()]
+
+
+def encode(strings: Sequence[str | None]) -> Column:
+    """Strings as codes into their own sorted labels; None is -1."""
+    labels = sorted({s for s in strings if s is not None})
+    code: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
+    code[None] = -1
+    return Column(np.fromiter((code[s] for s in strings), dtype=np.int32, count=len(strings)), labels)
+
+
+class Layer:
+    """A table of one kind: `size` rows, any number of columns of that length.
+
+    Kinds: "token" has a row for each token; "span" has `start` and `end` (token rows, end exclusive); "link" has `head` and `tail`
+    (rows of the span layer `target`); "doc" has as many rows as its writer wants.
+    """
+
+    __slots__ = ("_columns", "kind", "size", "target")
+
+    def __init__(self, kind: Kind, size: int, *, target: str | None = None) -> None:
+        if kind not in KINDS:
+            raise DocError(f"a layer cannot be of kind {kind!r}.{near(kind, KINDS)}")
+        self.kind: Kind = kind
+        self.size = size
+        self.target = target
+        self._columns: dict[str, Column] = {}
+
+    def set(self, name: str, values: ArrayLike, labels: Sequence[str] | None = None) -> Layer:
+        """Add or replace a column: numbers, or integer codes into `labels` (-1 for unset), or a list of strings and Nones."""
+        self._columns[name] = self._checked(name, values, labels)
+        return self
+
+    def _checked(self, name: str, values: Any, labels: Sequence[str] | None) -> Column:
+        if labels is None and isinstance(values, list | tuple) and any(isinstance(v, str) for v in values):
+            coded = encode(values)
+            values, labels = coded.values, coded.labels
+        array = np.asarray(values)
+        if array.shape != (self.size,):
+            raise DocError(f"column {name!r} has shape {array.shape}; this {self.kind} layer needs ({self.size},)")
+        if array.dtype.kind not in "biuf":
+            raise DocError(f"column {name!r} has dtype {array.dtype}; a column holds numbers, booleans, or codes with labels")
+        if labels is not None:
+            if array.dtype.kind not in "iu":
+                raise DocError(f"column {name!r} has labels, so its values must be integer codes, not {array.dtype}")
+            if self.size and (int(array.max()) >= len(labels) or int(array.min()) < -1):
+                raise DocError(f"column {name!r} has codes from {array.min()} to {array.max()} for {len(labels)} labels")
+        return Column(array, labels)
+
+    def __getitem__(self, name: str) -> Column:
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise DocError(f"this {self.kind} layer has no column {name!r}.{near(name, self._columns)}") from None
+
+    def get(self, name: str) -> Column | None:
+        """The column, or None where no one has written it."""
+        return self._columns.get(name)
+
+    def remove(self, name: str) -> None:
+        """Drop a column, if it is there."""
+        self._columns.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def rows(self, start: int, stop: int) -> Layer:
+        """The rows from start to stop as a layer of their own; columns are views."""
+        part = Layer(self.kind, stop - start, target=self.target)
+        part._columns = {name: Column(c.values[start:stop], c.labels) for name, c in self._columns.items()}
+        return part
+
+    def take(self, rows: NDArray[Any]) -> Layer:
+        """The chosen rows as a layer of their own."""
+        part = Layer(self.kind, int(rows.sum()) if rows.dtype == bool else len(rows), target=self.target)
+        part._columns = {name: Column(c.values[rows], c.labels) for name, c in self._columns.items()}
+        return part
+
+    def __repr__(self) -> str:
+        return f"<Layer {self.kind}, {self.size} rows: {', '.join(self._columns) or 'no columns'}>"
+
+
+def span_layer(
+    starts: ArrayLike, ends: ArrayLike, labels: Sequence[str | None] | Column | None = None, scores: ArrayLike | None = None
+) -> Layer:
+    """A span layer from token rows (end exclusive), labels and scores."""
+    first, last = np.asarray(starts, dtype=np.int32), np.asarray(ends, dtype=np.int32)
+    layer = Layer("span", len(first)).set("start", first).set("end", last)
+    if labels is not None:
+        column = labels if isinstance(labels, Column) else encode(labels)
+        layer.set("label", column.values, column.labels)
+    if scores is not None:
+        layer.set("score", np.asarray(scores, dtype=np.float32))
+    return layer
+
+
+def join(layers: Sequence[Layer]) -> Layer:
+    """Layers end to end; a column that one of them lacks is unset there. Labels are merged."""
+    first = layers[0]
+    whole = Layer(first.kind, sum(layer.size for layer in layers), target=first.target)
+    for name in dict.fromkeys(name for layer in layers for name in layer):
+        column = _join_columns([(layer.get(name), layer.size) for layer in layers])
+        whole.set(name, column.values, column.labels)
+    return whole
+
+
+def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
+    present = [column for column, _ in parts if column is not None]
+    if present[0].labels is None:
+        unset = np.nan if present[0].values.dtype.kind == "f" else 0
+        return Column(np.concatenate([np.full(n, unset, present[0].values.dtype) if c is None else c.values for c, n in parts]))
+    code = {label: i for i, label in enumerate(dict.fromkeys(label for column in present for label in column.labels or ()))}
+    return Column(np.concatenate([np.full(n, -1, np.int32) if c is None else _recode(c, code) for c, n in parts]), list(code))
+
+
+def _recode(column: Column, code: Mapping[str, int]) -> NDArray[np.int32]:
+    table = np.array([*(code[label] for label in column.labels or ()), -1], dtype=np.int32)
+    return table[column.values]

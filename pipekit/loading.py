@@ -1,0 +1,165 @@
+"""Pipelines from names, files, folders and bytes, and back.
+
+A pipeline file holds the config, who supplies each part, the meta data, and all tensors. It is data: nothing in it is run, and a part is
+built only if an installed package brings its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit import registry, store
+from pipekit.errors import ConfigError, CorruptModelError, UnknownNameError, near
+from pipekit.hooks import hooks
+from pipekit.pipeline import Pipeline
+
+_REGISTRIES = {"tokenizer": registry.tokenizers, "encoders": registry.encoders, "components": registry.components}
+_TABLES, _WEIGHTS = "tables", "weights"
+
+
+def blank(lang: str) -> Pipeline:
+    """A pipeline with the tokenizer of a language and nothing else. Errors: `UnknownNameError` with the languages that there are."""
+    return Pipeline({"lang": lang})
+
+
+def load(
+    name: str | os.PathLike[str], *, device: str = "auto", exclude: Sequence[str] = (), include: Sequence[str] | None = None
+) -> Pipeline:
+    """A pipeline by the name of an installed package, or from a file or a folder that holds one.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
+        exclude: components to leave out; include: the only components to take. Encoders that none of them reads are left out too.
+
+    Nothing is downloaded. Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`, `ConfigError`.
+    """
+    path = _find(name)
+    return _build(store.load(path), str(name), exclude, include).to(device)
+
+
+def from_bytes(data: bytes, *, device: str = "auto", exclude: Sequence[str] = (), include: Sequence[str] | None = None) -> Pipeline:
+    """The pipeline of `Pipeline.to_bytes`. Errors: those of `load`."""
+    return _build(store.from_bytes(data), "these bytes", exclude, include).to(device)
+
+
+def save(pipeline: Pipeline, path: str | os.PathLike[str], *, half: bool = False) -> None:
+    """Write a pipeline to one file; what stood there before stays whole until the new file is. Errors: `StoreError`."""
+    store.save(path, *_stored(pipeline), half=half)
+
+
+def dump(pipeline: Pipeline, *, half: bool = False) -> bytes:
+    """A pipeline as bytes."""
+    return store.to_bytes(*_stored(pipeline), half=half)
+
+
+def _find(name: str | os.PathLike[str]) -> Path:
+    path = Path(name)
+    if isinstance(name, str) and path.name == name and not path.exists():
+        if name not in registry.pipelines.names():
+            raise UnknownNameError(f"no pipeline is called {name!r}, and no file or folder is.{near(name, registry.pipelines.names())}")
+        found = registry.pipelines.get(name)()
+        return Path(found)
+    if not path.exists():
+        raise UnknownNameError(f"{path}: no such file or folder. Installed pipelines: {', '.join(registry.pipelines.names()) or 'none'}.")
+    return path
+
+
+def _stored(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    arrays = dict(_tensors(pipeline))
+    same = _doubles(arrays)
+    return {**_header(pipeline), "same": same}, {name: array for name, array in arrays.items() if name not in same}
+
+
+def _header(pipeline: Pipeline) -> dict[str, Any]:
+    suppliers = {f"{kind} {config['type']}": known.supplier(config["type"]).package for kind, known, config in _parts(pipeline.config)}
+    return {"config": pipeline.config, "meta": pipeline.meta, "suppliers": suppliers}
+
+
+def _doubles(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """Tables that several parts share, such as a lexicon, and the one name under which each is stored."""
+    first: dict[int, str] = {}
+    return {name: first[id(array)] for name, array in arrays.items() if first.setdefault(id(array), name) != name}
+
+
+def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, registry.Registry, Mapping[str, Any]]]:
+    yield "tokenizer", registry.tokenizers, config["tokenizer"]
+    for kind in ("encoders", "components"):
+        for part in config[kind].values():
+            yield kind, _REGISTRIES[kind], part
+
+
+def _tensors(pipeline: Pipeline) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Tables and weights of all parts, "<kind>/<part>/<tables or weights>/<name>"."""
+    from pipekit.model import tables, weights
+
+    for kind, parts in (("encoders", pipeline.encoders), ("components", pipeline.components)):
+        for name, part in parts.items():
+            for key, array in tables(part).items():
+                yield f"{kind}/{name}/{_TABLES}/{key}", array
+            for key, tensor in weights(part).items():
+                yield f"{kind}/{name}/{_WEIGHTS}/{key}", np.ascontiguousarray(tensor.detach().cpu().numpy())
+
+
+def _build(container: store.Container, where: str, exclude: Sequence[str], include: Sequence[str] | None) -> Pipeline:
+    header = container.header
+    config = _selected(_config(header, where), exclude, include)
+    suppliers = header.get("suppliers", {})
+    for kind, known, part in _parts(config):
+        known.require(part["type"], suppliers.get(f"{kind} {part['type']}", "an unknown package"), where)
+    tables: dict[str, dict[str, NDArray[Any]]] = {}
+    states: dict[str, dict[str, NDArray[Any]]] = {}
+    same = {name: container.tensors[first] for name, first in header.get("same", {}).items() if first in container.tensors}
+    for name, array in {**container.tensors, **same}.items():
+        kind, part_name, group, key = name.split("/", 3)
+        target = tables if group == _TABLES else states
+        target.setdefault(f"{kind}/{part_name}", {})[key] = array
+    pipeline = Pipeline(config, tables, header.get("meta"))
+    for kind in ("encoders", "components"):
+        for name, part in getattr(pipeline, kind).items():
+            _load_weights(part, states.get(f"{kind}/{name}", {}), f"{where}: {kind}/{name}")
+    hooks.tell("pipeline_ready", pipeline=pipeline)
+    return pipeline
+
+
+def _config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
+    config = header.get("config")
+    if not isinstance(config, dict) or not all(isinstance(config.get(k), dict) for k in ("tokenizer", "encoders", "components")):
+        raise CorruptModelError(f"{where}: holds no pipeline: its header has no config with tokenizer, encoders and components")
+    for _, _, part in _parts(config):
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise CorruptModelError(f"{where}: a part of its config has no type")
+    return config
+
+
+def _selected(config: dict[str, Any], exclude: Sequence[str], include: Sequence[str] | None) -> dict[str, Any]:
+    names = config["components"]
+    for name in (*exclude, *(include or ())):
+        if name not in names:
+            raise ConfigError(f"the pipeline has no component {name!r}.{near(name, names)}")
+    kept = {n: c for n, c in names.items() if n not in exclude and (include is None or n in include)}
+    read = {c.get("encoder") for c in kept.values()}
+    encoders = {n: c for n, c in config["encoders"].items() if n in read or not (exclude or include is not None)}
+    return {**config, "components": kept, "encoders": encoders}
+
+
+def _load_weights(part: Any, state: Mapping[str, NDArray[Any]], where: str) -> None:
+    from pipekit.model import weights
+
+    if not weights(part) and not state:
+        return
+    import torch
+
+    try:
+        part.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})
+    except (RuntimeError, AttributeError) as error:
+        raise CorruptModelError(f"{where}: its weights do not fit its settings: {error}") from error
+    if isinstance(part, torch.nn.Module):
+        part.eval()
+
+

@@ -1,0 +1,108 @@
+"""The contracts: what an encoder, a component, and a component that learns promise to the pipeline.
+
+A part is its settings (plain data, the arguments that build it), its tables (arrays that are fixed, such as a dictionary) and its weights
+(a state dict). That is all that is saved of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipekit.batching import Batch
+from pipekit.doc import Doc
+
+Tables = dict[str, NDArray[Any]]
+
+
+class Prepared(NamedTuple):
+    """What `prepare` gives: settings that can be saved, and the tables that go with them."""
+
+    settings: dict[str, Any]
+    tables: Tables
+
+
+class EncoderRef(NamedTuple):
+    """What a head is told of the encoder that it reads: its name in the pipeline, and how wide its vectors are."""
+
+    name: str
+    width: int
+
+
+@runtime_checkable
+class Component(Protocol):
+    """Reads the layers it `requires`, writes the layers it `assigns`.
+
+    Names are those of token columns ("pos"), of layers ("ents"), or "sents". A plugin needs no more than this; it imports no torch.
+    """
+
+    requires: Sequence[str]
+    assigns: Sequence[str]
+
+    def __call__(self, batch: Batch) -> None:
+        """Write to every document of the batch; return nothing."""
+
+
+class Encoder(nn.Module):
+    """Documents in, one vector for each token out. It knows no labels."""
+
+    width: int
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        """Settings of a recipe, completed by what only the training documents or outer files can tell."""
+        return Prepared(dict(settings), {})
+
+    def features(self, batch: Batch) -> Any:
+        """What the network is told of a batch: integers, made on the CPU. No weights are read."""
+        raise NotImplementedError
+
+    def forward(self, features: Any) -> Tensor:
+        """Vectors for the tokens of the batch that the features are of, float[tokens, width]."""
+        raise NotImplementedError
+
+
+class Head(nn.Module):
+    """A component that learns. `encoder` names the encoder that it reads; a subclass writes `scores`, `decode` and `loss`."""
+
+    requires: ClassVar[Sequence[str]] = ()
+    assigns: ClassVar[Sequence[str]] = ()
+
+    def __init__(self, encoder: EncoderRef) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        """Settings of a recipe, completed by the labels that the training documents have."""
+        return Prepared(dict(settings), {})
+
+    def scores(self, batch: Batch) -> Any:
+        """Tensors on the device, from ``batch.vectors(self.encoder.name)``."""
+        raise NotImplementedError
+
+    def decode(self, batch: Batch, scores: Any) -> None:
+        """Write what the scores say to the documents."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss on documents that carry gold layers, a scalar; what they do not annotate adds nothing."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> None:
+        self.decode(batch, self.scores(batch))
+
+
+def weights(part: object) -> dict[str, Tensor]:
+    """The learned tensors of a part; none for a part without a network."""
+    return dict(part.state_dict()) if isinstance(part, nn.Module) else {}
+
+
+def tables(part: object) -> Tables:
+    """The fixed arrays of a part."""
+    found = getattr(part, "tables", {})
+    return {name: np.asarray(array) for name, array in found.items()}

@@ -1,0 +1,395 @@
+"""A pipeline: parts in order, and documents through them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pipekit import registry
+from pipekit.batching import Batch, gather, pieces, whole
+from pipekit.doc import Doc, clean
+from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
+from pipekit.hooks import hooks
+from pipekit.registry import Registry, check_name
+
+if TYPE_CHECKING:
+    import os
+
+    import torch
+
+    from pipekit.model import Component, Encoder, EncoderRef, Tables
+
+ON_ERROR = ("raise", "skip", "record")
+CHUNK_WORDS = 8_192  # words that travel together
+_CHUNK_CHARS = CHUNK_WORDS * 6
+_KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
+_CONFIG_KEYS = ("lang", "name", "tokenizer", "encoders", "components")
+
+
+class Item(NamedTuple):
+    """A document on its way: its position in the stream, and what the caller gave."""
+
+    number: int
+    source: str | Doc
+    context: Any = None
+
+
+class Pipeline:
+    """Builds its parts from a config, checks their order, plans batches, runs them.
+
+    Args:
+        config: `lang`, `tokenizer` = {type, …}, `encoders` = {name: {type, …}}, `components` = {name: {type, …}} in their order.
+        tables: fixed arrays of parts, by "encoders/<name>" or "components/<name>".
+        meta: name, version, description, licence, sources, figures: whatever describes the pipeline.
+
+    A pipeline does not change while it runs, so threads may share it. Errors: `ConfigError` and `PluginError` as the registries raise them.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], tables: Mapping[str, Tables] | None = None, meta: Mapping[str, Any] | None = None
+    ) -> None:
+        for key in config:
+            if key not in _CONFIG_KEYS:
+                raise ConfigError(f"a pipeline's config has no {key!r}.{near(key, _CONFIG_KEYS)}")
+        self.lang: str = config.get("lang", "ru")
+        self.meta: dict[str, Any] = dict(meta or {})
+        self.tokenizer_config: dict[str, Any] = dict(config.get("tokenizer") or {"type": self.lang})
+        self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
+        self.configs: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _KINDS}
+        self.encoders: dict[str, Encoder] = {}
+        self.components: dict[str, Component] = {}
+        for name, settings in (config.get("encoders") or {}).items():
+            self.add_encoder(name, tables=(tables or {}).get(f"encoders/{name}"), **settings)
+        for name, settings in (config.get("components") or {}).items():
+            self._add(name, dict(settings), (tables or {}).get(f"components/{name}"), len(self.components))
+        self._check_order()
+
+    # -- parts
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config that builds this pipeline again."""
+        return {"lang": self.lang, "tokenizer": self.tokenizer_config, **{kind: dict(parts) for kind, parts in self.configs.items()}}
+
+    @property
+    def pipe_names(self) -> list[str]:
+        """The components in their order."""
+        return list(self.components)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        import torch
+
+        found = (p.device for part in (*self.encoders.values(), *self.components.values()) for p in _parameters(part))
+        return next(found, torch.device("cpu"))
+
+    def to(self, device: str | torch.device) -> Pipeline:
+        """Move the weights: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one. Returns the pipeline."""
+        from torch import nn
+
+        target = pick_device(device)
+        for part in (*self.encoders.values(), *self.components.values()):
+            if isinstance(part, nn.Module):
+                part.to(target)
+        return self
+
+    def add_encoder(self, name: str, type: str, *, tables: Tables | None = None, **settings: Any) -> Encoder:
+        """Add an encoder that components may name."""
+        check_name(name, "an encoder")
+        config = {"type": type, **settings}
+        self.encoders[name] = self._build("encoders", name, config, tables, {})
+        self.configs["encoders"][name] = config
+        return self.encoders[name]
+
+    def add_pipe(
+        self, type: str, *, name: str | None = None, before: str | None = None, after: str | None = None, **settings: Any
+    ) -> Component:
+        """Add a component of a registered type, at the end or before or after another; it is called as its type unless a name is given."""
+        name = check_name(name or type, "a component")
+        if name in self.components:
+            raise ConfigError(f"there is a component {name!r} already: give this one another name=")
+        if before and after:
+            raise ConfigError("give before= or after=, not both")
+        anchor = before or after
+        if anchor is not None and anchor not in self.components:
+            raise ConfigError(f"there is no component {anchor!r}.{near(anchor, self.components)}")
+        place = len(self.components) if anchor is None else self.pipe_names.index(anchor) + bool(after)
+        self._add(name, {"type": type, **settings}, None, place)
+        self._check_order()
+        return self.components[name]
+
+    def _add(self, name: str, config: dict[str, Any], tables: Tables | None, place: int) -> None:
+        check_name(name, "a component")
+        component = self._build("components", name, config, tables, self._encoder_arguments(name, config))
+        self.components = _inserted(self.components, place, name, component)
+        self.configs["components"] = _inserted(self.configs["components"], place, name, config)
+
+    def _build(self, kind: str, name: str, config: dict[str, Any], tables: Tables | None, override: dict[str, Any]) -> Any:
+        extra = {"tables": tables} if tables else {}
+        return _KINDS[kind].build({**config, **override, **extra}, f"[{kind}.{name}]")
+
+    def _encoder_arguments(self, name: str, config: Mapping[str, Any]) -> dict[str, EncoderRef]:
+        wanted = config.get("encoder")
+        if wanted is None:
+            return {}
+        if wanted not in self.encoders:
+            raise ConfigError(f"[components.{name}] reads the encoder {wanted!r}, which the pipeline lacks.{near(str(wanted), self.encoders)}")
+        from pipekit.model import EncoderRef
+
+        return {"encoder": EncoderRef(wanted, self.encoders[wanted].width)}
+
+    def _check_order(self) -> None:
+        written = {"sents", *getattr(self.tokenizer, "assigns", ())}
+        for name, component in self.components.items():
+            for layer in getattr(component, "requires", ()):
+                if layer not in written:
+                    writers = [n for n, c in self.components.items() if layer in getattr(c, "assigns", ())]
+                    cure = f"put it after {writers[0]!r}" if writers else f"add a component that writes {layer!r}"
+                    raise ConfigError(f"component {name!r} reads {layer!r}, which nothing before it writes: {cure}")
+            written.update(getattr(component, "assigns", ()))
+
+    def select_pipes(self, *, enable: Sequence[str] | None = None, disable: Sequence[str] = ()) -> Pipeline:
+        """A light view with fewer components; it shares all weights with this pipeline, which stays as it is."""
+        for name in (*(enable or ()), *disable):
+            if name not in self.components:
+                raise ConfigError(f"there is no component {name!r}.{near(name, self.components)}")
+        kept = [n for n in self.components if (enable is None or n in enable) and n not in disable]
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view.components = {name: self.components[name] for name in kept}
+        view.configs = {**self.configs, "components": {name: self.configs["components"][name] for name in kept}}
+        return view
+
+    # -- documents
+
+    def __call__(self, text: str | Doc, *, overwrite: bool = False) -> Doc:
+        """A text, or a Doc whose tokens are kept, through all components."""
+        return next(iter(self.pipe([text], overwrite=overwrite)))  # type: ignore[return-value]
+
+    def tokenize(self, texts: Sequence[str]) -> list[Doc]:
+        """Texts as Docs with tokens and sentences, through no component."""
+        cleaned = [clean(text) for text in texts]
+        docs = []
+        for text, segments in zip(cleaned, self.tokenizer.segment(cleaned), strict=True):
+            doc = Doc.trusted(text, segments.starts, segments.ends)
+            doc.tokens.set("sent_start", segments.sentence_starts)
+            docs.append(doc)
+        return docs
+
+    def pipe(
+        self,
+        texts: Iterable[Any],
+        *,
+        as_tuples: bool = False,
+        on_error: str = "raise",
+        overwrite: bool = False,
+        progress: bool = False,
+        batch_words: int = CHUNK_WORDS,
+    ) -> Iterator[Doc] | Iterator[tuple[Doc, Any]]:
+        """Texts or Docs through all components, as a stream, in their order.
+
+        Args:
+            texts: texts, or Docs whose tokens are kept; with as_tuples pairs of these and any context, which travels with the document.
+            on_error: what happens where a component fails on a document: "raise" a `ProcessingError` that names it, "skip" it, or "record"
+                the reason in `doc.error` of a document that has tokens only, in its place in the stream.
+            overwrite: whether components may replace layers that a given Doc has already.
+            progress: show a bar on a terminal.
+            batch_words: about how many words travel together; longer documents go through in parts.
+        """
+        if on_error not in ON_ERROR:
+            raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
+        stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
+        return self._stream(stream, as_tuples, on_error, overwrite, batch_words)
+
+    def _stream(self, stream: Iterator[Item], as_tuples: bool, on_error: str, overwrite: bool, words: int) -> Iterator[Any]:
+        for chunk in gather(stream, lambda item: _size(item.source), words * 6):
+            for item, doc in self._run_chunk(chunk, on_error, overwrite, words):
+                yield (doc, item.context) if as_tuples else doc
+
+    def _run_chunk(self, chunk: list[Item], on_error: str, overwrite: bool, words: int) -> Iterator[tuple[Item, Doc]]:
+        """All at once; where that fails, in halves, so that what fails alone is found and costs the others nothing."""
+        try:
+            docs = self._process(chunk, overwrite, words)
+        except ProcessingError as error:
+            if len(chunk) > 1:
+                yield from self._run_chunk(chunk[: len(chunk) // 2], on_error, overwrite, words)
+                yield from self._run_chunk(chunk[len(chunk) // 2 :], on_error, overwrite, words)
+                return
+            if on_error == "raise":
+                raise
+            hooks.tell("doc_failed", document=chunk[0].number, component=error.component or "", error=error)
+            if on_error == "record":
+                yield chunk[0], self._failed(chunk[0].source, error)
+            return
+        yield from zip(chunk, docs, strict=True)
+
+    def _process(self, chunk: list[Item], overwrite: bool, words: int) -> list[Doc]:
+        docs = self._docs(chunk)
+        if not overwrite:
+            for item, doc in zip(chunk, docs, strict=True):
+                self._refuse_overwrite(item, doc)
+        parts = [pieces(doc, words) for doc in docs]
+        for group in gather((part for doc in parts for part in doc), len, words):
+            self._run(group, chunk[0])
+        for doc, cut in zip(docs, parts, strict=True):
+            whole(doc, cut)
+        for item, doc in zip(chunk, docs, strict=True):
+            if isinstance(item.source, Doc):
+                item.source.layers = doc.layers
+        return [item.source if isinstance(item.source, Doc) else doc for item, doc in zip(chunk, docs, strict=True)]
+
+    def _docs(self, chunk: list[Item]) -> list[Doc]:
+        """Tokenize the texts together. Docs are copied, so that nothing half-written stays on the caller's where a component fails."""
+        texts = [item.source for item in chunk if isinstance(item.source, str)]
+        for item in chunk:
+            if not isinstance(item.source, str | Doc):
+                raise ProcessingError(
+                    f"document {item.number} is of type {type(item.source).__name__}: give texts or Docs", document=item.number
+                )
+        try:
+            made = iter(self.tokenize(texts))
+        except Exception as error:
+            raise _failure(chunk[0], "tokenizer", error) from error
+        return [item.source.copy() if isinstance(item.source, Doc) else next(made) for item in chunk]
+
+    def _refuse_overwrite(self, item: Item, doc: Doc) -> None:
+        for name, component in self.components.items():
+            for layer in component.assigns:
+                if isinstance(item.source, Doc) and doc.has_annotation(layer):
+                    raise DocError(
+                        f"document {item.number} has {layer!r} already, which {name!r} would replace: "
+                        "pass overwrite=True, leave the component out, or give a bare copy, doc.copy(bare=True)"
+                    )
+
+    def _run(self, docs: Sequence[Doc], first: Item) -> None:
+        """A batch through all components."""
+        begun = time.perf_counter()
+        batch = Batch(docs, self._encode)
+        with self._inference():
+            for name, component in self.components.items():
+                try:
+                    answer = component(batch)
+                    _check_contract(name, component, batch, answer)
+                except Exception as error:
+                    raise _failure(first, name, error) from error
+        hooks.tell("batch_done", docs=batch.docs, seconds=time.perf_counter() - begun)
+
+    def _inference(self) -> Any:
+        if not self.encoders:
+            return nullcontext()
+        import torch
+
+        return torch.inference_mode()
+
+    def _encode(self, name: str, batch: Batch) -> torch.Tensor:
+        encoder = self.encoders[name]
+        return encoder(encoder.features(batch))  # type: ignore[no-any-return]
+
+    def _failed(self, source: str | Doc, error: ProcessingError) -> Doc:
+        """The document with tokens only, if the tokenizer can make them, and the reason."""
+        try:
+            doc = source.copy(bare=True) if isinstance(source, Doc) else self.tokenize([source])[0]
+        except Exception:
+            doc = Doc(words=[])
+        doc.error = str(error)
+        return doc
+
+    # -- files
+
+    def to_bytes(self, *, half: bool = False) -> bytes:
+        """The pipeline as bytes, what `pipekit.from_bytes` reads; half: weights as float16."""
+        from pipekit.loading import dump
+
+        return dump(self, half=half)
+
+    def to_disk(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
+        """Write the pipeline to one file, or leave the old one intact; half: weights as float16. Errors: `StoreError`."""
+        from pipekit.loading import save
+
+        save(self, path, half=half)
+
+    def __repr__(self) -> str:
+        name = self.meta.get("name") or f"blank {self.lang}"
+        return f"<Pipeline {name}: {', '.join(self.components) or 'no components'}>"
+
+
+def pick_device(device: str | torch.device) -> torch.device:
+    """The device of that name. Errors: `ConfigError` with the reason where it is not there."""
+    import torch
+
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        target = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"no device is called {device!r}: use cpu, cuda, cuda:0, … or auto") from error
+    if target.type == "cuda" and not torch.cuda.is_available():
+        reason = "this torch has no CUDA" if not torch.backends.cuda.is_built() else "no driver or no GPU was found"
+        raise ConfigError(f"{device!r} cannot be used: {reason}. device='auto' takes the CPU then")
+    return target
+
+
+def _parameters(part: object) -> Iterable[torch.Tensor]:
+    from torch import nn
+
+    return part.parameters() if isinstance(part, nn.Module) else ()
+
+
+def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[str, Any]:
+    items = list(parts.items())
+    return dict([*items[:place], (name, part), *items[place:]])
+
+
+def _size(source: object) -> int:
+    """About how many characters of work a document is."""
+    return len(source) * 6 if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1
+
+
+def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
+    if not progress:
+        return texts
+    from tqdm import tqdm
+
+    return tqdm(texts, unit=" docs", disable=None)
+
+
+def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
+    name = item.source.name if isinstance(item.source, Doc) else None
+    text = str(item.source)
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    reason = str(error) if isinstance(error, PipekitError) else f"{type(error).__name__}: {error}"
+    return ProcessingError(
+        f"document {item.number}{f' ({name})' if name else ''}, {shown!r}: {component} failed: {reason}",
+        document=item.number,
+        component=component,
+    )
+
+
+def _check_contract(name: str, component: Component, batch: Batch, answer: object) -> None:
+    """What a component may not do, it is told of with the document. Errors: `PluginContractError`."""
+    if answer is not None:
+        raise PluginContractError(f"component {name!r} returned {type(answer).__name__}: it writes to the documents and returns nothing")
+    for doc in batch.docs:
+        for assigned in component.assigns:
+            if not doc.has_annotation(assigned):
+                raise PluginContractError(f"component {name!r} assigns {assigned!r} but wrote none to {doc!r}")
+            layer = doc.layers.get(assigned)
+            if layer is not None and layer.kind == "span":
+                _check_spans(name, assigned, doc)
+
+
+def _check_spans(name: str, assigned: str, doc: Doc) -> None:
+    layer = doc.layers[assigned]
+    start, end = layer["start"].values, layer["end"].values
+    if layer.size and (int(start.min()) < 0 or int(end.max()) > len(doc) or bool((start >= end).any())):
+        raise PluginContractError(f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}")
+    score = layer.get("score")
+    if score is not None and bool(np.isnan(score.values).any()):
+        raise PluginContractError(f"component {name!r} wrote a score that is no number to {assigned!r} of {doc!r}")
+
+

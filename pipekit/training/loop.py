@@ -1,0 +1,304 @@
+"""The training loop: a recipe in, a saved pipeline out; it can be killed at any moment and goes on exactly where it was."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipekit import registry
+from pipekit.batching import Batch, gather
+from pipekit.doc import Doc
+from pipekit.errors import ConfigError, DataError, near
+from pipekit.hooks import hooks
+from pipekit.loading import load
+from pipekit.model import Head, Tables
+from pipekit.pipeline import Pipeline
+from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
+from pipekit.training.evaluation import evaluate, figure
+from pipekit.training.recipe import Recipe
+from pipekit.training.sources import read_source
+
+LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
+
+
+@dataclass
+class Progress:
+    """Where a training is."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float = -math.inf
+    stale: int = 0
+    loss: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = False, progress: bool = True) -> Pipeline:
+    """Train what the recipe says and leave in the folder `output`: `best.pipekit`, the last checkpoint, and a log of all figures.
+
+    Args:
+        resume: go on from the last checkpoint in the folder; on a CPU the result is that of a training that never stopped.
+        progress: show a bar on a terminal.
+
+    Errors: `ConfigError` for settings, `DataError` for corpora.
+    """
+    settings = recipe.settings
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    _seed(settings.seed)
+    prepared = prepare(recipe)
+    trainer = Trainer(recipe, prepared, output, device)
+    if resume and (output / LAST).exists():
+        trainer.resume()
+    elif not resume:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / LOG).unlink(missing_ok=True)
+    trainer.run(progress)
+    return load(output / BEST, device=device)
+
+
+def _seed(seed: int) -> None:
+    torch.manual_seed(seed)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A pipeline with its data."""
+
+    pipeline: Pipeline
+    train: list[Doc]
+    dev: list[Doc]
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Read the corpora, let the parts complete their settings from them, and build the pipeline."""
+    tokenize = Pipeline({key: recipe.pipeline[key] for key in ("lang", "tokenizer") if key in recipe.pipeline}).tokenize
+    train_docs, dev_docs = ([doc for source in part for doc in read_source(source, tokenize)] for part in (recipe.train, recipe.dev))
+    if not train_docs:
+        raise DataError(f"{recipe.path}: [[train]] names no document to learn from")
+    config: dict[str, Any] = {"lang": recipe.pipeline["lang"]}
+    if "tokenizer" in recipe.pipeline:
+        config["tokenizer"] = recipe.pipeline["tokenizer"]
+    tables: dict[str, Tables] = {}
+    for kind, known in (("encoders", registry.encoders), ("components", registry.components)):
+        config[kind] = {}
+        for name, part in recipe.pipeline.get(kind, {}).items():
+            factory = known.get(part.get("type", name))
+            settings = {k: v for k, v in part.items() if k != "type"}
+            if hasattr(factory, "prepare"):
+                settings, tables[f"{kind}/{name}"] = factory.prepare(settings, train_docs)
+            config[kind][name] = {"type": part.get("type", name), **settings}
+    pipeline = Pipeline(config, tables, recipe.meta)
+    if recipe.settings.start:
+        start_from(pipeline, load(recipe.settings.start))
+    return Prepared(pipeline, train_docs, dev_docs)
+
+
+def start_from(pipeline: Pipeline, other: Pipeline) -> None:
+    """Copy the weights of all parts that have the same name and shape in another pipeline."""
+    theirs = {name: tensor for name, module in modules(other).items() for name, tensor in _named(name, module)}
+    with torch.no_grad():
+        for name, module in modules(pipeline).items():
+            for key, tensor in _named(name, module):
+                if key in theirs and theirs[key].shape == tensor.shape:
+                    tensor.copy_(theirs[key])
+
+
+def modules(pipeline: Pipeline) -> dict[str, nn.Module]:
+    """The parts that learn, by "encoders.name" and "components.name"."""
+    found = {f"encoders.{name}": part for name, part in pipeline.encoders.items()}
+    heads = {f"components.{name}": part for name, part in pipeline.components.items() if isinstance(part, Head)}
+    return {**found, **heads}
+
+
+def _named(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return ((f"{prefix}.{name}", tensor) for name, tensor in module.state_dict().items())
+
+
+class Trainer:
+    """The state of one training, and its steps."""
+
+    def __init__(self, recipe: Recipe, prepared: Prepared, output: Path, device: str) -> None:
+        self.settings = recipe.settings
+        self.output = output
+        self.data = prepared
+        self.pipeline = prepared.pipeline.to(device)
+        self.device = self.pipeline.device
+        self.parts = modules(self.pipeline)
+        self._freeze()
+        parameters = [p for part in self.parts.values() for p in part.parameters() if p.requires_grad]
+        if not parameters:
+            raise ConfigError(f"{recipe.path}: nothing is left to train: no part learns, or all are frozen")
+        self.parameters = parameters
+        self.optimizer = torch.optim.AdamW(parameters, lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay)
+        self.average = {name: t.detach().clone() for name, t in self.weights().items()} if self.settings.average else {}
+        self.steps = self.settings.epochs * sum(1 for _ in self.batches(0))
+        self.progress = Progress()
+        self.saved_at = time.monotonic()
+
+    def _freeze(self) -> None:
+        for name in self.settings.freeze:
+            if name not in self.parts:
+                raise ConfigError(f"[training] freeze names {name!r}.{near(name, self.parts)}")
+            self.parts[name].requires_grad_(False)
+
+    def weights(self) -> dict[str, Tensor]:
+        """All tensors of all parts, by name."""
+        return {key: tensor for name, part in self.parts.items() for key, tensor in _named(name, part)}
+
+    def batches(self, epoch: int) -> Iterator[list[Doc]]:
+        """The training documents in batches, in an order that seed and epoch decide."""
+        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data.train))
+        return gather((self.data.train[i] for i in order.tolist()), len, self.settings.batch_words)
+
+    def run(self, show: bool) -> None:
+        """Train from where the progress is to the end, or until the score has stopped rising."""
+        from tqdm import tqdm
+
+        with tqdm(total=self.steps, initial=self.progress.step, unit=" steps", disable=None if show else True, mininterval=1) as bar:
+            try:
+                while self.progress.epoch < self.settings.epochs and not self._stale():
+                    self._epoch(bar)
+            except KeyboardInterrupt:
+                self.save()
+                raise
+
+    def _stale(self) -> bool:
+        return 0 < self.settings.patience <= self.progress.stale
+
+    def _epoch(self, bar: Any) -> None:
+        for number, docs in enumerate(self.batches(self.progress.epoch)):
+            if number < self.progress.batch:
+                continue
+            losses = self.step(docs)
+            self._follow(losses)
+            self.progress.batch = number + 1
+            bar.update()
+            bar.set_postfix(loss=f"{sum(losses.values()):.3f}", best=f"{self.progress.best:.4f}", refresh=False)
+            hooks.tell("train_step", step=self.progress.step, losses=losses)
+            if time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
+                self.save()
+        self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+        if self.progress.epoch % self.settings.evaluate_every == 0 or self.progress.epoch == self.settings.epochs:
+            self._evaluate(bar)
+            self.save()
+
+    def _follow(self, losses: Mapping[str, float]) -> None:
+        """Keep a running mean of each loss, for the log."""
+        for name, loss in losses.items():
+            self.progress.loss[name] = 0.98 * self.progress.loss.get(name, loss) + 0.02 * loss
+
+    def step(self, docs: Sequence[Doc]) -> dict[str, float]:
+        """One step of the optimizer; the loss of each component."""
+        for part in self.parts.values():
+            part.train()
+        rate = self.settings.learning_rate * schedule(self.progress.step / max(self.steps, 1), self.settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self._precision():
+            batch = Batch(docs, self.pipeline._encode)
+            losses = {name: part.loss(batch) for name, part in self.pipeline.components.items() if isinstance(part, Head)}
+        total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
+        self.optimizer.step()
+        self.progress.step += 1
+        self._average()
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def _precision(self) -> Any:
+        able = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.mixed_precision and able)
+
+    def _average(self) -> None:
+        if not self.average:
+            return
+        decay = min(self.settings.average, (1 + self.progress.step) / (10 + self.progress.step))
+        with torch.no_grad():
+            for name, tensor in self.weights().items():
+                if tensor.is_floating_point():
+                    self.average[name].lerp_(tensor, 1 - decay)
+
+    def _evaluate(self, bar: Any) -> None:
+        with swapped(self.weights(), self.average):
+            found = evaluate(self.pipeline, self.data.dev) if self.data.dev else None
+            score = float(self.progress.epoch) if found is None else figure(found, self.settings.score)
+            better = score > self.progress.best
+            if better:
+                self.progress.best, self.progress.stale = score, 0
+                self.pipeline.to_disk(self.output / BEST, half=self.settings.half)
+            else:
+                self.progress.stale += 1
+        scores = {} if found is None else {name: found[name] for name in found.figures}
+        row = {"epoch": self.progress.epoch, "step": self.progress.step, "score": score, "scores": scores, "loss": dict(self.progress.loss)}
+        self.progress.history.append(row)
+        with (self.output / LOG).open("w", encoding="utf-8") as log:
+            log.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self.progress.history)
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
+        bar.write(f"epoch {self.progress.epoch:>3}  score {score:.4f}{'  best' if better else ''}  {shown}")
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        tensors = {**self.weights(), **{f"average/{name}": tensor for name, tensor in self.average.items()}}
+        save_checkpoint(self.output / LAST, tensors, self.optimizer, dict(vars(self.progress)))
+        self.saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Go back to the checkpoint."""
+        tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
+        own = {**self.weights(), **{f"average/{name}": tensor for name, tensor in self.average.items()}}
+        if own.keys() != tensors.keys() or any(own[name].shape != tensor.shape for name, tensor in tensors.items()):
+            raise ConfigError(f"{self.output / LAST} belongs to another recipe or other data: train into another folder, or without --resume")
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                own[name].copy_(tensor)
+        self.progress = Progress(**progress)
+
+
+class swapped:
+    """Weights replaced by their averages, and put back."""
+
+    def __init__(self, weights: Mapping[str, Tensor], average: Mapping[str, Tensor]) -> None:
+        self.weights, self.average = weights, average
+
+    def _swap(self) -> None:
+        with torch.no_grad():
+            for name, tensor in self.average.items():
+                kept = self.weights[name].clone()
+                self.weights[name].copy_(tensor)
+                tensor.copy_(kept)
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *_: object) -> None:
+        self._swap()
+
+
+def schedule(share: float, warmup: float) -> float:
+    """The share of the learning rate when `share` of all steps are done: a line up, then half a cosine down."""
+    if share < warmup:
+        return (share + 1e-3) / (warmup + 1e-3)
+    return 0.5 * (1 + math.cos(math.pi * (share - warmup) / max(1 - warmup, 1e-9)))
+
+
+def flat(scores: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Nested figures under dotted names."""
+    found: dict[str, float] = {}
+    for name, value in scores.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float):
+            found[f"{prefix}{name}"] = float(value)
+    return found

@@ -1,0 +1,31 @@
+"""The curves of a training, drawn from its log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipekit.errors import ConfigError
+from pipekit.training.loop import flat
+
+
+def plot(log: Path, image: Path) -> None:
+    """Every figure over the epochs. Errors: `ConfigError` where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("plots need matplotlib: pip install 'pipekit-nlp[plot]'") from error
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    epochs = [row["epoch"] for row in rows]
+    curves = [flat({"score": row["score"], **row["scores"], "loss": row["loss"]}) for row in rows]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    scores, losses = figure.subplots(2, 1, sharex=True)
+    for name in curves[0]:
+        axes = losses if name.startswith("loss") else scores
+        axes.plot(epochs, [curve.get(name, float("nan")) for curve in curves], marker=".", label=name)
+    for axes, what in ((scores, "score"), (losses, "loss")):
+        axes.set_ylabel(what)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    losses.set_xlabel("epoch")
+    figure.savefig(image)

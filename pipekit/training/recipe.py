@@ -1,0 +1,193 @@
+"""A recipe: everything that a training is, as one TOML file.
+
+    [training]      settings of the loop, see `Settings`
+    [pipeline]      lang, and meta data of the result: name, version, description, …
+    [tokenizer]     {type, …}
+    [encoders.NAME] {type, …}
+    [components.NAME] {type, encoder = "NAME", …}
+    [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch
+
+Paths are relative to the recipe's folder; `${NAME}` stands for an environment variable, and `${PIPEKIT_DATA}`, where it is unset, for
+`../shared/data` beside the folder that holds `recipes/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pipekit.errors import ConfigError, near
+
+SECTIONS = ("training", "pipeline", "tokenizer", "encoders", "components", "train", "dev")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the training loop, the section [training].
+
+    Attributes:
+        seed: of every random choice; on a CPU the same seed gives the same weights.
+        epochs: passes over the training data.
+        batch_words: words in a step of the optimizer.
+        learning_rate, warmup, weight_decay: of AdamW (Loshchilov and Hutter 2019); the rate rises over the share `warmup` of all steps and
+            then falls along a cosine to zero.
+        clip: the largest norm of all gradients together (Pascanu et al. 2013).
+        average: weights are averaged with this decay at each step (Polyak and Juditsky 1992); 0 for none. The average is what is kept.
+        losses: a weight for the loss of each component, 1 where none is given.
+        score: the figure that chooses the best model, for instance "tagger.pos", or several, of which the mean is taken.
+        patience: stop after so many evaluations without a better score; 0 for never.
+        evaluate_every: epochs between evaluations; checkpoints are written along with them and every `checkpoint_minutes`.
+        mixed_precision: bfloat16 where the device has the units for it.
+        freeze: parts whose weights stay as they are, such as "encoders.main".
+        start: a saved pipeline whose weights the parts of the same name begin with.
+        half: whether the result is stored as float16.
+        threads: of torch on the CPU; 0 leaves them as they are.
+    """
+
+    seed: int = 1
+    epochs: int = 10
+    batch_words: int = 1500
+    learning_rate: float = 2e-3
+    warmup: float = 0.05
+    weight_decay: float = 1e-4
+    clip: float = 5.0
+    average: float = 0.0
+    losses: Mapping[str, float] = field(default_factory=dict)
+    score: str | Sequence[str] = ()
+    patience: int = 0
+    evaluate_every: int = 1
+    checkpoint_minutes: float = 5.0
+    mixed_precision: bool = True
+    freeze: Sequence[str] = ()
+    start: str = ""
+    half: bool = False
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus of a recipe: `options` go to the reader of its `format`."""
+
+    path: Path
+    format: str
+    repeat: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as read; `path` is where it stands."""
+
+    path: Path
+    settings: Settings
+    pipeline: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    train: Sequence[Source]
+    dev: Sequence[Source]
+    raw: Mapping[str, Any]
+
+
+def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a TOML file, with overrides such as "training.epochs=3", whose values are TOML too.
+
+    Errors: `ConfigError` naming the file, the section and the key, with near names.
+    """
+    file = Path(path)
+    if file.suffix != ".toml":
+        raise ConfigError(f"{file}: a recipe is a .toml file; data files are named inside it, under [[train]] and [[dev]]")
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
+    for override in overrides:
+        _override(raw, override)
+    return parse_recipe(raw, file)
+
+
+def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Recipe:
+    """The recipe in a mapping of the same shape as the file."""
+    for section in raw:
+        if section not in SECTIONS:
+            raise ConfigError(f"{file}: unknown section {section!r}.{near(section, SECTIONS)}")
+    raw = _paths(raw, file.resolve().parent)
+    meta = dict(raw.get("pipeline", {}))
+    pipeline = {"lang": meta.pop("lang", "ru"), **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}
+    return Recipe(
+        file, _settings(raw.get("training", {}), file), pipeline, meta, _sources(raw, "train", file), _sources(raw, "dev", file), raw
+    )
+
+
+def _settings(section: Mapping[str, Any], file: Path) -> Settings:
+    known = {f.name: f for f in fields(Settings)}
+    for key, value in section.items():
+        if key not in known:
+            raise ConfigError(f"{file}: [training] takes no {key!r}.{near(key, known)}")
+        default = getattr(Settings(), key)
+        if isinstance(default, int | float) and not isinstance(value, int | float):
+            raise ConfigError(f"{file}: [training] {key} = {value!r}: a number is needed, such as {default}")
+    return Settings(**section)
+
+
+def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[Source]:
+    sources = []
+    for i, entry in enumerate(raw.get(part, ())):
+        for key in ("path", "format"):
+            if not isinstance(entry.get(key), str):
+                raise ConfigError(f"{file}: [[{part}]] number {i + 1} needs {key} = \"…\"")
+        options = {k: v for k, v in entry.items() if k not in ("path", "format", "repeat")}
+        sources.append(Source(Path(entry["path"]), entry["format"], int(entry.get("repeat", 1)), options))
+    return sources
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {override}: write section.key=value, for instance training.epochs=3")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = key.split(".")
+    place: Any = raw
+    for section in sections:
+        place = place[int(section)] if isinstance(place, list) else place.setdefault(section, {})
+    place[int(last) if isinstance(place, list) else last] = value
+
+
+def data_folder(base: Path) -> str:
+    """What `${PIPEKIT_DATA}` stands for: the variable, or the folder `shared/data` beside the project that holds `base`."""
+    given = os.environ.get("PIPEKIT_DATA")
+    if given:
+        return given
+    beside = (parent.parent / "shared" / "data" for parent in (base, *base.parents) if (parent / "pyproject.toml").exists())
+    return str(next(beside, Path("data")))
+
+
+def _paths(value: Any, base: Path, key: str = "") -> Any:
+    """Variables filled in, and relative paths made absolute: a string is a path under the keys `path`, `lexicon`, `vectors`, `mapping`, …"""
+    if isinstance(value, Mapping):
+        return {k: _paths(v, base, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_paths(v, base, key) for v in value]
+    if not isinstance(value, str):
+        return value
+    filled = _VARIABLE.sub(lambda m: data_folder(base) if m[1] == "PIPEKIT_DATA" else _variable(m[1]), value)
+    return str(base / filled) if key in PATH_KEYS and filled else filled
+
+
+PATH_KEYS = ("path", "lexicon", "vectors", "mapping", "start")
+
+
+def _variable(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise ConfigError(f"the recipe names the environment variable {name}, which is not set") from None

@@ -1,0 +1,46 @@
+"""Corpora by path and format: the readers by name, with what a recipe may say of a source."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipekit import registry
+from pipekit.doc import Doc
+from pipekit.errors import ConfigError
+from pipekit.training.mapping import Mapping
+from pipekit.training.recipe import Source
+
+FORMATS = {".conllu": "conllu", ".jsonl": "jsonl", ".txt": "text", ".iob": "iob", ".ann": "brat", ".zip": "brat"}
+Tokenize = Callable[[Sequence[str]], list[Doc]]
+
+
+def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: Any) -> list[Doc]:
+    """The documents of a file; its format is told by its suffix where none is given. Errors: `DataError`, `ConfigError`."""
+    name = format or format_of(path)
+    reader = registry.readers.get(name)
+    takes = inspect.signature(reader).parameters
+    registry.check_arguments(reader, {"path", *options} | ({"tokenize"} & takes.keys()), f"{path} (format {name!r})")
+    if "tokenize" in takes:
+        options["tokenize"] = tokenize
+    return list(reader(path, **options))
+
+
+def read_source(source: Source, tokenize: Tokenize) -> list[Doc]:
+    """The documents of a recipe's source: mapped to another annotation where `mapping`, `table` and `lexicon` say so, and repeated."""
+    options = dict(source.options)
+    rules = {key: options.pop(key, None) for key in ("mapping", "table", "lexicon")}
+    docs = read_corpus(source.path, source.format, tokenize, **options)
+    if rules["mapping"]:
+        Mapping.read(rules["mapping"], rules["table"] or "", rules["lexicon"])(docs)
+    return docs * source.repeat
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's suffix tells, .gz and .xz apart. Errors: `ConfigError`."""
+    suffixes = [s for s in path.suffixes if s not in (".gz", ".xz")]
+    if not suffixes or suffixes[-1] not in FORMATS:
+        raise ConfigError(f"{path}: its suffix tells no format: name one of {', '.join(registry.readers.names())} by --format")
+    return FORMATS[suffixes[-1]]

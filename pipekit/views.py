@@ -1,0 +1,259 @@
+"""Token, Span, Relation, Morph: light views into a Doc; they hold nothing of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, overload
+
+from pipekit.errors import DocError, near
+from pipekit.layer import Layer
+
+if TYPE_CHECKING:
+    from pipekit.doc import Doc
+
+
+class Morph(Mapping[str, str]):
+    """Features of a word as a mapping; `str` gives the UD string, "Case=Nom|Number=Sing"."""
+
+    __slots__ = ("_features", "_string")
+
+    def __init__(self, string: str) -> None:
+        self._string = "" if string == "_" else string
+        self._features = dict(pair.split("=", 1) for pair in self._string.split("|") if "=" in pair)
+
+    def __getitem__(self, name: str) -> str:
+        return self._features[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def __str__(self) -> str:
+        return self._string
+
+    def __repr__(self) -> str:
+        return f"Morph({self._string!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self._string == other if isinstance(other, str) else super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash(self._string)
+
+
+class Token:
+    """The token `doc[i]`."""
+
+    __slots__ = ("doc", "i")
+
+    def __init__(self, doc: Doc, i: int) -> None:
+        self.doc = doc
+        self.i = i
+
+    @property
+    def idx(self) -> int:
+        """Where the token begins, in characters."""
+        return int(self.doc.starts[self.i])
+
+    @property
+    def text(self) -> str:
+        return self.doc.text[self.doc.starts[self.i] : self.doc.ends[self.i]]
+
+    @property
+    def whitespace(self) -> str:
+        """What stands between this token and the next, often " " or ""."""
+        following = self.doc.starts[self.i + 1] if self.i + 1 < len(self.doc) else len(self.doc.text)
+        return self.doc.text[self.doc.ends[self.i] : following]
+
+    @property
+    def text_with_ws(self) -> str:
+        return self.text + self.whitespace
+
+    @property
+    def is_space(self) -> bool:
+        """Whether the token is white space: the tokenizer makes one of the white space that a text begins with."""
+        return self.text.isspace()
+
+    @property
+    def is_sent_start(self) -> bool | None:
+        return self.get("sent_start")  # type: ignore[no-any-return]
+
+    @property
+    def sent(self) -> Span | None:
+        """The sentence around the token."""
+        return next((s for s in self.doc.sents or () if s.start <= self.i < s.end), None)
+
+    @property
+    def pos(self) -> str | None:
+        """The part of speech, UPOS."""
+        return self.get("pos")  # type: ignore[no-any-return]
+
+    @property
+    def lemma(self) -> str | None:
+        return self.get("lemma")  # type: ignore[no-any-return]
+
+    @property
+    def morph(self) -> Morph | None:
+        """The UD features."""
+        features = self.get("morph")
+        return None if features is None else Morph(features)
+
+    def get(self, column: str) -> Any:
+        """The token's value in a column of the token layer, None where unset."""
+        values = self.doc.tokens.get(column)
+        return None if values is None else values[self.i]
+
+    def nbor(self, offset: int = 1) -> Token:
+        """The token so many places on."""
+        if not 0 <= self.i + offset < len(self.doc):
+            raise DocError(f"token {self.i} has no neighbour at {offset:+d}: the document has {len(self.doc)} tokens")
+        return Token(self.doc, self.i + offset)
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Token {self.i}: {self.text!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self.doc is other.doc and self.i == other.i
+
+    def __hash__(self) -> int:
+        return hash((id(self.doc), self.i))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _no_attribute(self, name)
+
+
+class Span:
+    """Tokens from `start` up to `end`; of a span layer, also its `label` and `score`."""
+
+    __slots__ = ("doc", "end", "layer", "row", "start")
+
+    def __init__(self, doc: Doc, start: int, end: int, layer: Layer | None = None, row: int = -1) -> None:
+        self.doc = doc
+        self.start = start
+        self.end = end
+        self.layer = layer
+        self.row = row
+
+    @property
+    def start_char(self) -> int:
+        if self.start < len(self.doc):
+            return int(self.doc.starts[self.start])
+        return len(self.doc.text)
+
+    @property
+    def end_char(self) -> int:
+        return int(self.doc.ends[self.end - 1]) if self.end > self.start else self.start_char
+
+    @property
+    def text(self) -> str:
+        return self.doc.text[self.start_char : self.end_char]
+
+    @property
+    def label(self) -> str | None:
+        return self.get("label")  # type: ignore[no-any-return]
+
+    @property
+    def score(self) -> float | None:
+        return self.get("score")  # type: ignore[no-any-return]
+
+    @property
+    def lemma(self) -> str | None:
+        """The lemmas of the tokens, spaced as in the text; None where a token has none."""
+        lemmas = [token.lemma for token in self]
+        if any(lemma is None for lemma in lemmas):
+            return None
+        return "".join(f"{lemma}{token.whitespace}" for lemma, token in zip(lemmas, self, strict=True)).strip()
+
+    def get(self, column: str) -> Any:
+        """The span's value in a column of its layer, None where unset."""
+        values = None if self.layer is None else self.layer.get(column)
+        return None if values is None else values[self.row]
+
+    def as_doc(self) -> Doc:
+        """The tokens as a document of their own, with their token columns and the spans that lie within."""
+        return self.doc.part(self.start, self.end)
+
+    @overload
+    def __getitem__(self, index: int) -> Token: ...
+    @overload
+    def __getitem__(self, index: slice) -> Span: ...
+    def __getitem__(self, index: int | slice) -> Token | Span:
+        rows = range(self.start, self.end)[index]
+        return Token(self.doc, rows) if isinstance(rows, int) else Span(self.doc, rows.start, max(rows.start, rows.stop))
+
+    def __iter__(self) -> Iterator[Token]:
+        return (Token(self.doc, i) for i in range(self.start, self.end))
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        label = f" {self.label}" if self.label is not None else ""
+        return f"<Span {self.start}:{self.end}{label}: {self.text!r}>"
+
+    def _key(self) -> tuple[int, int, int, str | None]:
+        return (id(self.doc), self.start, self.end, self.label)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Span) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _no_attribute(self, name)
+
+
+class Relation(NamedTuple):
+    """A typed, directed link between two spans."""
+
+    head: Span
+    tail: Span
+    label: str | None
+    score: float | None
+
+
+def _no_attribute(view: Token | Span, name: str) -> NoReturn:
+    known = [n for n in dir(type(view)) if not n.startswith("_")]
+    kind = type(view).__name__
+    if name.endswith("_") and name.rstrip("_") in known:
+        raise AttributeError(f"{kind} has no {name!r}: attributes are plain strings here, use {kind.lower()}.{name.rstrip('_')}")
+    raise AttributeError(f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r}).{near(name, known)}")
+
+
+class SpanGroups(MutableMapping[str, Sequence[Span]]):
+    """`doc.spans`: named groups of spans, each a layer; groups may overlap themselves and each other."""
+
+    def __init__(self, doc: Doc) -> None:
+        self._doc = doc
+
+    def __getitem__(self, name: str) -> tuple[Span, ...]:
+        layer = self._doc.layers.get(name)
+        if layer is None or layer.kind != "span":
+            raise KeyError(f"the document has no span group {name!r}.{near(name, self)}")
+        starts, ends = layer["start"].values.tolist(), layer["end"].values.tolist()
+        return tuple(Span(self._doc, start, end, layer, row) for row, (start, end) in enumerate(zip(starts, ends, strict=True)))
+
+    def __setitem__(self, name: str, spans: Sequence[Span]) -> None:
+        self._doc.set_spans(name, spans)
+
+    def __delitem__(self, name: str) -> None:
+        self[name]
+        del self._doc.layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, layer in self._doc.layers.items() if layer.kind == "span")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

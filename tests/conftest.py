@@ -1,0 +1,34 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from pipekit.doc import Doc
+from pipekit.training.recipe import data_folder
+
+_TOKEN = re.compile(r"\A\s+|\w+|[^\w\s]")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of corpora: PIPEKIT_DATA, or shared/data beside the project."""
+    folder = Path(data_folder(Path(__file__).parent))
+    if not folder.is_dir():
+        pytest.skip("no corpora: set PIPEKIT_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenize() -> Callable[[Sequence[str]], list[Doc]]:
+    """Letters and digits by the run, other characters one by one."""
+    return lambda texts: [_tokenized(text) for text in texts]
+
+
+def _tokenized(text: str) -> Doc:
+    borders = [found.span() for found in _TOKEN.finditer(text)]
+    return Doc(text, starts=[start for start, _ in borders], ends=[end for _, end in borders])
