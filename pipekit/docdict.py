@@ -39,6 +39,7 @@ _LINKED = "ents"  # the layer that the links of "relations" point to
 
 Row = dict[str, Any]
 
+
 def check_layers(layers: Mapping[str, Layer], tokens: int) -> None:
     """Be sure that the layers fit a Doc of so many tokens, and the limits. Errors: `DocError` naming the layer and the column."""
     if "tokens" not in layers or layers["tokens"].kind != "token":

@@ -125,7 +125,11 @@ def _places(file: BinaryIO) -> Iterator[_Place]:
 
 def _head(file: BinaryIO, start: int) -> _Place | None:
     file.seek(start)
-    data = file.read(_HEAD.size)
+    return _parsed(file.read(_HEAD.size), start)
+
+
+def _parsed(data: bytes, start: int) -> _Place | None:
+    """The record whose head these bytes are, if they are one."""
     if len(data) < _HEAD.size:
         return None
     mark, length, checksum, own = _HEAD.unpack(data)
@@ -134,17 +138,24 @@ def _head(file: BinaryIO, start: int) -> _Place | None:
     return _Place(start, start + _HEAD.size + length, length, checksum)
 
 
+def _heads_within(window: bytes, start: int) -> Iterator[_Place]:
+    """The records whose heads lie in the window, which begins at `start`, from the last to the first."""
+    at = window.rfind(_MARK)
+    while at >= 0:
+        place = _parsed(window[at : at + _HEAD.size], start + at)
+        if place is not None:
+            yield place
+        at = window.rfind(_MARK, 0, at + len(_MARK) - 1)
+
+
 def _next_head(file: BinaryIO, start: int, size: int) -> int:
     """Where the next head begins whose checksum holds; the end of the file where there is none."""
-    while start < size:
-        file.seek(start)
-        window = file.read(_WINDOW)
-        at = window.find(_MARK)
-        while at >= 0:
-            if _head(file, start + at) is not None:
-                return start + at
-            at = window.find(_MARK, at + 1)
-        start += max(len(window) - len(_MARK) + 1, 1)
+    for begin in range(start, size, _WINDOW):
+        file.seek(begin)
+        window = file.read(_WINDOW + _HEAD.size - 1)  # heads across the border of two windows belong to the first
+        first = min((place.start for place in _heads_within(window, begin)), default=size)
+        if first < size:
+            return first
     return size
 
 
@@ -185,14 +196,8 @@ def _ends_whole(file: BinaryIO, size: int) -> bool:
     """Whether the last record, looked for from the end, is whole: that saves reading all of a long file."""
     start = max(size - _WINDOW, 0)
     file.seek(start)
-    window = file.read(_WINDOW)
-    at = window.rfind(_MARK)
-    while at >= 0:
-        place = _head(file, start + at)
-        if place is not None and place.stop == size:
-            return _is_whole(file, place)
-        at = window.rfind(_MARK, 0, at)
-    return False
+    last = next((place for place in _heads_within(file.read(_WINDOW), start) if place.stop == size), None)
+    return last is not None and _is_whole(file, last)
 
 
 def _end(file: BinaryIO) -> int:

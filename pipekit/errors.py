@@ -59,7 +59,22 @@ class PluginMissingError(PluginError):
     """A package that a saved pipeline needs is not installed."""
 
 
-class PluginContractError(PluginError):
+class ProcessingError(PipekitError):
+    """A component failed on a document.
+
+    Args:
+        message: what failed, on which document, and why.
+        document: the position of the document in the stream, from 0.
+        component: the name of the component, or "tokenizer".
+    """
+
+    def __init__(self, message: str, *, document: int | None = None, component: str | None = None) -> None:
+        super().__init__(message)
+        self.document = document
+        self.component = component
+
+
+class PluginContractError(PluginError, ProcessingError):
     """A component broke the rules of the pipeline."""
 
 
@@ -85,21 +100,6 @@ class AlignmentError(DocError):
 
 class DocTooLargeError(DocError):
     """More characters than an int32 offset can count."""
-
-
-class ProcessingError(PipekitError):
-    """A component failed on a document.
-
-    Args:
-        message: what failed, on which document, and why.
-        document: the position of the document in the stream, from 0.
-        component: the name of the component, or "tokenizer".
-    """
-
-    def __init__(self, message: str, *, document: int | None = None, component: str | None = None) -> None:
-        super().__init__(message)
-        self.document = document
-        self.component = component
 
 
 class StoreError(PipekitError, OSError):

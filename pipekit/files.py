@@ -44,7 +44,7 @@ def _call(name: str, path: str) -> Iterator[int | None]:
 
 def _named(error: OSError, message: str) -> StoreError:
     named = StoreError(message)
-    named.errno, named.strerror = error.errno, error.strerror
+    named.errno = error.errno
     return named
 
 
@@ -111,11 +111,7 @@ class File:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is not None:
-            os.close(self._fd)
-            return
-        with _call("close", self.path):
-            os.close(self._fd)
+        os.close(self._fd)
 
 
 def write_atomically(path: Path, chunks: Iterable[Chunk], *, size: int | None = None) -> None:
@@ -148,9 +144,10 @@ def _write_and_replace(target: str, beside: str, chunks: Iterable[Chunk], size: 
             os.replace(beside, target)
     except StoreError as error:
         needed = "" if size is None else f" of the {size}"
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise _named(
             error,
-            f"{target} could not be written: {error.strerror or error}, after {file.written if file else 0}{needed} bytes. "
+            f"{target} could not be written: {reason}, after {file.written if file else 0}{needed} bytes. "
             f"What stood there before is intact: make room or mend the cause, then save again",
         ) from error
 

@@ -41,7 +41,7 @@ def encode(strings: Sequence[str | None]) -> Column:
     labels = sorted({s for s in strings if s is not None})
     code: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
     code[None] = -1
-    return Column(np.fromiter((code[s] for s in strings), dtype=np.int32, count=len(strings)), labels)
+    return Column(np.fromiter(map(code.__getitem__, strings), dtype=np.int32, count=len(strings)), labels)
 
 
 class Layer:

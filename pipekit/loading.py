@@ -29,18 +29,24 @@ def blank(lang: str) -> Pipeline:
 
 
 def load(
-    name: str | os.PathLike[str], *, device: str = "auto", exclude: Sequence[str] = (), include: Sequence[str] | None = None
+    name: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    exclude: Sequence[str] = (),
+    include: Sequence[str] | None = None,
 ) -> Pipeline:
     """A pipeline by the name of an installed package, or from a file or a folder that holds one.
 
     Args:
         device: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
+        precision: "float32", "bfloat16", or "auto" for bfloat16 on devices where that is faster.
         exclude: components to leave out; include: the only components to take. Encoders that none of them reads are left out too.
 
     Nothing is downloaded. Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`, `ConfigError`.
     """
     path = _find(name)
-    return _build(store.load(path), str(name), exclude, include).to(device)
+    return _build(store.load(path), str(name), exclude, include).to(device).with_precision(precision)
 
 
 def from_bytes(data: bytes, *, device: str = "auto", exclude: Sequence[str] = (), include: Sequence[str] | None = None) -> Pipeline:

@@ -74,9 +74,13 @@ _HEADS: dict[int, tuple[int, int, int, int]] = {
     **{0x90 + n: (1, 0, 0, n) for n in range(16)},
     **{0xA0 + n: (1 + n, 0, 0, 0) for n in range(32)},
     **{first + i: (1 + 2**i, 2**i, 1, 0) for first in (0xC4, 0xD9) for i in range(3)},
-    0xCA: (5, 0, 0, 0), 0xCB: (9, 0, 0, 0),
+    0xCA: (5, 0, 0, 0),
+    0xCB: (9, 0, 0, 0),
     **{first + i: (1 + 2**i, 0, 0, 0) for first in (0xCC, 0xD0) for i in range(4)},
-    0xDC: (3, 2, 0, 1), 0xDD: (5, 4, 0, 1), 0xDE: (3, 2, 0, 2), 0xDF: (5, 4, 0, 2),
+    0xDC: (3, 2, 0, 1),
+    0xDD: (5, 4, 0, 1),
+    0xDE: (3, 2, 0, 2),
+    0xDF: (5, 4, 0, 2),
 }
 
 _LISTS = {bytes([byte]) for byte in (*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF)}

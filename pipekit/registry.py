@@ -93,7 +93,7 @@ class Registry:
 
     def unregister(self, name: str) -> None:
         """Take back what `register` added."""
-        self._registered.remove(name)
+        catalogue.REGISTRY.pop(("pipekit", f"{self.kind}s", name))
 
     def names(self) -> list[str]:
         """All names, without importing anything."""

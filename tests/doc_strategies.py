@@ -14,7 +14,7 @@ ODD = st.sampled_from("аяёЙ-«»…—\u0301\u00ad\u200b\ufeff\x00\u2028🙂
 TEXTS = st.text(ODD | st.characters(exclude_categories=["Cs"]), max_size=8)
 WORDS = TEXTS.filter(bool)
 GAPS = st.sampled_from(["", " ", " ", "\n", "\u00a0\t", "   "])
-NAMES = st.one_of(st.sampled_from(["pos", "lemma", "text", "start", "sent_start", "label", "score", "", "тон"]), TEXTS)
+NAMES = st.one_of(st.sampled_from(["pos", "lemma", "text", "start", "label", "score", "", "тон"]), TEXTS)
 DTYPES = ["?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", ">i4", ">f8"]
 
 
@@ -48,8 +48,7 @@ def docs(draw: st.DrawFn) -> Doc:
     doc.name, doc.error = draw(st.none() | st.text(max_size=5)), draw(st.none() | TEXTS)
     _fill(draw, doc.tokens)
     if draw(st.booleans()):
-        starts = draw(hnp.arrays(bool, len(doc)))
-        doc.tokens.set("sent_start", starts)
+        doc.tokens.set("sent_start", draw(hnp.arrays(draw(st.sampled_from(["?", "?", "u1"])), len(doc))))
     for name in draw(st.lists(st.sampled_from(["ents", "spans", "cats", "relations", "x"]), max_size=3, unique=True)):
         doc.layers[name] = draw(spans(len(doc)))
     for name in draw(st.lists(st.sampled_from(["relations", "links", "cats"]), max_size=2, unique=True)):

@@ -41,7 +41,7 @@ def tagged(words: list[str] | None = None) -> Doc:
 # -- bytes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(docs())
 def test_bytes_give_back_everything_a_doc_says(doc: Doc) -> None:
     back = Doc.from_bytes(doc.to_bytes())
@@ -195,7 +195,7 @@ def mutants(data: bytes, count: int, seed: int) -> list[bytes]:
 
 
 def test_mutants_of_a_doc_are_read_or_refused_and_nothing_else() -> None:
-    for data in mutants(tagged().to_bytes(), 20_000, seed=1):
+    for data in mutants(tagged().to_bytes(), 10_000, seed=1):
         try:
             doc = Doc.from_bytes(data)
         except PipekitFormatError:
@@ -204,7 +204,7 @@ def test_mutants_of_a_doc_are_read_or_refused_and_nothing_else() -> None:
         assert Doc.from_bytes(doc.to_bytes()).text == doc.text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for read in (Doc.from_bytes, lambda data: unpack(data, "it")):
@@ -321,7 +321,7 @@ def test_memory_stays_within_sixteen_times_the_input_and_16_mb(bomb: str, read: 
 # -- plain data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(docs())
 def test_json_gives_back_everything_but_the_width_of_numbers(doc: Doc) -> None:
     text = json.dumps(doc.to_dict(), ensure_ascii=True)
@@ -408,7 +408,7 @@ def test_plain_data_that_are_no_doc_are_refused_with_the_key(case: str) -> None:
         Doc.from_dict(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(docs(), st.data())
 def test_plain_data_with_one_value_replaced_are_read_or_refused(doc: Doc, data: st.DataObject) -> None:
     tree = doc.to_dict()

@@ -67,8 +67,8 @@ def calls_of_a_save(path: Path) -> list[str]:
 
 def test_a_save_is_written_flushed_and_then_put_in_place(path: Path) -> None:
     calls = calls_of_a_save(path)
-    assert calls[0] == "open" and set(calls[1:-4]) == {"write"}
-    assert calls[-4:] == ["fsync", "close", "replace", "fsync folder"]
+    assert calls[0] == "open" and set(calls[1:-3]) == {"write"}
+    assert calls[-3:] == ["fsync", "replace", "fsync folder"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_two_bars_stand_between_sentences(case: str) -> None:
     text = case.replace("||", "")
     segments = RULES.segment([text])[0]
     begins = [*segments.starts[segments.sentence_starts], len(text)]
-    found = [text[start:end].strip() for start, end in zip(begins, begins[1:], strict=False)]
+    found = [text[start:end].strip() for start, end in pairwise(begins)]
     assert found == [sentence.strip() for sentence in case.split("||")]
 
 

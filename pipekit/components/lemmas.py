@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from os.path import commonprefix
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,8 @@ from pipekit.lexicon import Analyses, Lexicon, pack, short, unpack
 
 Script = tuple[int, int, str]
 SAME: Script = (0, 0, "")
+MIN_COUNT = 2  # a script that the lexicon lacks is learned where training needs it so often
+MIN_YO = 5  # lemmas are spelled with е, but for those that training often spells with ё
 _LONGEST_ENDING = 6
 _LONGEST_CUT = 120
 
@@ -43,9 +44,8 @@ def fold(text: str) -> str:
 
 
 def script_of(form: str, lemma: str) -> Script:
-    """The shortest edit of the end that makes a lemma of a form."""
-    form, lemma = fold(form), fold(lemma)
-    same = len(commonprefix([form, lemma]))
+    """The shortest edit of the end that makes the lemma of a folded form; both in lower case."""
+    same = next((i for i, (a, b) in enumerate(zip(form, lemma, strict=False)) if a != b), min(len(form), len(lemma)))
     return 0, len(form) - same, lemma[same:]
 
 
@@ -85,6 +85,11 @@ class LemmaRules:
         chosen = ranges(first, sizes)
         return np.repeat(rows, sizes), self._tags[chosen], self._scripts[chosen]
 
+    def script(self, form: str, lemma: str) -> int:
+        """The script that makes this lemma of a form, spelled with ё if that was learned, or -1."""
+        exact = self.number.get(script_of(fold(form), lemma.lower()))
+        return self.number.get(script_of(fold(form), fold(lemma)), -1) if exact is None else exact
+
     def apply(self, word: str, script: int) -> str:
         """A normalised word as its lemma; one that nothing would be left of stays as it is."""
         front, back, tail = self.scripts[script]
@@ -114,25 +119,22 @@ def _keys_of(words: Words, rows: Ints, endings: bool) -> Iterable[tuple[NDArray[
 
 
 def learn_rules(triples: Counter[tuple[str, str, str]], lexicon: Lexicon | None, upos: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """The tables of `LemmaRules` from counted (form, UPOS, lemma).
+    """The tables of `LemmaRules` from counted (folded form, UPOS, lemma in lower case).
 
     With a lexicon: an exception for each form whose lemma is not among its candidates. Without: besides these, each script under the
     ending that it replaces.
     """
     number = {script: i for i, script in enumerate(known_scripts(lexicon))}
-    more: list[Script] = []
+    more = _new_scripts(triples, number)
+    number |= {script: len(number) + i for i, script in enumerate(more)}
     same_tag = lexicon.tags if lexicon is not None else 0
-    forms = sorted({fold(form) for form, _, _ in triples})
-    allowed = _allowed(forms, lexicon)
+    allowed = _allowed(sorted({form for form, _, _ in triples}), lexicon)
     exceptions: set[tuple[str, int, int]] = set()
     endings: set[tuple[str, int]] = set()
-    for (form, pos, lemma), _ in sorted(triples.items()):
-        script, form = script_of(form, lemma), fold(form)
-        if script == SAME or script[1] > _LONGEST_CUT:
+    for form, pos, lemma in triples:
+        script = script_of(form, lemma) if script_of(form, lemma) in number else script_of(form, fold(lemma))
+        if script == SAME or script not in number:
             continue
-        if script not in number:
-            number[script] = len(number)
-            more.append(script)
         if lexicon is None and script[1] <= _LONGEST_ENDING:
             endings.add((form[len(form) - script[1] :], number[script]))
         elif number[script] not in allowed[form]:
@@ -140,9 +142,18 @@ def learn_rules(triples: Counter[tuple[str, str, str]], lexicon: Lexicon | None,
     return _tables(sorted(exceptions), sorted(endings), more, same_tag)
 
 
+def _new_scripts(triples: Counter[tuple[str, str, str]], known: Mapping[Script, int]) -> list[Script]:
+    counts: Counter[Script] = Counter()
+    for (form, _, lemma), times in triples.items():
+        for spelled in {lemma, fold(lemma)}:
+            counts[script_of(form, spelled)] += times
+    least = {script: MIN_YO if "ё" in script[2] else MIN_COUNT for script in counts}
+    return sorted(s for s, times in counts.items() if s not in known and times >= least[s] and s[1] <= _LONGEST_CUT)
+
+
 def _allowed(forms: list[str], lexicon: Lexicon | None) -> dict[str, set[int]]:
     if lexicon is None:
-        return dict.fromkeys(forms, set())
+        return {form: set() for form in forms}
     found = lexicon.analyses(normalize(from_strings(forms)))
     borders = found.offsets.tolist()
     return {form: set(found.scripts[borders[i] : borders[i + 1]].tolist()) for i, form in enumerate(forms)}

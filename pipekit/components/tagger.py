@@ -1,18 +1,19 @@
-"""Part of speech, morphological features and lemma of each token.
+"""The tagger: part of speech, UD features, and lemma of every token.
 
 A tag is a part of speech with all its features, as it stands in the training data, so that no impossible mixture comes out. Its score
-is the sum of the scores of its values (UPOS=NOUN, Case=Gen, …) and one of its own. Where the training data leave something open (a
-feature "Voice=?", a part of speech or features that are unset), the loss is that of the sum over all tags that agree with the rest.
+is the sum of the scores of its values (UPOS=NOUN, Case=Gen, …) and one of its own. What a corpus leaves open (a feature "Voice=?", a
+part of speech or features that are unset) is marginalised: the loss is that of all tags that agree with the rest (Tsuboi et al. 2008).
 
-A lemma is chosen among the candidates of `pipekit.lemmas`, each scored by what it rests on and by how it edits the word.
+A lemma is chosen in context among the candidates of `lemmas.py`, each scored by what it rests on and by how it edits the word.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,12 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipekit import store
+from pipekit import resources
 from pipekit.batching import Batch
-from pipekit.chars import Ints, Words, normalize
+from pipekit.chars import Ints
+from pipekit.components.lemmas import Candidates, LemmaRules, fold, learn_rules
 from pipekit.doc import Doc
-from pipekit.features import whole
-from pipekit.lemmas import Candidates, Lemmas, learn
+from pipekit.errors import DataError
 from pipekit.lexicon import Lexicon
 from pipekit.model import EncoderRef, Head, Prepared, Tables
 
@@ -33,34 +34,45 @@ UNSURE = "?"  # the value of a feature that an annotation leaves open
 Bools = NDArray[np.bool_]
 
 
+class TagScores(NamedTuple):
+    """`tags` float[tokens, tags]; for each lemma candidate its token (`owners`), its script, and its score (`lemmas`)."""
+
+    tags: Tensor
+    lemmas: Tensor
+    owners: Ints
+    scripts: Ints
+
+
 class Tagger(Head):
-    """Writes `pos`, `morph` and, with a lexicon, `lemma`.
+    """Writes the token columns `pos`, `morph` and `lemma`.
 
     Args:
-        encoder: the encoder that is read.
-        tags: what a token may be: a part of speech, a bar, its features ("NOUN|Case=Gen|…"; "PUNCT|").
-        lexicon: whether lemmas are wanted; in a recipe, the path of the lexicon.
+        tags: the inventory, each a part of speech, a bar, its features ("NOUN|Case=Gen|…", "PUNCT|"); `prepare` collects it.
+        lexicon: in a recipe, the file of a compiled lexicon that proposes lemmas; without one, endings seen in training propose them.
         hidden: width of the layer that all classifiers share.
         lemma_width: width of the vectors by which candidates for the lemma are scored.
-        dropout: on what is read and on the hidden layer.
-        tables: "lexicon.*" and "lemmas.*", the arrays of `Lexicon` and `Lemmas`.
+        min_count: how often a tag must occur in training to be in the inventory.
     """
 
-    requires = ()
     assigns = ("pos", "morph", "lemma")
 
     def __init__(
         self,
         encoder: EncoderRef,
         tags: Sequence[str] = (),
-        lexicon: bool = False,
+        lexicon: bool | str = False,
         hidden: int = 256,
         lemma_width: int = 64,
         dropout: float = 0.15,
+        min_count: int = 1,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
+        if not tags:
+            raise DataError("a tagger needs its tags: train it, or give tags=['NOUN|Case=Nom', …]")
         self.tables = dict(tables or {})
+        known = _part(self.tables, "lexicon.")
+        self.rules = LemmaRules(_part(self.tables, "lemmas."), Lexicon.shared(known) if known else None)
         self.tags = TagSet(tags)
         self.hidden = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Dropout(dropout)
@@ -68,79 +80,76 @@ class Tagger(Head):
         self.values = nn.Linear(hidden, self.tags.values.shape[1])
         self.own = nn.Linear(hidden, len(tags))
         self.register_buffer("of_tags", torch.from_numpy(self.tags.values.T.astype(np.float32)), persistent=False)
-        self.lemmas: Lemmas | None = None
-        if lexicon:
-            known = Lexicon(_part(self.tables, "lexicon."))
-            self.lemmas = Lemmas(known, _part(self.tables, "lemmas."), len(self.tags.parts))
-            self.ranker = LemmaRanker(hidden, lemma_width, self.lemmas.sources, len(self.lemmas.edits))
-        else:
-            self.assigns = ("pos", "morph")  # type: ignore[assignment, misc]
+        self.ranker = LemmaRanker(hidden, lemma_width, self.rules.tags, len(self.rules.scripts))
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        """Tags from the documents; the lexicon read, and what the documents say of lemmas learned."""
-        tags = settings.get("tags") or sorted({t for doc in docs for t in _complete(doc)})
-        tables: Tables = {}
+        completed, lexicon = dict(settings), {}
         if isinstance(settings.get("lexicon"), str):
-            arrays = store.load(settings["lexicon"]).tensors
-            parts = {part: i for i, part in enumerate(TagSet(tags).parts)}
-            tables = {f"lexicon.{name}": array for name, array in arrays.items()}
-            tables |= {f"lemmas.{name}": array for name, array in learn(Lexicon(arrays), _lemma_examples(docs, parts)).items()}
-        return Prepared({**settings, "tags": list(tags), "lexicon": bool(settings.get("lexicon"))}, tables)
+            completed["lexicon"], lexicon = True, resources.read(settings["lexicon"])
+        counts, triples = _counted(docs)
+        least = settings.get("min_count", 1)
+        completed["tags"] = list(settings.get("tags") or sorted(tag for tag, times in counts.items() if times >= least))
+        if not completed["tags"]:
+            raise DataError("no training document has parts of speech and features, so a tagger has nothing to learn")
+        rules = learn_rules(triples, Lexicon.shared(lexicon) if lexicon else None, TagSet(completed["tags"]).parts)
+        tables = {f"lexicon.{name}": array for name, array in lexicon.items()}
+        return Prepared(completed, {**tables, **{f"lemmas.{name}": array for name, array in rules.items()}})
 
-    def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The hidden layer float[tokens, hidden], and the score of each tag float[tokens, tags]."""
+    # -- from vectors to documents
+
+    def scores(self, batch: Batch) -> TagScores:
         hidden = self.hidden(batch.vectors(self.encoder.name))
-        return hidden, self.values(hidden) @ self.of_tags + self.own(hidden)
+        owners, origins, scripts = self._candidates(batch).take(batch.distinct.index)
+        lemmas = self.ranker(hidden, owners, origins, scripts)
+        return TagScores(self.values(hidden) @ self.of_tags + self.own(hidden), lemmas, owners, scripts)  # type: ignore[operator]
 
-    def decode(self, batch: Batch, scores: tuple[Tensor, Tensor]) -> None:
-        hidden, tag_scores = scores
-        best = tag_scores.argmax(1).cpu().numpy()
+    def _candidates(self, batch: Batch) -> Candidates:
+        analyses = None if self.rules.lexicon is None else batch.analyses(self.rules.lexicon)
+        return self.rules.candidates(batch.distinct.plain, analyses)
+
+    def decode(self, batch: Batch, scores: TagScores) -> None:
+        best = scores.tags.argmax(1).cpu().numpy()
+        pos, morph = self.tags.part_of[best], self.tags.features_of[best]
+        lemma, lemmas = self._lemmas(batch, scores, pos == self.tags.proper)
+        columns = (("pos", pos, self.tags.parts), ("morph", morph, self.tags.features), ("lemma", lemma, lemmas))
         for doc, rows in _rows(batch):
-            doc.tokens.set("pos", self.tags.part_of[best[rows]], self.tags.parts)
-            doc.tokens.set("morph", self.tags.features_of[best[rows]], self.tags.features)
-        if self.lemmas is not None:
-            self._write_lemmas(batch, self.lemmas, hidden, self.tags.part_of[best] == self.tags.proper)
+            for name, values, labels in columns:
+                doc.tokens.set(name, _unset_lead(values[rows], doc), labels)
 
-    def _write_lemmas(self, batch: Batch, lemmas: Lemmas, hidden: Tensor, proper: Bools) -> None:
-        words, index = _distinct(batch.words)
-        plain = normalize(words)
-        candidates = lemmas(plain).take(index)
-        chosen = candidates.scripts[_best(self.ranker(hidden, candidates), candidates.offsets)]
-        keys, where = np.unique((index * len(lemmas.edits) + chosen) * 2 + proper, return_inverse=True)
-        spelled = []
+    def _lemmas(self, batch: Batch, scores: TagScores, proper: Bools) -> tuple[NDArray[np.int32], list[str]]:
+        """Codes into a list of lemmas, int32[tokens]."""
+        size = len(self.rules.scripts)
+        chosen = scores.scripts[best_items(scores.lemmas.float().cpu().numpy(), scores.owners, len(batch))]
+        keys, codes = np.unique((batch.distinct.index * size + chosen) * 2 + proper, return_inverse=True)
+        plain, written = batch.distinct.plain_strings, batch.distinct.strings
+        lemmas = []
         for key in keys.tolist():
             rest, is_proper = divmod(key, 2)
-            row, script = divmod(rest, len(lemmas.edits))
-            lemma = lemmas.spell(_string(plain, row), script)
-            spelled.append(capitalise(lemma, _string(words, row)) if is_proper else lemma)
-        for doc, rows in _rows(batch):
-            here, codes = np.unique(where[rows], return_inverse=True)
-            doc.tokens.set("lemma", codes.astype(np.int32), [spelled[i] for i in here.tolist()])
+            row, script = divmod(rest, size)
+            lemma = self.rules.apply(plain[row], script) or written[row]
+            lemmas.append(capitalise(lemma, written[row]) if is_proper else lemma)
+        return codes.astype(np.int32), lemmas
+
+    # -- learning
 
     def loss(self, batch: Batch) -> Tensor:
         """Per token, that of the tag and that of the lemma."""
-        hidden, tag_scores = self.scores(batch)
-        parts, features = _gold(batch, "pos"), _gold(batch, "morph")
-        allowed = np.stack([self.tags.allowed(p, f) for p, f in zip(parts, features, strict=True)])
-        loss = PartialLoss.apply(tag_scores.float(), torch.from_numpy(allowed).to(tag_scores.device)).sum()  # type: ignore[no-untyped-call]
-        if self.lemmas is not None:
-            loss = loss + self._lemma_loss(batch, self.lemmas, hidden)
-        return loss / max(len(batch), 1)  # type: ignore[no-any-return]
+        scores = self.scores(batch)
+        pairs = list(zip(_gold(batch, "pos"), _gold(batch, "morph"), strict=True))
+        allowed = np.stack([self.tags.allowed(*pair) for pair in pairs])
+        lost = PartialLoss.apply(scores.tags.float(), torch.from_numpy(allowed).to(scores.tags.device)).sum()  # type: ignore[no-untyped-call]
+        return (lost + self._lemma_loss(batch, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
 
-    def _lemma_loss(self, batch: Batch, lemmas: Lemmas, hidden: Tensor) -> Tensor:
+    def _lemma_loss(self, batch: Batch, scores: TagScores) -> Tensor:
         """Minus the log of what the candidates with the right script have together; words that have none are left out."""
-        words, index = _distinct(batch.words)
-        plain = normalize(words)
-        strings = [_string(plain, row) for row in range(len(plain))]
-        gold = [-1 if g is None else lemmas.script(strings[i], g) for i, g in zip(index.tolist(), _gold(batch, "lemma"), strict=True)]
-        candidates = lemmas(plain).take(index)
-        owners = np.repeat(np.arange(len(index)), np.diff(candidates.offsets))
-        right = candidates.scripts == np.array(gold)[owners]
-        scores, device = self.ranker(hidden, candidates).float(), hidden.device
-        rows, hits = torch.from_numpy(owners).to(device), torch.from_numpy(right).to(device)
-        answered = torch.zeros(len(index), dtype=torch.bool, device=device).index_fill_(0, rows[hits], True)
-        total, good = sum_exp(scores, rows, len(index)), sum_exp(scores[hits], rows[hits], len(index))
+        words = [word for doc in batch.docs for word in doc.words]
+        gold = np.array([-1 if g is None else self.rules.script(w, g) for w, g in zip(words, _gold(batch, "lemma"), strict=True)])
+        right = scores.scripts == gold[scores.owners]
+        lemmas, device = scores.lemmas.float(), scores.lemmas.device
+        rows, hits = torch.from_numpy(scores.owners).to(device), torch.from_numpy(right).to(device)
+        answered = torch.zeros(len(gold), dtype=torch.bool, device=device).index_fill_(0, rows[hits], True)
+        total, good = sum_exp(lemmas, rows, len(gold)), sum_exp(lemmas[hits], rows[hits], len(gold))
         return (total - good)[answered].sum()
 
 
@@ -157,12 +166,10 @@ class LemmaRanker(nn.Module):
         nn.init.normal_(self.source.weight, std=0.1)
         nn.init.normal_(self.script.weight, std=0.1)
 
-    def forward(self, hidden: Tensor, candidates: Candidates) -> Tensor:
-        """float[candidates], for hidden float[words, hidden] and the candidates of these words."""
-        sources = torch.from_numpy(candidates.sources).to(hidden.device)
-        scripts = torch.from_numpy(candidates.scripts).to(hidden.device)
-        sizes = torch.from_numpy(np.diff(candidates.offsets)).to(hidden.device)
-        queries = self.query(hidden).repeat_interleave(sizes, 0)
+    def forward(self, hidden: Tensor, owners: Ints, origins: Ints, numbers: Ints) -> Tensor:
+        """float[candidates], for hidden float[tokens, hidden] and the token, source and script of each candidate."""
+        sources, scripts = torch.from_numpy(origins).to(hidden.device), torch.from_numpy(numbers).to(hidden.device)
+        queries = self.query(hidden)[torch.from_numpy(owners).to(hidden.device)]
         keys = self.source(sources) + self.script(scripts)
         return (queries * keys).sum(1) + self.source_bias[sources] + self.script_bias[scripts]  # type: ignore[no-any-return]
 
@@ -229,34 +236,40 @@ def sum_exp(scores: Tensor, rows: Tensor, size: int) -> Tensor:
     return top + total.clamp_min(1e-30).log()
 
 
-def _best(scores: Tensor, offsets: Ints) -> Ints:
-    """The item with the highest score of each word, the first of equals; each word has one at least."""
-    values = scores.float().cpu().numpy()
-    tops = np.maximum.reduceat(values, offsets[:-1]) if len(offsets) > 1 else values
-    items = np.flatnonzero(values == np.repeat(tops, np.diff(offsets)))
-    _, first = np.unique(np.searchsorted(offsets, items, side="right"), return_index=True)
-    return items[first]
+def best_items(scores: NDArray[Any], owners: Ints, size: int) -> Ints:
+    """The item with the highest score of each owner, int64[size]; owners ascend, and each has an item at least."""
+    firsts = np.searchsorted(owners, np.arange(size))
+    if not size:
+        return firsts
+    tops = np.maximum.reduceat(scores, firsts)
+    items = np.flatnonzero(scores == tops[owners])
+    return items[np.searchsorted(owners[items], np.arange(size))]
+
+
+def _unset_lead(codes: NDArray[Any], doc: Doc) -> NDArray[Any]:
+    """White space that a text begins with is a token, yet no word: it has no tag."""
+    if len(doc) and doc.text[0].isspace():
+        codes = codes.copy()
+        codes[0] = -1
+    return codes
 
 
 def _features(text: str) -> dict[str, str]:
     return {name: value for name, _, value in (pair.partition("=") for pair in text.split("|") if pair)}
 
 
-def _complete(doc: Doc) -> Iterator[str]:
-    """The tags of the tokens whose annotation leaves nothing open."""
-    pos, morph = doc.tokens.get("pos"), doc.tokens.get("morph")
-    if pos is not None and morph is not None:
-        for part, features in zip(pos.strings(), morph.strings(), strict=True):
-            if part is not None and features is not None and f"={UNSURE}" not in features:
-                yield f"{part}|{features}"
-
-
-def _lemma_examples(docs: Sequence[Doc], parts: Mapping[str, int]) -> Iterator[tuple[str, int, str]]:
+def _counted(docs: Sequence[Doc]) -> tuple[Counter[str], Counter[tuple[str, str, str]]]:
+    """Tags that leave nothing open, and (folded form, UPOS, lemma in lower case), with how often they occur."""
+    tags: Counter[str] = Counter()
+    triples: Counter[tuple[str, str, str]] = Counter()
     batch = Batch(docs)
-    plain = normalize(batch.words)
-    for row, (part, lemma) in enumerate(zip(_gold(batch, "pos"), _gold(batch, "lemma"), strict=True)):
-        if part is not None and part in parts and lemma:
-            yield _string(plain, row), parts[part], lemma
+    words = (word for doc in docs for word in doc.words)
+    for form, part, features, lemma in zip(words, *(_gold(batch, name) for name in Tagger.assigns), strict=True):
+        if part is not None and features is not None and f"={UNSURE}" not in features:
+            tags[f"{part}|{features}"] += 1
+        if lemma is not None and part is not None:
+            triples[fold(form), part, lemma.lower()] += 1
+    return tags, triples
 
 
 def _gold(batch: Batch, name: str) -> list[str | None]:
@@ -270,16 +283,6 @@ def _gold(batch: Batch, name: str) -> list[str | None]:
 
 def _rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
     return ((doc, slice(*border)) for doc, border in zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True))
-
-
-def _distinct(words: Words) -> tuple[Words, Ints]:
-    """Each word as written once, and which of them each token is."""
-    _, rows, index = np.unique(whole(words), return_index=True, return_inverse=True)
-    return words.take(rows), index
-
-
-def _string(words: Words, row: int) -> str:
-    return words.codes[words.starts[row] : words.ends[row]].tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def _part(tables: Tables, prefix: str) -> Tables:

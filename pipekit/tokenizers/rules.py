@@ -9,7 +9,7 @@ Only the second of these steps loops in Python, over the few per cent of words t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from pipekit import chars
 from pipekit.tokenizers.kinds import CUT, CUT_LOOK, JOIN, JOIN_LOOK, Kind, Kinds, Mask, kind_table, kinds_of, pair_table
-from pipekit.tokenizers.sentences import Splitter, Tokens
+from pipekit.tokenizers.sentences import Splitter, Tokens, newlines_of
 from pipekit.tokenizers.special import Specials
 
 Ints = NDArray[np.int64]
 
 _BETWEEN = "\n\n"  # a blank line ends every sentence and every token, so texts joined by it are cut as if they were alone
+_GROUP = 1 << 18  # characters
 _REPEATS = np.ones(len(Kind), dtype=bool)
 _REPEATS[[Kind.QUOTE, Kind.COMMA]] = False
 _IN_NUMBERS = np.isin(np.arange(len(Kind)), [Kind.PERIOD, Kind.COMMA, Kind.COLON, Kind.SLASH])
@@ -69,6 +70,9 @@ class RuleTokenizer:
 
     def segment(self, texts: Sequence[str]) -> list[Segments]:
         """Tokens of each text. Whitespace at the beginning of a text is a token, all other whitespace lies between tokens."""
+        return [segments for group in _groups(texts) for segments in self._segment(group)]
+
+    def _segment(self, texts: Sequence[str]) -> list[Segments]:
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
         offsets = np.cumsum(lengths + len(_BETWEEN)) - lengths - len(_BETWEEN)
         tokens = self.tokens(_BETWEEN.join(texts), offsets, lengths)
@@ -101,10 +105,11 @@ class RuleTokenizer:
             actions[hidden[1:]] = JOIN
         cuts = np.ones(len(points) + 1, dtype=bool)
         np.greater_equal(actions, CUT_LOOK, out=cuts[1:-1])
-        for start, end in _runs(np.flatnonzero((actions == JOIN_LOOK) | (actions == CUT_LOOK)) + 1, np.flatnonzero(kinds == Kind.SPACE), len(points)):
-            for first, last in self._specials.tokens(text, start, end):
-                cuts[first:last] = False
-                cuts[first] = cuts[last] = True
+        looks = np.flatnonzero((actions == JOIN_LOOK) | (actions == CUT_LOOK)) + 1
+        runs = _runs(looks, np.flatnonzero(kinds == Kind.SPACE), len(points))
+        spans = np.array([span for start, end in runs for span in self._specials.tokens(text, start, end)], dtype=np.int64).reshape(-1, 2)
+        cuts[chars.ranges(spans[:, 0], spans[:, 1] - spans[:, 0])] = False
+        cuts[spans] = True
         return cuts
 
 
@@ -131,8 +136,8 @@ class _Abbreviations:
 
     def __init__(self, lists: Mapping[str, str], additions: Iterable[str]):
         bits: dict[str, int] = {}
-        for name, words in lists.items():
-            for word in words.split():
+        for name, listed in lists.items():
+            for word in listed.split():
                 bits[word] = bits.get(word, 0) | _BEFORE[name]
         bits |= {word.rstrip(".").lower(): 255 for word in additions}
         words = chars.normalize(chars.from_strings(list(bits)))
@@ -140,7 +145,7 @@ class _Abbreviations:
         order = np.argsort(hashes)
         self._hashes = hashes[order]
         self._bits = np.array(list(bits.values()), dtype=np.uint8)[order]
-        self._longest = int(words.lengths.max()) + 2
+        self._longest = max(map(len, bits)) + 2  # stress marks
 
     def join(self, tokens: Tokens) -> Tokens:
         """Tokens whose periods are joined to the abbreviations before them."""
@@ -151,7 +156,7 @@ class _Abbreviations:
         periods = periods[(lengths <= self._longest) & (first[periods - 1] <= Kind.DIGIT)]
         if not periods.size:
             return tokens
-        following = np.append(first, Kind.SPACE)[periods + 1]
+        following = _following(tokens, periods)
         words = chars.normalize(chars.gather(tokens.points, starts[periods - 1], ends[periods - 1]))
         hashes = words.hashes(words.starts, words.ends)
         places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
@@ -161,6 +166,24 @@ class _Abbreviations:
         ends = ends.copy()
         ends[joined - 1] = ends[joined]
         return Tokens(tokens.points, kinds, np.delete(starts, joined), np.delete(ends, joined))
+
+
+def _following(tokens: Tokens, rows: Ints) -> Kinds:
+    """What the token after each of the chosen ones begins with, a space if a blank line or the end of the text comes first."""
+    starts = np.append(tokens.starts, len(tokens.points))[rows + 1]
+    newlines = newlines_of(tokens.points)
+    blank = np.searchsorted(newlines, starts) - np.searchsorted(newlines, tokens.ends[rows]) > 1
+    return np.where(blank, np.uint8(Kind.SPACE), np.append(tokens.kinds, np.uint8(Kind.SPACE))[starts])
+
+
+def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Texts in groups of some `_GROUP` characters: larger arrays leave the caches of the processor."""
+    start = size = 0
+    for stop, text in enumerate(texts, 1):
+        size += len(text)
+        if size >= _GROUP or stop == len(texts):
+            yield texts[start:stop]
+            start, size = stop, 0
 
 
 def _join_inside(actions: Kinds, outer: Mask, inner: Mask) -> None:

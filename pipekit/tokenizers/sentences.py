@@ -1,8 +1,9 @@
 """Sentences: a small trained classifier over the gaps where one may end.
 
-A blank line always ends a sentence. Elsewhere a gap is a candidate unless a small letter follows a word or a comma (or a dash, as
-in «Да!» — сказал он), and a linear model over hashed features of the tokens around it decides (`recipes/sentences/train.py` trains it). All candidates of a batch are
-judged at once. What a feature may see never reaches beyond the blank lines around its candidate, so texts do not influence each other.
+A blank line always ends a sentence. Elsewhere a gap is a candidate unless a small letter follows a word or a comma, or a dash (as in
+«Да!» — сказал он), and a linear model over hashed features of the tokens around it decides (`recipes/sentences/train.py` trains it).
+All candidates of a batch are judged at once. What a feature may see never reaches beyond the blank lines around its candidate, so
+texts do not influence each other.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ BITS = 16  # of a feature's row in the table of weights
 NEWLINE = 2.0  # what a single line break adds to the log-odds of a border
 _WINDOW = 40  # tokens that the counts of what a text is like look at, to either side
 _NEWLINES = np.array([0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029], dtype=np.uint32)
-_MAX_GAP_SHAPE = 2
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 # Which columns make a feature together. `form` is a token's spelling, `shape` its kinds of characters and length; 0 is the token
@@ -97,12 +97,18 @@ def _weights(lang: str) -> dict[str, Any]:
     return model
 
 
+def newlines_of(points: Codes) -> Ints:
+    """Where lines end; a carriage return and a line feed together end one."""
+    places: Ints = np.flatnonzero(np.isin(points, _NEWLINES))
+    pairs = (points[places] == 0x0D) & (points[np.minimum(places + 1, len(points) - 1)] == 0x0A)
+    places = places[~pairs]
+    return places
+
+
 def line_breaks(tokens: Tokens) -> tuple[Mask, Mask]:
     """Which tokens are the first of the text or after a blank line, and which are after a line break at all, bool[tokens] each."""
-    breaks = np.flatnonzero(np.isin(tokens.points, _NEWLINES))
-    returns = (tokens.points[breaks] == 0x0D) & (tokens.points[np.minimum(breaks + 1, len(tokens.points) - 1)] == 0x0A)
-    breaks = breaks[~returns]
-    counts = np.bincount(np.searchsorted(tokens.starts, breaks), minlength=len(tokens.starts) + 1)[:-1]
+    places = np.searchsorted(tokens.starts, newlines_of(tokens.points))
+    counts = np.bincount(places, minlength=len(tokens.starts) + 1)[:-1]
     blank = counts > 1
     blank[:1] = True
     return blank, counts == 1
@@ -180,8 +186,9 @@ def _shapes(tokens: Tokens) -> Hashes:
     lengths = tokens.ends - tokens.starts
     first, last = edge_kinds(tokens)
     second = tokens.kinds[np.minimum(tokens.starts + 1, tokens.ends - 1)]
-    shapes = ((first.astype(np.uint64) * np.uint64(32) + second) * np.uint64(32) + last) * np.uint64(8)
-    return shapes + np.minimum(lengths, 4).astype(np.uint64) + np.uint64(1)
+    shapes: Hashes = ((first.astype(np.uint64) * np.uint64(32) + second) * np.uint64(32) + last) * np.uint64(8)
+    shapes += np.minimum(lengths, 4).astype(np.uint64) + np.uint64(1)
+    return shapes
 
 
 def _context(tokens: Tokens, places: Ints, low: Ints, high: Ints) -> dict[str, Hashes]:
@@ -192,6 +199,7 @@ def _context(tokens: Tokens, places: Ints, low: Ints, high: Ints) -> dict[str, H
     words = first <= Kind.CAPITAL
     capitals = np.zeros(len(first), dtype=bool)
     capitals[1:] = (first[1:] == Kind.CAPITAL) & (words[:-1] | (first[:-1] == Kind.COMMA))
+    capitals[low] = False
     left, right = np.maximum(low, places - _WINDOW), np.minimum(high, places + _WINDOW)
     size = right - left
 
@@ -217,10 +225,11 @@ def _context(tokens: Tokens, places: Ints, low: Ints, high: Ints) -> dict[str, H
 
 def _between(which: Mask, left: Ints, right: Ints) -> Ints:
     """How many are true in each ``[left, right)``."""
-    sums = np.concatenate([[0], np.cumsum(which)])
+    sums: Ints = np.concatenate([[0], np.cumsum(which)])
     return sums[right] - sums[left]
 
 
 def _logarithm(counts: Ints) -> Hashes:
     """0, 1, 2, 3-4, 5-8, … as small numbers."""
-    return np.ceil(np.log2(np.maximum(counts, 0) + 1)).astype(np.uint64)
+    logarithms: Hashes = np.ceil(np.log2(np.maximum(counts, 0) + 1)).astype(np.uint64)
+    return logarithms

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from unicodedata import normalize
 
 _PARTS = {
     "INVISIBLE": r"\u0300-\u036f\u0483-\u0487\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0e\ufe0f\ufeff",
     "WORD": r"[\wINVISIBLE]",
+    "END": r"(?:[-‐‑](?![-‐‑]))",
     "NUMBER": r"(?:\d++(?:[.,:/]\d++)*+)",
     "TAIL": r"[\w\-./~%&?#=+@:;,!$'()*\[\]]",
 }
 _BRANCHES = r"""
     (?P<address> (?: (?:https?|ftp)://+ | www\. ) TAIL++ )
-  | (?P<whole>   WORD[\w.+-]{0,63}+ @WORD++ (?:[.-]WORD++)*+
+  | (?P<whole>   WORD++ (?:[.+-]WORD++){0,5}+ @WORD++ (?:[.-]WORD++)*+
                | @WORD++ (?:[.-]WORD++)*+
                | \#WORD++ (?:-WORD++)*+ (?:@WORD++(?:\.WORD++)*+)?+
                | (?:&(?:WORD++|\#\d++);)++
@@ -27,7 +30,7 @@ _BRANCHES = r"""
                | [:;=]['-]?+(?:\)++|\(++) )
   | (?P<range>   NUMBER(?:[-‐‑]NUMBER)++ WORD*+ )
   | (?P<unit>    NUMBER(?:UNITS) (?!WORD) )
-  | (?P<parts>   WORD++(?:[-‐‑.]WORD++)++ [-‐‑]?+ | WORD++[-‐‑] )
+  | (?P<parts>   WORD++(?:[-‐‑.]WORD++)++ END?+ | WORD++ END )
   | NUMBER WORD*+ | WORD++
 """
 _SEPARATOR = re.compile(r"([-‐‑.])")
@@ -40,7 +43,7 @@ class Specials:
     def __init__(self, data: Mapping[str, Mapping[str, str]], literals: Iterable[str]):
         hyphens, suffixes = data["hyphens"], data["suffixes"]
         pattern = _BRANCHES.replace("LITERALS", _any_of(literals)).replace("UNITS", _any_of(suffixes["units"].split()))
-        for name in ("TAIL", "NUMBER", "WORD", "INVISIBLE"):
+        for name in ("TAIL", "END", "NUMBER", "WORD", "INVISIBLE"):
             pattern = pattern.replace(name, _PARTS[name])
         self._finditer = re.compile(pattern, re.VERBOSE).finditer
         self._suffixes = frozenset(suffixes["names"].split())
@@ -52,9 +55,11 @@ class Specials:
     def tokens(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Spans within ``text[start:end]`` that are tokens, whatever the pairs of their characters say."""
         for match in self._finditer(text, start, end):
-            if match.lastgroup is not None:
-                borders = self._borders(match.lastgroup, match.group())
-                yield from zip(borders := [match.start() + border for border in borders], borders[1:], strict=False)
+            if match.lastgroup == "whole":
+                yield match.span()
+            elif match.lastgroup is not None:
+                borders = [match.start() + border for border in self._borders(match.lastgroup, match.group())]
+                yield from pairwise(borders)
 
     def _borders(self, branch: str, text: str) -> list[int]:
         """Where the tokens of a match begin, and where its last one ends."""
@@ -65,12 +70,12 @@ class Specials:
             return [0, hyphens[0], hyphens[0] + 1, len(text)] if len(hyphens) == 1 else [0, len(text)]
         if branch == "unit":
             return [0, max(i for i, letter in enumerate(text, 1) if letter.isdigit()), len(text)]
-        return [0, len(text.rstrip(".,!?:;)]'"))] if branch == "address" else [0, len(text)]
+        return [0, len(text.rstrip(".,!?:;)]'"))]
 
     def _borders_of_parts(self, text: str) -> list[int]:
         """A site or a file is one token; otherwise periods cut, and each hyphen is asked for."""
         parts = _SEPARATOR.split(text)
-        if text.lower().replace("ё", "е") in self._whole or (parts[-2] == "." and parts[-1] in self._suffixes):
+        if _plain(text) in self._whole or (parts[-2] == "." and parts[-1] in self._suffixes):
             return [0, len(text)]
         borders, end = [0], len(parts[0])
         for left, separator, right in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
@@ -81,7 +86,7 @@ class Specials:
 
     def _joins(self, left: str, right: str) -> bool:
         """Whether a hyphen makes one word of both sides."""
-        head, tail = left.lower().replace("ё", "е"), right.lower()
+        head, tail = _plain(left), _plain(right)
         if not tail:
             return head in self._hanging
         if tail in self._particles:
@@ -93,6 +98,10 @@ class Specials:
         if len(tail) > 2 and tail == head:
             return False
         return right[0].isupper() or min(len(head), len(tail)) < 3 or not head.endswith(self._inflected)
+
+
+def _plain(word: str) -> str:
+    return normalize("NFC", word).lower().replace("ё", "е")
 
 
 def _is_decimal(left: str, right: str) -> bool:

@@ -20,11 +20,9 @@ def evaluate(pipeline: Pipeline, gold: Sequence[Doc], *, gold_tokens: bool = Tru
     bare = [doc.copy(bare=True) if gold_tokens else doc.text for doc in gold]
     spans = sorted({name for doc in gold for name in doc.spans})
     scores = score(zip(gold, pipeline.pipe(bare), strict=True), by=by, spans=spans)  # type: ignore[arg-type]
-    written = {layer for component in pipeline.components.values() for layer in component.assigns}
-    hidden = () if not gold_tokens else ("tokens", "sents")
-    unsaid = [name for name in scores.figures if name in hidden or (name in ("pos", "morph", "lemma") and name not in written)]
-    for name in unsaid:
-        del scores.figures[name]
+    for part in (scores, *scores.groups.values()):
+        for name in ("tokens", "sents") if gold_tokens else ():
+            part.figures.pop(name, None)
     return scores
 
 

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,7 +192,7 @@ def _aligned(gold: Doc, predicted: Doc) -> _Pair:
         _check_texts(gold, predicted)
     size = int(max(left.ends.max(initial=0), right.ends.max(initial=0))) + 1
     codes = [side.starts[side.rows] * size + side.ends[side.rows] for side in (left, right)]
-    _, first, second = np.intersect1d(*codes, assume_unique=True, return_indices=True)
+    _, first, second = np.intersect1d(codes[0], codes[1], assume_unique=True, return_indices=True)
     same = list(zip(left.rows[first].tolist(), right.rows[second].tolist(), strict=True))
     masks = [_masked(morph) for morph in _strings(gold, "morph")]
     return _Pair(left, right, same, {p: masks[g] for g, p in same if masks[g]})
@@ -244,12 +243,12 @@ def _tags(pair: _Pair, name: str) -> Counts:
     return Counts(annotated, len(pair.predicted.rows) - unset, correct, known)
 
 
-def _values(doc: Doc, name: str, masked: Mapping[int, frozenset[str]] = MappingProxyType({})) -> list[Any]:
+def _values(doc: Doc, name: str, masked: Mapping[int, frozenset[str]] | None = None) -> list[Any]:
     """A comparable value for each token, None where unset."""
     columns = [_strings(doc, column) for column in _NEEDS[name]]
     if "morph" not in _NEEDS[name]:
         return columns[0]
-    features = [_features(morph, name != "morph", masked.get(row, _NOTHING)) for row, morph in enumerate(columns[-1])]
+    features = [_features(morph, name != "morph", (masked or {}).get(row, _NOTHING)) for row, morph in enumerate(columns[-1])]
     if name != "alltags":
         return features
     return [None if pos is None or found is None else (pos, found) for pos, found in zip(columns[0], features, strict=True)]
@@ -266,7 +265,8 @@ def _features(morph: str | None, universal: bool, masked: frozenset[str]) -> fro
     if morph is None:
         return None
     pairs = [(pair, *pair.partition("=")[::2]) for pair in morph.split("|")]
-    return frozenset(p for p, name, value in pairs if value and value != "?" and name not in masked and (not universal or name in UNIVERSAL))
+    said = ((pair, name) for pair, name, value in pairs if value and value != "?" and name not in masked)
+    return frozenset(pair for pair, name in said if not universal or name in UNIVERSAL)
 
 
 def _masked(morph: str | None) -> frozenset[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,18 @@ from pipekit import registry
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.training.mapping import Mapping
+from pipekit.training.readers.spans import Tokenize
 from pipekit.training.recipe import Source
 
-FORMATS = {".conllu": "conllu", ".jsonl": "jsonl", ".txt": "text", ".iob": "iob", ".ann": "brat", ".zip": "brat"}
-Tokenize = Callable[[Sequence[str]], list[Doc]]
+FORMATS = {
+    ".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text", ".iob": "iob", ".bio": "iob",
+    ".zip": "brat",
+}  # fmt: skip
+_PACKED = (".gz", ".xz", ".bz2")
 
 
 def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: Any) -> list[Doc]:
-    """The documents of a file; its format is told by its suffix where none is given. Errors: `DataError`, `ConfigError`."""
+    """The documents of a file; its format is told by its suffix where none is given; a folder is brat. Errors: `DataError`, `ConfigError`."""
     name = format or format_of(path)
     reader = registry.readers.get(name)
     takes = inspect.signature(reader).parameters
@@ -39,8 +42,10 @@ def read_source(source: Source, tokenize: Tokenize) -> list[Doc]:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's suffix tells, .gz and .xz apart. Errors: `ConfigError`."""
-    suffixes = [s for s in path.suffixes if s not in (".gz", ".xz")]
+    """The format that a file's suffix tells, once that of its compression is off. Errors: `ConfigError`."""
+    if path.is_dir():
+        return "brat"
+    suffixes = [s for s in path.suffixes if s not in _PACKED]
     if not suffixes or suffixes[-1] not in FORMATS:
         raise ConfigError(f"{path}: its suffix tells no format: name one of {', '.join(registry.readers.names())} by --format")
     return FORMATS[suffixes[-1]]

@@ -123,9 +123,7 @@ def spacy_system() -> tuple[System, Callable[[list[str]], object]]:
 
     def spans(texts: list[str]) -> list[tuple[Spans, Spans]]:
         docs = list(nlp.pipe(texts))
-        return [
-            ({(t.idx, t.idx + len(t)) for t in doc if not t.is_space}, {(s.start_char, s.end_char) for s in doc.sents}) for doc in docs
-        ]
+        return [({(t.idx, t.idx + len(t)) for t in doc if not t.is_space}, {(s.start_char, s.end_char) for s in doc.sents}) for doc in docs]
 
     return spans, lambda texts: list(nlp.pipe(texts))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
@@ -18,12 +19,12 @@ SUFFIXES = (".conllu", ".conll")
 WIDTH = 10
 COLUMNS = {"lemma": 2, "pos": 3, "xpos": 4, "morph": 5, "head": 6, "dep": 7}
 META = ("sent_id", "newdoc", "genre", "source")
-_ID, _FORM, _LEMMA, _UPOS, _MISC = 0, 1, 2, 3, 9
+_ID, _FORM, _UPOS, _HEAD, _MISC = 0, 1, 3, 6, 9
 _RANGE = re.compile(r"(\d+)-(\d+)")
 _EMPTY_NODE = re.compile(r"\d+\.\d+")
 _ESCAPE = re.compile(r"\\([snrtp\\])")
 _ESCAPED = {"s": " ", "n": "\n", "r": "\r", "t": "\t", "p": "|", "\\": "\\"}
-_COUNTING: list[str] = []
+_ROOT = -2
 
 Rows = list[list[str]]
 
@@ -78,18 +79,24 @@ def _sentences(file: CorpusFile, columns: Sequence[str], meta: frozenset[str]) -
 
 def blocks(file: CorpusFile) -> Iterator[Block]:
     """The lines between empty lines."""
-    block = Block(1, [], [])
-    for number, line in enumerate(file.lines(), 1):
-        if not line:
-            if block.comments or block.lines:
-                yield block
-            block = Block(number + 1, [], [])
-        elif line[0] == "#":
-            block.comments.append(line)
-        else:
-            block.lines.append(line)
-    if block.comments or block.lines:
-        yield block
+    held: list[str] = []
+    number = 1
+    for lines in file.bunches():
+        held += lines
+        start = 0
+        for end in [i for i, line in enumerate(held) if not line]:
+            if end > start:
+                yield _block(number + start, held[start:end])
+            start = end + 1
+        held = held[start:]
+        number += start
+    if held:
+        yield _block(number, held)
+
+
+def _block(number: int, lines: list[str]) -> Block:
+    comments = [line for line in lines if line[0] == "#"]
+    return Block(number, comments, [line for line in lines if line[0] != "#"] if comments else lines)
 
 
 class _Parser:
@@ -156,19 +163,21 @@ class _Parser:
         kept = [(row, n) for row, n in words if target[row[_ID]] == int(row[_ID])]
         place = {int(row[_ID]): str(i) for i, (row, _) in enumerate(kept, 1)}
         for row, _ in kept:
-            row[COLUMNS["head"]] = place[target[row[COLUMNS["head"]]]] if row[COLUMNS["head"]] in target else row[COLUMNS["head"]]
+            row[_HEAD] = place[target[row[_HEAD]]] if row[_HEAD] in target else row[_HEAD]
         self.rows, self.numbers = [row for row, _ in kept], [n for _, n in kept]
         return True
 
     def _has_heads(self) -> bool:
-        count = len(self.rows)
-        row_of = dict(zip(_numbers(count), range(count), strict=True))
-        row_of["_"] = -1
-        for i, row in enumerate(self.rows):
-            head = row[COLUMNS["head"]]
-            if head != "0" and head not in row_of:
-                return self._fail(self.numbers[i], "ids", f"the head is {head!r}: write 0 for a root, or the id of a word, at most {count}")
-            self.heads.append(row_of.get(head, i))
+        rows = _row_of_head(len(self.rows))
+        try:
+            self.heads = [rows[row[_HEAD]] for row in self.rows]
+        except KeyError as error:
+            line = next(n for n, row in zip(self.numbers, self.rows, strict=True) if row[_HEAD] not in rows)
+            wanted = f"write 0 for a root, or the id of a word, at most {len(self.rows)}"
+            return self._fail(line, "ids", f"the head is {error.args[0]!r}: {wanted}")
+        while _ROOT in self.heads:
+            root = self.heads.index(_ROOT)
+            self.heads[root] = root
         return True
 
     def _strings(self, table: list[tuple[str, ...]], name: str) -> Sequence[str | None]:
@@ -203,11 +212,16 @@ class _Parser:
         return False
 
 
+@lru_cache(1024)
 def _numbers(count: int) -> list[str]:
     """"1", "2", … up to count."""
-    while len(_COUNTING) < count:
-        _COUNTING.append(str(len(_COUNTING) + 1))
-    return _COUNTING[:count]
+    return [str(number) for number in range(1, count + 1)]
+
+
+@lru_cache(1024)
+def _row_of_head(count: int) -> dict[str, int]:
+    """What each value of HEAD means in a sentence of so many words."""
+    return {"_": -1, "0": _ROOT, **{str(number): number - 1 for number in range(1, count + 1)}}
 
 
 def _is_range(identifier: str, expected: int) -> bool:
@@ -223,7 +237,7 @@ def _merge(words: Rows, surface: list[str], target: dict[str, int]) -> None:
         words[-1][_MISC] = surface[_MISC]
         return
     inside = {word[_ID] for word in words}
-    lead = next((word for word in words if word[COLUMNS["head"]] not in inside), words[0])
+    lead = next((word for word in words if word[_HEAD] not in inside), words[0])
     lead[_FORM], lead[_MISC] = surface[_FORM], surface[_MISC]
     target.update(zip(inside, repeat(int(lead[_ID]))))
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -87,15 +88,15 @@ class CorpusFile:
         return self._decode(data, 0, 1)
 
     def lines(self) -> Iterator[str]:
-        """The lines without their ends (LF or CRLF), a chunk at a time; they stop at damage."""
-        return (line for chunk in self._chunks() for line in chunk.split("\n"))
+        """The lines without their ends (LF or CRLF); they stop at damage."""
+        return chain.from_iterable(self.bunches())
 
-    def _chunks(self) -> Iterator[str]:
-        """Text of whole lines, without the last line end."""
+    def bunches(self) -> Iterator[list[str]]:
+        """The same lines, many at a time."""
         offset, line = 0, 1
         for data in self._blocks():
             text = self._decode(data, offset, line)
-            yield text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text
+            yield (text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text).split("\n")
             offset += len(data) + 1
             line += data.count(b"\n") + 1
 
