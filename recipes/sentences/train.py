@@ -178,7 +178,8 @@ model = {
     "weights": np.round(weights / scale).astype(np.int8).tobytes(),
     "scale": scale,
     "bias": float(bias.item()),
-    "trained_on": "UD Russian-Taiga r2.7 train and later additions (CC BY-SA 4.0), OpenCorpora by MorphoRuEval-2017 (CC BY-SA 3.0, CC BY-NC-SA 3.0)",
+    "trained_on": "UD Russian-Taiga r2.7 train and later additions (CC BY-SA 4.0), "
+    "OpenCorpora by MorphoRuEval-2017 (CC BY-SA 3.0, CC BY-NC-SA 3.0)",
 }
 OUTPUT.write_bytes(msgpack.packb(model))
 splitter._weights.cache_clear()
