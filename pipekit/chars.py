@@ -64,7 +64,8 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
     if not lengths.size:
         return np.zeros(0, dtype=np.int64)
     offsets = np.cumsum(lengths) - lengths
-    return np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - offsets, lengths)
+    found: Ints = np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - offsets, lengths)
+    return found
 
 
 @dataclass(frozen=True)

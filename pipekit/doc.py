@@ -192,7 +192,10 @@ class Doc:
         spans = self.spans[layer.target or "ents"]
         label, score = layer.get("label"), layer.get("score")
         ends = zip(layer["head"].values.tolist(), layer["tail"].values.tolist(), strict=True)
-        return tuple(Relation(spans[h], spans[t], label and label[i], score and score[i]) for i, (h, t) in enumerate(ends))
+        return tuple(
+            Relation(spans[h], spans[t], None if label is None else label[i], None if score is None else score[i])
+            for i, (h, t) in enumerate(ends)
+        )
 
     @property
     def cats(self) -> dict[str, float] | None:
@@ -219,7 +222,7 @@ class Doc:
         return np.stack(arrays, axis=1) if arrays else np.zeros((len(self), 0))
 
     def _array(self, name: str) -> NDArray[Any]:
-        numbers = {"i": np.arange(len(self)), "start": self._starts, "end": self._ends}
+        numbers: dict[str, NDArray[Any]] = {"i": np.arange(len(self)), "start": self._starts, "end": self._ends}
         if name in numbers:
             return numbers[name]
         if name == "text":

@@ -28,7 +28,7 @@ _MAGIC = _NAME + bytes([VERSION])
 _MARK = b"\xc1DOC"  # no msgpack message has the byte c1 but within a string
 _HEAD = Struct("<4sIII")
 _CHECKED = 12  # bytes of the head that its checksum covers
-_WINDOW = 1 << 20  # bytes looked through at once for a mark
+_FIRST_WINDOW, _WINDOW = 1 << 12, 1 << 20  # bytes looked through at once for a mark: few at first, as the next is likely near
 
 OnError = Literal["raise", "skip"]
 
@@ -139,23 +139,25 @@ def _parsed(data: bytes, start: int) -> _Place | None:
 
 
 def _heads_within(window: bytes, start: int) -> Iterator[_Place]:
-    """The records whose heads lie in the window, which begins at `start`, from the last to the first."""
-    at = window.rfind(_MARK)
+    """The records whose heads lie in the window, which begins at `start`."""
+    at = window.find(_MARK)
     while at >= 0:
         place = _parsed(window[at : at + _HEAD.size], start + at)
         if place is not None:
             yield place
-        at = window.rfind(_MARK, 0, at + len(_MARK) - 1)
+        at = window.find(_MARK, at + 1)
 
 
 def _next_head(file: BinaryIO, start: int, size: int) -> int:
     """Where the next head begins whose checksum holds; the end of the file where there is none."""
-    for begin in range(start, size, _WINDOW):
-        file.seek(begin)
-        window = file.read(_WINDOW + _HEAD.size - 1)  # heads across the border of two windows belong to the first
-        first = min((place.start for place in _heads_within(window, begin)), default=size)
-        if first < size:
-            return first
+    width = _FIRST_WINDOW
+    while start < size:
+        file.seek(start)
+        window = file.read(width + _HEAD.size - 1)  # heads across the border of two windows belong to the first
+        place = next(_heads_within(window, start), None)
+        if place is not None:
+            return place.start
+        start, width = start + width, min(2 * width, _WINDOW)
     return size
 
 
@@ -196,8 +198,8 @@ def _ends_whole(file: BinaryIO, size: int) -> bool:
     """Whether the last record, looked for from the end, is whole: that saves reading all of a long file."""
     start = max(size - _WINDOW, 0)
     file.seek(start)
-    last = next((place for place in _heads_within(file.read(_WINDOW), start) if place.stop == size), None)
-    return last is not None and _is_whole(file, last)
+    last = [place for place in _heads_within(file.read(_WINDOW), start) if place.stop == size][-1:]
+    return bool(last) and _is_whole(file, last[0])
 
 
 def _end(file: BinaryIO) -> int:

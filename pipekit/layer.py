@@ -156,4 +156,5 @@ def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
 
 def _recode(column: Column, code: Mapping[str, int]) -> NDArray[np.int32]:
     table = np.array([*(code[label] for label in column.labels or ()), -1], dtype=np.int32)
-    return table[column.values]
+    codes: NDArray[np.int32] = table[column.values]
+    return codes

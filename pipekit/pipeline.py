@@ -149,7 +149,7 @@ class Pipeline:
         if wanted is None:
             return {}
         if wanted not in self.encoders:
-            raise ConfigError(f"[components.{name}] reads the encoder {wanted!r}, which the pipeline lacks.{near(str(wanted), self.encoders)}")
+            raise ConfigError(f"[components.{name}] reads the encoder {wanted!r}, which is not there.{near(str(wanted), self.encoders)}")
         from pipekit.model import EncoderRef
 
         return {"encoder": EncoderRef(wanted, self.encoders[wanted].width)}
@@ -284,7 +284,7 @@ class Pipeline:
         with self._inference():
             for name, component in self.components.items():
                 try:
-                    answer = component(batch)
+                    answer: object = component(batch)  # type: ignore[func-returns-value]
                     _check_contract(name, component, batch, answer)
                 except Exception as error:
                     raise _failure(first, name, error) from error
@@ -345,18 +345,18 @@ def pick_device(device: str | torch.device) -> torch.device:
     except RuntimeError as error:
         raise ConfigError(f"no device is called {device!r}: use cpu, cuda, cuda:0, … or auto") from error
     if target.type == "cuda" and not torch.cuda.is_available():
-        reason = "this torch has no CUDA" if not torch.backends.cuda.is_built() else "no driver or no GPU was found"
+        reason = "this torch has no CUDA" if torch.version.cuda is None else "no driver or no GPU was found"
         raise ConfigError(f"{device!r} cannot be used: {reason}. device='auto' takes the CPU then")
     return target
 
 
 @cache
 def bfloat16_pays(device: str) -> bool:
-    """Whether this device multiplies matrices faster in bfloat16 than in float32: asked of a GPU, measured on a CPU, in a few milliseconds."""
+    """Whether this device is faster in bfloat16 than in float32: a GPU is asked, a CPU is measured, in some milliseconds."""
     import torch
 
     if device == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return device == "cpu" and 1.5 * _product_seconds(torch.bfloat16) < _product_seconds(torch.float32)
 
 

@@ -34,7 +34,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def check_name(name: object, what: str) -> str:
-    """The name, if it may stand in a config: letters, digits, `_`, `-`, `.` within, at most 80. Names never become paths, yet stay safe as such.
+    """The name, if it may stand in a config. Names never become paths; they would be harmless as such.
 
     Errors: `ConfigError` naming it.
     """

@@ -17,10 +17,14 @@ from pipekit.pipeline import ON_ERROR
 
 def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help=".jsonl with a text in each line's object, or .txt, a text a line")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a .jsonl file, or - for standard output, or a folder: a file for each IN")
-    parser.add_argument("--text-field", default="text", metavar="FIELD", help="the field that holds the text, all others are kept")
-    parser.add_argument("--on-error", choices=ON_ERROR, default="raise", help="what to do where a line cannot be annotated; raise is the default")
+    wanted = (
+        (("inputs",), {"nargs": "+", "type": Path, "metavar": "IN", "help": ".jsonl with a text in each object, or .txt, a text a line"}),
+        (("-o", "--output"), {"required": True, "metavar": "OUT", "help": "a .jsonl file, - for standard output, or a folder"}),
+        (("--text-field",), {"default": "text", "metavar": "FIELD", "help": "the field that holds the text; all others are kept"}),
+        (("--on-error",), {"choices": ON_ERROR, "default": "raise", "help": "what to do with a line that cannot be annotated"}),
+    )
+    for names, options in wanted:
+        parser.add_argument(*names, **options)
     parser.set_defaults(run=run)
 
 

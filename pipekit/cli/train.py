@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a .toml file")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where checkpoints and result go; runs/NAME OF RECIPE by default")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where the result goes; runs/NAME OF RECIPE by default")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override, for instance --set training.epochs=3")
     parser.add_argument("--device", default="auto", help="cpu, cuda, … or auto (the default)")

@@ -102,7 +102,7 @@ class Tagger(Head):
         hidden = self.hidden(batch.vectors(self.encoder.name))
         owners, origins, scripts = self._candidates(batch).take(batch.distinct.index)
         lemmas = self.ranker(hidden, owners, origins, scripts)
-        return TagScores(self.values(hidden) @ self.of_tags + self.own(hidden), lemmas, owners, scripts)  # type: ignore[operator]
+        return TagScores(self.values(hidden) @ self.of_tags + self.own(hidden), lemmas, owners, scripts)
 
     def _candidates(self, batch: Batch) -> Candidates:
         analyses = None if self.rules.lexicon is None else batch.analyses(self.rules.lexicon)

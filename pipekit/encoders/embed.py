@@ -56,7 +56,11 @@ class Embedder(nn.Module):
             {name: nn.Embedding(count, _width(name, sizes)) for name, count in self.maker.column_sizes.items() if name != "vector"}
         )
         self.bags = nn.ModuleDict(
-            {n: nn.EmbeddingBag(c, int(sizes["ngram_width"]), mode="mean", include_last_offset=True) for n, c in self.maker.bag_sizes.items() if n != "tags"}
+            {
+                name: nn.EmbeddingBag(count, int(sizes["ngram_width"]), mode="mean", include_last_offset=True)
+                for name, count in self.maker.bag_sizes.items()
+                if name != "tags"
+            }
         )
         total = sum(e.embedding_dim for e in (*self.columns.values(), *self.bags.values()))  # type: ignore[misc]
         if self.maker.lexicon is not None:
@@ -97,12 +101,12 @@ class Embedder(nn.Module):
         if self.maker.lexicon is not None:
             found += self.tags(*_flat(features.bags["tags"], device))
         mixed = self.norm(functional.gelu(self.output(self.dropout(torch.cat(found, dim=1)))))
-        return mixed[torch.from_numpy(features.index).to(device)]  # type: ignore[no-any-return]
+        return mixed[torch.from_numpy(features.index).to(device)]
 
     def _column(self, name: str, numbers: Tensor) -> Tensor:
         if self.training and name in ("word", "vector"):
             numbers = numbers * (torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout)
-        return self.vectors[numbers] if name == "vector" else self.columns[name](numbers)  # type: ignore[no-any-return, operator, index]
+        return self.vectors[numbers] if name == "vector" else self.columns[name](numbers)  # type: ignore[no-any-return, index]
 
 
 class TagBag(nn.Module):
@@ -135,8 +139,10 @@ def _part(tables: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _maker(settings: Mapping[str, Any], lexicon: Lexicon | None, vectors: Mapping[str, Any]) -> FeatureMaker:
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items() if key in _MAKER}
-    return FeatureMaker(**given, lexicon=lexicon, **({"vector_hashes": vectors["hashes"]} if vectors else {}))
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items() if key in _MAKER}
+    if vectors:
+        given["vector_hashes"] = vectors["hashes"]
+    return FeatureMaker(**given, lexicon=lexicon)
 
 
 def _width(name: str, sizes: Mapping[str, float]) -> int:

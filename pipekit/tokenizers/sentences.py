@@ -99,10 +99,9 @@ def _weights(lang: str) -> dict[str, Any]:
 
 def newlines_of(points: Codes) -> Ints:
     """Where lines end; a carriage return and a line feed together end one."""
-    places: Ints = np.flatnonzero(np.isin(points, _NEWLINES))
+    places = np.flatnonzero(np.isin(points, _NEWLINES))
     pairs = (points[places] == 0x0D) & (points[np.minimum(places + 1, len(points) - 1)] == 0x0A)
-    places = places[~pairs]
-    return places
+    return np.compress(~pairs, places)
 
 
 def line_breaks(tokens: Tokens) -> tuple[Mask, Mask]:

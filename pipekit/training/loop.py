@@ -210,7 +210,7 @@ class Trainer:
             losses = {name: part.loss(batch) for name, part in self.pipeline.components.items() if isinstance(part, Head)}
         total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         self.optimizer.step()
         self.progress.step += 1
@@ -218,8 +218,8 @@ class Trainer:
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _precision(self) -> Any:
-        able = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.mixed_precision and able)
+        half = self.settings.mixed_precision and has_bfloat16(self.device.type)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
 
     def _average(self) -> None:
         if not self.average:
@@ -259,11 +259,18 @@ class Trainer:
         tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
         own = {**self.weights(), **{f"average/{name}": tensor for name, tensor in self.average.items()}}
         if own.keys() != tensors.keys() or any(own[name].shape != tensor.shape for name, tensor in tensors.items()):
-            raise ConfigError(f"{self.output / LAST} belongs to another recipe or other data: train into another folder, or without --resume")
+            raise ConfigError(f"{self.output / LAST} belongs to another recipe or other data: choose another folder, or no --resume")
         with torch.no_grad():
             for name, tensor in tensors.items():
                 own[name].copy_(tensor)
         self.progress = Progress(**progress)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a device has units for bfloat16. Asked, not measured: the same machine must train the same weights twice."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 class swapped:

@@ -107,7 +107,8 @@ class Mapping:
             return {}
         listed = sorted(forms)
         found = self.lexicon.analyses(normalize(from_strings(listed)))
-        grammemes = [frozenset(g for g, on in zip(self.lexicon.grammemes, row, strict=True) if on) for row in self.lexicon.tag_grammemes.tolist()]
+        names = self.lexicon.grammemes
+        grammemes = [frozenset(g for g, on in zip(names, row, strict=True) if on) for row in self.lexicon.tag_grammemes.tolist()]
         answer = {}
         for i, form in enumerate(listed):
             rows = range(found.offsets[i], found.offsets[i + 1])

@@ -172,7 +172,7 @@ def data_folder(base: Path) -> str:
 
 
 def _paths(value: Any, base: Path, key: str = "") -> Any:
-    """Variables filled in, and relative paths made absolute: a string is a path under the keys `path`, `lexicon`, `vectors`, `mapping`, …"""
+    """Variables filled in, and strings under PATH_KEYS made absolute."""
     if isinstance(value, Mapping):
         return {k: _paths(v, base, k) for k, v in value.items()}
     if isinstance(value, list):

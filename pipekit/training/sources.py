@@ -21,7 +21,7 @@ _PACKED = (".gz", ".xz", ".bz2")
 
 
 def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: Any) -> list[Doc]:
-    """The documents of a file; its format is told by its suffix where none is given; a folder is brat. Errors: `DataError`, `ConfigError`."""
+    """The documents of a file or folder; its suffix tells the format where none is given. Errors: `DataError`, `ConfigError`."""
     name = format or format_of(path)
     reader = registry.readers.get(name)
     takes = inspect.signature(reader).parameters

@@ -136,10 +136,8 @@ def main() -> None:
             },
             given.runs,
         )
-    result = {
-        "accuracy": {who: {name: scores[name] for name in ("pos", "morph", "lemma")} for who, scores in (("pipekit", ours), ("spaCy", theirs))},
-        "words a second": speeds,
-    }
+    accuracy = {who: {name: scores[name] for name in ("pos", "morph", "lemma")} for who, scores in (("pipekit", ours), ("spaCy", theirs))}
+    result = {"accuracy": accuracy, "words a second": speeds}
     if given.json:
         print(json.dumps(result, ensure_ascii=False))
         return

@@ -5,8 +5,9 @@ Levy, Goldberg and Dagan (2015) show that this does what skip-gram with negative
 
     python recipes/vectors/train.py --data ../shared/data/text --out vectors.pipekit
 
-Words are normalised (lower case, ё as е); what is stored of a word is the 32 high bits of its hash. The result holds `hashes` uint32[words],
-sorted, and `values` int8[words, width], to be multiplied by `scale`. Two minutes on one core and 3 GB of memory for 43 million words.
+Words are normalised (lower case, ё as е); what is stored of a word is the 32 high bits of its hash. The result holds `hashes`
+uint32[words], sorted, and `values` int8[words, width], to be multiplied by `scale`. Two minutes on one core and
+3 GB of memory for 43 million words.
 """
 
 from __future__ import annotations
