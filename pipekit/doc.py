@@ -243,9 +243,9 @@ class Doc:
         if bare:
             borders = self.tokens.get("sent_start")
             if borders is not None:
-                doc.tokens.set("sent_start", borders.values)
+                doc.tokens.set("sent_start", borders.values.copy(), borders.labels)
         else:
-            doc.layers = {name: layer.rows(0, layer.size) for name, layer in self.layers.items()}
+            doc.layers = {name: layer.copy() for name, layer in self.layers.items()}
         return doc
 
     def part(self, start: int, end: int) -> Doc:

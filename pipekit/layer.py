@@ -67,7 +67,7 @@ class Layer:
         return self
 
     def _checked(self, name: str, values: Any, labels: Sequence[str] | None) -> Column:
-        if labels is None and isinstance(values, list | tuple) and any(isinstance(v, str) for v in values):
+        if labels is None and isinstance(values, list | tuple) and values and all(v is None or isinstance(v, str) for v in values):
             coded = encode(values)
             values, labels = coded.values, coded.labels
         array = np.asarray(values)
@@ -116,6 +116,12 @@ class Layer:
         part = Layer(self.kind, int(rows.sum()) if rows.dtype == bool else len(rows), target=self.target)
         part._columns = {name: Column(c.values[rows], c.labels) for name, c in self._columns.items()}
         return part
+
+    def copy(self) -> Layer:
+        """The same rows in arrays of their own."""
+        twin = Layer(self.kind, self.size, target=self.target)
+        twin._columns = {name: Column(c.values.copy(), c.labels) for name, c in self._columns.items()}
+        return twin
 
     def __repr__(self) -> str:
         return f"<Layer {self.kind}, {self.size} rows: {', '.join(self._columns) or 'no columns'}>"

@@ -122,7 +122,7 @@ def _build(container: store.Container, where: str, exclude: Sequence[str], inclu
     states: dict[str, dict[str, NDArray[Any]]] = {}
     same = {name: container.tensors[first] for name, first in header.get("same", {}).items() if first in container.tensors}
     for name, array in {**container.tensors, **same}.items():
-        kind, part_name, group, key = name.split("/", 3)
+        kind, part_name, group, key = _address(name, where)
         target = tables if group == _TABLES else states
         target.setdefault(f"{kind}/{part_name}", {})[key] = array
     pipeline = Pipeline(config, tables, header.get("meta"))
@@ -141,6 +141,14 @@ def _config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):
             raise CorruptModelError(f"{where}: a part of its config has no type")
     return config
+
+
+def _address(name: str, where: str) -> tuple[str, str, str, str]:
+    """Kind and name of the part that a tensor belongs to, tables or weights, and its own name."""
+    parts = name.split("/", 3)
+    if len(parts) < 4 or parts[0] not in ("encoders", "components") or parts[2] not in (_TABLES, _WEIGHTS):
+        raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
+    return parts[0], parts[1], parts[2], parts[3]
 
 
 def _selected(config: dict[str, Any], exclude: Sequence[str], include: Sequence[str] | None) -> dict[str, Any]:

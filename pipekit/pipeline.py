@@ -142,7 +142,10 @@ class Pipeline:
 
     def _build(self, kind: str, name: str, config: dict[str, Any], tables: Tables | None, override: dict[str, Any]) -> Any:
         extra = {"tables": tables} if tables else {}
-        return _KINDS[kind].build({**config, **override, **extra}, f"[{kind}.{name}]")
+        part = _KINDS[kind].build({**config, **override, **extra}, f"[{kind}.{name}]")
+        if kind == "components":
+            _check_promises(part, name, config["type"])
+        return part.eval() if hasattr(part, "state_dict") else part
 
     def _encoder_arguments(self, name: str, config: Mapping[str, Any]) -> dict[str, EncoderRef]:
         wanted = config.get("encoder")
@@ -172,8 +175,10 @@ class Pipeline:
         kept = [n for n in self.components if (enable is None or n in enable) and n not in disable]
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
+        view.encoders = dict(self.encoders)
         view.components = {name: self.components[name] for name in kept}
-        view.configs = {**self.configs, "components": {name: self.configs["components"][name] for name in kept}}
+        chosen = {name: self.configs["components"][name] for name in kept}
+        view.configs = {"encoders": dict(self.configs["encoders"]), "components": chosen}
         return view
 
     # -- documents
@@ -214,6 +219,10 @@ class Pipeline:
         """
         if on_error not in ON_ERROR:
             raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
+        if batch_words < 1:
+            raise ConfigError(f"batch_words is {batch_words}: at least one word travels")
+        if isinstance(texts, str | Doc):
+            raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
         stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
         return self._stream(stream, as_tuples, on_error, overwrite, batch_words)
 
@@ -407,6 +416,14 @@ def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
         document=item.number,
         component=component,
     )
+
+
+def _check_promises(part: object, name: str, type: str) -> None:
+    """Be sure that a factory gave a component. Errors: `PluginContractError` naming who brings it."""
+    for promised in ("requires", "assigns", "__call__"):
+        if not hasattr(part, promised):
+            supplier = registry.components.supplier(type)
+            raise PluginContractError(f"component {name!r}, brought by {supplier}, has no {promised}: it cannot stand in a pipeline")
 
 
 def _check_contract(name: str, component: Component, batch: Batch, answer: object) -> None:

@@ -98,3 +98,14 @@ def content(doc: Doc, *, widths: bool = True) -> dict[str, Any]:
     """All that a Doc says, comparable by ==."""
     layers = {name: table(layer, widths=widths) for name, layer in doc.layers.items()}
     return {"text": doc.text, "words": doc.words, "starts": doc.starts.tolist(), "name": doc.name, "error": doc.error, "layers": layers}
+
+
+def tagged(words: list[str] | None = None) -> Doc:
+    doc = Doc(words=words or ["Мама", "мыла", "раму", "."], spaces=[True, True, False, False] if words is None else None)
+    doc.name = "пример"
+    doc.tokens.set("pos", ["NOUN", "VERB", "NOUN", None][: len(doc)])
+    doc.tokens.set("sent_start", np.array([True, False, False, False][: len(doc)]))
+    doc.set_spans("ents", [doc.char_span(0, 4, "PER"), doc.char_span(10, 14)])  # type: ignore[list-item]
+    doc.add_layer("relations", "link", 1, target="ents").set("head", [0]).set("tail", [1]).set("label", ["МОЕТ"]).set("score", [0.5])
+    doc.add_layer("cats", "doc", 1).set("быт", [0.75])
+    return doc

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
-import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
-from doc_strategies import content, docs
+from doc_strategies import content, docs, tagged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipekit import Doc, Layer, docdict, packing
 from pipekit.errors import DocError, PipekitFormatError
 from pipekit.packing import pack, unpack, unpack_flat
-
-LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=40) | st.binary()
-TREES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.text(max_size=5), inner, max_size=20),
-    max_leaves=60,
-)
-
-
-def tagged(words: list[str] | None = None) -> Doc:
-    doc = Doc(words=words or ["Мама", "мыла", "раму", "."], spaces=[True, True, False, False] if words is None else None)
-    doc.name = "пример"
-    doc.tokens.set("pos", ["NOUN", "VERB", "NOUN", None][: len(doc)])
-    doc.tokens.set("sent_start", np.array([True, False, False, False][: len(doc)]))
-    doc.set_spans("ents", [doc.char_span(0, 4, "PER"), doc.char_span(10, 14)])  # type: ignore[list-item]
-    doc.add_layer("relations", "link", 1, target="ents").set("head", [0]).set("tail", [1]).set("label", ["МОЕТ"]).set("score", [0.5])
-    doc.add_layer("cats", "doc", 1).set("быт", [0.75])
-    return doc
-
 
 # -- bytes
 
@@ -129,6 +108,12 @@ def altered(at: int, value: Any) -> bytes:
     return pack(items)
 
 
+def labelled(number: int, rows: int, codes: bytes | None = None) -> bytes:
+    """A Doc with one labelled column of the dtype of that number, as many labels as rows."""
+    beginning = [1, "а" * rows, None, None, 1, bytes([0, 1]) * rows, "tokens", 0, rows, None, 1]
+    return pack([*beginning, "x", 16 + number, codes or bytes(range(1, rows + 1)), "".join(f"|{i}" for i in range(rows))])
+
+
 # The items of tagged(): version, text, name, error, dtype, borders; the head of the tokens 6-10, the column pos 11-14, …
 ALTERED: dict[str, tuple[bytes, str]] = {
     "a newer format": (altered(0, 2), "has format 2, this pipekit reads up to 1: pip install"),
@@ -153,6 +138,9 @@ ALTERED: dict[str, tuple[bytes, str]] = {
     "labels that are bytes": (altered(14, b"|a"), "a column of layer 'tokens' is not"),
     "a column that stands there twice": (altered(15, "pos"), "stands there twice"),
     "no tokens": (altered(6, "words"), "the layer 'tokens' is missing"),
+    "white space without a token": (pack([1, "  ", None, None, 1, b"", "tokens", 0, 0, None, 0]), "only white space may lie there"),
+    "more labels than the dtype counts": (labelled(number=5, rows=129), "129 labels, more than int8 counts"),
+    "an unset row of unsigned codes": (labelled(number=1, rows=2, codes=bytes([0, 1])), "an unset row, which uint8 cannot hold"),
     "a span beyond the tokens": (altered(26, bytes([5, 3])), "runs from"),
     "nothing": (b"", "the Doc is damaged"),
     "an empty list": (b"\x90", "its beginning"),
@@ -261,164 +249,3 @@ def test_a_limit_holds_exactly(limit: str, beyond: int) -> None:
     else:
         with pytest.raises(PipekitFormatError):
             read(data)
-
-
-REFUSED = {
-    "a key that is a number": (b"\x81\x01\x02", "int is not allowed for map key"),
-    "a key that is bytes": (b"\x81\xc4\x01a\x02", "the key b'a' is no string"),
-    "a key that is a list": (b"\x81\x90\x02", "damaged"),
-    "a key twice": (b"\x82\xa1a\x01\xa1a\x02", "the key 'a' stands there twice"),
-    "an extension": (b"\xd4\x01\x00", "byte 0 is 0xd4"),
-    "a time": (b"\xd6\xff\x00\x00\x00\x00", "byte 0 is 0xd6"),
-    "the byte that is none": (b"\xc1", "byte 0 is 0xc1"),
-    "a list longer than the message": (b"\xdd\xff\xff\xff\xff", "a list of 4294967295 items in the last 0 bytes"),
-    "a string longer than the message": (b"\xdb\xff\xff\xff\xff", "ends after 4294967300 bytes of 5"),
-    "half a length": (b"\xdd\xff", "damaged"),
-    "two messages": (b"\x01\x01", "ends after 1 bytes of 2"),
-    "nothing": (b"", "cut short after 0 bytes"),
-    "letters that are no UTF-8": (b"\xa1\xff", "damaged"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_msgpack_beyond_plain_data_is_refused(case: str) -> None:
-    data, reason = REFUSED[case]
-    with pytest.raises(PipekitFormatError, match=reason):
-        unpacked(data)
-
-
-@settings(max_examples=100, deadline=None)
-@given(TREES)
-def test_plain_data_come_back(tree: Any) -> None:
-    assert unpacked(pack(tree)) == tree
-
-
-MB = 1 << 20
-BOMBS = {
-    "empty lists": b"\xdd" + MB.to_bytes(4, "big") + b"\x90" * MB,
-    "empty maps": b"\xdd" + MB.to_bytes(4, "big") + b"\x80" * MB,
-    "short strings": b"\xdd" + MB.to_bytes(4, "big") + b"\xa2ab" * MB,
-    "claims within claims": b"\xdd\x00\x0f\xff\xff" * (MB // 5),
-    "claims of maps": b"\xdf\x00\x07\xff\xff" * (MB // 5),
-    "lists of one": b"\xdd" + (MB // 2).to_bytes(4, "big") + b"\x91\xc0" * (MB // 2),
-    "maps of one": b"\xdd" + (MB // 3).to_bytes(4, "big") + b"\x81\xa0\xc0" * (MB // 3),
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("read", [Doc.from_bytes, unpacked])
-def test_memory_stays_within_sixteen_times_the_input_and_16_mb(bomb: str, read: Callable[[bytes], Any]) -> None:
-    data = BOMBS[bomb]
-    tracemalloc.start()
-    try:
-        with pytest.raises(PipekitFormatError):
-            read(data)
-        assert tracemalloc.get_traced_memory()[1] <= 16 * len(data) + 16 * MB
-    finally:
-        tracemalloc.stop()
-
-
-# -- plain data
-
-
-@settings(max_examples=100, deadline=None)
-@given(docs())
-def test_json_gives_back_everything_but_the_width_of_numbers(doc: Doc) -> None:
-    text = json.dumps(doc.to_dict(), ensure_ascii=True)
-    back = Doc.from_dict(json.loads(text))
-    assert content(back, widths=False) == content(doc, widths=False)
-    assert back.to_dict() == doc.to_dict()
-
-
-def test_plain_data_read_well() -> None:
-    doc = tagged()
-    doc.add_layer("sentiment", "doc", 1).set("label", ["neutral"]).set("score", [0.5])
-    assert doc.to_dict() == {
-        "text": "Мама мыла раму.",
-        "name": "пример",
-        "tokens": [
-            {"text": "Мама", "start": 0, "end": 4, "pos": "NOUN"},
-            {"text": "мыла", "start": 5, "end": 9, "pos": "VERB"},
-            {"text": "раму", "start": 10, "end": 14, "pos": "NOUN"},
-            {"text": ".", "start": 14, "end": 15, "pos": None},
-        ],
-        "sents": [{"start": 0, "end": 15}],
-        "ents": [
-            {"start": 0, "end": 4, "text": "Мама", "label": "PER", "score": None},
-            {"start": 10, "end": 14, "text": "раму", "label": None, "score": None},
-        ],
-        "relations": [{"head": 0, "tail": 1, "label": "МОЕТ", "score": 0.5}],
-        "cats": {"быт": 0.75},
-        "layers": {"sentiment": {"kind": "doc", "size": 1, "columns": {"label": ["neutral"], "score": [0.5]}}},
-    }
-
-
-def test_what_no_one_has_written_stays_absent() -> None:
-    doc = Doc.from_dict(Doc(words=["Мама"]).to_dict())
-    assert doc.to_dict() == {"text": "Мама", "tokens": [{"text": "Мама", "start": 0, "end": 4}]}
-    assert (doc.ents, doc.sents, doc.cats, doc.relations, doc.name) == (None,) * 5
-
-
-def test_found_nothing_is_not_the_same_as_not_looked() -> None:
-    doc = Doc(words=["Мама"])
-    doc.set_spans("ents", [])
-    back = Doc.from_dict(doc.to_dict())
-    assert back.ents == () and back.relations is None
-
-
-def with_layer(layer: dict[str, Any]) -> dict[str, Any]:
-    return {"text": "ab", "tokens": [WORD], "layers": {"x": layer}}
-
-
-WORD = {"text": "ab", "start": 0, "end": 2}
-PLAIN: dict[str, tuple[Any, str]] = {
-    "a list": ([], "the Doc is \\[\\]; it must be Mapping"),
-    "no text": ({"tokens": []}, "text is None; it must be str"),
-    "no tokens": ({"text": "ab"}, "tokens is None; it must be list"),
-    "a key that is none": ({"text": "ab", "tokens": [WORD], "entz": []}, "unknown key 'entz'. Did you mean 'ents'"),
-    "a token without an end": ({"text": "ab", "tokens": [{"start": 0}]}, r"tokens\[0\].end is None; it must be an integer from 0 to 2"),
-    "an offset that is a boolean": ({"text": "ab", "tokens": [{"start": False, "end": 2}]}, r"tokens\[0\].start is False"),
-    "an offset beyond the text": ({"text": "ab", "tokens": [{"start": 0, "end": 3}]}, r"tokens\[0\].end is 3"),
-    "tokens that leave letters out": ({"text": "ab", "tokens": [{"start": 0, "end": 1}]}, "'b' after token 0 lies in no token"),
-    "a token of another text": ({"text": "ab", "tokens": [{**WORD, "text": "x"}]}, r"tokens\[0\].text is 'x', but the text has 'ab'"),
-    "a sentence within a token": ({"text": "ab", "tokens": [WORD], "sents": [{"start": 1}]}, r"sents\[0\].start is 1, where no token"),
-    "an entity within a token": ({"text": "ab", "tokens": [WORD], "ents": [{"start": 0, "end": 1}]}, r"ents\[0\] \[0, 1\) does not begin"),
-    "a label that is a number": (
-        {"text": "a b", "tokens": [{"start": 0, "end": 1, "pos": "X"}, {"start": 2, "end": 3, "pos": 1}]},
-        r"tokens\[…\].pos mixes int, str",
-    ),
-    "a label that is a list": ({"text": "ab", "tokens": [{**WORD, "pos": []}]}, r"tokens\[…\].pos mixes list"),
-    "a number beyond 64 bits": ({"text": "ab", "tokens": [{**WORD, "n": 2**64}]}, "more than 64 bits"),
-    "a relation of no entities": ({"text": "ab", "tokens": [WORD], "relations": [{"head": 0, "tail": 0}]}, "which is no span layer"),
-    "a layer of no kind": (with_layer({"kind": "tokens", "size": 1}), "layers.x.kind is 'tokens'. Did you"),
-    "a layer without a size": (with_layer({"kind": "doc"}), "layers.x.size is None"),
-    "a column too short": (with_layer({"kind": "doc", "size": 2, "columns": {"y": [1]}}), "column 'y' has shape"),
-    "a layer twice": ({"text": "ab", "tokens": [WORD], "ents": [], "spans": {"ents": []}}, "layer 'ents' stands there twice"),
-    "rows that share no keys": (
-        {"text": "a" * 2000, "tokens": [{"start": i, "end": i + 1, str(i): 1} for i in range(2000)]},
-        "most of them absent",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", PLAIN)
-def test_plain_data_that_are_no_doc_are_refused_with_the_key(case: str) -> None:
-    data, reason = PLAIN[case]
-    with pytest.raises(PipekitFormatError, match=reason):
-        Doc.from_dict(data)
-
-
-@settings(max_examples=100, deadline=None)
-@given(docs(), st.data())
-def test_plain_data_with_one_value_replaced_are_read_or_refused(doc: Doc, data: st.DataObject) -> None:
-    tree = doc.to_dict()
-    node: Any = tree
-    junk = data.draw(st.sampled_from([None, -1, 10**30, 0.5, "x", [], {}, True, [[]], {"x": {}}, float("nan")]))
-    while True:
-        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
-        if not isinstance(node[key], dict | list) or not node[key] or data.draw(st.booleans()):
-            break
-        node = node[key]
-    node[key] = junk
-    with suppress(PipekitFormatError):
-        content(Doc.from_dict(tree))

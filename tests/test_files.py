@@ -208,7 +208,7 @@ def test_a_file_that_another_appends_to_is_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_but_this_module_writes() -> None:
-    calls = ('open(path, "w', '.write_text(', '.write_bytes(', "os.replace(", "os.unlink(", ".unlink(", "os.rename(", "shutil.")
+    calls = ('open(path, "w', ".write_text(", ".write_bytes(", "os.replace(", "os.unlink(", ".unlink(", "os.rename(", "shutil.")
     for name in ("codec", "docdict", "docfile", "packing", "store"):
         source = (Path(files.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
         assert not [call for call in calls if call in source], name

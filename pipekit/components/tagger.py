@@ -56,6 +56,8 @@ class Tagger(Head):
 
     assigns = ("pos", "morph", "lemma")
 
+    of_tags: Tensor
+
     def __init__(
         self,
         encoder: EncoderRef,
@@ -102,14 +104,19 @@ class Tagger(Head):
         hidden = self.hidden(batch.vectors(self.encoder.name))
         owners, origins, scripts = self._candidates(batch).take(batch.distinct.index)
         lemmas = self.ranker(hidden, owners, origins, scripts)
-        return TagScores(self.values(hidden) @ self.of_tags + self.own(hidden), lemmas, owners, scripts)
+        return TagScores(self._tag_scores(hidden), lemmas, owners, scripts)
+
+    def _tag_scores(self, hidden: Tensor) -> Tensor:
+        """The scores of a tag's values and its own are both linear in the hidden layer, so they are one product."""
+        weight = self.own.weight + self.of_tags.t() @ self.values.weight
+        return functional.linear(hidden, weight, self.own.bias + self.of_tags.t() @ self.values.bias)
 
     def _candidates(self, batch: Batch) -> Candidates:
         analyses = None if self.rules.lexicon is None else batch.analyses(self.rules.lexicon)
         return self.rules.candidates(batch.distinct.plain, analyses)
 
     def decode(self, batch: Batch, scores: TagScores) -> None:
-        best = scores.tags.argmax(1).cpu().numpy()
+        best = scores.tags.float().argmax(1).cpu().numpy()  # bfloat16 has no quick argmax on a CPU
         pos, morph = self.tags.part_of[best], self.tags.features_of[best]
         lemma, lemmas = self._lemmas(batch, scores, pos == self.tags.proper)
         columns = (("pos", pos, self.tags.parts), ("morph", morph, self.tags.features), ("lemma", lemma, lemmas))
@@ -122,13 +129,11 @@ class Tagger(Head):
         size = len(self.rules.scripts)
         chosen = scores.scripts[best_items(scores.lemmas.float().cpu().numpy(), scores.owners, len(batch))]
         keys, codes = np.unique((batch.distinct.index * size + chosen) * 2 + proper, return_inverse=True)
-        plain, written = batch.distinct.plain_strings, batch.distinct.strings
-        lemmas = []
-        for key in keys.tolist():
-            rest, is_proper = divmod(key, 2)
-            row, script = divmod(rest, size)
-            lemma = self.rules.apply(plain[row], script) or written[row]
-            lemmas.append(capitalise(lemma, written[row]) if is_proper else lemma)
+        rows, scripts = np.divmod(keys // 2, size)
+        plain, written, apply = batch.distinct.plain_strings, batch.distinct.strings, self.rules.apply
+        lemmas = [apply(plain[row], script) or written[row] for row, script in zip(rows.tolist(), scripts.tolist(), strict=True)]
+        for place in np.flatnonzero(keys % 2).tolist():
+            lemmas[place] = capitalise(lemmas[place], written[rows[place]])
         return codes.astype(np.int32), lemmas
 
     # -- learning

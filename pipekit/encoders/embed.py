@@ -43,6 +43,8 @@ class Embedder(nn.Module):
         tables: "lexicon.<array>" for `Lexicon`; "vectors.hashes" uint32[rows], sorted, "vectors.values" int8[rows, width], "vectors.scale".
     """
 
+    vectors: Tensor
+
     def __init__(self, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
         super().__init__()
         _check(settings)
@@ -100,13 +102,14 @@ class Embedder(nn.Module):
         found += [self.bags[name](*_flat(features.bags[name], device)) for name in self.bags]
         if self.maker.lexicon is not None:
             found += self.tags(*_flat(features.bags["tags"], device))
-        mixed = self.norm(functional.gelu(self.output(self.dropout(torch.cat(found, dim=1)))))
+        mixed: Tensor = self.norm(functional.gelu(self.output(self.dropout(torch.cat(found, dim=1)))))
         return mixed[torch.from_numpy(features.index).to(device)]
 
     def _column(self, name: str, numbers: Tensor) -> Tensor:
         if self.training and name in ("word", "vector"):
             numbers = numbers * (torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout)
-        return self.vectors[numbers] if name == "vector" else self.columns[name](numbers)  # type: ignore[no-any-return, index]
+        found: Tensor = self.vectors[numbers] if name == "vector" else self.columns[name](numbers)
+        return found
 
 
 class TagBag(nn.Module):

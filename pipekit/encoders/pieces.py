@@ -101,6 +101,8 @@ class Pieces:
 
     def _longest_match(self, words: Words, rows: Ints, place: Ints) -> tuple[Ints, Ints]:
         ids, lengths = np.full(len(rows), UNKNOWN, np.int64), np.ones(len(rows), np.int64)
+        if not self.vocabulary:
+            return ids, lengths
         first = (place == words.starts[rows]).astype(np.uint64)
         open_ = np.arange(len(rows))
         for length in range(self._longest, 0, -1):

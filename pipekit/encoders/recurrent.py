@@ -13,10 +13,11 @@ from pipekit.model import Tables
 
 
 def reverse(inside: Tensor) -> Tensor:
-    """For each cell the cell that stands there when each sequence is read backwards, int64[sequences, longest]; padding stays."""
+    """For each cell the cell that stands there when each sequence is read backwards, int64[sequences * longest]; padding stays."""
     steps = torch.arange(inside.shape[1], device=inside.device)
+    begins = torch.arange(inside.shape[0], device=inside.device).unsqueeze(1) * inside.shape[1]
     lengths = inside.sum(1, keepdim=True)
-    return torch.where(inside, lengths - 1 - steps, steps)
+    return (begins + torch.where(inside, lengths - 1 - steps, steps)).flatten()
 
 
 class Recurrent(SequenceEncoder):
@@ -62,7 +63,7 @@ class Recurrent(SequenceEncoder):
 
 
 def _reorder(padded: Tensor, order: Tensor) -> Tensor:
-    return padded.gather(1, order.unsqueeze(2).expand(-1, -1, padded.shape[2]))
+    return padded.flatten(0, 1).index_select(0, order).view_as(padded)
 
 
 class BiLSTM(Recurrent):

@@ -231,6 +231,8 @@ class Trainer:
                     self.average[name].lerp_(tensor, 1 - decay)
 
     def _evaluate(self, bar: Any) -> None:
+        for part in self.parts.values():
+            part.eval()
         with swapped(self.weights(), self.average):
             found = evaluate(self.pipeline, self.data.dev) if self.data.dev else None
             score = float(self.progress.epoch) if found is None else figure(found, self.settings.score)
