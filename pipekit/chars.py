@@ -122,8 +122,10 @@ def normalize(words: Words) -> Words:
     points = lower(words.codes)
     keep = np.ones(len(points), dtype=bool)
     if (points.size and (points > 0x04FF).any()) or (points == 0x00AD).any() or ((points >= 0x0300) & (points <= 0x036F)).any():
+        begins = np.zeros(len(points) + 1, dtype=bool)
+        begins[words.starts] = True
         for (letter, mark), composed in _COMPOSED.items():
-            marks = np.flatnonzero((points[1:] == mark) & (points[:-1] == letter)) + 1
+            marks = np.flatnonzero((points[1:] == mark) & (points[:-1] == letter) & ~begins[1:-1]) + 1
             points[marks - 1] = composed
             keep[marks] = False
         keep &= ~np.isin(points, np.array(_INVISIBLE, dtype=np.uint32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pipekit import Doc, Layer, Morph, Span
 from pipekit.doc import ALIGNMENT_MODES, concatenate
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError
+from pipekit.layer import encode
 
 
 def cat() -> Doc:
@@ -361,11 +363,10 @@ def test_a_bare_copy_keeps_tokens_and_sentences_only() -> None:
 
 @given(bare_docs(), st.data())
 def test_parts_put_together_are_the_whole(doc: Doc, data: st.DataObject) -> None:
-    doc.tokens.set("pos", data.draw(st.lists(st.sampled_from(["A", "B", None]), min_size=len(doc), max_size=len(doc))), None) if len(doc) else None
-    doc.tokens.set("n", np.arange(len(doc)))
+    pos = encode(data.draw(st.lists(st.sampled_from(["A", "B", None]), min_size=len(doc), max_size=len(doc))))
+    doc.tokens.set("pos", pos.values, pos.labels).set("n", np.arange(len(doc)))
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(doc) - 1, 1)))) & set(range(1, len(doc))))
-    borders = [0, *cuts, len(doc)]
-    parts = [doc.part(start, end) for start, end in zip(borders, borders[1:], strict=False)]
+    parts = [doc.part(start, end) for start, end in pairwise([0, *cuts, len(doc)])]
     assert content(concatenate(parts)) == content(doc)
 
 

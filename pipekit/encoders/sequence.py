@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipekit.batching import Batch
 from pipekit.doc import Doc
 from pipekit.encoders.embed import Embedder
+from pipekit.errors import ConfigError
 from pipekit.features import Features
 from pipekit.model import Encoder, Prepared, Tables
 from pipekit.ragged import Windows, grid, groups, windows
@@ -53,6 +54,8 @@ class SequenceEncoder(Encoder):
 
     def __init__(self, features: Mapping[str, Any] | None, tables: Tables | None, window: int, overlap: int) -> None:
         super().__init__()
+        if not 0 <= overlap < window:
+            raise ConfigError(f"window = {window} and overlap = {overlap}: windows must be longer than what neighbours share")
         self.embed = Embedder(features or {}, tables or {})
         self.tables = dict(tables or {})
         self.window = window

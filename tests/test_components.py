@@ -1,0 +1,205 @@
+"""The same questions asked of every component that learns × every encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from tiny import TAGGER, learn, recipe, ten
+
+import pipekit
+from pipekit import Batch, Doc, Pipeline
+from pipekit.errors import DataError
+
+Said = Callable[[Doc], Any]
+
+ENCODERS: dict[str, dict[str, Any]] = {
+    "bilstm": {"type": "bilstm", "width": 32},
+    "bilstm, two layers, no skip": {"type": "bilstm", "width": 32, "layers": 2, "skip": False, "dropout": 0.1},
+    "gru": {"type": "gru", "width": 32},
+    "transformer": {"type": "transformer", "width": 32, "heads": 2},
+    "transformer, learned, post": {"type": "transformer", "width": 32, "heads": 2, "positions": "learned", "norm": "post"},
+    "transformer, learned, pre": {"type": "transformer", "width": 32, "heads": 2, "positions": "learned"},
+    "transformer, sinusoidal, post": {"type": "transformer", "width": 32, "heads": 2, "norm": "post"},
+    "bert": {"type": "bert", "width": 32, "heads": 2, "layers": 2, "pieces": 100},
+    "bert, first piece": {"type": "bert", "width": 32, "heads": 2, "layers": 2, "pieces": 100, "pool": "first"},
+}
+
+
+def tokens(doc: Doc) -> list[tuple[str | None, ...]]:
+    """What is said of the tokens."""
+    return [(token.pos, None if token.morph is None else str(token.morph), token.lemma) for token in doc]
+
+
+# A component is a line: its settings, and what it says of a document.
+COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
+    "tagger": (TAGGER, tokens),
+}
+
+
+class Trained(NamedTuple):
+    nlp: Pipeline
+    said: Said
+
+
+@pytest.fixture(scope="module", params=[(c, e) for c in COMPONENTS for e in ENCODERS], ids=lambda pair: " × ".join(pair))
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    component, encoder = request.param
+    settings, said = COMPONENTS[component]
+    raw = recipe(ENCODERS[encoder], {component: settings})
+    return Trained(learn(raw, tmp_path_factory.mktemp("run")), said)
+
+
+def bare() -> list[Doc]:
+    return [doc.copy(bare=True) for doc in ten()]
+
+
+def hostile() -> list[Doc | str]:
+    """The ten sentences among texts of other lengths and alphabets."""
+    strange = ["", " ", "а", "\n\nДа.", "ко\u0301т \u200b", "x" * 300, "Кот спит. " * 40, "👍🏻 №5 — 3,14%", "a\ud800b"]
+    return [item for pair in zip(bare(), [*strange, "Нет"], strict=True) for item in pair]
+
+
+def test_it_learns_ten_sentences_by_heart(trained: Trained) -> None:
+    assert [trained.said(doc) for doc in trained.nlp.pipe(bare())] == [trained.said(doc) for doc in ten()]
+
+
+def test_it_writes_what_it_says_and_nothing_else(trained: Trained) -> None:
+    [component] = trained.nlp.components.values()
+    for given in bare():
+        before = {*given.tokens, *given.layers}
+        doc = trained.nlp(given)
+        assert {*doc.tokens, *doc.layers} - before == set(component.assigns)
+        assert all(doc.has_annotation(name) for name in component.assigns)
+
+
+def test_a_batch_gives_what_single_docs_give(trained: Trained) -> None:
+    alone = [trained.said(trained.nlp(item)) for item in hostile()]
+    assert [trained.said(doc) for doc in trained.nlp.pipe(hostile())] == alone
+    assert [trained.said(doc) for doc in trained.nlp.pipe(hostile(), batch_words=7)] == alone
+
+
+def test_it_survives_the_file(trained: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "a.pipekit"
+    trained.nlp.to_disk(path)
+    expected = [trained.said(doc) for doc in trained.nlp.pipe(hostile())]
+    for again in (pipekit.load(path, device="cpu", precision="float32"), pipekit.from_bytes(path.read_bytes(), device="cpu")):
+        assert [trained.said(doc) for doc in again.with_precision("float32").pipe(hostile())] == expected
+        assert again.to_bytes() == path.read_bytes()
+
+
+def test_as_float16_it_still_knows_the_ten_sentences(trained: Trained) -> None:
+    again = pipekit.from_bytes(trained.nlp.to_bytes(half=True), device="cpu").with_precision("float32")
+    assert [trained.said(doc) for doc in again.pipe(bare())] == [trained.said(doc) for doc in ten()]
+    assert len(trained.nlp.to_bytes(half=True)) < 0.6 * len(trained.nlp.to_bytes())
+
+
+def test_a_document_longer_than_a_batch_is_a_whole_again(trained: Trained) -> None:
+    text = " ".join(doc.text for doc in ten()) + " "
+    long = trained.nlp(text * 3)
+    [cut] = trained.nlp.pipe([text * 3], batch_words=10)
+    assert trained.said(cut) == trained.said(long)
+    assert cut.to_array("start").tolist() == long.to_array("start").tolist()
+
+
+def test_nothing_is_random_once_it_is_trained(trained: Trained) -> None:
+    assert not any(part.training for part in (*trained.nlp.encoders.values(), *trained.nlp.components.values()))
+    assert [trained.said(doc) for doc in trained.nlp.pipe(hostile())] == [trained.said(doc) for doc in trained.nlp.pipe(hostile())]
+
+
+def test_the_loss_of_documents_that_say_nothing_is_nothing(trained: Trained) -> None:
+    [head] = trained.nlp.components.values()
+    batch = Batch(bare(), trained.nlp._encode)
+    loss = head.loss(batch)  # type: ignore[attr-defined]
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    for gradient in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True):  # type: ignore[attr-defined]
+        assert gradient is None or float(gradient.abs().max()) < 1e-5
+
+
+# -- the tagger
+
+
+TAGS = ["NOUN|Case=Nom", "NOUN|Case=Gen", "VERB|Voice=Act", "VERB|Voice=Pass", "PUNCT|"]
+
+
+def tagger() -> Pipeline:
+    torch.manual_seed(1)
+    nlp = pipekit.blank("ru").with_precision("float32")
+    nlp.add_encoder("main", "bilstm", width=16, features={"width": 16, "word_buckets": 100})
+    nlp.add_pipe("tagger", encoder="main", tags=TAGS)
+    return nlp
+
+
+def loss_of(nlp: Pipeline, pos: str | None, morph: str | None) -> float:
+    doc = Doc(words=["мыши"])
+    doc.tokens.set("pos", [pos]).set("morph", [morph])
+    return nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item()  # type: ignore[attr-defined, no-any-return]
+
+
+def probabilities(nlp: Pipeline) -> dict[str, float]:
+    head = nlp.components["tagger"]
+    scores = head.scores(Batch([Doc(words=["мыши"])], nlp._encode)).tags  # type: ignore[attr-defined]
+    return dict(zip(TAGS, torch.softmax(scores[0], 0).tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("pos", "morph", "agree"),
+    [
+        ("NOUN", "Case=Gen", ["NOUN|Case=Gen"]),
+        ("VERB", "Voice=?", ["VERB|Voice=Act", "VERB|Voice=Pass"]),
+        ("NOUN", None, ["NOUN|Case=Nom", "NOUN|Case=Gen"]),
+        (None, "Case=Nom", ["NOUN|Case=Nom"]),
+        (None, None, TAGS),
+        ("NOUN", "Case=Xyz", TAGS),
+        ("NOUN", "Mood=Ind", TAGS),
+    ],
+)
+def test_what_an_annotation_leaves_open_is_summed_over(pos: str | None, morph: str | None, agree: list[str]) -> None:
+    nlp = tagger()
+    expected = -np.log(sum(probabilities(nlp)[tag] for tag in agree))
+    assert loss_of(nlp, pos, morph) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_gradient_of_the_partial_loss_is_that_of_its_formula() -> None:
+    from pipekit.components.tagger import PartialLoss
+
+    scores = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
+    allowed = torch.tensor([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1]], dtype=torch.bool)
+    expected = (scores.logsumexp(1) - scores.masked_fill(~allowed, -torch.inf).logsumexp(1)).sum()
+    found = PartialLoss.apply(scores, allowed).sum()  # type: ignore[no-untyped-call]
+    assert found.item() == pytest.approx(expected.item())
+    pairs = zip(torch.autograd.grad(found, scores), torch.autograd.grad(expected, scores), strict=True)
+    assert all(torch.allclose(one, other) for one, other in pairs)
+
+
+def test_the_white_space_that_a_text_begins_with_has_no_tag() -> None:
+    first, *rest = tagger()("\n Мама мыла раму.")
+    assert (first.pos, first.morph, first.lemma) == (None, None, None)
+    assert all(token.pos for token in rest)
+
+
+def test_a_tagger_without_tags_is_refused() -> None:
+    nlp = pipekit.blank("ru")
+    nlp.add_encoder("main", "bilstm", width=16)
+    with pytest.raises(DataError, match="train it, or give tags="):
+        nlp.add_pipe("tagger", encoder="main")
+
+
+@pytest.mark.parametrize(
+    ("lemma", "word", "shown"),
+    [
+        ("москва", "Москве", "Москва"),
+        ("нато", "НАТО", "НАТО"),
+        ("мамин-сибиряк", "Мамина-Сибиряка", "Мамин-Сибиряк"),
+        ("ростов-на-дону", "Ростове-на-Дону", "Ростов-на-Дону"),
+        ("я", "Я", "Я"),
+    ],
+)
+def test_the_lemma_of_a_name_has_the_capitals_of_the_word(lemma: str, word: str, shown: str) -> None:
+    from pipekit.components.tagger import capitalise
+
+    assert capitalise(lemma, word) == shown
