@@ -215,7 +215,7 @@ class Pipeline:
                 the reason in `doc.error` of a document that has tokens only, in its place in the stream.
             overwrite: whether components may replace layers that a given Doc has already.
             progress: show a bar on a terminal.
-            batch_words: about how many words travel together; longer documents go through in parts.
+            batch_words: about how many words travel together; documents of more than CHUNK_WORDS go through in parts.
         """
         if on_error not in ON_ERROR:
             raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
@@ -253,7 +253,7 @@ class Pipeline:
         if not overwrite:
             for item, doc in zip(chunk, docs, strict=True):
                 self._refuse_overwrite(item, doc)
-        parts = [pieces(doc, words) for doc in docs]
+        parts = [pieces(doc, CHUNK_WORDS) for doc in docs]
         for group in gather((part for doc in parts for part in doc), len, words):
             self._run(group, chunk[0])
         for doc, cut in zip(docs, parts, strict=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipekit import registry
@@ -73,17 +74,21 @@ def _seed(seed: int) -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A pipeline with its data."""
+    """A pipeline with its data; `until` float[train] is the share of the epochs in which a document takes part."""
 
     pipeline: Pipeline
     train: list[Doc]
+    until: NDArray[np.float64]
     dev: list[Doc]
 
 
 def prepare(recipe: Recipe) -> Prepared:
     """Read the corpora, let the parts complete their settings from them, and build the pipeline."""
     tokenize = Pipeline({key: recipe.pipeline[key] for key in ("lang", "tokenizer") if key in recipe.pipeline}).tokenize
-    train_docs, dev_docs = ([doc for source in part for doc in read_source(source, tokenize)] for part in (recipe.train, recipe.dev))
+    sources = [(read_source(source, tokenize), source.until) for source in recipe.train]
+    train_docs = [doc for docs, _ in sources for doc in docs]
+    until = np.array([share for docs, share in sources for _ in docs])
+    dev_docs = [doc for source in recipe.dev for doc in read_source(source, tokenize)]
     if not train_docs:
         raise DataError(f"{recipe.path}: [[train]] names no document to learn from")
     config: dict[str, Any] = {"lang": recipe.pipeline["lang"]}
@@ -101,7 +106,7 @@ def prepare(recipe: Recipe) -> Prepared:
     pipeline = Pipeline(config, tables, recipe.meta)
     if recipe.settings.start:
         start_from(pipeline, load(recipe.settings.start))
-    return Prepared(pipeline, train_docs, dev_docs)
+    return Prepared(pipeline, train_docs, until, dev_docs)
 
 
 def start_from(pipeline: Pipeline, other: Pipeline) -> None:
@@ -142,7 +147,7 @@ class Trainer:
         self.parameters = parameters
         self.optimizer = torch.optim.AdamW(parameters, lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay)
         self.average = {name: t.detach().clone() for name, t in self.weights().items()} if self.settings.average else {}
-        self.steps = self.settings.epochs * sum(1 for _ in self.batches(0))
+        self.steps = sum(1 for epoch in range(self.settings.epochs) for _ in self.batches(epoch))
         self.progress = Progress()
         self.saved_at = time.monotonic()
 
@@ -158,8 +163,11 @@ class Trainer:
 
     def batches(self, epoch: int) -> Iterator[list[Doc]]:
         """The training documents in batches, in an order that seed and epoch decide."""
-        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.data.train))
-        return gather((self.data.train[i] for i in order.tolist()), len, self.settings.batch_words)
+        random = np.random.default_rng([self.settings.seed, epoch])
+        order = random.permutation(np.flatnonzero(epoch < self.data.until * self.settings.epochs))
+        small = random.random(len(order)) < self.settings.lowercase
+        docs = (lowered(self.data.train[i]) if low else self.data.train[i] for i, low in zip(order.tolist(), small.tolist(), strict=True))
+        return gather(docs, len, self.settings.batch_words)
 
     def run(self, show: bool) -> None:
         """Train from where the progress is to the end, or until the score has stopped rising."""
@@ -293,6 +301,13 @@ class swapped:
 
     def __exit__(self, *_: object) -> None:
         self._swap()
+
+
+def lowered(doc: Doc) -> Doc:
+    """A copy in lower case, letter for letter."""
+    small = Doc.trusted("".join(c.lower() if len(c.lower()) == 1 else c for c in doc.text), doc.starts, doc.ends)
+    small.layers = doc.layers
+    return small
 
 
 def schedule(share: float, warmup: float) -> float:

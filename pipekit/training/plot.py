@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+import srsly
 
 from pipekit.errors import ConfigError
 from pipekit.training.loop import flat
@@ -15,7 +16,7 @@ def plot(log: Path, image: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("plots need matplotlib: pip install 'pipekit-nlp[plot]'") from error
-    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    rows = list(srsly.read_jsonl(log))
     epochs = [row["epoch"] for row in rows]
     curves = [flat({"score": row["score"], **row["scores"], "loss": row["loss"]}) for row in rows]
     figure = Figure(figsize=(8, 5), layout="constrained")

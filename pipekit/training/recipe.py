@@ -5,7 +5,8 @@
     [tokenizer]     {type, …}
     [encoders.NAME] {type, …}
     [components.NAME] {type, encoder = "NAME", …}
-    [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch
+    [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch, `until` is the
+                    share of the epochs in which it takes part
 
 Paths are relative to the recipe's folder; `${NAME}` stands for an environment variable, and `${PIPEKIT_DATA}`, where it is unset, for
 `../shared/data` beside the folder that holds `recipes/`.
@@ -44,6 +45,7 @@ class Settings:
         patience: stop after so many evaluations without a better score; 0 for never.
         evaluate_every: epochs between evaluations; checkpoints are written along with them and every `checkpoint_minutes`.
         mixed_precision: bfloat16 where the device has the units for it.
+        lowercase: the share of training documents that are shown in lower case, drawn anew in each epoch.
         freeze: parts whose weights stay as they are, such as "encoders.main".
         start: a saved pipeline whose weights the parts of the same name begin with.
         half: whether the result is stored as float16.
@@ -64,6 +66,7 @@ class Settings:
     evaluate_every: int = 1
     checkpoint_minutes: float = 5.0
     mixed_precision: bool = True
+    lowercase: float = 0.0
     freeze: Sequence[str] = ()
     start: str = ""
     half: bool = False
@@ -77,6 +80,7 @@ class Source:
     path: Path
     format: str
     repeat: int = 1
+    until: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -142,8 +146,8 @@ def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[Source]:
         for key in ("path", "format"):
             if not isinstance(entry.get(key), str):
                 raise ConfigError(f"{file}: [[{part}]] number {i + 1} needs {key} = \"…\"")
-        options = {k: v for k, v in entry.items() if k not in ("path", "format", "repeat")}
-        sources.append(Source(Path(entry["path"]), entry["format"], int(entry.get("repeat", 1)), options))
+        options = {k: v for k, v in entry.items() if k not in ("path", "format", "repeat", "until")}
+        sources.append(Source(Path(entry["path"]), entry["format"], int(entry.get("repeat", 1)), float(entry.get("until", 1)), options))
     return sources
 
 
