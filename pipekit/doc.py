@@ -180,7 +180,8 @@ class Doc:
         for span in spans:
             if span.doc is not self:
                 raise DocError(f"{span!r} belongs to another document: make it from this one, doc[{span.start}:{span.end}]")
-        scores = [np.nan if s.score is None else s.score for s in spans]
+        scored = not spans or any(span.score is not None for span in spans)
+        scores = [np.nan if s.score is None else s.score for s in spans] if scored else None
         self.layers[name] = span_layer([s.start for s in spans], [s.end for s in spans], [s.label for s in spans], scores)
 
     @property

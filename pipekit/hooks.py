@@ -55,8 +55,13 @@ class Hooks:
 
     def add(self, listener: object, name: str | None = None) -> None:
         """Let an object listen. Errors: pluggy's, naming hook and argument, if its functions do not fit the hooks."""
-        self._manager.register(listener, name=name)
-        self._manager.check_pending()
+        try:
+            self._manager.register(listener, name=name)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError:
+            if self._manager.is_registered(listener):
+                self._manager.unregister(listener)
+            raise
 
     def remove(self, listener: object) -> None:
         """Let it listen no more."""

@@ -55,10 +55,11 @@ class Supplier:
     def load(self, kind: str, name: str) -> Any:
         """Import the object. Errors: `PluginImportError` naming package, version, entry point and reason."""
         try:
-            if self.entry is not None:
-                return self.entry.load()
             module, _, attribute = self.target.partition(":")
-            return getattr(importlib.import_module(module), attribute)
+            found = self.entry.load() if self.entry is not None else getattr(importlib.import_module(module), attribute)
+            if not callable(found):
+                raise TypeError(f"this is no class or function but {found!r:.60}")
+            return found
         except (Exception, SystemExit) as error:
             raise PluginImportError(
                 f"the {kind} {name!r} is brought by {self.package} {self.version} ({self.target}), which does not import: "
@@ -138,7 +139,7 @@ class Registry:
         Errors: `ConfigError` naming `where`, the key that does not fit, and what the factory takes.
         """
         if not isinstance(config.get("type"), str):
-            raise ConfigError(f"{where} needs a type, the name of a {self.kind}: {', '.join(self.names())}")
+            raise ConfigError(f"{where} needs a type, one of: {', '.join(self.names())}")
         arguments = {key: value for key, value in config.items() if key != "type"}
         factory = self.get(config["type"])
         check_arguments(factory, arguments, f"{where} (type {config['type']!r})")

@@ -399,5 +399,5 @@ def test_reprs_say_what_a_thing_is() -> None:
     assert repr(doc) == "<Doc, 4 tokens: 'Мама  мыла раму.'>"
     assert repr(doc[1]) == "<Token 1: 'мыла'>"
     assert repr((doc.ents or ())[1]) == "<Span 2:3 THING: 'раму'>"
-    assert repr(doc.layers["ents"]) == "<Layer span, 2 rows: start, end, label, score>"
+    assert repr(doc.layers["ents"]) == "<Layer span, 2 rows: start, end, label>"
     assert isinstance(doc[0:1], Span)

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 VERBS = {
     "run": "annotate a text, a file, or standard input",
@@ -20,13 +21,28 @@ VERBS = {
 }
 
 
+class Verb(argparse.ArgumentParser):
+    """A parser that takes options between positional arguments: `run ru_core --format json TEXT`."""
+
+    _within = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._within:
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     import pipekit
 
     whole = argparse.ArgumentParser(prog="pipekit", description="NLP pipelines on torch, Russian first.")
     whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
-    verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Verb)
     for name, summary in VERBS.items():
         importlib.import_module(f"pipekit.cli.{name}").add(verbs.add_parser(name, help=summary, description=summary))
     return whole

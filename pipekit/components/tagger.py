@@ -24,7 +24,7 @@ from torch.nn import functional
 from pipekit import resources
 from pipekit.batching import Batch
 from pipekit.chars import Ints
-from pipekit.components.lemmas import Candidates, LemmaRules, fold, learn_rules
+from pipekit.components.lemmas import SAME, Candidates, LemmaRules, fold, learn_rules
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.lexicon import Lexicon
@@ -35,9 +35,10 @@ Bools = NDArray[np.bool_]
 
 
 class TagScores(NamedTuple):
-    """`tags` float[tokens, tags]; for each lemma candidate its token (`owners`), its script, and its score (`lemmas`)."""
+    """`tags` float[tokens, tags] and the `best` of them; for each lemma candidate its token (`owners`), script, and score (`lemmas`)."""
 
     tags: Tensor
+    best: Tensor
     lemmas: Tensor
     owners: Ints
     scripts: Ints
@@ -82,7 +83,7 @@ class Tagger(Head):
         self.values = nn.Linear(hidden, self.tags.values.shape[1])
         self.own = nn.Linear(hidden, len(tags))
         self.register_buffer("of_tags", torch.from_numpy(self.tags.values.T.astype(np.float32)), persistent=False)
-        self.ranker = LemmaRanker(hidden, lemma_width, self.rules.tags, len(self.rules.scripts))
+        self.ranker = LemmaRanker(hidden, self.tags.values.shape[1], lemma_width, self.rules.tags, len(self.rules.scripts))
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
@@ -103,8 +104,10 @@ class Tagger(Head):
     def scores(self, batch: Batch) -> TagScores:
         hidden = self.hidden(batch.vectors(self.encoder.name))
         owners, origins, scripts = self._candidates(batch).take(batch.distinct.index)
-        lemmas = self.ranker(hidden, owners, origins, scripts)
-        return TagScores(self._tag_scores(hidden), lemmas, owners, scripts)
+        tags = self._tag_scores(hidden)
+        best = tags.detach().float().argmax(1)  # bfloat16 has no quick argmax on a CPU
+        lemmas = self.ranker(hidden, self.of_tags.t()[best], owners, origins, scripts)
+        return TagScores(tags, best, lemmas, owners, scripts)
 
     def _tag_scores(self, hidden: Tensor) -> Tensor:
         """The scores of a tag's values and its own are both linear in the hidden layer, so they are one product."""
@@ -116,7 +119,7 @@ class Tagger(Head):
         return self.rules.candidates(batch.distinct.plain, analyses)
 
     def decode(self, batch: Batch, scores: TagScores) -> None:
-        best = scores.tags.float().argmax(1).cpu().numpy()  # bfloat16 has no quick argmax on a CPU
+        best = scores.best.cpu().numpy()
         pos, morph = self.tags.part_of[best], self.tags.features_of[best]
         lemma, lemmas = self._lemmas(batch, scores, pos == self.tags.proper)
         columns = (("pos", pos, self.tags.parts), ("morph", morph, self.tags.features), ("lemma", lemma, lemmas))
@@ -132,6 +135,9 @@ class Tagger(Head):
         rows, scripts = np.divmod(keys // 2, size)
         plain, written, apply = batch.distinct.plain_strings, batch.distinct.strings, self.rules.apply
         lemmas = [apply(plain[row], script) or written[row] for row, script in zip(rows.tolist(), scripts.tolist(), strict=True)]
+        for place in np.flatnonzero(scripts == self.rules.number[SAME]).tolist():
+            if is_symbol(word := written[rows[place]]):
+                lemmas[place] = word
         for place in np.flatnonzero(keys % 2).tolist():
             lemmas[place] = capitalise(lemmas[place], written[rows[place]])
         return codes.astype(np.int32), lemmas
@@ -159,11 +165,12 @@ class Tagger(Head):
 
 
 class LemmaRanker(nn.Module):
-    """Scores candidates for the lemma by their source and script against what the context says."""
+    """Scores candidates for the lemma by their source and script against what the context says, and against the tag that was chosen."""
 
-    def __init__(self, hidden: int, width: int, sources: int, scripts: int) -> None:
+    def __init__(self, hidden: int, values: int, width: int, sources: int, scripts: int) -> None:
         super().__init__()
         self.query = nn.Linear(hidden, width)
+        self.agree = nn.Linear(values, width, bias=False)
         self.source = nn.Embedding(sources, width)
         self.script = nn.Embedding(scripts, width)
         self.source_bias = nn.Parameter(torch.zeros(sources))
@@ -171,10 +178,10 @@ class LemmaRanker(nn.Module):
         nn.init.normal_(self.source.weight, std=0.1)
         nn.init.normal_(self.script.weight, std=0.1)
 
-    def forward(self, hidden: Tensor, owners: Ints, origins: Ints, numbers: Ints) -> Tensor:
-        """float[candidates], for hidden float[tokens, hidden] and the token, source and script of each candidate."""
+    def forward(self, hidden: Tensor, values: Tensor, owners: Ints, origins: Ints, numbers: Ints) -> Tensor:
+        """float[candidates], for hidden float[tokens, hidden], the values of their tags, and the token, source and script of each."""
         sources, scripts = torch.from_numpy(origins).to(hidden.device), torch.from_numpy(numbers).to(hidden.device)
-        queries = self.query(hidden)[torch.from_numpy(owners).to(hidden.device)]
+        queries = (self.query(hidden) + self.agree(values))[torch.from_numpy(owners).to(hidden.device)]
         keys = self.source(sources) + self.script(scripts)
         return (queries * keys).sum(1) + self.source_bias[sources] + self.script_bias[scripts]  # type: ignore[no-any-return]
 
@@ -223,6 +230,11 @@ class TagSet:
             if (value := wanted.get(name, "")) != UNSURE:
                 agrees &= self._table[:, i] == value
         return agrees if agrees.any() and wanted.keys() <= set(self._names) else np.ones(len(self._table), dtype=bool)
+
+
+def is_symbol(word: str) -> bool:
+    """Whether the lemma of a word is the word as written: emoji and punctuation, where variation selectors count, and addresses."""
+    return "://" in word or not any(map(str.isalnum, word))
 
 
 def capitalise(lemma: str, word: str) -> str:
