@@ -137,6 +137,9 @@ def _config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
     config = header.get("config")
     if not isinstance(config, dict) or not all(isinstance(config.get(k), dict) for k in ("tokenizer", "encoders", "components")):
         raise CorruptModelError(f"{where}: holds no pipeline: its header has no config with tokenizer, encoders and components")
+    for key in ("meta", "suppliers", "same"):
+        if not isinstance(header.get(key, {}), dict):
+            raise CorruptModelError(f"{where}: {key!r} in its header is no table")
     for _, _, part in _parts(config):
         if not isinstance(part, dict) or not isinstance(part.get("type"), str):
             raise CorruptModelError(f"{where}: a part of its config has no type")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipekit.doc import Doc, clean
 from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
 from pipekit.hooks import hooks
 from pipekit.registry import Registry, check_name
+from pipekit.workers import Order, annotate
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("auto", "float32", "bfloat16")
 ON_ERROR = ("raise", "skip", "record")
 CHUNK_WORDS = 8_192  # words that travel together
-_CHUNK_CHARS = CHUNK_WORDS * 6
+_CHARS = 6  # about how many characters a word takes
 _KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
 _CONFIG_KEYS = ("lang", "name", "tokenizer", "encoders", "components")
 
@@ -67,7 +69,7 @@ class Pipeline:
         self.encoders: dict[str, Encoder] = {}
         self.components: dict[str, Component] = {}
         for name, settings in (config.get("encoders") or {}).items():
-            self.add_encoder(name, tables=(tables or {}).get(f"encoders/{name}"), **settings)
+            self._add_encoder(name, dict(settings), (tables or {}).get(f"encoders/{name}"))
         for name, settings in (config.get("components") or {}).items():
             self._add(name, dict(settings), (tables or {}).get(f"components/{name}"), len(self.components))
         self._check_order()
@@ -111,8 +113,12 @@ class Pipeline:
 
     def add_encoder(self, name: str, type: str, *, tables: Tables | None = None, **settings: Any) -> Encoder:
         """Add an encoder that components may name."""
+        if name in self.encoders:
+            raise ConfigError(f"there is an encoder {name!r} already: give this one another name")
+        return self._add_encoder(name, {"type": type, **settings}, tables)
+
+    def _add_encoder(self, name: str, config: dict[str, Any], tables: Tables | None) -> Encoder:
         check_name(name, "an encoder")
-        config = {"type": type, **settings}
         self.encoders[name] = self._build("encoders", name, config, tables, {})
         self.configs["encoders"][name] = config
         return self.encoders[name]
@@ -130,8 +136,13 @@ class Pipeline:
         if anchor is not None and anchor not in self.components:
             raise ConfigError(f"there is no component {anchor!r}.{near(anchor, self.components)}")
         place = len(self.components) if anchor is None else self.pipe_names.index(anchor) + bool(after)
+        components, configs = self.components, self.configs["components"]
         self._add(name, {"type": type, **settings}, None, place)
-        self._check_order()
+        try:
+            self._check_order()
+        except ConfigError:
+            self.components, self.configs["components"] = components, configs
+            raise
         return self.components[name]
 
     def _add(self, name: str, config: dict[str, Any], tables: Tables | None, place: int) -> None:
@@ -204,6 +215,7 @@ class Pipeline:
         as_tuples: bool = False,
         on_error: str = "raise",
         overwrite: bool = False,
+        n_process: int = 1,
         progress: bool = False,
         batch_words: int = CHUNK_WORDS,
     ) -> Iterator[Doc] | Iterator[tuple[Doc, Any]]:
@@ -214,47 +226,53 @@ class Pipeline:
             on_error: what happens where a component fails on a document: "raise" a `ProcessingError` that names it, "skip" it, or "record"
                 the reason in `doc.error` of a document that has tokens only, in its place in the stream.
             overwrite: whether components may replace layers that a given Doc has already.
+            n_process: worker processes on the CPU, each of which loads the pipeline once and computes on one thread.
             progress: show a bar on a terminal.
             batch_words: about how many words travel together; documents of more than CHUNK_WORDS go through in parts.
         """
         if on_error not in ON_ERROR:
             raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
-        if batch_words < 1:
-            raise ConfigError(f"batch_words is {batch_words}: at least one word travels")
+        if batch_words < 1 or n_process < 1:
+            raise ConfigError(f"batch_words is {batch_words} and n_process {n_process}: both are at least 1")
         if isinstance(texts, str | Doc):
             raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
         stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
-        return self._stream(stream, as_tuples, on_error, overwrite, batch_words)
+        return self._stream(stream, as_tuples, on_error, n_process, Order(overwrite, batch_words))
 
-    def _stream(self, stream: Iterator[Item], as_tuples: bool, on_error: str, overwrite: bool, words: int) -> Iterator[Any]:
-        for chunk in gather(stream, lambda item: _size(item.source), words * 6):
-            for item, doc in self._run_chunk(chunk, on_error, overwrite, words):
+    def _stream(self, stream: Iterator[Item], as_tuples: bool, on_error: str, n_process: int, order: Order) -> Iterator[Any]:
+        chunks = gather(stream, lambda item: _size(item.source), order.batch_words * _CHARS)
+        if n_process > 1:
+            done = annotate(self, chunks, n_process, order)
+        else:
+            done = (answer for chunk in chunks for answer in self.run_chunk(chunk, order))
+        for item, doc, error in done:
+            if error is not None and on_error == "raise":
+                raise error
+            if error is not None:
+                hooks.tell("doc_failed", document=item.number, component=error.component or "", error=error)
+            if error is None or on_error == "record":
                 yield (doc, item.context) if as_tuples else doc
 
-    def _run_chunk(self, chunk: list[Item], on_error: str, overwrite: bool, words: int) -> Iterator[tuple[Item, Doc]]:
+    def run_chunk(self, chunk: list[Item], order: Order) -> Iterator[tuple[Item, Doc, ProcessingError | None]]:
         """All at once; where that fails, in halves, so that what fails alone is found and costs the others nothing."""
         try:
-            docs = self._process(chunk, overwrite, words)
+            docs = self._process(chunk, order)
         except ProcessingError as error:
-            if len(chunk) > 1:
-                yield from self._run_chunk(chunk[: len(chunk) // 2], on_error, overwrite, words)
-                yield from self._run_chunk(chunk[len(chunk) // 2 :], on_error, overwrite, words)
+            if len(chunk) == 1:
+                yield chunk[0], self._failed(chunk[0].source, error), error
                 return
-            if on_error == "raise":
-                raise
-            hooks.tell("doc_failed", document=chunk[0].number, component=error.component or "", error=error)
-            if on_error == "record":
-                yield chunk[0], self._failed(chunk[0].source, error)
+            yield from self.run_chunk(chunk[: len(chunk) // 2], order)
+            yield from self.run_chunk(chunk[len(chunk) // 2 :], order)
             return
-        yield from zip(chunk, docs, strict=True)
+        yield from zip(chunk, docs, repeat(None))
 
-    def _process(self, chunk: list[Item], overwrite: bool, words: int) -> list[Doc]:
+    def _process(self, chunk: list[Item], order: Order) -> list[Doc]:
         docs = self._docs(chunk)
-        if not overwrite:
+        if not order.overwrite:
             for item, doc in zip(chunk, docs, strict=True):
                 self._refuse_overwrite(item, doc)
         parts = [pieces(doc, CHUNK_WORDS) for doc in docs]
-        for group in gather((part for doc in parts for part in doc), len, words):
+        for group in gather((part for doc in parts for part in doc), len, order.batch_words):
             self._run(group, chunk[0])
         for doc, cut in zip(docs, parts, strict=True):
             whole(doc, cut)
@@ -394,7 +412,7 @@ def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[s
 
 def _size(source: object) -> int:
     """About how many characters of work a document is."""
-    return len(source) * 6 if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1
+    return len(source) * _CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1
 
 
 def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:

@@ -7,9 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pipekit.doc import Doc
 from pipekit.training.recipe import data_folder
+
+settings.register_profile("pipekit", deadline=None)  # how long a test takes is for benchmarks to tell
+settings.load_profile("pipekit")
 
 _TOKEN = re.compile(r"\A\s+|\w+|[^\w\s]")
 
