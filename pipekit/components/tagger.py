@@ -30,6 +30,7 @@ from pipekit.errors import DataError
 from pipekit.lexicon import Lexicon
 from pipekit.model import EncoderRef, Head, Prepared, Tables
 
+COMMON, NAME, FOREIGN = range(3)  # words by how their lemmas are capitalised
 UNSURE = "?"  # the value of a feature that an annotation leaves open
 Bools = NDArray[np.bool_]
 
@@ -121,25 +122,26 @@ class Tagger(Head):
     def decode(self, batch: Batch, scores: TagScores) -> None:
         best = scores.best.cpu().numpy()
         pos, morph = self.tags.part_of[best], self.tags.features_of[best]
-        lemma, lemmas = self._lemmas(batch, scores, pos == self.tags.proper)
+        lemma, lemmas = self._lemmas(batch, scores, pos)
         columns = (("pos", pos, self.tags.parts), ("morph", morph, self.tags.features), ("lemma", lemma, lemmas))
         for doc, rows in _rows(batch):
             for name, values, labels in columns:
                 doc.tokens.set(name, _unset_lead(values[rows], doc), labels)
 
-    def _lemmas(self, batch: Batch, scores: TagScores, proper: Bools) -> tuple[NDArray[np.int32], list[str]]:
-        """Codes into a list of lemmas, int32[tokens]."""
+    def _lemmas(self, batch: Batch, scores: TagScores, parts: NDArray[Any]) -> tuple[NDArray[np.int32], list[str]]:
+        """Codes into a list of lemmas, int32[tokens]: spelled once for each word, script and kind of capitals."""
         size = len(self.rules.scripts)
         chosen = scores.scripts[best_items(scores.lemmas.float().cpu().numpy(), scores.owners, len(batch))]
-        keys, codes = np.unique((batch.distinct.index * size + chosen) * 2 + proper, return_inverse=True)
-        rows, scripts = np.divmod(keys // 2, size)
+        kinds = np.where(parts == self.tags.proper, NAME, np.where(parts == self.tags.foreign, FOREIGN, COMMON))
+        keys, codes = np.unique((batch.distinct.index * size + chosen) * 3 + kinds, return_inverse=True)
+        rows, scripts = np.divmod(keys // 3, size)
         plain, written, apply = batch.distinct.plain_strings, batch.distinct.strings, self.rules.apply
         lemmas = [apply(plain[row], script) or written[row] for row, script in zip(rows.tolist(), scripts.tolist(), strict=True)]
-        for place in np.flatnonzero(scripts == self.rules.number[SAME]).tolist():
-            if is_symbol(word := written[rows[place]]):
-                lemmas[place] = word
-        for place in np.flatnonzero(keys % 2).tolist():
+        for place in np.flatnonzero(keys % 3 == NAME).tolist():
             lemmas[place] = capitalise(lemmas[place], written[rows[place]])
+        for place in np.flatnonzero(scripts == self.rules.number[SAME]).tolist():
+            if stays(word := written[rows[place]], int(keys[place] % 3)):
+                lemmas[place] = word
         return codes.astype(np.int32), lemmas
 
     # -- learning
@@ -213,7 +215,7 @@ class TagSet:
         self.part_of = np.array([self.parts.index(part) for part, _ in pairs], dtype=np.int32)
         place = {features: i for i, features in enumerate(self.features)}
         self.features_of = np.array([place[features] for _, features in pairs], dtype=np.int32)
-        self.proper = self.parts.index("PROPN") if "PROPN" in self.parts else -1
+        self.proper, self.foreign = (self.parts.index(part) if part in self.parts else -1 for part in ("PROPN", "X"))
         described = [{"UPOS": part, **_features(features)} for part, features in pairs]
         self._names = sorted({name for one in described for name in one})
         self._table = np.array([[one.get(name, "") for name in self._names] for one in described]).reshape(len(pairs), -1)
@@ -232,9 +234,11 @@ class TagSet:
         return agrees if agrees.any() and wanted.keys() <= set(self._names) else np.ones(len(self._table), dtype=bool)
 
 
-def is_symbol(word: str) -> bool:
-    """Whether the lemma of a word is the word as written: emoji and punctuation, where variation selectors count, and addresses."""
-    return "://" in word or not any(map(str.isalnum, word))
+def stays(word: str, kind: int) -> bool:
+    """Whether a word that is its own lemma is so as written, capitals and all: symbols, addresses, tags, foreign words, YouTube."""
+    if kind == FOREIGN or word[0] == "#" or "://" in word or not any(map(str.isalnum, word)):
+        return True
+    return kind == NAME and not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
 
 
 def capitalise(lemma: str, word: str) -> str:

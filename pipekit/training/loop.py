@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,11 +61,11 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
         torch.set_num_threads(settings.threads)
     _seed(settings.seed)
     prepared = prepare(recipe)
+    output.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(recipe, prepared, output, device)
     if resume and (output / LAST).exists():
         trainer.resume()
     elif not resume:
-        output.mkdir(parents=True, exist_ok=True)
         (output / LOG).unlink(missing_ok=True)
     trainer.run(progress)
     return load(output / BEST, device=device)
@@ -188,18 +191,20 @@ class Trainer:
         for number, docs in enumerate(self.batches(self.progress.epoch)):
             if number < self.progress.batch:
                 continue
-            losses = self.step(docs)
-            self._follow(losses)
-            self.progress.batch = number + 1
+            with undisturbed():
+                losses = self.step(docs)
+                self._follow(losses)
+                self.progress.batch = number + 1
             bar.update()
             bar.set_postfix(loss=f"{sum(losses.values()):.3f}", best=f"{self.progress.best:.4f}", refresh=False)
             hooks.tell("train_step", step=self.progress.step, losses=losses)
             if time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
                 self.save()
-        self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
-        if self.progress.epoch % self.settings.evaluate_every == 0 or self.progress.epoch == self.settings.epochs:
-            self._evaluate(bar)
-            self.save()
+        with undisturbed():
+            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+            if self.progress.epoch % self.settings.evaluate_every == 0 or self.progress.epoch == self.settings.epochs:
+                self._evaluate(bar)
+                self.save()
 
     def _follow(self, losses: Mapping[str, float]) -> None:
         """Keep a running mean of each loss, for the log."""
@@ -281,6 +286,22 @@ def has_bfloat16(device: str) -> bool:
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C waits until the block is done, so that a checkpoint is of whole steps and the training goes on exactly where it was."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 class swapped:

@@ -12,7 +12,7 @@ A rule applies to a token that meets all of its conditions; rules apply in their
 
     set                       a new UPOS
     drop, add                 features
-    lemma_case                "lower", or "form" for capitals where the form has them
+    lemma_case                "lower"; "fold" for ё as е too; or "form" for capitals where the form has them
     participle                the aspect, tense, voice and lemma on which the form's participle analyses agree
     mask                      UPOS, LEMMA, names of features, or * for all: what the corpus does not say, or says in another way
 
@@ -186,7 +186,7 @@ class _Reading:
             return lemma.upper()
         if case == "form" and form[:1].isupper():
             return "-".join(part[:1].upper() + part[1:].lower() for part in lemma.split("-"))
-        return lemma.lower()
+        return fold(lemma) if case == "fold" else lemma.lower()
 
     def _participle(self) -> None:
         """What the lexicon is sure of; the rest is masked."""

@@ -121,6 +121,10 @@ def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Re
     for section in raw:
         if section not in SECTIONS:
             raise ConfigError(f"{file}: unknown section {section!r}.{near(section, SECTIONS)}")
+    for kind in ("encoders", "components"):
+        for name, part in raw.get(kind, {}).items():
+            if not isinstance(part, Mapping):
+                raise ConfigError(f"{file}: [{kind}] {name} = {part!r}: a part is a table, [{kind}.{name}] with type = \"…\"")
     raw = _paths(raw, file.resolve().parent)
     meta = dict(raw.get("pipeline", {}))
     pipeline = {"lang": meta.pop("lang", "ru"), **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}

@@ -1,0 +1,82 @@
+"""The pipeline that is shipped, as installed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pipekit
+from pipekit import registry
+from pipekit.training.evaluation import evaluate
+from pipekit.training.readers import read_conllu
+
+if "ru_core" not in registry.pipelines.names():
+    pytest.skip("ru_core is not installed: pip install ./plugins/ru_core", allow_module_level=True)
+
+TEXT = "Мама мыла раму. Иван Петров с 2019 г. работает в «Яндексе»."
+
+
+@pytest.fixture(scope="module")
+def nlp() -> pipekit.Pipeline:
+    return pipekit.load("ru_core", device="cpu", precision="float32")
+
+
+def test_the_first_five_minutes(nlp: pipekit.Pipeline) -> None:
+    doc = nlp(TEXT)
+    assert [sentence.text for sentence in doc.sents or ()] == ["Мама мыла раму.", "Иван Петров с 2019 г. работает в «Яндексе»."]
+    washed = doc[1]
+    assert (washed.pos, washed.lemma, washed.morph and washed.morph["Tense"]) == ("VERB", "мыть", "Past")
+    assert [doc[i].lemma for i in (4, 5, 12)] == ["Иван", "Петров", "Яндекс"]
+    assert "".join(token.text_with_ws for token in doc) == TEXT
+
+
+def test_its_card_is_in_the_file(nlp: pipekit.Pipeline) -> None:
+    assert nlp.meta["name"] == "ru_core"
+    assert nlp.meta["license"] and nlp.meta["sources"] and nlp.meta["performance"]
+
+
+def test_it_keeps_within_its_size() -> None:
+    path = Path(registry.pipelines.get("ru_core")())
+    assert path.stat().st_size <= 25_000_000
+
+
+@pytest.mark.parametrize(
+    ("changed", "share"),
+    [
+        (lambda word: unicodedata.normalize("NFD", word), 0.999),
+        (lambda word: word[:2] + "\u00ad" + word[2:], 0.99),
+        (lambda word: word[:2] + "\u200b" + word[2:], 0.99),
+        (lambda word: word[:2] + "\u0301" + word[2:], 0.99),
+    ],
+    ids=["NFD", "soft hyphen", "zero-width space", "stress mark"],
+)
+def test_spelling_that_no_reader_sees_changes_no_tag(
+    nlp: pipekit.Pipeline, data: Path, changed: Callable[[str], str], share: float
+) -> None:
+    words = sorted({w for doc in read_conllu(data / "morph/ru_gsd-dev.conllu.gz") for w in doc.words if w.isalpha() and len(w) > 2})
+    plain = [nlp_doc[0] for nlp_doc in nlp.pipe(pipekit.Doc(words=[w]) for w in words)]
+    hidden = [nlp_doc[0] for nlp_doc in nlp.pipe(pipekit.Doc(words=[changed(w)]) for w in words)]
+    same = sum((a.pos, a.lemma) == (b.pos, b.lemma) for a, b in zip(plain, hidden, strict=True))
+    assert same >= share * len(words)
+
+
+def test_bfloat16_costs_less_than_a_tenth_of_a_point(data: Path) -> None:
+    gold = list(read_conllu(data / "morph/ru_taiga-dev.conllu.gz"))
+    full, half = (evaluate(pipekit.load("ru_core", device="cpu", precision=p), gold) for p in ("float32", "bfloat16"))
+    for name in ("pos", "morph", "lemma"):
+        assert abs((full[name] or 0) - (half[name] or 0)) < 0.001
+
+
+def test_a_document_and_its_file_say_the_same(nlp: pipekit.Pipeline, tmp_path: Path) -> None:
+    docs = list(nlp.pipe([TEXT, "", "  Ёжик 😀 #супер"]))
+    pipekit.write_docs(docs, tmp_path / "some.docs")
+    assert [doc.to_dict() for doc in pipekit.read_docs(tmp_path / "some.docs")] == [doc.to_dict() for doc in docs]
+
+
+def test_two_workers_say_what_one_process_says(nlp: pipekit.Pipeline) -> None:
+    texts = [TEXT, "Съешь ещё этих мягких французских булок.", "Он ушёл!"] * 5
+    alone = [doc.to_bytes() for doc in nlp.pipe(texts)]
+    assert [doc.to_bytes() for doc in nlp.pipe(texts, n_process=2)] == alone
