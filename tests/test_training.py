@@ -100,7 +100,8 @@ def test_settings_can_be_overridden_by_their_path(written: Callable[[str], Path]
 def test_paths_are_those_of_the_recipe_and_variables_are_filled_in(written: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPEKIT_DATA", "/corpora")
     monkeypatch.setenv("PART", "train")
-    train, dev = "[[train]]\npath = '${PIPEKIT_DATA}/${PART}.txt'\nformat = 'text'\n", "[[dev]]\npath = 'dev.txt'\nformat = 'text'\nunit = 'file'"
+    train = "[[train]]\npath = '${PIPEKIT_DATA}/${PART}.txt'\nformat = 'text'\n"
+    dev = "[[dev]]\npath = 'dev.txt'\nformat = 'text'\nunit = 'file'"
     path = written(train + dev)
     found = read_recipe(path)
     assert found.train[0].path == Path("/corpora/train.txt")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pipekit.errors import PipekitError
 
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):  # a notebook or a test may have put something else in its place
+            stream.reconfigure(encoding="utf-8")
     given = parser().parse_args(arguments)
     try:
         return int(given.run(given))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipekit.cli.options import pipeline_options
+from pipekit.doc import clean
 from pipekit.errors import ConfigError, DataError
 from pipekit.pipeline import ON_ERROR
 
@@ -34,6 +35,7 @@ def run(given: argparse.Namespace) -> int:
     nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
     failed = 0
     for inputs, output in _jobs(given.inputs, given.output):
+        _refuse_loss(given.inputs, output)
         lines = (pair for path in inputs for pair in records(path, given.text_field))
         docs = nlp.pipe(lines, as_tuples=True, on_error=given.on_error, progress=True)
         with nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="\n") as file:
@@ -57,6 +59,12 @@ def _jobs(inputs: list[Path], output: str) -> Iterator[tuple[list[Path], Path | 
     target.mkdir(parents=True, exist_ok=True)
     for path in inputs:
         yield [path], target / f"{path.stem}.jsonl"
+
+
+def _refuse_loss(inputs: list[Path], output: Path | None) -> None:
+    for path in inputs:
+        if output is not None and output.exists() and path.exists() and output.samefile(path):
+            raise ConfigError(f"{output} is among the inputs, and would be lost: choose another output")
 
 
 def records(path: Path, field: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -91,5 +99,5 @@ def _write(docs: Any, file: IO[str]) -> int:
     for doc, record in docs:
         failed += doc.error is not None
         annotations = doc.to_dict() if doc.error is None else {"error": doc.error}
-        file.write(json.dumps({**record, **annotations}, ensure_ascii=False) + "\n")
+        file.write(clean(json.dumps({**record, **annotations}, ensure_ascii=False)) + "\n")
     return failed
