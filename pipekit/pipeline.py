@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from pipekit import registry
 from pipekit.batching import Batch, gather, pieces, whole
+from pipekit.devices import bfloat16_pays, pick_device
 from pipekit.doc import Doc, clean
 from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
 from pipekit.hooks import hooks
@@ -359,44 +359,6 @@ class Pipeline:
     def __repr__(self) -> str:
         name = self.meta.get("name") or f"blank {self.lang}"
         return f"<Pipeline {name}: {', '.join(self.components) or 'no components'}>"
-
-
-def pick_device(device: str | torch.device) -> torch.device:
-    """The device of that name. Errors: `ConfigError` with the reason where it is not there."""
-    import torch
-
-    if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        target = torch.device(device)
-    except RuntimeError as error:
-        raise ConfigError(f"no device is called {device!r}: use cpu, cuda, cuda:0, … or auto") from error
-    if target.type == "cuda" and not torch.cuda.is_available():
-        reason = "this torch has no CUDA" if torch.version.cuda is None else "no driver or no GPU was found"
-        raise ConfigError(f"{device!r} cannot be used: {reason}. device='auto' takes the CPU then")
-    return target
-
-
-@cache
-def bfloat16_pays(device: str) -> bool:
-    """Whether this device is faster in bfloat16 than in float32: a GPU is asked, a CPU is measured, in some milliseconds."""
-    import torch
-
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device == "cpu" and 1.5 * _product_seconds(torch.bfloat16) < _product_seconds(torch.float32)
-
-
-def _product_seconds(dtype: torch.dtype) -> float:
-    import torch
-
-    a, b = torch.ones(256, 256, dtype=dtype), torch.ones(256, 512, dtype=dtype)
-    times = []
-    for _ in range(8):
-        begun = time.perf_counter()
-        torch.mm(a, b)
-        times.append(time.perf_counter() - begun)
-    return min(times)
 
 
 def _parameters(part: object) -> Iterable[torch.Tensor]:

@@ -54,7 +54,7 @@ def _lines(doc: Doc) -> Iterator[str]:
 
 def _gaps(doc: Doc) -> list[str]:
     """The white space after each word, with the tokens of white space counted in; for the last, one space where there is none."""
-    starts = [*doc.starts.tolist()[1:], len(doc.text)]
+    starts = [*doc.starts.tolist(), len(doc.text)][1:]
     gaps = [doc.text[end:start] for end, start in zip(doc.ends.tolist(), starts, strict=True)]
     for i in range(len(gaps) - 2, -1, -1):
         if doc.text[doc.starts[i + 1] : doc.ends[i + 1]].isspace():
