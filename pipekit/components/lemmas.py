@@ -93,8 +93,6 @@ class LemmaRules:
     def apply(self, word: str, script: int) -> str:
         """A normalised word as its lemma; one that nothing would be left of stays as it is."""
         front, back, tail = self.scripts[script]
-        if not back and not front:
-            return word + tail
         return word[front : max(len(word) - back, 0)] + tail or word
 
 

@@ -106,7 +106,7 @@ class Tagger(Head):
         hidden = self.hidden(batch.vectors(self.encoder.name))
         owners, origins, scripts = self._candidates(batch).take(batch.distinct.index)
         tags = self._tag_scores(hidden)
-        best = tags.detach().float().argmax(1)  # bfloat16 has no quick argmax on a CPU
+        best = best_columns(tags.detach())
         lemmas = self.ranker(hidden, self.of_tags.t()[best], owners, origins, scripts)
         return TagScores(tags, best, lemmas, owners, scripts)
 
@@ -135,13 +135,16 @@ class Tagger(Head):
         kinds = np.where(parts == self.tags.proper, NAME, np.where(parts == self.tags.foreign, FOREIGN, COMMON))
         keys, codes = np.unique((batch.distinct.index * size + chosen) * 3 + kinds, return_inverse=True)
         rows, scripts = np.divmod(keys // 3, size)
-        plain, written, apply = batch.distinct.plain_strings, batch.distinct.strings, self.rules.apply
-        lemmas = [apply(plain[row], script) or written[row] for row, script in zip(rows.tolist(), scripts.tolist(), strict=True)]
+        written = [batch.distinct.strings[row] for row in rows.tolist()]
+        lemmas = [batch.distinct.plain_strings[row] for row in rows.tolist()]
+        same = scripts == self.rules.number[SAME]
+        for place, script in zip(np.flatnonzero(~same).tolist(), scripts[~same].tolist(), strict=True):
+            lemmas[place] = self.rules.apply(lemmas[place], script)
+        for place in np.flatnonzero(same).tolist():
+            if lemmas[place] != written[place] and stays(written[place], int(keys[place] % 3)):
+                lemmas[place] = written[place]
         for place in np.flatnonzero(keys % 3 == NAME).tolist():
-            lemmas[place] = capitalise(lemmas[place], written[rows[place]])
-        for place in np.flatnonzero(scripts == self.rules.number[SAME]).tolist():
-            if stays(word := written[rows[place]], int(keys[place] % 3)):
-                lemmas[place] = word
+            lemmas[place] = capitalise(lemmas[place], written[place])
         return codes.astype(np.int32), lemmas
 
     # -- learning
@@ -242,7 +245,9 @@ def stays(word: str, kind: int) -> bool:
 
 
 def capitalise(lemma: str, word: str) -> str:
-    """The lemma of a proper name in the case of the word: НАТО, Мамин-Сибиряк; always with a capital at its beginning."""
+    """The lemma of a proper name in the case of the word: НАТО, Мамин-Сибиряк; with a capital at its beginning, but for addresses."""
+    if lemma == word and not word.islower():
+        return lemma
     if word.isupper() and sum(letter.isalpha() for letter in word) > 1:
         return lemma.upper()
     pieces = word.split("-")
@@ -255,6 +260,13 @@ def sum_exp(scores: Tensor, rows: Tensor, size: int) -> Tensor:
     top = scores.new_full((size,), -1e4).scatter_reduce(0, rows, scores.detach(), "amax")
     total = scores.new_zeros(size).index_add(0, rows, functional.relu((scores - top[rows]).exp()))
     return top + total.clamp_min(1e-30).log()
+
+
+def best_columns(scores: Tensor) -> Tensor:
+    """The column with the highest score of each row, int64[rows]. On a CPU numpy finds it six times as fast as torch does."""
+    if scores.device.type == "cpu":
+        return torch.from_numpy(scores.float().numpy().argmax(1))
+    return scores.argmax(1)
 
 
 def best_items(scores: NDArray[Any], owners: Ints, size: int) -> Ints:
