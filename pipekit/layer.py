@@ -61,7 +61,7 @@ class Layer:
         self.target = target
         self._columns: dict[str, Column] = {}
 
-    def set(self, name: str, values: ArrayLike, labels: Sequence[str] | None = None) -> Layer:
+    def set(self, name: str, values: ArrayLike | Sequence[str | None], labels: Sequence[str] | None = None) -> Layer:
         """Add or replace a column: numbers, or integer codes into `labels` (-1 for unset), or a list of strings and Nones."""
         self._columns[name] = self._checked(name, values, labels)
         return self

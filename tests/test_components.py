@@ -115,9 +115,9 @@ def test_nothing_is_random_once_it_is_trained(trained: Trained) -> None:
 def test_the_loss_of_documents_that_say_nothing_is_nothing(trained: Trained) -> None:
     [head] = trained.nlp.components.values()
     batch = Batch(bare(), trained.nlp._encode)
-    loss = head.loss(batch)  # type: ignore[attr-defined]
+    loss = head.loss(batch)
     assert loss.item() == pytest.approx(0, abs=1e-5)
-    for gradient in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True):  # type: ignore[attr-defined]
+    for gradient in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True):
         assert gradient is None or float(gradient.abs().max()) < 1e-5
 
 
@@ -138,12 +138,12 @@ def tagger() -> Pipeline:
 def loss_of(nlp: Pipeline, pos: str | None, morph: str | None) -> float:
     doc = Doc(words=["мыши"])
     doc.tokens.set("pos", [pos]).set("morph", [morph])
-    return nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item()  # type: ignore[attr-defined, no-any-return]
+    return nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item()
 
 
 def probabilities(nlp: Pipeline) -> dict[str, float]:
     head = nlp.components["tagger"]
-    scores = head.scores(Batch([Doc(words=["мыши"])], nlp._encode)).tags  # type: ignore[attr-defined]
+    scores = head.scores(Batch([Doc(words=["мыши"])], nlp._encode)).tags
     return dict(zip(TAGS, torch.softmax(scores[0], 0).tolist(), strict=True))
 
 
@@ -171,7 +171,7 @@ def test_the_gradient_of_the_partial_loss_is_that_of_its_formula() -> None:
     scores = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
     allowed = torch.tensor([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1]], dtype=torch.bool)
     expected = (scores.logsumexp(1) - scores.masked_fill(~allowed, -torch.inf).logsumexp(1)).sum()
-    found = PartialLoss.apply(scores, allowed).sum()  # type: ignore[no-untyped-call]
+    found = PartialLoss.apply(scores, allowed).sum()
     assert found.item() == pytest.approx(expected.item())
     pairs = zip(torch.autograd.grad(found, scores), torch.autograd.grad(expected, scores), strict=True)
     assert all(torch.allclose(one, other) for one, other in pairs)

@@ -103,7 +103,7 @@ def test_a_text_longer_than_offsets_count_is_refused(monkeypatch: pytest.MonkeyP
 def test_the_text_and_the_offsets_cannot_be_changed() -> None:
     doc = cat()
     with pytest.raises(AttributeError):
-        doc.text = "x"  # type: ignore[misc]
+        doc.text = "x"
     with pytest.raises(ValueError, match="read-only"):
         doc.starts[0] = 1
 
@@ -320,7 +320,7 @@ def test_the_token_layer_and_unknown_kinds_are_refused() -> None:
     with pytest.raises(DocError, match=r"doc\.tokens\.set"):
         cat().add_layer("tokens", "token", 4)
     with pytest.raises(DocError, match=r"Did you mean 'span'\?"):
-        Layer("spam", 1)  # type: ignore[arg-type]
+        Layer("spam", 1)
     with pytest.raises(DocError, match=r"no column 'poss'. Did you mean 'pos'\?"):
         cat().tokens["poss"]
 

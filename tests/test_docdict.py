@@ -38,8 +38,8 @@ def test_plain_data_read_well() -> None:
         ],
         "sents": [{"start": 0, "end": 15}],
         "ents": [
-            {"start": 0, "end": 4, "text": "Мама", "label": "PER", "score": None},
-            {"start": 10, "end": 14, "text": "раму", "label": None, "score": None},
+            {"start": 0, "end": 4, "text": "Мама", "label": "PER"},
+            {"start": 10, "end": 14, "text": "раму", "label": None},
         ],
         "relations": [{"head": 0, "tail": 1, "label": "МОЕТ", "score": 0.5}],
         "cats": {"быт": 0.75},

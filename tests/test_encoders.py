@@ -123,8 +123,6 @@ def test_a_window_reads_what_lies_in_it_and_nothing_else() -> None:
     torch.testing.assert_close(found, torch.cat([first[:14], second[2:]]), atol=1e-5, rtol=1e-4)
 
 
-
-
 @pytest.mark.parametrize(
     "settings", [{"type": "gru", "window": 9, "overlap": 9}, {"type": "gru", "window": 9}, {"type": "bert", "window": 0}]
 )

@@ -252,7 +252,7 @@ def test_what_a_corpus_leaves_open_teaches_nothing(tmp_path: Path) -> None:
         doc.tokens.remove("pos")
         doc.tokens.remove("morph")
         doc.tokens.remove("lemma")
-        assert nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item() == pytest.approx(0, abs=1e-5)  # type: ignore[attr-defined]
+        assert nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item() == pytest.approx(0, abs=1e-5)
 
 
 # -- stopped and gone on with
