@@ -76,6 +76,8 @@ class Layer:
         if array.dtype.kind not in "biuf":
             raise DocError(f"column {name!r} has dtype {array.dtype}; a column holds numbers, booleans, or codes with labels")
         if labels is not None:
+            if name == "score":
+                raise DocError("a column 'score' holds numbers: give labels another name")
             if array.dtype.kind not in "iu":
                 raise DocError(f"column {name!r} has labels, so its values must be integer codes, not {array.dtype}")
             if self.size and (int(array.max()) >= len(labels) or int(array.min()) < -1):

@@ -31,7 +31,9 @@ def columns(draw: st.DrawFn, size: int) -> tuple[Any, list[str] | None]:
 
 def _fill(draw: st.DrawFn, layer: Layer, taken: tuple[str, ...] = ()) -> Layer:
     for name in draw(st.lists(NAMES.filter(lambda name: name not in taken), max_size=3, unique=True)):
-        layer.set(name, *draw(columns(layer.size)))
+        values, labels = draw(columns(layer.size))
+        if name != "score" or labels is None:  # a score is a number
+            layer.set(name, values, labels)
     return layer
 
 

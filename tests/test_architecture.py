@@ -39,7 +39,7 @@ DOWNWARDS = {("doc", "codec"), ("pipeline", "loading"), ("workers", "loading")}
 DOORS = {
     "catalogue": {"registry"},
     "pluggy": {"hooks"},
-    "msgpack": {"packing", "tokenizers.sentences"},  # the second reads the weights that pipekit itself brings
+    "msgpack": {"packing"},
     "srsly": {"training.plot"},
     "matplotlib": {"training.plot"},
 }

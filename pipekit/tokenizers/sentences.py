@@ -12,11 +12,11 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-import msgpack
 import numpy as np
 
 from pipekit import chars
 from pipekit.chars import Codes, Hashes, Ints
+from pipekit.packing import unpack
 from pipekit.tokenizers.kinds import Kind, Kinds, Mask
 
 BITS = 16  # of a feature's row in the table of weights
@@ -93,7 +93,7 @@ class Splitter:
 @cache
 def _weights(lang: str) -> dict[str, Any]:
     file = resources.files("pipekit.tokenizers") / "data" / f"{lang}.sentences.msgpack"
-    model: dict[str, Any] = msgpack.unpackb(file.read_bytes())
+    model: dict[str, Any] = unpack(file.read_bytes(), file.name)
     return model
 
 

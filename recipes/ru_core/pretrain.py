@@ -6,8 +6,8 @@ frequent a word is goes into its score, and so does how likely a batch has it (B
 
     python recipes/ru_core/pretrain.py recipes/ru_core/ru_core.toml --data "$PIPEKIT_DATA/text" --out build/pretrained.pipekit
 
-Half an hour on one core. The result is a pipeline without components; `start` in the recipe names it. A run that was interrupted goes on from
-its checkpoint, beside the result, when the same command is given again.
+Half an hour on one core. The result is a pipeline without components; `start` in the recipe names it. A run that was interrupted goes on
+from its checkpoint, beside the result, when the same command is given again.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "recipes" / "benchmarks")]
 
-import msgpack  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tokenizers import BLOCK, DATA, TREEBANKS, f1, read_blocks, read_sentences  # noqa: E402
 
+from pipekit.packing import pack  # noqa: E402
 from pipekit.tokenizers import sentences as splitter  # noqa: E402
 from pipekit.tokenizers.rules import RuleTokenizer  # noqa: E402
 
@@ -181,6 +181,6 @@ model = {
     "trained_on": "UD Russian-Taiga r2.7 train and later additions (CC BY-SA 4.0), "
     "OpenCorpora by MorphoRuEval-2017 (CC BY-SA 3.0, CC BY-NC-SA 3.0)",
 }
-OUTPUT.write_bytes(msgpack.packb(model))
+OUTPUT.write_bytes(pack(model))
 splitter._weights.cache_clear()
 print(evaluate())
