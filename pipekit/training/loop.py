@@ -85,8 +85,8 @@ def prepare(recipe: Recipe) -> Prepared:
     """Read the corpora, let the parts complete their settings from them, and build the pipeline."""
     tokenize = Pipeline({key: recipe.pipeline[key] for key in ("lang", "tokenizer") if key in recipe.pipeline}).tokenize
     sources = [(read_source(source, tokenize), source.until) for source in recipe.train]
-    train_docs = [doc for docs, _ in sources for doc in docs]
-    until = np.array([share for docs, share in sources for _ in docs])
+    given = [(doc, share) for docs, share in sources for doc in docs if len(doc)]
+    train_docs, until = [doc for doc, _ in given], np.array([share for _, share in given])
     dev_docs = [doc for source in recipe.dev for doc in read_source(source, tokenize)]
     if not train_docs:
         raise DataError(f"{recipe.path}: [[train]] names no document to learn from")

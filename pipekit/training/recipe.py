@@ -141,6 +141,8 @@ def _settings(section: Mapping[str, Any], file: Path) -> Settings:
         default = getattr(Settings(), key)
         if isinstance(default, int | float) and not isinstance(value, int | float):
             raise ConfigError(f"{file}: [training] {key} = {value!r}: a number is needed, such as {default}")
+        if key in ("epochs", "batch_words", "evaluate_every") and value < 1:
+            raise ConfigError(f"{file}: [training] {key} = {value!r}: at least 1 is needed")
     return Settings(**section)
 
 
