@@ -152,7 +152,9 @@ def measure(name: str, blocks: dict[str, list[Block]], fiction: list[str]) -> di
     for treebank, gold in blocks.items():
         found = spans([block.text for block in gold])
         row[f"{treebank} tokens"] = 100 * f1([b.tokens for b in gold], [tokens for tokens, _ in found]).f1
-        row[f"{treebank} sentences"] = 100 * f1([b.sentences for b in gold], [sentences for _, sentences in found]).f1
+        sentences = [b.sentences for b in gold], [borders for _, borders in found]
+        row[f"{treebank} sentences"] = 100 * f1(*sentences).f1
+        row[f"{treebank} sentence starts"] = 100 * f1(*([{(s, s) for s, _ in spans} for spans in side] for side in sentences)).f1
     row["words/s treebanks"] = speed(run, [block.text for gold in blocks.values() for block in gold])
     row["words/s fiction"] = speed(run, fiction)
     return row
