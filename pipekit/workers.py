@@ -68,7 +68,7 @@ def _in_order(
 ) -> Iterator[tuple[Item, Doc, ProcessingError | None]]:
     waiting: deque[tuple[list[Item], Future[list[Answer]]]] = deque()
     for chunk in chunks:
-        sources = [item.source.to_bytes() if isinstance(item.source, Doc) else item.source for item in chunk]
+        sources = [(True, item.source.to_bytes()) if isinstance(item.source, Doc) else (False, item.source) for item in chunk]
         waiting.append((chunk, pool.submit(_work, chunk[0].number, sources, order)))
         if len(waiting) >= ahead:
             yield from _finished(*waiting.popleft())
@@ -99,10 +99,11 @@ def _start(path: str, precision: str) -> None:
     _pipeline = load(path, device="cpu", precision=precision)
 
 
-def _work(first: int, sources: list[Any], order: Order) -> list[Answer]:
+def _work(first: int, sources: list[tuple[bool, Any]], order: Order) -> list[Answer]:
+    """In a worker: the documents from number `first` on, Docs as bytes (True) or what the caller gave (False)."""
     from pipekit.pipeline import Item
 
-    given = (Doc.from_bytes(source) if isinstance(source, bytes) else source for source in sources)
+    given = (Doc.from_bytes(source) if is_doc else source for is_doc, source in sources)
     items = [Item(first + i, source) for i, source in enumerate(given)]
     return [
         Answer(doc.to_bytes(), None if error is None else (str(error), error.component or ""))
