@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from pipekit.chars import Ints, Words, codes, normalize, to_strings
+from pipekit.chars import Ints, Words, codes, normalize, to_strings, visible
 from pipekit.doc import Doc, concatenate
 from pipekit.lexicon import Analyses, Lexicon
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Distinct:
-    """The distinct words of a batch, as written and normalised; `index` int64[tokens] says which each token is."""
+    """The distinct words of a batch, as a reader sees them and normalised; `index` int64[tokens] says which each token is."""
 
     words: Words
     plain: Words
@@ -29,7 +29,7 @@ class Distinct:
 
     @cached_property
     def strings(self) -> list[str]:
-        """The words as written."""
+        """The words as a reader sees them."""
         return to_strings(self.words)
 
     @cached_property
@@ -79,8 +79,9 @@ class Batch:
     @cached_property
     def distinct(self) -> Distinct:
         """Each word once: what is made of words is made of these."""
-        _, rows, index = np.unique(self.words.hashes(self.words.starts, self.words.ends), return_index=True, return_inverse=True)
-        words = self.words.take(rows)
+        seen = visible(self.words)
+        _, rows, index = np.unique(seen.hashes(seen.starts, seen.ends), return_index=True, return_inverse=True)
+        words = seen.take(rows)
         return Distinct(words, normalize(words), index)
 
     def analyses(self, lexicon: Lexicon) -> Analyses:

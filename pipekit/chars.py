@@ -24,9 +24,10 @@ _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 _TABLE_SIZE = 0x2100  # Latin, Greek, Cyrillic and their extensions; letters beyond keep their case
 
-# What a reader does not see as a letter of its own: stress marks, soft hyphen, zero-width characters, variation selectors.
-_INVISIBLE = (0x00AD, 0x0300, 0x0301, 0x200B, 0x200C, 0x200D, 0x2060, 0xFE0E, 0xFE0F, 0xFEFF)
-_COMPOSED = {(0x0438, 0x0306): 0x0439, (0x0435, 0x0308): 0x0451}  # NFD й and ё, lower case
+# What a reader does not see as a letter of its own: stress marks, soft hyphen, zero-width characters; and what joins or varies emoji.
+_HIDDEN = (0x00AD, 0x0300, 0x0301, 0x200B, 0x200C, 0x2060, 0xFEFF)
+_JOINERS = (0x200D, 0xFE0E, 0xFE0F)
+_COMPOSED = {(0x0438, 0x0306): 0x0439, (0x0418, 0x0306): 0x0419, (0x0435, 0x0308): 0x0451, (0x0415, 0x0308): 0x0401}  # NFD й and ё
 
 
 def _lower_table() -> Codes:
@@ -114,23 +115,40 @@ def gather(points: Codes, starts: Ints, ends: Ints) -> Words:
     return Words(points, starts, ends).take(np.arange(len(starts)))
 
 
+def visible(words: Words) -> Words:
+    """й and ё composed; stress marks, soft hyphens and zero-width characters dropped. Case and emoji stay as they are."""
+    points = words.codes
+    if not _unusual(points):
+        return words
+    points = points.copy()
+    keep = ~np.isin(points, np.array(_HIDDEN, dtype=np.uint32))
+    begins = np.zeros(len(points) + 1, dtype=bool)
+    begins[words.starts] = True
+    for (letter, mark), composed in _COMPOSED.items():
+        marks = np.flatnonzero((points[1:] == mark) & (points[:-1] == letter) & ~begins[1:-1]) + 1
+        points[marks - 1] = composed
+        keep[marks] = False
+    return _kept(points, words, keep)
+
+
 def normalize(words: Words) -> Words:
-    """Lower case, ё as е, й composed, invisible characters and stress marks dropped.
+    """What is visible, in lower case, ё as е, without the joiners of emoji.
 
     A word of invisible characters alone keeps its length of 0. Case is told by shapes, so nothing is lost by dropping it here.
     """
+    words = visible(words)
     points = lower(words.codes)
-    keep = np.ones(len(points), dtype=bool)
-    if (points.size and (points > 0x04FF).any()) or (points == 0x00AD).any() or ((points >= 0x0300) & (points <= 0x036F)).any():
-        begins = np.zeros(len(points) + 1, dtype=bool)
-        begins[words.starts] = True
-        for (letter, mark), composed in _COMPOSED.items():
-            marks = np.flatnonzero((points[1:] == mark) & (points[:-1] == letter) & ~begins[1:-1]) + 1
-            points[marks - 1] = composed
-            keep[marks] = False
-        keep &= ~np.isin(points, np.array(_INVISIBLE, dtype=np.uint32))
     points[points == 0x0451] = 0x0435
-    if keep.all():
+    return _kept(points, words, ~np.isin(points, np.array(_JOINERS, dtype=np.uint32)) if _unusual(points) else None)
+
+
+def _unusual(points: Codes) -> bool:
+    """Whether there may be anything to drop or to compose: most texts have nothing, and then need no closer look."""
+    return bool(((points > 0x04FF) | (points == 0x00AD) | ((points >= 0x0300) & (points <= 0x036F))).any())
+
+
+def _kept(points: Codes, words: Words, keep: NDArray[np.bool_] | None) -> Words:
+    if keep is None or keep.all():
         return Words(points, words.starts, words.ends)
     kept = np.concatenate([[0], np.cumsum(keep)])
     return Words(points[keep], kept[words.starts], kept[words.ends])

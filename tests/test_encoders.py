@@ -272,7 +272,7 @@ def test_what_reads_alike_has_like_features_but_for_its_shape(word: str, other: 
 @given(st.text(RUSSIAN + "\u00e9\u0435\u0301", min_size=1, max_size=10))
 def test_nfc_and_nfd_are_one_word(word: str) -> None:
     composed, decomposed = (normalize(from_strings([unicodedata.normalize(form, word)])) for form in ("NFC", "NFD"))
-    if "é" not in unicodedata.normalize("NFC", word):
+    if not set("éѓќ") & set(unicodedata.normalize("NFC", word).lower()):  # letters of other languages: their marks are no stress
         assert to_strings(composed) == to_strings(decomposed)
 
 

@@ -57,7 +57,6 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
     Errors: `ConfigError` for settings, `DataError` for corpora.
     """
     torch.manual_seed(recipe.settings.seed)
-    torch.set_flush_denormal(True)  # numbers next to zero are slow on CPUs, and as good as zero
     if recipe.settings.threads:
         torch.set_num_threads(recipe.settings.threads)
     prepared = prepare(recipe)
@@ -67,7 +66,11 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
         trainer.resume()
     elif not resume:
         (output / LOG).unlink(missing_ok=True)
-    trainer.run(progress)
+    torch.set_flush_denormal(True)  # numbers next to zero are slow on CPUs, and as good as zero
+    try:
+        trainer.run(progress)
+    finally:
+        torch.set_flush_denormal(False)
     return load(output / BEST, device=device)
 
 
