@@ -120,12 +120,6 @@ class FeatureMaker:
         sizes = {"tags": self.lexicon.tags} if self.lexicon is not None else {}
         return {**sizes, "ngrams": self.ngram_buckets} if self.ngrams else sizes
 
-    def __call__(self, words: Words) -> Features:
-        """The features of words as written (not normalised)."""
-        _, rows, index = np.unique(whole(words), return_index=True, return_inverse=True)
-        columns, bags = self.describe(words.take(rows))
-        return Features(index, columns, bags)
-
     def describe(
         self, words: Words, plain: Words | None = None, analyses: Analyses | None = None
     ) -> tuple[Ints, dict[str, Bag]]:

@@ -225,10 +225,9 @@ def test_sinusoids_are_those_of_the_paper(width: int) -> None:
 
 def described(words: list[str], **settings: Any) -> list[tuple[Any, ...]]:
     """The features of each word, comparable by ==."""
-    found = FeatureMaker(ngrams=(2, 3), **settings)(from_strings(words))
-    bags = found.bags.values()
+    columns, bags = FeatureMaker(ngrams=(2, 3), **settings).describe(from_strings(words))
     return [
-        (found.columns[i].tolist(), *(bag.ids[bag.offsets[i] : bag.offsets[i + 1]].tolist() for bag in bags)) for i in found.index.tolist()
+        (columns[i].tolist(), *(bag.ids[bag.offsets[i] : bag.offsets[i + 1]].tolist() for bag in bags.values())) for i in range(len(words))
     ]
 
 
