@@ -272,7 +272,7 @@ class Pipeline:
             for item, doc in zip(chunk, docs, strict=True):
                 self._refuse_overwrite(item, doc)
         parts = [pieces(doc, CHUNK_WORDS) for doc in docs]
-        # A chunk is gathered by characters, before there are words to count: one that has somewhat more of them is not worth a second batch.
+        # A chunk is gathered by characters, before there are words to count: somewhat more of them are not worth a second batch.
         for group in gather((part for doc in parts for part in doc), len, 2 * order.batch_words):
             self._run(group, chunk[0])
         for doc, cut in zip(docs, parts, strict=True):
