@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from strategies import DECOMPOSED, EMOJI, INVISIBLE, RUSSIAN, hostile_text
 
 import pipekit
-from pipekit import Batch, Doc, Pipeline, store
+from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.chars import Words, from_strings, normalize, to_strings
 from pipekit.encoders.pieces import START, UNKNOWN, Pieces, learn
 from pipekit.encoders.recurrent import reverse
@@ -422,10 +421,13 @@ def test_packed_strings_come_back(strings: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def lexicon() -> Lexicon:
-    path = Path(__file__).parent.parent / "build" / "lexicon.pipekit"
-    if not path.exists():
-        pytest.skip("no lexicon: recipes/lexicon/compile.py makes it")
-    return Lexicon(store.load(path).tensors)
+    """The dictionary that ru_core holds."""
+    if "ru_core" not in registry.pipelines.names():
+        pytest.skip("ru_core is not installed: pip install ./plugins/ru_core")
+    encoder: Any = pipekit.load("ru_core", device="cpu").encoders["main"]
+    found = encoder.embed.maker.lexicon
+    assert isinstance(found, Lexicon)
+    return found
 
 
 @pytest.mark.parametrize(
