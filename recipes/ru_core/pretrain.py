@@ -140,6 +140,8 @@ def pretrain(pipeline: Pipeline, lines: list[str], checkpoint: Path) -> None:
     step, mean = 0, 0.0
     if checkpoint.exists():
         weights, progress = load_checkpoint(checkpoint, optimizer)
+        if progress["steps"] != priors.batches:
+            raise ConfigError(f"{checkpoint} is of a run over other text: delete it")
         parts.load_state_dict(weights)
         step, mean = progress["step"], progress["loss"]
     saved = time.monotonic()
@@ -156,11 +158,12 @@ def pretrain(pipeline: Pipeline, lines: list[str], checkpoint: Path) -> None:
             loss.backward()
             nn.utils.clip_grad_norm_(parts.parameters(), CLIP)
             optimizer.step()
-            mean += (float(loss) - mean) / min(number + 1, 100)
+            mean += (float(loss.detach()) - mean) / min(number + 1, 100)
             bar.update()
             bar.set_postfix(loss=f"{mean:.3f}", refresh=False)
             if time.monotonic() - saved > 60 * MINUTES:
-                save_checkpoint(checkpoint, dict(parts.state_dict()), optimizer, {"step": number + 1, "loss": mean})
+                progress = {"step": number + 1, "steps": priors.batches, "loss": mean}
+                save_checkpoint(checkpoint, dict(parts.state_dict()), optimizer, progress)
                 saved = time.monotonic()
     encoder.eval()
 
