@@ -110,6 +110,11 @@ class Words:
         return Words(self.codes[ranges(self.starts[rows], lengths)], ends - lengths, ends)
 
 
+def fold(text: str) -> str:
+    """Lower case, ё as е: how forms and lemmas are compared. `normalize` does this and more to many words at once."""
+    return text.lower().replace("ё", "е")
+
+
 def gather(points: Codes, starts: Ints, ends: Ints) -> Words:
     """The pieces of a text's code points as Words, as they are."""
     return Words(points, starts, ends).take(np.arange(len(starts)))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipekit.errors import DocError, near
 
+UNSURE = "?"  # the value of a feature in `morph` that an annotation leaves open, "Voice=?"
 Kind = Literal["token", "span", "link", "doc"]
 KINDS: tuple[str, ...] = get_args(Kind)
 REQUIRED: dict[str, tuple[str, ...]] = {"token": (), "span": ("start", "end"), "link": ("head", "tail"), "doc": ()}

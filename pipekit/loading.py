@@ -176,7 +176,5 @@ def _load_weights(part: Any, state: Mapping[str, NDArray[Any]], where: str) -> N
         part.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})
     except (RuntimeError, AttributeError) as error:
         raise CorruptModelError(f"{where}: its weights do not fit its settings: {error}") from error
-    if isinstance(part, torch.nn.Module):
-        part.eval()
 
 

@@ -106,3 +106,8 @@ def tables(part: object) -> Tables:
     """The fixed arrays of a part."""
     found = getattr(part, "tables", {})
     return {name: np.asarray(array) for name, array in found.items()}
+
+
+def under(tables: Mapping[str, NDArray[Any]], prefix: str) -> Tables:
+    """The tables whose names begin with a prefix, under the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in tables.items() if name.startswith(prefix)}

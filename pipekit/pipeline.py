@@ -269,8 +269,9 @@ class Pipeline:
     def _process(self, chunk: list[Item], order: Order) -> list[Doc]:
         docs = self._docs(chunk)
         if not order.overwrite:
-            for item, doc in zip(chunk, docs, strict=True):
-                self._refuse_overwrite(item, doc)
+            for item in chunk:
+                if isinstance(item.source, Doc):
+                    self._refuse_overwrite(item.number, item.source)
         parts = [pieces(doc, CHUNK_WORDS) for doc in docs]
         # A chunk is gathered by characters, before there are words to count: somewhat more of them are not worth a second batch.
         for group in gather((part for doc in parts for part in doc), len, 2 * order.batch_words):
@@ -296,12 +297,12 @@ class Pipeline:
             raise _failure(chunk[0], "tokenizer", error) from error
         return [item.source.copy() if isinstance(item.source, Doc) else next(made) for item in chunk]
 
-    def _refuse_overwrite(self, item: Item, doc: Doc) -> None:
+    def _refuse_overwrite(self, number: int, doc: Doc) -> None:
         for name, component in self.components.items():
             for layer in component.assigns:
-                if isinstance(item.source, Doc) and doc.has_annotation(layer):
+                if doc.has_annotation(layer):
                     raise DocError(
-                        f"document {item.number} has {layer!r} already, which {name!r} would replace: "
+                        f"document {number} has {layer!r} already, which {name!r} would replace: "
                         "pass overwrite=True, leave the component out, or give a bare copy, doc.copy(bare=True)"
                     )
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.chars import Ints, Words, from_strings, normalize, ranges
+from pipekit.chars import Ints, Words, fold, from_strings, normalize, ranges
 from pipekit.lexicon import Analyses, Lexicon, pack, short, unpack
 
 Script = tuple[int, int, str]
@@ -36,11 +36,6 @@ class Candidates(NamedTuple):
         sizes = self.offsets[rows + 1] - self.offsets[rows]
         chosen = ranges(self.offsets[rows], sizes)
         return np.repeat(np.arange(len(rows)), sizes), self.tags[chosen], self.scripts[chosen]
-
-
-def fold(text: str) -> str:
-    """Lower case, ё as е: how forms and lemmas are compared."""
-    return text.lower().replace("ё", "е")
 
 
 def script_of(form: str, lemma: str) -> Script:

@@ -23,15 +23,15 @@ from torch.nn import functional
 
 from pipekit import resources
 from pipekit.batching import Batch
-from pipekit.chars import Ints
-from pipekit.components.lemmas import SAME, Candidates, LemmaRules, fold, learn_rules
+from pipekit.chars import Ints, fold
+from pipekit.components.lemmas import SAME, Candidates, LemmaRules, learn_rules
 from pipekit.doc import Doc
 from pipekit.errors import DataError
+from pipekit.layer import UNSURE
 from pipekit.lexicon import Lexicon
-from pipekit.model import EncoderRef, Head, Prepared, Tables
+from pipekit.model import EncoderRef, Head, Prepared, Tables, under
 
 COMMON, NAME, FOREIGN = range(3)  # words by how their lemmas are capitalised
-UNSURE = "?"  # the value of a feature that an annotation leaves open
 Bools = NDArray[np.bool_]
 
 
@@ -75,8 +75,8 @@ class Tagger(Head):
         if not tags:
             raise DataError("a tagger needs its tags: train it, or give tags=['NOUN|Case=Nom', …]")
         self.tables = dict(tables or {})
-        known = _part(self.tables, "lexicon.")
-        self.rules = LemmaRules(_part(self.tables, "lemmas."), Lexicon.shared(known) if known else None)
+        known = under(self.tables, "lexicon.")
+        self.rules = LemmaRules(under(self.tables, "lemmas."), Lexicon.shared(known) if known else None)
         self.tags = TagSet(tags)
         self.hidden = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Dropout(dropout)
@@ -316,7 +316,3 @@ def _gold(batch: Batch, name: str) -> list[str | None]:
 
 def _rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
     return ((doc, slice(*border)) for doc, border in zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True))
-
-
-def _part(tables: Tables, prefix: str) -> Tables:
-    return {name.removeprefix(prefix): array for name, array in tables.items() if name.startswith(prefix)}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.batching import Batch
-from pipekit.chars import Ints, ranges
+from pipekit.chars import Ints, fold, ranges
 from pipekit.doc import Doc
 from pipekit.encoders.pieces import Cut, Pieces, learn
 from pipekit.encoders.sequence import SequenceEncoder
@@ -71,7 +71,7 @@ class Bert(SequenceEncoder):
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         completed, tables = super().prepare(settings, docs)
         if not completed.get("vocabulary"):
-            completed["vocabulary"] = learn((w.lower().replace("ё", "е") for doc in docs for w in doc.words), settings.get("pieces", 8000))
+            completed["vocabulary"] = learn((fold(w) for doc in docs for w in doc.words), settings.get("pieces", 8000))
         return Prepared(completed, tables)
 
     def features(self, batch: Batch) -> PieceFeatures:  # type: ignore[override]

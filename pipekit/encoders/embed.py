@@ -17,7 +17,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.features import Bag, FeatureMaker, Features
 from pipekit.lexicon import KINDS, Lexicon
-from pipekit.model import Prepared, Tables
+from pipekit.model import Prepared, Tables, under
 
 # Settings of the embedder itself; all others are those of FeatureMaker.
 WIDTHS: dict[str, float] = {
@@ -49,8 +49,8 @@ class Embedder(nn.Module):
         super().__init__()
         _check(settings)
         sizes = {**WIDTHS, **{key: value for key, value in settings.items() if key in WIDTHS}}
-        lexicon = _part(tables, "lexicon.")
-        vectors = _part(tables, "vectors.")
+        lexicon = under(tables, "lexicon.")
+        vectors = under(tables, "vectors.")
         self.maker = _maker(settings, Lexicon.shared(lexicon) if lexicon else None, vectors)
         self.word_dropout = float(sizes["word_dropout"])
         self.dropout = nn.Dropout(float(sizes["dropout"]))
@@ -135,10 +135,6 @@ def _check(settings: Mapping[str, Any]) -> None:
     for key in settings:
         if key not in known:
             raise ConfigError(f"the features of an encoder take no {key!r}.{near(key, known)}")
-
-
-def _part(tables: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): array for name, array in tables.items() if name.startswith(prefix)}
 
 
 def _maker(settings: Mapping[str, Any], lexicon: Lexicon | None, vectors: Mapping[str, Any]) -> FeatureMaker:

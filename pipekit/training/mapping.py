@@ -29,13 +29,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipekit import store
-from pipekit.chars import from_strings, normalize
+from pipekit.chars import fold, from_strings, normalize
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
-from pipekit.layer import encode
+from pipekit.layer import UNSURE, encode
 from pipekit.lexicon import Lexicon
 
-UNKNOWN = "?"
 CONDITIONS = (
     "upos", "form", "form_not", "lemma", "lemma_not", "lemma_ends", "pattern", "first", "feats", "lexicon", "lexicon_not",
 )  # fmt: skip
@@ -64,11 +63,6 @@ class Analysis(NamedTuple):
 
     grammemes: frozenset[str]
     lemma: str
-
-
-def fold(text: str) -> str:
-    """Lower case, ё as е."""
-    return text.lower().replace("ё", "е")
 
 
 class Mapping:
@@ -140,7 +134,7 @@ class _Reading:
                 self._apply(rule)
                 if "*" in self.masked:
                     return None, None, None
-        features = {**self.features, **dict.fromkeys(self.masked - {"UPOS", "LEMMA"}, UNKNOWN)}
+        features = {**self.features, **dict.fromkeys(self.masked - {"UPOS", "LEMMA"}, UNSURE)}
         morph = "|".join(f"{name}={features[name]}" for name in sorted(features, key=str.lower))
         return None if "UPOS" in self.masked else self.upos, None if "LEMMA" in self.masked else self.lemma, morph
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from pipekit.doc import Doc
 from pipekit.errors import DataError
+from pipekit.layer import UNSURE
 
 UNIVERSAL = frozenset(
     {
@@ -265,7 +266,7 @@ def _features(morph: str | None, universal: bool, masked: frozenset[str]) -> fro
     if morph is None:
         return None
     pairs = [(pair, *pair.partition("=")[::2]) for pair in morph.split("|")]
-    said = ((pair, name) for pair, name, value in pairs if value and value != "?" and name not in masked)
+    said = ((pair, name) for pair, name, value in pairs if value and value != UNSURE and name not in masked)
     return frozenset(pair for pair, name in said if not universal or name in UNIVERSAL)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit import store
-from pipekit.chars import from_strings
+from pipekit.chars import fold, from_strings
+from pipekit.components.lemmas import script_of
 from pipekit.lexicon import pack, short
 
 # Style, spelling variants and what no treebank marks: tags that differ in these only are one tag.
@@ -37,20 +38,10 @@ Form = tuple[str, str, int]  # prefix, ending, tag
 Analysis = tuple[int, int]  # tag, script
 
 
-def fold(text: str) -> str:
-    return text.lower().replace("ё", "е")
-
-
 def commonprefix(words: list[str]) -> str:
     """What all the words begin with."""
     low, high = min(words), max(words)  # the two that differ soonest
     return low[: next((i for i, letter in enumerate(low) if letter != high[i : i + 1]), len(low))]
-
-
-def script_of(form: str, lemma: str) -> tuple[int, int, str]:
-    """(letters dropped in front, letters dropped at the end, letters appended): the shortest edit of the end."""
-    same = len(commonprefix([form, lemma]))
-    return 0, len(form) - same, lemma[same:]
 
 
 class Tables:
