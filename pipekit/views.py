@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, overload
 
 from pipekit.errors import DocError, near
 from pipekit.layer import Layer
+from pipekit.names import Word, normal_form
 
 if TYPE_CHECKING:
     from pipekit.doc import Doc
@@ -166,11 +167,15 @@ class Span:
 
     @property
     def lemma(self) -> str | None:
-        """The lemmas of the tokens, spaced as in the text; None where a token has none."""
-        lemmas = [token.lemma for token in self]
-        if any(lemma is None for lemma in lemmas):
+        """Of a span with a label the normal form of the name, «Иван Петров» for «Ивану Петрову»; of another the lemmas of its tokens,
+        spaced as in the text. None where a token has no lemma.
+        """
+        words = [Word(token.text, token.whitespace, token.pos, token.morph or {}, token.lemma or "") for token in self]
+        if not all(word.lemma for word in words):
             return None
-        return "".join(f"{lemma}{token.whitespace}" for lemma, token in zip(lemmas, self, strict=True)).strip()
+        if self.label is not None:
+            return normal_form(words, self.label)
+        return "".join(word.lemma + word.space for word in words).strip()
 
     def get(self, column: str) -> Any:
         """The span's value in a column of its layer, None where unset."""

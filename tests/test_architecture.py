@@ -19,7 +19,7 @@ import pipekit
 ROOT = Path(pipekit.__file__).parent
 ROOMS = (
     "errors builtin",
-    "chars layer views",
+    "chars layer names views",
     "doc",
     "files packing",
     "docdict codec docfile store",
