@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import TEN, gold, learn, recipe, ten
+from tiny import TAGGER, TEN, gold, learn, recipe, ten
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
@@ -22,8 +22,9 @@ from pipekit.components.tagger import Tagger
 from pipekit.errors import ConfigError, CorruptModelError, DataError
 from pipekit.hooks import hooks
 from pipekit.training import mapping
+from pipekit.training.building import modules, prepare
 from pipekit.training.evaluation import evaluate
-from pipekit.training.loop import BEST, LAST, LOG, Trainer, modules, prepare, schedule, undisturbed
+from pipekit.training.loop import BEST, LAST, LOG, Trainer, schedule, undisturbed
 from pipekit.training.recipe import Source, parse_recipe, read_recipe
 from pipekit.training.sources import format_of, read_corpus, read_source
 
@@ -186,6 +187,29 @@ def test_a_training_may_start_from_a_saved_pipeline(tmp_path: Path) -> None:
     same = [name for name in ours if ours[name].shape == theirs[name].shape]
     assert same
     assert all(torch.equal(ours[name], theirs[name]) for name in same)
+
+
+def test_parts_with_a_source_are_those_of_a_saved_pipeline_and_a_new_one_learns_beside_them(tmp_path: Path) -> None:
+    first = learn(recipe(GRU, **SHORT), tmp_path / "one")
+    source = {"source": str(tmp_path / "one" / BEST)}
+    raw = recipe({}, {"tagger": source, "second": TAGGER}, freeze=["encoders.main", "components.tagger"], **SHORT)
+    both = learn({**raw, "encoders": {"main": source}}, tmp_path / "two")
+    before, after = tensors(first), tensors(both)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert any(name.startswith("components.second") for name in after)
+    assert both.configs["components"]["tagger"] == first.configs["components"]["tagger"]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [({"width": 8}, r"\[encoders.main\] has a source, which brings all settings: leave width out"), ({}, "no 'other' is there")],
+)
+def test_a_source_that_does_not_fit_is_named(tmp_path: Path, part: dict[str, Any], message: str) -> None:
+    learn(recipe(GRU, **SHORT), tmp_path / "one")
+    name = "main" if part else "other"
+    raw = {**recipe(GRU, {"tagger": {**TAGGER, "encoder": name}}), "encoders": {name: {"source": str(tmp_path / "one" / BEST), **part}}}
+    with pytest.raises(ConfigError, match=message):
+        learn(raw, tmp_path / "two")
 
 
 @pytest.mark.parametrize("clip", [0.01, 1.0])

@@ -15,21 +15,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipekit import registry
 from pipekit.batching import Batch, gather
 from pipekit.doc import Doc
-from pipekit.errors import ConfigError, DataError, near
+from pipekit.errors import ConfigError, near
 from pipekit.hooks import hooks
 from pipekit.loading import load
-from pipekit.model import Head, Tables
+from pipekit.model import Head
 from pipekit.pipeline import Pipeline
+from pipekit.training.building import Prepared, modules, named, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.evaluation import evaluate, figure
 from pipekit.training.recipe import Recipe
-from pipekit.training.sources import read_source
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
 
@@ -74,64 +72,6 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
     return load(output / BEST, device=device)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A pipeline with its data; `until` float[train] is the share of the epochs in which a document takes part."""
-
-    pipeline: Pipeline
-    train: list[Doc]
-    until: NDArray[np.float64]
-    dev: list[Doc]
-
-
-def prepare(recipe: Recipe) -> Prepared:
-    """Read the corpora, let the parts complete their settings from them, and build the pipeline."""
-    tokenize = Pipeline({key: recipe.pipeline[key] for key in ("lang", "tokenizer") if key in recipe.pipeline}).tokenize
-    sources = [(read_source(source, tokenize), source.until) for source in recipe.train]
-    given = [(doc, share) for docs, share in sources for doc in docs if len(doc)]
-    train_docs, until = [doc for doc, _ in given], np.array([share for _, share in given])
-    dev_docs = [doc for source in recipe.dev for doc in read_source(source, tokenize)]
-    if not train_docs:
-        raise DataError(f"{recipe.path}: [[train]] names no document to learn from")
-    config: dict[str, Any] = {"lang": recipe.pipeline["lang"]}
-    if "tokenizer" in recipe.pipeline:
-        config["tokenizer"] = recipe.pipeline["tokenizer"]
-    tables: dict[str, Tables] = {}
-    for kind, known in (("encoders", registry.encoders), ("components", registry.components)):
-        config[kind] = {}
-        for name, part in recipe.pipeline.get(kind, {}).items():
-            factory = known.get(part.get("type", name))
-            settings = {k: v for k, v in part.items() if k != "type"}
-            if hasattr(factory, "prepare"):
-                settings, tables[f"{kind}/{name}"] = factory.prepare(settings, train_docs)
-            config[kind][name] = {"type": part.get("type", name), **settings}
-    pipeline = Pipeline(config, tables, recipe.meta)
-    if recipe.settings.start:
-        start_from(pipeline, load(recipe.settings.start))
-    return Prepared(pipeline, train_docs, until, dev_docs)
-
-
-def start_from(pipeline: Pipeline, other: Pipeline) -> None:
-    """Copy the weights of all parts that have the same name and shape in another pipeline."""
-    theirs = {name: tensor for name, module in modules(other).items() for name, tensor in _named(name, module)}
-    with torch.no_grad():
-        for name, module in modules(pipeline).items():
-            for key, tensor in _named(name, module):
-                if key in theirs and theirs[key].shape == tensor.shape:
-                    tensor.copy_(theirs[key])
-
-
-def modules(pipeline: Pipeline) -> dict[str, nn.Module]:
-    """The parts that learn, by "encoders.name" and "components.name"."""
-    found = {f"encoders.{name}": part for name, part in pipeline.encoders.items()}
-    heads = {f"components.{name}": part for name, part in pipeline.components.items() if isinstance(part, Head)}
-    return {**found, **heads}
-
-
-def _named(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    return ((f"{prefix}.{name}", tensor) for name, tensor in module.state_dict().items())
-
-
 class Trainer:
     """The state of one training, and its steps."""
 
@@ -159,10 +99,13 @@ class Trainer:
             if name not in self.parts:
                 raise ConfigError(f"[training] freeze names {name!r}.{near(name, self.parts)}")
             self.parts[name].requires_grad_(False)
+        self.frozen = set(self.settings.freeze)
+        heads = {name: part for name, part in self.pipeline.components.items() if isinstance(part, Head)}
+        self.learners = {name: head for name, head in heads.items() if f"components.{name}" not in self.frozen}
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all parts, by name."""
-        return {key: tensor for name, part in self.parts.items() for key, tensor in _named(name, part)}
+        return {key: tensor for name, part in self.parts.items() for key, tensor in named(name, part)}
 
     def batches(self, epoch: int) -> Iterator[list[Doc]]:
         """The training documents in batches, in an order that seed and epoch decide."""
@@ -213,14 +156,14 @@ class Trainer:
 
     def step(self, docs: Sequence[Doc]) -> dict[str, float]:
         """One step of the optimizer; the loss of each component."""
-        for part in self.parts.values():
-            part.train()
+        for name, part in self.parts.items():
+            part.train(name not in self.frozen)
         rate = self.settings.learning_rate * schedule(self.progress.step / max(self.steps, 1), self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self._precision():
             batch = Batch(docs, self.pipeline._encode)
-            losses = {name: part.loss(batch) for name, part in self.pipeline.components.items() if isinstance(part, Head)}
+            losses = {name: head.loss(batch) for name, head in self.learners.items()}
         total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]

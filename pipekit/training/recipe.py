@@ -5,6 +5,7 @@
     [tokenizer]     {type, …}
     [encoders.NAME] {type, …}
     [components.NAME] {type, encoder = "NAME", …}
+                    a part may instead be {source = PATH}: that of the same name in a saved pipeline, with its settings and weights
     [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch, `until` is the
                     share of the epochs in which it takes part
 
@@ -193,7 +194,7 @@ def _paths(value: Any, base: Path, key: str = "") -> Any:
     return str(base / filled) if key in PATH_KEYS and filled else filled
 
 
-PATH_KEYS = ("path", "lexicon", "vectors", "mapping", "start")
+PATH_KEYS = ("path", "lexicon", "vectors", "mapping", "start", "source")
 
 
 def _variable(name: str) -> str:

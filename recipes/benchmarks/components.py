@@ -1,0 +1,83 @@
+"""What each component of a pipeline costs: words a second with everything on, and with each component left out.
+
+    python recipes/benchmarks/components.py ru_core --texts "$PIPEKIT_DATA/ner/collection5-dev.jsonl.gz"
+
+From texts to Docs, one thread a process. All variants take turns over the same texts; medians of --runs passes. A component that others
+read goes together with them. "two processes" counts from the first Doc on, since processes take a while to start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+import pipekit
+from pipekit import Pipeline
+
+
+def read(path: Path, times: int) -> list[str]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line)["text"] for line in file] * times
+
+
+def without(nlp: Pipeline, name: str) -> Pipeline:
+    """The pipeline without a component and without all that read what it writes."""
+    dropped, lost = {name}, set(nlp.components[name].assigns)
+    for other, component in nlp.components.items():
+        if lost & set(component.requires):
+            dropped.add(other)
+            lost |= set(component.assigns)
+    return nlp.select_pipes(disable=sorted(dropped))
+
+
+def one(nlp: Pipeline, texts: list[str]) -> float:
+    begun = time.perf_counter()
+    words = sum(len(doc) for doc in nlp.pipe(texts))
+    return words / (time.perf_counter() - begun)
+
+
+def two(nlp: Pipeline, texts: list[str]) -> float:
+    docs = iter(nlp.pipe(texts, n_process=2))
+    next(docs)
+    begun = time.perf_counter()
+    words = sum(len(doc) for doc in docs)
+    return words / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Words a second with and without each component.")
+    parser.add_argument("pipeline")
+    parser.add_argument("--texts", type=Path, required=True, help="JSONL with a field text, .gz")
+    parser.add_argument("--times", type=int, default=3, help="how often the texts are repeated in a pass")
+    parser.add_argument("--runs", type=int, default=7)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    nlp = pipekit.load(arguments.pipeline, device="cpu")
+    texts = read(arguments.texts, arguments.times)
+    variants: dict[str, Callable[[], float]] = {"all": lambda: one(nlp, texts), "all, two processes": lambda: two(nlp, texts * 2)}
+    for name in nlp.pipe_names:
+        rest = without(nlp, name)
+        lost = [n for n in nlp.pipe_names if n not in rest.pipe_names]
+        variants[f"without {', '.join(lost)}"] = lambda rest=rest: one(rest, texts)  # type: ignore[misc]
+    speeds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in tqdm(range(arguments.runs), desc="runs"):
+        for name, run in variants.items():
+            speeds[name].append(run())
+    print("| | words a second | microseconds a word saved |\n|---|---:|---:|")
+    whole = statistics.median(speeds["all"])
+    for name, found in speeds.items():
+        speed = statistics.median(found)
+        saved = f"{1e6 / whole - 1e6 / speed:.2f}" if name.startswith("without") else ""
+        print(f"| {name} | {speed:,.0f} | {saved} |")
+
+
+if __name__ == "__main__":
+    main()
