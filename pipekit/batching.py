@@ -44,11 +44,18 @@ class Batch:
     Args:
         docs: the documents.
         encode: what gives the vectors of an encoder, called at most once for each name.
+        tokenize: what makes documents of texts, for `beside`.
     """
 
-    def __init__(self, docs: Sequence[Doc], encode: Callable[[str, Batch], Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        docs: Sequence[Doc],
+        encode: Callable[[str, Batch], Tensor] | None = None,
+        tokenize: Callable[[Sequence[str]], list[Doc]] | None = None,
+    ) -> None:
         self._docs = tuple(docs)
         self._encode = encode
+        self._tokenize = tokenize
         self._vectors: dict[str, Tensor] = {}
         self._analyses: dict[int, Analyses] = {}
 
@@ -107,6 +114,12 @@ class Batch:
                 raise LookupError(f"this batch has no encoders, so no {encoder!r}")
             self._vectors[encoder] = self._encode(encoder, self)
         return self._vectors[encoder]
+
+    def beside(self, texts: Sequence[str]) -> Batch:
+        """A batch of other texts, such as questions about these documents, with the same tokenizer and encoders."""
+        if self._tokenize is None:
+            raise LookupError("this batch has no tokenizer, so no texts can be put beside it")
+        return Batch(self._tokenize(texts), self._encode, self._tokenize)
 
 
 def gather(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:

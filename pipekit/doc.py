@@ -8,17 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError, near
 from pipekit.layer import REQUIRED, Kind, Layer, join, span_layer
-from pipekit.views import Relation, Span, SpanGroups, Token
+from pipekit.similarity import Comparable
+from pipekit.views import Relation, Sentiment, Span, SpanGroups, Token, sentiment
+
+if TYPE_CHECKING:
+    from pipekit.vectors import Vectors
 
 _MAX_LENGTH = 2**31 - 1
 _SURROGATES = re.compile("[\ud800-\udfff]")
+QUESTIONS = "questions"  # the layer of questions about a document, which are no annotation but asked of it
 ALIGNMENT_MODES = ("strict", "expand", "contract")
 
 
@@ -27,7 +32,7 @@ def clean(text: str) -> str:
     return _SURROGATES.sub("�", text)
 
 
-class Doc:
+class Doc(Comparable):
     """A text and its tokens, with layers of annotation.
 
     Args:
@@ -39,7 +44,7 @@ class Doc:
     Lone surrogates become U+FFFD. Errors: `DocError` names the first word or offset that does not fit.
     """
 
-    __slots__ = ("__weakref__", "_ends", "_starts", "_text", "error", "layers", "name")
+    __slots__ = ("__weakref__", "_ends", "_starts", "_text", "error", "layers", "name", "vectors")
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class Doc:
         self.layers: dict[str, Layer] = {"tokens": Layer("token", len(starts))}
         self.name: str | None = None
         self.error: str | None = None
+        self.vectors: Vectors | None = None  # what a pipeline with embeddings lends; it is never saved
 
     @classmethod
     def trusted(cls, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Doc:
@@ -103,6 +109,9 @@ class Doc:
         """The texts of the tokens."""
         text = self._text
         return [text[s:e] for s, e in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
+
+    def _tokens(self) -> tuple[Doc, Iterator[Token]]:
+        return self, iter(self)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -147,8 +156,14 @@ class Doc:
     # -- what has been said of them
 
     def has_annotation(self, name: str) -> bool:
-        """Whether anyone has written the token column, the layer, or "sents"."""
-        return name in self.layers or {"sents": "sent_start"}.get(name, name) in self.tokens
+        """Whether anyone has written the token column, the layer, "sents", or, as "ents.sentiment", a column of a layer.
+
+        A column that stands for several, "sentiment.negative" and so on, is there where one of them is.
+        """
+        if name in self.layers or {"sents": "sent_start"}.get(name, name) in self.tokens:
+            return True
+        layer, _, column = name.partition(".")
+        return bool(column) and any(f"{found}.".startswith(f"{column}.") for found in self.layers.get(layer, ()))
 
     @property
     def sents(self) -> tuple[Span, ...] | None:
@@ -204,6 +219,12 @@ class Doc:
         layer = self.layers.get("cats")
         return None if layer is None else {name: layer[name][0] for name in layer}
 
+    @property
+    def sentiment(self) -> Sentiment | None:
+        """The sentiment of the whole text; None where no one has judged it."""
+        layer = self.layers.get("sentiment")
+        return None if layer is None or not layer.size else sentiment({name: layer[name][0] for name in layer})
+
     def add_layer(self, name: str, kind: Kind, size: int, *, target: str | None = None) -> Layer:
         """A new empty layer under a name of the caller's own, in place of one that was there."""
         if name == "tokens":
@@ -238,30 +259,36 @@ class Doc:
     # -- parts and wholes
 
     def copy(self, *, bare: bool = False) -> Doc:
-        """A copy with layers of its own; bare: text, tokens and sentence borders only."""
+        """A copy with layers of its own; bare: text, tokens, sentence borders and questions only."""
         doc = Doc.trusted(self._text, self._starts, self._ends)
-        doc.name = self.name
+        doc.name, doc.vectors = self.name, self.vectors
         if bare:
             borders = self.tokens.get("sent_start")
             if borders is not None:
                 doc.tokens.set("sent_start", borders.values.copy(), borders.labels)
+            if QUESTIONS in self.layers:
+                doc.layers[QUESTIONS] = self.layers[QUESTIONS].copy()
         else:
             doc.layers = {name: layer.copy() for name, layer in self.layers.items()}
         return doc
 
     def part(self, start: int, end: int) -> Doc:
-        """The tokens from start up to end as a document: token columns, and the span groups as far as they lie within."""
+        """The tokens from start up to end as a document: token columns, span groups as far as they lie within, links whose ends both do."""
         first = int(self._starts[start]) if start < end else 0
         stop = (int(self._starts[end]) if end < len(self) else len(self._text)) if start < end else 0
         doc = Doc.trusted(self._text[first:stop], self._starts[start:end] - first, self._ends[start:end] - first)
-        doc.name = self.name
+        doc.name, doc.vectors = self.name, self.vectors
         doc.layers["tokens"] = self.tokens.rows(start, max(start, end))
         for name, layer in self.layers.items():
-            if layer.kind == "span":
-                inside = layer.take((layer["start"].values >= start) & (layer["end"].values <= end))
+            if name == QUESTIONS:
+                doc.layers[name] = layer
+            elif layer.kind == "span":
+                inside = layer.take(_within(layer, start, end))
                 for edge in REQUIRED["span"]:
                     inside.set(edge, inside[edge].values - start)
                 doc.layers[name] = inside
+            elif layer.kind == "link" and (target := self.layers.get(layer.target or "ents")) is not None:
+                doc.layers[name] = _followed(layer, _within(target, start, end))
         return doc
 
     def to_dict(self) -> dict[str, Any]:
@@ -304,8 +331,27 @@ def _objects(values: Sequence[str | None]) -> NDArray[Any]:
     return array
 
 
+def _within(layer: Layer, start: int, end: int) -> NDArray[np.bool_]:
+    """Which spans lie within the tokens from start up to end."""
+    inside: NDArray[np.bool_] = (layer["start"].values >= start) & (layer["end"].values <= end)
+    return inside
+
+
+def _followed(links: Layer, kept: NDArray[np.bool_]) -> Layer:
+    """The links whose ends are both kept, in the rows of the spans that are kept."""
+    rows = np.cumsum(kept) - 1
+    found = links.take(kept[links["head"].values] & kept[links["tail"].values])
+    for edge in REQUIRED["link"]:
+        found.set(edge, rows[found[edge].values].astype(np.int32))
+    return found
+
+
 def concatenate(parts: Sequence[Doc]) -> Doc:
-    """Parts of one document, in order and without gaps, as the whole again; span layers are shifted, links follow their spans."""
+    """Parts of one document, in order and without gaps, as the whole again; span layers are shifted, links follow their spans.
+
+    Of layers of one row of numbers for each part, such as "cats", the whole has the mean, each part weighted by its tokens; of other layers
+    of kind "doc" that of the first part.
+    """
     lengths, sizes = [len(p) for p in parts], [len(p.text) for p in parts]
     char_shift, token_shift = np.cumsum([0, *sizes]), np.cumsum([0, *lengths])
     starts = np.concatenate([p.starts + s for p, s in zip(parts, char_shift[:-1], strict=True)])
@@ -315,7 +361,21 @@ def concatenate(parts: Sequence[Doc]) -> Doc:
     for name in dict.fromkeys(name for p in parts for name in p.layers):
         shifts = {"span": token_shift, "link": np.cumsum([0, *(_size(p, p.layers.get(name)) for p in parts)])}
         layers = [_shifted(p.layers[name], shifts, i) for i, p in enumerate(parts) if name in p.layers]
-        whole.layers[name] = layers[0] if layers[0].kind == "doc" else join(layers)
+        weights = [length for length, p in zip(lengths, parts, strict=True) if name in p.layers]
+        whole.layers[name] = _mean(layers, weights) if layers[0].kind == "doc" else join(layers)
+    return whole
+
+
+def _mean(layers: Sequence[Layer], weights: Sequence[int]) -> Layer:
+    """The mean of layers that have the same columns of floats and a row each; the first layer where they are of another shape."""
+    first = layers[0]
+    alike = all(layer.size == 1 and list(layer) == list(first) for layer in layers)
+    if not alike or not sum(weights) or any(first[name].values.dtype.kind != "f" for name in first):
+        return first
+    whole = Layer("doc", 1)
+    for name in first:
+        values = np.concatenate([layer[name].values for layer in layers])
+        whole.set(name, np.average(values, weights=weights)[None].astype(values.dtype))
     return whole
 
 

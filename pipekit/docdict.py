@@ -6,7 +6,7 @@
      "ents": [{"start", "end", "text", "label", "score", …}],              in characters
      "spans": {name: rows like those of "ents"},
      "relations": [{"head", "tail", "label", "score", …}],                 rows of "ents"
-     "cats": {name: score},
+     "cats": {name: score}, "sentiment": {name: probability},
      "layers": {name: {"kind", "size", "target"?, "columns": {name: [values]}}}}
 
 A key that is absent was never written, a value that is null is unset. "layers" holds every layer, and every token column, that the shapes
@@ -25,9 +25,10 @@ from pipekit.doc import Doc
 from pipekit.errors import DocError, PipekitFormatError, near
 from pipekit.layer import KINDS, REQUIRED, Column, Layer, encode
 
-_KEYS = ("text", "name", "error", "tokens", "sents", "ents", "spans", "relations", "cats", "layers")
+_KEYS = ("text", "name", "error", "tokens", "sents", "ents", "spans", "relations", "cats", "sentiment", "layers")
 _STANDARD = {"span": {"start", "end", "label", "score"}, "link": {"head", "tail", "label", "score"}}
 _TOKEN_KEYS = ("text", "start", "end")
+_CLASSES = {"cats", "sentiment"}  # layers of one row, that of the document: a score for each class
 _NUMBERS = ("score",)  # columns that hold numbers, also where all of them are unset
 _EDGES = ("start", "end", "head", "tail")
 MAX_LAYERS = 1_000
@@ -116,8 +117,8 @@ def _put(data: dict[str, Any], doc: Doc, name: str, layer: Layer) -> None:
     elif (name, layer.kind, layer.target) == ("relations", "link", _LINKED) and in_rows:
         columns = [_values(layer[column]) for column in layer]
         data["relations"] = [dict(zip(layer, row, strict=True)) for row in zip(*columns, strict=True)]
-    elif (name, layer.kind, layer.size) == ("cats", "doc", 1) and all(layer[column].labels is None for column in layer):
-        data["cats"] = {column: _values(layer[column])[0] for column in layer}
+    elif name in _CLASSES and (layer.kind, layer.size) == ("doc", 1) and all(layer[column].labels is None for column in layer):
+        data[name] = {column: _values(layer[column])[0] for column in layer}
     else:
         data.setdefault("layers", {})[name] = _whole(layer, list(layer))
 
@@ -198,11 +199,11 @@ def _add_layers(doc: Doc, data: Mapping[str, Any]) -> None:
     if "relations" in data:
         rows = _list(data["relations"], "relations")
         _add(doc, "relations", _set_columns(Layer("link", len(rows), target=_LINKED), rows, "relations"))
-    if "cats" in data:
-        cats = Layer("doc", 1)
-        for name, score in _map(data["cats"], "cats").items():
-            cats.set(name, *_column([score], "score", f"cats.{name}"))
-        _add(doc, "cats", cats)
+    for key in data.keys() & _CLASSES:
+        layer = Layer("doc", 1)
+        for name, score in _map(data[key], key).items():
+            layer.set(name, *_column([score], "score", f"{key}.{name}"))
+        _add(doc, key, layer)
     for name, whole in _map(data.get("layers", {}), "layers").items():
         _add_whole(doc, name, _map(whole, f"layers.{name}", ("kind", "size", "target", "columns")))
 

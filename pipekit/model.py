@@ -7,7 +7,7 @@ A part is its settings (plain data, the arguments that build it), its tables (ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ class EncoderRef(NamedTuple):
 
     name: str
     width: int
+
+
+NO_ENCODER = EncoderRef("", 0)  # of a head that reads none
 
 
 @runtime_checkable
@@ -67,14 +70,14 @@ class Encoder(nn.Module):
 
 
 class Head(nn.Module):
-    """A component that learns. `encoder` names the encoder that it reads; a subclass writes `scores`, `decode` and `loss`."""
+    """A component that learns. `encoder` names the encoder that it reads, if any; a subclass writes `scores`, `decode` and `loss`."""
 
-    requires: ClassVar[Sequence[str]] = ()
-    assigns: ClassVar[Sequence[str]] = ()
+    requires: Sequence[str] = ()
+    assigns: Sequence[str] = ()
 
-    def __init__(self, encoder: EncoderRef) -> None:
+    def __init__(self, encoder: EncoderRef | None = None) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder = encoder or NO_ENCODER
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:

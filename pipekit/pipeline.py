@@ -6,17 +6,19 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
 from pipekit import registry
+from pipekit.answering import Answer, answer_pairs
 from pipekit.batching import Batch, gather, pieces, whole
 from pipekit.devices import bfloat16_pays, pick_device
 from pipekit.doc import Doc, clean
 from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
 from pipekit.hooks import hooks
 from pipekit.registry import Registry, check_name
+from pipekit.vectors import Floats, Vectors
 from pipekit.workers import Order, annotate
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ ON_ERROR = ("raise", "skip", "record")
 CHUNK_WORDS = 8_192  # words that travel together
 _CHARS = 6  # about how many characters a word takes
 _KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
-_CONFIG_KEYS = ("lang", "name", "tokenizer", "encoders", "components")
+_CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
 
 
 class Item(NamedTuple):
@@ -46,7 +48,8 @@ class Pipeline:
     """Builds its parts from a config, checks their order, plans batches, runs them.
 
     Args:
-        config: `lang`, `tokenizer` = {type, …}, `encoders` = {name: {type, …}}, `components` = {name: {type, …}} in their order.
+        config: `lang`, `tokenizer` = {type, …}, `encoders` = {name: {type, …}}, `components` = {name: {type, …}} in their order,
+            `given` = [layer]: layers that no component writes, since the documents bring them.
         tables: fixed arrays of parts, by "encoders/<name>" or "components/<name>".
         meta: name, version, description, licence, sources, figures: whatever describes the pipeline.
 
@@ -63,6 +66,7 @@ class Pipeline:
         self.lang: str = config.get("lang", "ru")
         self.meta: dict[str, Any] = dict(meta or {})
         self.precision = "auto"
+        self.given: tuple[str, ...] = tuple(config.get("given") or ())
         self.tokenizer_config: dict[str, Any] = dict(config.get("tokenizer") or {"type": self.lang})
         self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
         self.configs: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _KINDS}
@@ -79,7 +83,9 @@ class Pipeline:
     @property
     def config(self) -> dict[str, Any]:
         """The config that builds this pipeline again."""
-        return {"lang": self.lang, "tokenizer": self.tokenizer_config, **{kind: dict(parts) for kind, parts in self.configs.items()}}
+        given = {"given": list(self.given)} if self.given else {}
+        parts = {kind: dict(parts) for kind, parts in self.configs.items()}
+        return {"lang": self.lang, "tokenizer": self.tokenizer_config, **given, **parts}
 
     @property
     def pipe_names(self) -> list[str]:
@@ -169,7 +175,7 @@ class Pipeline:
         return {"encoder": EncoderRef(wanted, self.encoders[wanted].width)}
 
     def _check_order(self) -> None:
-        written = {"sents", *getattr(self.tokenizer, "assigns", ())}
+        written = {"sents", *getattr(self.tokenizer, "assigns", ()), *self.given}
         for name, component in self.components.items():
             for layer in getattr(component, "requires", ()):
                 if layer not in written:
@@ -197,6 +203,28 @@ class Pipeline:
     def __call__(self, text: str | Doc, *, overwrite: bool = False) -> Doc:
         """A text, or a Doc whose tokens are kept, through all components."""
         return next(iter(self.pipe([text], overwrite=overwrite)))  # type: ignore[return-value]
+
+    def answer(self, text: str | Doc, question: str) -> Answer | None:
+        """The best answer to a question that stands in the text; None where the reader finds none. Errors: as `answers`."""
+        return next(iter(self.answers(text, question, top=1)), None)
+
+    @overload
+    def answers(self, text: str | Doc, question: str, *, top: int = 3) -> list[Answer]: ...
+    @overload
+    def answers(self, text: str | Doc, question: list[str], *, top: int = 3) -> list[list[Answer]]: ...
+    def answers(self, text: str | Doc, question: str | list[str], *, top: int = 3) -> list[Answer] | list[list[Answer]]:
+        """At most `top` answers to a question, best first, or a list of them for each of several questions.
+
+        They do not overlap; an empty list says that the text has no answer. A Doc's tokens are kept, and nothing is written to it.
+        Errors: `ConfigError` for a pipeline without a component that answers questions.
+        """
+        asked = [question] if isinstance(question, str) else list(question)
+        found = list(self.answer_pairs(((text, one) for one in asked), top=top))
+        return found[0] if isinstance(question, str) else found
+
+    def answer_pairs(self, pairs: Iterable[tuple[str | Doc, str]], *, top: int = 3) -> Iterator[list[Answer]]:
+        """The same for any number of (text, question), as a stream. Questions to one text should follow each other: it is read once."""
+        return answer_pairs(self, pairs, top)
 
     def tokenize(self, texts: Sequence[str]) -> list[Doc]:
         """Texts as Docs with tokens and sentences, through no component."""
@@ -250,6 +278,7 @@ class Pipeline:
                 raise error
             if error is not None:
                 hooks.tell("doc_failed", document=item.number, component=error.component or "", error=error)
+            doc.vectors = self.vectors or doc.vectors
             if error is None or on_error == "record":
                 yield (doc, item.context) if as_tuples else doc
 
@@ -268,6 +297,8 @@ class Pipeline:
 
     def _process(self, chunk: list[Item], order: Order) -> list[Doc]:
         docs = self._docs(chunk)
+        for item, doc in zip(chunk, docs, strict=True):
+            self._check_given(item, doc)
         if not order.overwrite:
             for item in chunk:
                 if isinstance(item.source, Doc):
@@ -297,6 +328,11 @@ class Pipeline:
             raise _failure(chunk[0], "tokenizer", error) from error
         return [item.source.copy() if isinstance(item.source, Doc) else next(made) for item in chunk]
 
+    def _check_given(self, item: Item, doc: Doc) -> None:
+        for layer in self.given:
+            if not doc.has_annotation(layer):
+                raise _failure(item, "pipeline", DocError(f"it needs Docs that bring the layer {layer!r}, which this one lacks"))
+
     def _refuse_overwrite(self, number: int, doc: Doc) -> None:
         for name, component in self.components.items():
             for layer in component.assigns:
@@ -309,7 +345,7 @@ class Pipeline:
     def _run(self, docs: Sequence[Doc], first: Item) -> None:
         """A batch through all components."""
         begun = time.perf_counter()
-        batch = Batch(docs, self._encode)
+        batch = Batch(docs, self._encode, self.tokenize)
         with self._inference():
             for name, component in self.components.items():
                 try:
@@ -321,7 +357,7 @@ class Pipeline:
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
-        if not self.encoders:
+        if not self.encoders and not any(hasattr(part, "state_dict") for part in self.components.values()):
             yield
             return
         import torch
@@ -343,6 +379,27 @@ class Pipeline:
             doc = Doc(words=[])
         doc.error = str(error)
         return doc
+
+    # -- vectors
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """The word vectors of the first component that has some, such as one of type "embeddings"."""
+        found = (getattr(component, "vectors", None) for component in self.components.values())
+        return next((vectors for vectors in found if isinstance(vectors, Vectors)), None)
+
+    def vector(self, word: str) -> Floats | None:
+        """The vector of a word, float32[width]; None where nothing is known of it. Errors: `ConfigError` without embeddings."""
+        return self._embeddings().vector(word)
+
+    def most_similar(self, positive: str | Sequence[str], negative: str | Sequence[str] = (), *, top: int = 10) -> list[tuple[str, float]]:
+        """The words nearest to a word, or to a sum of words minus others. Errors: `DataError` naming an unknown word."""
+        return self._embeddings().most_similar(positive, negative, top=top)
+
+    def _embeddings(self) -> Vectors:
+        if self.vectors is None:
+            raise ConfigError("this pipeline has no word vectors: add_pipe('embeddings', vectors=<a file of recipes/vectors>)")
+        return self.vectors
 
     # -- files
 

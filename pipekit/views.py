@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, overload
 from pipekit.errors import DocError, near
 from pipekit.layer import Layer
 from pipekit.names import Word, normal_form
+from pipekit.similarity import Comparable
 
 if TYPE_CHECKING:
     from pipekit.doc import Doc
+
+SENTIMENT_OF = "sentiment."  # of a span layer, the columns that begin so are the probabilities of the classes after it
 
 
 class Morph(Mapping[str, str]):
@@ -44,7 +47,7 @@ class Morph(Mapping[str, str]):
         return hash(self._string)
 
 
-class Token:
+class Token(Comparable):
     """The token `doc[i]`."""
 
     __slots__ = ("doc", "i")
@@ -106,6 +109,9 @@ class Token:
         values = self.doc.tokens.get(column)
         return None if values is None else values[self.i]
 
+    def _tokens(self) -> tuple[Doc, Iterator[Token]]:
+        return self.doc, iter((self,))
+
     def nbor(self, offset: int = 1) -> Token:
         """The token so many places on."""
         if not 0 <= self.i + offset < len(self.doc):
@@ -131,7 +137,7 @@ class Token:
         _no_attribute(self, name)
 
 
-class Span:
+class Span(Comparable):
     """Tokens from `start` up to `end`; of a span layer, also its `label` and `score`."""
 
     __slots__ = ("doc", "end", "layer", "row", "start")
@@ -166,6 +172,12 @@ class Span:
         return self.get("score")  # type: ignore[no-any-return]
 
     @property
+    def sentiment(self) -> Sentiment | None:
+        """The sentiment toward the entity that the span names; None where no one has judged it."""
+        columns = [] if self.layer is None else [name for name in self.layer if name.startswith(SENTIMENT_OF)]
+        return sentiment({name.removeprefix(SENTIMENT_OF): self.get(name) for name in columns})
+
+    @property
     def lemma(self) -> str | None:
         """Of a span with a label the normal form of the name, «Иван Петров» for «Ивану Петрову»; of another the lemmas of its tokens,
         spaced as in the text. None where a token has no lemma.
@@ -181,6 +193,9 @@ class Span:
         """The span's value in a column of its layer, None where unset."""
         values = None if self.layer is None else self.layer.get(column)
         return None if values is None else values[self.row]
+
+    def _tokens(self) -> tuple[Doc, Iterator[Token]]:
+        return self.doc, iter(self)
 
     def as_doc(self) -> Doc:
         """The tokens as a document of their own, with their token columns and the spans that lie within."""
@@ -220,6 +235,23 @@ class Span:
         _no_attribute(self, name)
 
 
+class Sentiment(NamedTuple):
+    """What is felt in a text, or toward an entity: the most probable class, its probability, and those of all classes."""
+
+    label: str
+    score: float
+    probabilities: dict[str, float]
+
+
+def sentiment(probabilities: Mapping[str, float | None]) -> Sentiment | None:
+    """The sentiment of probabilities by class; None where none is set."""
+    known = {name: value for name, value in probabilities.items() if value is not None}
+    if not known:
+        return None
+    best = max(known, key=known.__getitem__)
+    return Sentiment(best, known[best], known)
+
+
 class Relation(NamedTuple):
     """A typed, directed link between two spans."""
 
@@ -227,6 +259,12 @@ class Relation(NamedTuple):
     tail: Span
     label: str | None
     score: float | None
+
+    def __str__(self) -> str:
+        return f"{self.head.text} → {self.label or '-'} → {self.tail.text}"
+
+    def __repr__(self) -> str:
+        return f"<Relation {self}>"
 
 
 def _no_attribute(view: Token | Span, name: str) -> NoReturn:

@@ -19,15 +19,15 @@ import pipekit
 ROOT = Path(pipekit.__file__).parent
 ROOMS = (
     "errors builtin",
-    "chars layer names views",
+    "chars layer names similarity views",
     "doc",
     "files packing",
     "docdict codec docfile store",
     "registry hooks",
-    "lexicon features ragged batching",
+    "lexicon features ragged batching spans terms linear vectors",
     "resources model devices",
     "tokenizers encoders components",
-    "workers pipeline loading",
+    "answering workers pipeline loading",
     "training",
     "cli __init__ __main__",
 )
@@ -44,7 +44,7 @@ DOORS = {
     "matplotlib": {"training.plot"},
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
-WITH_TORCH = {"model", "training.loop", "training.checkpoint", "training.plot"}  # and all encoders and components
+WITH_TORCH = {"linear", "model", "training.loop", "training.checkpoint", "training.plot"}  # and all encoders and components
 
 
 class Import(NamedTuple):

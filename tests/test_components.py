@@ -35,9 +35,27 @@ def tokens(doc: Doc) -> list[tuple[str | None, ...]]:
     return [(token.pos, None if token.morph is None else str(token.morph), token.lemma) for token in doc]
 
 
+def answers(doc: Doc) -> dict[int, tuple[int, int]]:
+    """The best answer to each question that has one: token rows. Answers are written best first."""
+    layer = doc.layers["answers"]
+    rows = zip(*(layer[name].values.tolist() for name in ("question", "start", "end")), strict=True)
+    found: dict[int, tuple[int, int]] = {}
+    for question, start, end in rows:
+        found.setdefault(question, (start, end))
+    return found
+
+
+def spans(layer: str) -> Said:
+    """What is said of spans; a bare copy of a document has no such layer."""
+    return lambda doc: None if layer not in doc.layers else sorted((s.start, s.end, s.label or "") for s in doc.spans[layer])
+
+
 # A component is a line: its settings, and what it says of a document.
 COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
     "tagger": (TAGGER, tokens),
+    "ner": ({"type": "ner", "encoder": "main", "hidden": 48, "dropout": 0.0}, spans("ents")),
+    "span_ner": ({"type": "span_ner", "encoder": "main", "hidden": 128, "dropout": 0.0}, spans("fine")),
+    "qa": ({"type": "qa", "encoder": "main", "mixed": 24, "hidden": 24, "threshold": 0.5}, answers),
 }
 
 

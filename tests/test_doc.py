@@ -389,6 +389,15 @@ def test_links_follow_their_spans_into_the_whole() -> None:
     assert [(link.head.start, link.tail.start) for link in concatenate(parts).relations or ()] == [(1, 0), (3, 2)]
 
 
+def test_a_part_takes_the_links_whose_ends_both_lie_within() -> None:
+    doc = Doc(words=["а", "б", "в", "г"])
+    doc.spans["ents"] = [doc[0:1], doc[1:2], doc[1:3], doc[3:4]]
+    doc.add_layer("relations", "link", 4, target="ents").set("head", [0, 1, 2, 3]).set("tail", [1, 2, 1, 2]).set("label", [*"ABCD"])
+    part = doc.part(1, 3)
+    assert [(link.head.text, link.label, link.tail.text) for link in part.relations or ()] == [("б", "B", "б в"), ("б в", "C", "б")]
+    assert [link.label for link in concatenate([doc.part(0, 1), part, doc.part(3, 4)]).relations or ()] == ["B", "C"]
+
+
 def test_a_span_as_a_doc_has_the_columns_of_its_tokens() -> None:
     doc = cat()[1:3].as_doc()
     assert (doc.text, doc[0].lemma, [span.text for span in doc.ents or ()]) == ("мыла раму", "мыть", ["раму"])

@@ -2,26 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from pipekit import Doc, Pipeline
+from pipekit import Doc, Pipeline, registry
+from pipekit.layer import span_layer
 from pipekit.training.loop import train
 from pipekit.training.readers import read_conllu
 from pipekit.training.recipe import parse_recipe
+from pipekit.views import Span
 
 TEN = Path(__file__).parent / "cases" / "ten.conllu"
 FEATURES = {"width": 48, "word_width": 24, "word_buckets": 2000, "affix_buckets": 500, "shape_buckets": 100}
 TAGGER = {"type": "tagger", "encoder": "main", "hidden": 48, "lemma_width": 24}
 TRAINING = {"epochs": 40, "batch_words": 40, "learning_rate": 0.01, "evaluate_every": 1000, "threads": 1, "mixed_precision": False}
 
+# The spans of the ten sentences, in the order of the sentences: "ents" are flat, "fine" are nested. A bare copy has no such layers.
+SPANS: list[dict[str, list[tuple[str, str]]]] = [
+    {"ents": [("Мама", "PER")], "fine": [("Мама", "PERSON"), ("раму", "THING")]},
+    {"ents": [("Кот", "PER"), ("окне", "LOC")], "fine": [("Кот", "ANIMAL"), ("окне", "PLACE")]},
+    {"ents": [("Москве", "LOC")], "fine": [("Мы", "PERSON"), ("Москве", "CITY")]},
+    {"ents": [("Старая собака", "PER")], "fine": [("Старая собака", "ANIMAL"), ("Старая", "AGE")]},
+    {"ents": [], "fine": [("Он", "PERSON"), ("три книги", "THING"), ("три", "NUMBER")]},
+    {"ents": [("Зимний лес", "LOC")], "fine": [("Зимний лес", "PLACE"), ("Зимний", "DATE")]},
+    {"ents": [], "fine": [("твой брат", "PERSON"), ("твой", "PERSON")]},
+    {"ents": [("Анна", "PER")], "fine": [("Анна", "PERSON"), ("письма", "THING")]},
+    {"ents": [("Дети", "PER"), ("дворе", "LOC")], "fine": [("Дети", "PERSON"), ("дворе", "PLACE"), ("весь день", "DATE")]},
+    {"ents": [], "fine": [("зонт", "THING")]},
+]
+
+# A question to each of the ten sentences, and what answers it there; None where nothing does. A bare copy keeps its questions.
+ASKED: list[tuple[str, str | None]] = [
+    ("Кто мыл раму?", "Мама"), ("Где спит кот?", "на окне"), ("Где мы живём?", "в Москве"), ("Какая собака спит?", "Старая собака"),
+    ("Сколько книг он купил?", "три книги"), ("Кто купил слона?", None), ("Где твой брат?", None), ("Что пишет Анна?", "письма"),
+    ("Где играли дети?", "во дворе"), ("Что взять с собой?", "зонт"),
+]  # fmt: skip
+
+
+@registry.readers.register("ten")
+def read_ten(path: Path) -> Iterator[Doc]:
+    """The ten sentences with morphology from the file, spans and questions from above: the format "ten" of the recipes of tests."""
+    for doc, layers, (question, answer) in zip(read_conllu(path), SPANS, ASKED, strict=True):
+        for name, spans in layers.items():
+            doc.set_spans(name, [_span(doc, text, label) for text, label in spans])
+        doc.add_layer("questions", "doc", 1).set("text", [question])
+        answers = [] if answer is None else [_span(doc, answer, "")]
+        layer = span_layer([one.start for one in answers], [one.end for one in answers])
+        doc.layers["answers"] = layer.set("question", np.zeros(len(answers), dtype=np.int32))
+        yield doc
+
+
+def _span(doc: Doc, text: str, label: str) -> Span:
+    start = doc.text.index(text)
+    span = doc.char_span(start, start + len(text), label)
+    assert span is not None
+    return span
+
 
 def ten() -> list[Doc]:
     """The ten sentences, annotated."""
-    return list(read_conllu(TEN))
+    return list(read_ten(TEN))
 
 
 def gold(docs: Sequence[Doc], columns: Sequence[str] = ("pos", "morph", "lemma")) -> list[list[list[Any]]]:
@@ -33,7 +77,7 @@ def recipe(
     encoder: Mapping[str, Any], components: Mapping[str, Any] | None = None, *, dev: bool = False, **training: Any
 ) -> dict[str, Any]:
     """A recipe as a mapping; each sentence twice, since a lemma's rule is learned where it is seen twice."""
-    source = {"path": str(TEN), "format": "conllu"}
+    source = {"path": str(TEN), "format": "ten"}
     return {
         "pipeline": {"lang": "ru", "name": "tiny"},
         "training": {**TRAINING, **training},

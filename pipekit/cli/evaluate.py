@@ -13,6 +13,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
     corpus_options(parser)
     parser.add_argument("--gold-tokens", action="store_true", help="give the pipeline the tokens and sentences of the files")
+    parser.add_argument("--gold", nargs="+", default=[], metavar="LAYER", help="give the pipeline these layers of the files, and tokens")
     parser.add_argument("--by", metavar="KEY", help="figures for each value of a comment too, for instance genre")
     parser.add_argument("--details", action="store_true", help="every attribute and label by itself")
     parser.add_argument("--block", type=int, default=1, metavar="N", help="so many sentences make a document (CoNLL-U); 1 is the default")
@@ -30,7 +31,8 @@ def run(given: argparse.Namespace) -> int:
     for path in given.files:
         options = {"group": given.block} if given.block > 1 else {}
         docs = read_corpus(path, given.format, nlp.tokenize, **options)
-        found[str(path)] = evaluate(nlp, docs, gold_tokens=given.gold_tokens, by=given.by)
+        gold_tokens = given.gold_tokens or bool(given.gold or nlp.given)
+        found[str(path)] = evaluate(nlp, docs, gold_tokens=gold_tokens, keep=given.gold, by=given.by)
     if given.json:
         print(json.dumps({path: scores.to_dict() for path, scores in found.items()}, ensure_ascii=False))
         return 0

@@ -33,7 +33,18 @@ def rows(doc: Doc) -> Iterator[str]:
     for name in doc.spans:
         yield ""
         for span in doc.spans[name]:
-            yield f"{name}  {span.label or '-'}  {span.text}" + (f"  {span.score:.2f}" if span.score is not None else "")
+            felt = f"  {span.sentiment.label} {span.sentiment.score:.2f}" if span.sentiment else ""
+            yield f"{name}  {span.label or '-'}  {span.text}" + (f"  {span.score:.2f}" if span.score is not None else "") + felt
+    if doc.relations:
+        yield ""
+        for link in doc.relations:
+            yield f"relations  {link}" + (f"  {link.score:.2f}" if link.score is not None else "")
+    if doc.cats:
+        yield ""
+        yield from (f"cats  {name}  {score:.2f}" for name, score in doc.cats.items())
+    if doc.sentiment:
+        yield ""
+        yield f"sentiment  {doc.sentiment.label}  {doc.sentiment.score:.2f}"
 
 
 def table(lines: Iterable[Iterable[object]]) -> str:

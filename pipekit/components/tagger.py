@@ -103,8 +103,12 @@ class Tagger(Head):
     # -- from vectors to documents
 
     def scores(self, batch: Batch) -> TagScores:
-        hidden = self.hidden(batch.vectors(self.encoder.name))
-        owners, origins, scripts = self._candidates(batch).take(batch.distinct.index)
+        return self._scores(batch, batch.vectors(self.encoder.name), batch.distinct.index)
+
+    def _scores(self, batch: Batch, vectors: Tensor, words: Ints) -> TagScores:
+        """For tokens by their vectors, and by which of the distinct words of the batch each is."""
+        hidden = self.hidden(vectors)
+        owners, origins, scripts = self._candidates(batch).take(words)
         tags = self._tag_scores(hidden)
         best = best_columns(tags.detach())
         lemmas = self.ranker(hidden, self.of_tags.t()[best], owners, origins, scripts)
@@ -150,22 +154,26 @@ class Tagger(Head):
     # -- learning
 
     def loss(self, batch: Batch) -> Tensor:
-        """Per token, that of the tag and that of the lemma."""
-        scores = self.scores(batch)
-        pairs = list(zip(_gold(batch, "pos"), _gold(batch, "morph"), strict=True))
-        allowed = np.stack([self.tags.allowed(*pair) for pair in pairs])
+        """Per token, that of the tag and that of the lemma; documents that annotate neither are not looked at."""
+        docs = [any(name in doc.tokens for name in self.assigns) for doc in batch.docs]
+        known = np.flatnonzero(np.repeat(docs, np.diff(batch.offsets)))
+        vectors = batch.vectors(self.encoder.name)
+        if not len(known):
+            return vectors.sum() * 0.0
+        scores = self._scores(batch, vectors[torch.from_numpy(known).to(vectors.device)], batch.distinct.index[known])
+        words, parts, features, lemmas = (np.array(column, dtype=object)[known].tolist() for column in _annotation(batch))
+        allowed = np.stack([self.tags.allowed(*pair) for pair in zip(parts, features, strict=True)])
         lost = PartialLoss.apply(scores.tags.float(), torch.from_numpy(allowed).to(scores.tags.device)).sum()  # type: ignore[no-untyped-call]
-        return (lost + self._lemma_loss(batch, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
+        return (lost + self._lemma_loss(words, lemmas, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
 
-    def _lemma_loss(self, batch: Batch, scores: TagScores) -> Tensor:
+    def _lemma_loss(self, words: Sequence[str], lemmas: Sequence[str | None], scores: TagScores) -> Tensor:
         """Minus the log of what the candidates with the right script have together; words that have none are left out."""
-        words = [word for doc in batch.docs for word in doc.words]
-        gold = np.array([-1 if g is None else self.rules.script(w, g) for w, g in zip(words, _gold(batch, "lemma"), strict=True)])
+        gold = np.array([-1 if g is None else self.rules.script(w, g) for w, g in zip(words, lemmas, strict=True)])
         right = scores.scripts == gold[scores.owners]
-        lemmas, device = scores.lemmas.float(), scores.lemmas.device
+        found, device = scores.lemmas.float(), scores.lemmas.device
         rows, hits = torch.from_numpy(scores.owners).to(device), torch.from_numpy(right).to(device)
         answered = torch.zeros(len(gold), dtype=torch.bool, device=device).index_fill_(0, rows[hits], True)
-        total, good = sum_exp(lemmas, rows, len(gold)), sum_exp(lemmas[hits], rows[hits], len(gold))
+        total, good = sum_exp(found, rows, len(gold)), sum_exp(found[hits], rows[hits], len(gold))
         return (total - good)[answered].sum()
 
 
@@ -312,6 +320,11 @@ def _gold(batch: Batch, name: str) -> list[str | None]:
         column = doc.tokens.get(name)
         found += [None] * len(doc) if column is None else column.strings()
     return found
+
+
+def _annotation(batch: Batch) -> tuple[list[str], list[str | None], list[str | None], list[str | None]]:
+    """The words of all documents, and what is said of them."""
+    return [word for doc in batch.docs for word in doc.words], _gold(batch, "pos"), _gold(batch, "morph"), _gold(batch, "lemma")
 
 
 def _rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:

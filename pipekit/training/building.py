@@ -56,7 +56,7 @@ def prepare(recipe: Recipe) -> Prepared:
 
 def build(recipe: Recipe, docs: Sequence[Doc]) -> Pipeline:
     """The pipeline of a recipe; parts that have a `source` are those of a saved pipeline, others begin as `start` says, or new."""
-    parts = Parts({key: recipe.pipeline[key] for key in ("lang", "tokenizer") if key in recipe.pipeline}, {}, {}, {})
+    parts = Parts({key: recipe.pipeline[key] for key in ("lang", "tokenizer", "given") if key in recipe.pipeline}, {}, {}, {})
     for kind, known in KINDS:
         parts.config[kind] = {}
         for name, part in recipe.pipeline.get(kind, {}).items():

@@ -162,7 +162,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self._precision():
-            batch = Batch(docs, self.pipeline._encode)
+            batch = Batch(docs, self.pipeline._encode, self.pipeline.tokenize)
             losses = {name: head.loss(batch) for name, head in self.learners.items()}
         total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)

@@ -11,11 +11,14 @@ neither for nor against; a figure for what nobody annotated, or nobody predicted
     ufeats           the same for the features that UD counts as universal
     alltags          pos and ufeats together
     ents, …          spans with their labels, as sets; `details` has each label
-    relations        borders of both spans, and the label
+    relations        borders of both spans, and the label; "relations within" a sentence of the gold standard and "relations across" apart
+    cats, sentiment  classes of documents, and "ents.sentiment" of entities, as `metrics_classes` has them; `details` has each class
+    answers          to questions: the F1 of words, and "answers exact", as `metrics_answers` has them
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +31,8 @@ from numpy.typing import NDArray
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.layer import UNSURE
+from pipekit.training.metrics_answers import score_answers
+from pipekit.training.metrics_classes import CLASS_LAYERS, score_classes, score_entities
 
 UNIVERSAL = frozenset(
     {
@@ -48,7 +53,7 @@ class Counts:
 
     gold: int
     predicted: int
-    correct: int
+    correct: float
     known: bool = True
 
     @property
@@ -159,11 +164,26 @@ def score_doc(gold: Doc, predicted: Doc, spans: Sequence[str] = ("ents",)) -> tu
     if "morph" in figures:
         details["morph"] = _attributes(pair)
     for name in spans:
-        if name in gold.layers:
+        if name == "answers" and "questions" in gold.layers and name in gold.layers:
+            figures |= _answers(gold, predicted)
+        elif name in gold.layers:
             figures[name], details[name] = _sets(_spans(pair.gold, name), _spans(pair.predicted, name))
     if "relations" in gold.layers:
-        figures["relations"], details["relations"] = _sets(_relations(pair.gold), _relations(pair.predicted))
+        _add_relations(pair, figures, details)
+    compared = {layer: score_classes(gold, predicted, layer) for layer in CLASS_LAYERS}
+    compared |= {f"{layer}.sentiment": score_entities(gold, predicted, layer) for layer in spans}
+    for name, found in compared.items():
+        if found is not None:
+            figures[name] = Counts(*found.every, found.known)
+            details[name] = {label: Counts(*counts, found.known) for label, counts in found.each.items()}
     return figures, details
+
+
+def _answers(gold: Doc, predicted: Doc) -> Figures:
+    """Questions in place of spans: their F1 and their exact matches, each a sum over the questions."""
+    size, f1, exact = score_answers(gold, predicted)
+    known = "answers" in predicted.layers
+    return {"answers": Counts(size, size, f1, known), "answers exact": Counts(size, size, exact, known)}
 
 
 class _Side(NamedTuple):
@@ -307,6 +327,24 @@ def _borders(side: _Side, name: str) -> list[tuple[int, int]]:
     layer = side.doc.layers[name]
     starts, ends = side.starts[layer["start"].values], side.ends[layer["end"].values - 1]
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _add_relations(pair: _Pair, figures: Figures, details: dict[str, Figures]) -> None:
+    """All relations, and where the gold standard has sentences, those whose ends begin in one sentence and the others."""
+    gold, predicted = _relations(pair.gold), _relations(pair.predicted)
+    figures["relations"], details["relations"] = _sets(gold, predicted)
+    if not pair.gold.doc.has_annotation("sents"):
+        return
+    borders = sorted(start for start, _ in _sentence_borders(pair.gold))
+    for name, wanted in (("relations within", True), ("relations across", False)):
+        sides = (None if side is None else {one for one in side if _is_within(one, borders) is wanted} for side in (gold, predicted))
+        figures[name], details[name] = _sets(*sides)
+
+
+def _is_within(relation: tuple[str, Any], borders: Sequence[int]) -> bool:
+    """Whether head and tail begin in one of the sentences that begin at the borders."""
+    head, tail = relation[1]
+    return bisect_right(borders, head[0]) == bisect_right(borders, tail[0])
 
 
 def _relations(side: _Side) -> set[tuple[str, Any]] | None:

@@ -1,13 +1,14 @@
 """A recipe: everything that a training is, as one TOML file.
 
     [training]      settings of the loop, see `Settings`
-    [pipeline]      lang, and meta data of the result: name, version, description, …
+    [pipeline]      lang, given (layers that the documents bring and no component writes), and meta data of the result: name, version, …
     [tokenizer]     {type, …}
     [encoders.NAME] {type, …}
     [components.NAME] {type, encoder = "NAME", …}
                     a part may instead be {source = PATH}: that of the same name in a saved pipeline, with its settings and weights
     [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch, `until` is the
-                    share of the epochs in which it takes part
+                    share of the epochs in which it takes part; `mapping` and `table` name rules that rewrite it (see `mapping` and
+                    `span_mapping`), and without = [{path = …}] leaves out documents that stand in other corpora too
 
 Paths are relative to the recipe's folder; `${NAME}` stands for an environment variable, and `${PIPEKIT_DATA}`, where it is unset, for
 `../shared/data` beside the folder that holds `recipes/`.
@@ -128,7 +129,8 @@ def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Re
                 raise ConfigError(f"{file}: [{kind}] {name} = {part!r}: a part is a table, [{kind}.{name}] with type = \"…\"")
     raw = _paths(raw, file.resolve().parent)
     meta = dict(raw.get("pipeline", {}))
-    pipeline = {"lang": meta.pop("lang", "ru"), **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}
+    own = {"lang": meta.pop("lang", "ru"), "given": meta.pop("given", [])}
+    pipeline = {**own, **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}
     return Recipe(
         file, _settings(raw.get("training", {}), file), pipeline, meta, _sources(raw, "train", file), _sources(raw, "dev", file), raw
     )

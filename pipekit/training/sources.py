@@ -9,13 +9,13 @@ from typing import Any
 from pipekit import registry
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
-from pipekit.training.mapping import Mapping
 from pipekit.training.readers.spans import Tokenize
 from pipekit.training.recipe import Source
+from pipekit.training.span_mapping import read_rules, without
 
 FORMATS = {
     ".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text", ".iob": "iob", ".bio": "iob",
-    ".zip": "brat",
+    ".zip": "brat", ".csv": "csv", ".tsv": "csv",
 }  # fmt: skip
 _PACKED = (".gz", ".xz", ".bz2")
 
@@ -32,12 +32,17 @@ def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: A
 
 
 def read_source(source: Source, tokenize: Tokenize) -> list[Doc]:
-    """The documents of a recipe's source: mapped to another annotation where `mapping`, `table` and `lexicon` say so, and repeated."""
+    """The documents of a recipe's source: without those of other corpora that `without` names, mapped to another annotation where
+    `mapping`, `table` and `lexicon` say so, and repeated.
+    """
     options = dict(source.options)
-    rules = {key: options.pop(key, None) for key in ("mapping", "table", "lexicon")}
+    rules = {key: options.pop(key, None) for key in ("mapping", "table", "lexicon", "without")}
     docs = read_corpus(source.path, source.format, tokenize, **options)
+    for other in rules["without"] or ():
+        given = {key: value for key, value in other.items() if key not in ("path", "format")}
+        docs = without(docs, read_corpus(Path(other["path"]), other.get("format"), tokenize, **given))
     if rules["mapping"]:
-        Mapping.read(rules["mapping"], rules["table"] or "", rules["lexicon"])(docs)
+        read_rules(rules["mapping"], rules["table"] or "", rules["lexicon"])(docs)
     return docs * source.repeat
 
 

@@ -13,17 +13,16 @@ uint32[words], sorted, and `values` int8[words, width], to be multiplied by `sca
 from __future__ import annotations
 
 import argparse
-import lzma
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from corpus import chunks, segment
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipekit import chars, store
-from pipekit.lexicon import find, short
+from pipekit import store
+from pipekit.lexicon import find
 from pipekit.tokenizers.rules import RuleTokenizer
 
 WORDS = 80_000  # rows: the most frequent words, weighted
@@ -34,34 +33,16 @@ CDS = 0.75  # context distribution smoothing
 SHIFT = 0.0  # subtracted from the mutual information (log k of negative sampling)
 POWER = 0.5  # how much of the singular values the word vectors keep
 WEIGHTS = {"ru_modern": 6, "ru_technical": 2}  # fiction is much and old: what is modern counts more
-CHUNK = 8_000_000  # characters read at a time
 SEED = 1
-
-
-def chunks(folder: Path) -> Iterator[tuple[int, list[str]]]:
-    """(weight, lines) of every text."""
-    for path in sorted(folder.glob("ru_*.txt.xz")):
-        weight = next((w for name, w in WEIGHTS.items() if path.name.startswith(name)), 1)
-        with lzma.open(path, "rt", encoding="utf-8") as file:
-            while lines := file.readlines(CHUNK):
-                yield weight, lines
-
-
-def keys(tokenizer: RuleTokenizer, lines: list[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The words of lines as hashes, and which sentence each is in."""
-    segments = tokenizer.segment(lines)
-    shifts = np.cumsum([0, *map(len, lines)])
-    starts = np.concatenate([s.starts + shift for s, shift in zip(segments, shifts, strict=False)]).astype(np.int64)
-    ends = np.concatenate([s.ends + shift for s, shift in zip(segments, shifts, strict=False)]).astype(np.int64)
-    words = chars.normalize(chars.Words(chars.codes("".join(lines)), starts, ends))
-    return short(words.hashes(words.starts, words.ends)), np.cumsum(np.concatenate([s.sentence_starts for s in segments]))
 
 
 def read(folder: Path) -> tuple[list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], NDArray[np.uint32], NDArray[np.int64]]:
     """All texts as hashes; the hashes by falling weighted count, and these counts."""
     tokenizer, parts = RuleTokenizer(), []
-    for weight, lines in tqdm(chunks(folder), desc="reading", unit=" chunks"):
-        parts.append((weight, *keys(tokenizer, lines)))
+    for name, lines in tqdm(chunks(folder), desc="reading", unit=" chunks"):
+        text = segment(tokenizer, lines)
+        weight = next((w for prefix, w in WEIGHTS.items() if name.startswith(prefix)), 1)
+        parts.append((weight, text.hashes, text.sentences))
     found, counts = np.zeros(0, np.uint32), np.zeros(0, np.int64)
     for weight, hashes, _ in tqdm(parts, desc="counting"):
         more, times = np.unique(hashes, return_counts=True)

@@ -109,8 +109,9 @@ def _annotated(doc: Doc, record: Record, aligner: Aligner, meta: Sequence[str]) 
         links = data.get("relations")
         spans = [span for i, item in enumerate(items) if (span := _span(aligner.file, line, i, item))]
         aligner.write(doc, spans, _links(aligner.file, line, links, items) if isinstance(links, list) else None)
-    if isinstance(data.get("cats"), dict):
-        _write_cats(aligner.file, line, doc, data["cats"])
+    for key in ("cats", "sentiment"):
+        if isinstance(data.get(key), dict):
+            _write_classes(aligner.file, line, doc, key, data[key])
     return doc
 
 
@@ -149,10 +150,10 @@ def _end(end: Any, entities: Sequence[Any]) -> str:
     return _key(entities[end], end) if type(end) is int and 0 <= end < len(entities) else str(end)
 
 
-def _write_cats(file: CorpusFile, line: int, doc: Doc, cats: Mapping[str, Any]) -> None:
-    if not all(isinstance(score, int | float) for score in cats.values()):
-        file.fail(line, "json", "cats holds a value that is no number: write {\"label\": 1.0, …}")
+def _write_classes(file: CorpusFile, line: int, doc: Doc, key: str, scores: Mapping[str, Any]) -> None:
+    if not all(isinstance(score, int | float) for score in scores.values()):
+        file.fail(line, "json", f"{key} holds a value that is no number: write {{\"label\": 1.0, …}}")
         return
-    layer = doc.add_layer("cats", "doc", 1)
-    for label, score in cats.items():
+    layer = doc.add_layer(key, "doc", 1)
+    for label, score in scores.items():
         layer.set(label, [float(score)])

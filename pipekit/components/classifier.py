@@ -1,0 +1,86 @@
+"""Classes of documents from the vectors of an encoder: topics, emotions, or the sentiment of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipekit.batching import Batch
+from pipekit.components.classes import attend, gold, labels_of, largest, mean, probabilities, write
+from pipekit.doc import Doc
+from pipekit.errors import DataError
+from pipekit.linear import balance, class_loss
+from pipekit.model import EncoderRef, Head, Prepared
+
+
+class Classifier(Head):
+    """Writes a layer of kind "doc": the probability of each class.
+
+    The vectors of a document are pooled by attention (Yang et al. 2016), their mean and their maximum. A document that goes through in
+    parts has the mean of what is said of them, weighted by their tokens.
+
+    Args:
+        labels: the classes; `prepare` collects them.
+        exclusive: whether a document has one class (softmax) or any number of them (a sigmoid each).
+        layer: what is written; "sentiment" is read by `doc.sentiment`, "cats" by `doc.cats`.
+        hidden: width of what is pooled.
+        heads: of the attention.
+        class_weights: of each class in the loss; in a recipe `balance` is the power of the inverse frequency that they are.
+    """
+
+    def __init__(
+        self,
+        encoder: EncoderRef,
+        labels: Sequence[str] = (),
+        exclusive: bool = True,
+        layer: str = "cats",
+        hidden: int = 128,
+        heads: int = 4,
+        dropout: float = 0.5,
+        class_weights: Sequence[float] = (),
+    ) -> None:
+        super().__init__(encoder)
+        if len(labels) < 2:
+            raise DataError(f"a classifier of {len(labels)} classes has nothing to choose from: train it, or give labels=[…]")
+        self.labels, self.exclusive, self.layer = list(labels), exclusive, layer
+        self.assigns: Sequence[str] = (layer,)
+        self.hidden = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU())
+        self.attention = nn.Linear(hidden, heads)
+        self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden * (heads + 2), len(labels)))
+        weights = torch.tensor(list(class_weights) or [1.0] * len(labels))
+        self.register_buffer("class_weights", weights, persistent=False)
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        completed = dict(settings)
+        power = completed.pop("balance", 0.0)
+        layer, exclusive = settings.get("layer", "cats"), settings.get("exclusive", True)
+        completed["labels"] = list(settings.get("labels") or labels_of(docs, layer))
+        if power:
+            found = balance(gold(docs, layer, completed["labels"], exclusive)[1], exclusive, power)
+            completed["class_weights"] = [round(float(weight), 4) for weight in found]
+        return Prepared(completed, {})
+
+    def scores(self, batch: Batch) -> Tensor:
+        """Logits, float[docs, classes]."""
+        hidden = self.hidden(batch.vectors(self.encoder.name))
+        size = len(batch.docs)
+        owners = torch.from_numpy(np.repeat(np.arange(size), np.diff(batch.offsets))).to(hidden.device)
+        pooled = [attend(hidden, self.attention(hidden), owners, size), mean(hidden, owners, size), largest(hidden, owners, size)]
+        answer: Tensor = self.output(torch.cat(pooled, dim=1)).float()
+        return answer
+
+    def decode(self, batch: Batch, scores: Tensor) -> None:
+        write(batch.docs, self.layer, self.labels, probabilities(scores, self.exclusive))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean over annotated documents."""
+        rows, targets = gold(batch.docs, self.layer, self.labels, self.exclusive)
+        scores = self.scores(batch)
+        chosen = scores[torch.from_numpy(rows).to(scores.device)]
+        lost = class_loss(chosen, torch.from_numpy(targets).to(scores.device), self.exclusive, self.class_weights)  # type: ignore[arg-type]
+        return lost.sum() / max(len(rows), 1)

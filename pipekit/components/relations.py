@@ -1,0 +1,330 @@
+"""The relation extractor: typed, directed links between the entities of a document, nested ones and those of other sentences too.
+
+Each candidate pair of `pairs.py` is scored for all labels at once. What is said of an entity (its tokens, read once more in a small
+network that is told where which kind of entity begins and ends, after the typed markers of Zhong and Chen 2021, https://arxiv.org/abs/2010.12812)
+is computed once; a pair adds what its head, its tail and their geometry say, the product of both, and the greatest values of the tokens
+between them (after Eberts and Ulges 2020, https://arxiv.org/abs/1909.07755). Labels that a pair of types never had in training are out of
+the question.
+
+`temperature` divides all scores before they become probabilities. It is 1 until it is fitted on documents that the training has not seen
+(Guo et al. 2017); with a threshold of 0.5 it changes no link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipekit.batching import Batch
+from pipekit.chars import Ints
+from pipekit.components.pairs import GAPS, RIVALS, Entities, Pairs, between, candidates, entities, geometry, rivals
+from pipekit.doc import Doc
+from pipekit.errors import ConfigError, DataError
+from pipekit.layer import Layer
+from pipekit.model import EncoderRef, Head, Prepared
+from pipekit.ragged import grid, groups
+
+CHUNK = 32_768  # pairs that are scored at a time
+CELLS = 4_096  # padded cells that the network reads at a time
+
+
+class Found(NamedTuple):
+    """Links that scored above the threshold: the pair, the number of the label, and its probability."""
+
+    entities: Entities
+    head: Ints
+    tail: Ints
+    label: Ints
+    score: NDArray[np.float32]
+
+
+class RelationExtractor(Head):
+    """Writes the link layer "relations" (columns head, tail, label, score), whose target is the span layer that it reads.
+
+    Args:
+        patterns: what may be linked, each "TYPE LABEL TYPE" for head, link and tail; `prepare` collects them.
+        entities: the span layer of the entities.
+        sentences: at most so many sentence borders lie between head and tail.
+        neighbours: at most so many entities begin between them.
+        hidden: width of the vectors of tokens, of entities and of pairs.
+        context: width of the network that reads the tokens with the types of their entities; 0 for none.
+        threshold: the least probability of a link.
+    """
+
+    assigns = ("relations",)
+
+    mask: Tensor
+    temperature: Tensor
+
+    def __init__(
+        self,
+        encoder: EncoderRef,
+        patterns: Sequence[str] = (),
+        entities: str = "ents",
+        sentences: int = 2,
+        neighbours: int = 40,
+        hidden: int = 192,
+        context: int = 256,
+        dropout: float = 0.2,
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__(encoder)
+        if not patterns:
+            raise DataError("a relation extractor needs its patterns: train it, or give patterns=['PERSON WORKS_AS PROFESSION', …]")
+        self.requires = (entities,)
+        self.layer, self.sentences, self.neighbours, self.threshold = entities, sentences, neighbours, threshold
+        self.kinds, self.labels, mask = _inventory(patterns)
+        self.register_buffer("mask", torch.from_numpy(mask), persistent=False)
+        self.register_buffer("temperature", torch.ones(()))
+        self.allowed: NDArray[np.bool_] = mask.any(1).reshape(len(self.kinds), len(self.kinds))
+        self.tokens = TokenReader(encoder.width, hidden, context, len(self.kinds), dropout)
+        self.pairs = PairScorer(self.tokens.width, hidden, len(self.kinds), sentences, len(self.labels), dropout)
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        if settings.get("patterns"):
+            return Prepared(dict(settings), {})
+        layer = settings.get("entities", "ents")
+        patterns = sorted({pattern for doc in docs for pattern in _patterns(doc, layer)})
+        if not patterns:
+            raise DataError(f"no training document has relations between spans of {layer!r}, so there is nothing to learn")
+        return Prepared({**settings, "patterns": patterns}, {})
+
+    # -- from vectors to documents
+
+    def scores(self, batch: Batch) -> Found:
+        found, pairs = self._candidates(batch, range(len(batch.docs)))
+        scorer = self._read(batch, found)
+        rows, labels, scores = [], [], []
+        for begin in range(0, len(pairs), CHUNK):
+            chunk = Pairs(pairs.head[begin : begin + CHUNK], pairs.tail[begin : begin + CHUNK])
+            chances = torch.sigmoid(self._logits(scorer, found, chunk))
+            row, label = torch.nonzero(chances >= self.threshold, as_tuple=True)
+            rows.append(row.cpu().numpy() + begin)
+            labels.append(label.cpu().numpy())
+            scores.append(chances[row, label].cpu().numpy())
+        none = np.zeros(0, np.int64)
+        chosen = np.concatenate([none, *rows])
+        score = np.concatenate([none.astype(np.float32), *scores])
+        return Found(found, pairs.head[chosen], pairs.tail[chosen], np.concatenate([none, *labels]), score)
+
+    def _candidates(self, batch: Batch, chosen: Sequence[int]) -> tuple[Entities, Pairs]:
+        found = entities(batch, self.layer, self.kinds, chosen)
+        return found, candidates(found, self.allowed, self.sentences, self.neighbours)
+
+    def _read(self, batch: Batch, found: Entities) -> Scored:
+        """What the network says of the entities, once for all pairs."""
+        tokens = self.tokens(batch.vectors(self.encoder.name), batch.sequences, found)
+        return self.pairs.read(tokens, found)
+
+    def _logits(self, read: Scored, found: Entities, pairs: Pairs) -> Tensor:
+        """float32[pairs, labels]; labels that the types forbid have -30."""
+        types = torch.from_numpy(found.kind[pairs.head] * len(self.kinds) + found.kind[pairs.tail]).to(self.mask.device)
+        logits = self.pairs(read, found, pairs, types).float() / self.temperature
+        return logits.masked_fill(~self.mask[types], -30.0)  # type: ignore[no-any-return]
+
+    def decode(self, batch: Batch, scores: Found) -> None:
+        order = np.lexsort((scores.label, scores.tail, scores.head))
+        head, tail, label, score = (column[order] for column in scores[1:])
+        owners = scores.entities.doc[head]
+        borders = np.searchsorted(owners, np.arange(len(batch.docs) + 1))
+        for number, doc in enumerate(batch.docs):
+            rows = slice(borders[number], borders[number + 1])
+            layer = doc.add_layer("relations", "link", len(owners[rows]), target=self.layer)
+            for edge, ends in (("head", head), ("tail", tail)):
+                layer.set(edge, scores.entities.row[ends[rows]].astype(np.int32))
+            layer.set("label", label[rows].astype(np.int32), self.labels).set("score", score[rows])
+
+    # -- learning
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Binary cross-entropy of all labels that the types of a pair allow, per token; on gold entities."""
+        chosen = [i for i, doc in enumerate(batch.docs) if _links(doc, self.layer) is not None]
+        found, pairs = self._candidates(batch, chosen)
+        if not len(pairs):
+            return sum((p.sum() * 0 for p in self.parameters()), self.mask.new_zeros((), dtype=torch.float32))
+        scorer = self._read(batch, found)
+        total = []
+        for begin in range(0, len(pairs), CHUNK):
+            chunk = Pairs(pairs.head[begin : begin + CHUNK], pairs.tail[begin : begin + CHUNK])
+            logits = self._logits(scorer, found, chunk)
+            gold = torch.from_numpy(self._gold(batch, found, chunk, chosen)).to(logits.device)
+            total.append(functional.binary_cross_entropy_with_logits(logits, gold, reduction="sum"))
+        return torch.stack(total).sum() / max(len(batch), 1)
+
+    def _gold(self, batch: Batch, found: Entities, pairs: Pairs, chosen: Sequence[int]) -> NDArray[np.float32]:
+        """Which labels the pairs have, float32[pairs, labels]."""
+        place = {label: i for i, label in enumerate(self.labels)}
+        of_row = np.lexsort((found.row, found.doc))
+        counts = np.bincount(found.doc, minlength=len(batch.docs))
+        begins = np.cumsum(counts) - counts
+        links = [(begins[i], _links(batch.docs[i], self.layer)) for i in chosen]
+        none = np.zeros(0, dtype=np.int64)
+        ends = ([of_row[layer[end].values + begin] for begin, layer in links if layer] for end in ("head", "tail"))
+        head, tail = (np.concatenate([none, *rows]) for rows in ends)
+        label = np.array([place.get(name or "", -1) for _, layer in links if layer for name in layer["label"].strings()], dtype=np.int64)
+        return _marked(pairs, head * len(found) + tail, label, len(found), len(self.labels))
+
+
+class Scored(NamedTuple):
+    """What is said of each entity, as `head` and `tail` of a sum and as factors of a product, float[entities, hidden] each; and of tokens
+    that stand between entities, float[tokens, hidden / 2]."""
+
+    head: Tensor
+    tail: Tensor
+    left: Tensor
+    right: Tensor
+    tokens: Tensor
+
+
+class TokenReader(nn.Module):
+    """Vectors of tokens, narrowed and, with `context`, read in both directions with marks where entities of each kind begin and end."""
+
+    def __init__(self, given: int, hidden: int, context: int, kinds: int, dropout: float) -> None:
+        super().__init__()
+        self.width = hidden + context
+        self.narrow = nn.Sequential(nn.Dropout(dropout), nn.Linear(given, hidden), nn.GELU(), nn.Dropout1d(dropout / 2))
+        self.marks = nn.Embedding(2 * kinds + 2, hidden)
+        nn.init.normal_(self.marks.weight, std=0.3)
+        self.dropout = nn.Dropout(dropout)
+        self.network = nn.LSTM(hidden, context // 2, batch_first=True, bidirectional=True) if context else None
+
+    def forward(self, vectors: Tensor, sequences: Ints, found: Entities) -> Tensor:
+        """float[tokens, width]"""
+        narrow = self.narrow(vectors)
+        if self.network is None:
+            return narrow  # type: ignore[no-any-return]
+        if not len(narrow):
+            return narrow.new_zeros(0, self.width)  # type: ignore[no-any-return]
+        edges = np.concatenate([found.start, found.end - 1])
+        kinds = np.concatenate([found.kind * 2 + 2, found.kind * 2 + 3])
+        marks = self.marks(torch.from_numpy(kinds).to(narrow.device)).to(narrow.dtype)
+        marked = narrow.index_add(0, torch.from_numpy(edges).to(narrow.device), marks)
+        return torch.cat([narrow, self._context(self.dropout(marked), sequences, self.network)], 1)
+
+    def _context(self, marked: Tensor, sequences: Ints, network: nn.LSTM) -> Tensor:
+        lengths = np.diff(sequences)
+        answers, rows = [], []
+        for chosen in groups(lengths, CELLS):
+            cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
+            padded = marked[torch.from_numpy(cells).to(marked.device)]
+            packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(lengths[chosen]), batch_first=True)
+            states = nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
+            answers.append(states[torch.from_numpy(inside).to(marked.device)])
+            rows.append(cells[inside])
+        states, row = torch.cat(answers), torch.from_numpy(np.concatenate(rows)).to(marked.device)
+        return torch.empty_like(states).index_copy(0, row, states)
+
+
+class PairScorer(nn.Module):
+    """Scores of all labels for pairs of entities."""
+
+    def __init__(self, width: int, hidden: int, kinds: int, sentences: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.kinds, self.sentences = kinds, sentences
+        self.kind = nn.Embedding(kinds + 1, 32)
+        self.span = nn.Sequential(nn.Dropout(dropout), nn.Linear(3 * width + 32, hidden), nn.GELU(), nn.Dropout(dropout))
+        self.ends = nn.Linear(hidden, 4 * hidden)
+        self.between = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, hidden // 2), nn.GELU())
+        self.types = nn.Embedding(kinds * kinds, hidden)
+        self.geometry = nn.Embedding((len(GAPS) + 2) * 2 * (sentences + 1), hidden)
+        self.rivals = nn.Embedding(RIVALS * RIVALS * 2, hidden)
+        for table in (self.types, self.geometry, self.rivals):
+            nn.init.normal_(table.weight, std=0.1)
+        self.dropout = nn.Dropout(dropout)
+        self.mix = nn.Linear(hidden + hidden // 2, hidden)
+        self.label = nn.Linear(2 * hidden, labels)
+        nn.init.constant_(self.label.bias, -3.0)
+
+    def read(self, tokens: Tensor, found: Entities) -> Scored:
+        """Each entity by its first token, its last, the mean of all, and its type."""
+        start, last, kind = (torch.from_numpy(a).to(tokens.device) for a in (found.start, found.end - 1, found.kind + 1))
+        span = torch.cat([tokens[start], tokens[last], _means(tokens, found), self.kind(kind).to(tokens.dtype)], 1)
+        head, tail, left, right = self.dropout(self.ends(self.span(span))).chunk(4, 1)
+        return Scored(head, tail, left, right, self.between(tokens))
+
+    def forward(self, read: Scored, found: Entities, pairs: Pairs, types: Tensor) -> Tensor:
+        """float[pairs, labels]"""
+        codes = pairs.head, pairs.tail, geometry(found, pairs, self.sentences)[0], rivals(found, pairs, self.kinds)[0]
+        head, tail, lies, rival = (torch.from_numpy(code).to(types.device) for code in codes)
+        product = read.left[head] * read.right[tail]
+        given = torch.cat([product, _greatest(read.tokens, *between(found, pairs))], 1)
+        total = read.head[head] + read.tail[tail] + self.types(types) + self.geometry(lies) + self.rivals(rival) + self.mix(given)
+        return self.label(torch.cat([self.dropout(functional.relu(total)), product.to(total.dtype)], 1))  # type: ignore[no-any-return]
+
+
+def _greatest(values: Tensor, start: Ints, end: Ints) -> Tensor:
+    """The greatest of the rows ``start:end`` of each range, float[ranges, width]; zeros where a range is empty.
+
+    Each range is two, maybe overlapping, whose length is a power of two; a table has the greatest of all those.
+    """
+    length = np.maximum(end - start, 1)
+    power = np.frexp(length)[1] - 1
+    levels = [values]
+    for step in 1 << np.arange(power.max(initial=0)):
+        levels.append(torch.maximum(levels[-1][:-step], levels[-1][step:]))
+    sizes = np.array([len(level) for level in levels])
+    offset = (np.cumsum(sizes) - sizes)[power]
+    table = torch.cat(levels)
+    low = np.minimum(start, len(values) - length)
+    ends = (torch.from_numpy(offset + row).to(values.device) for row in (low, low + length - (1 << power)))
+    first, second = (table[row] for row in ends)
+    return torch.maximum(first, second) * torch.from_numpy(end > start).to(values.device)[:, None]
+
+
+def _means(tokens: Tensor, found: Entities) -> Tensor:
+    """The mean of the tokens of each entity, float[entities, width]."""
+    lengths = found.end - found.start
+    owner = np.repeat(np.arange(len(found)), lengths)
+    rows = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + found.start[owner]
+    sums = tokens.new_zeros(len(found), tokens.shape[1]).index_add(
+        0, torch.from_numpy(owner).to(tokens.device), tokens[torch.from_numpy(rows).to(tokens.device)]
+    )
+    return sums / torch.from_numpy(lengths).to(tokens.device)[:, None]
+
+
+def _inventory(patterns: Sequence[str]) -> tuple[dict[str, int], list[str], NDArray[np.bool_]]:
+    """Types by number, labels, and which labels a pair of types may have, bool[types * types, labels]."""
+    parts = [pattern.split(" ") for pattern in patterns]
+    for pattern, part in zip(patterns, parts, strict=True):
+        if len(part) != 3:
+            raise ConfigError(f"the pattern {pattern!r} is not TYPE LABEL TYPE, such as 'PERSON WORKS_AS PROFESSION'")
+    kinds = {name: i for i, name in enumerate(sorted({end for head, _, tail in parts for end in (head, tail)}))}
+    labels = sorted({label for _, label, _ in parts})
+    mask = np.zeros((len(kinds), len(kinds), len(labels)), dtype=bool)
+    for head, label, tail in parts:
+        mask[kinds[head], kinds[tail], labels.index(label)] = True
+    return kinds, labels, mask.reshape(-1, len(labels))
+
+
+def _links(doc: Doc, layer: str) -> Layer | None:
+    """The gold relations, where they link spans of the layer."""
+    links = doc.layers.get("relations")
+    return links if links is not None and links.target == layer and layer in doc.layers and "label" in links else None
+
+
+def _patterns(doc: Doc, layer: str) -> Iterator[str]:
+    links = _links(doc, layer)
+    if links is None or "label" not in doc.layers[layer]:
+        return
+    types = doc.layers[layer]["label"].strings()
+    for head, tail, label in zip(links["head"].values.tolist(), links["tail"].values.tolist(), links["label"].strings(), strict=True):
+        yield f"{types[head]} {label} {types[tail]}"
+
+
+def _marked(pairs: Pairs, keys: Ints, label: Ints, size: int, labels: int) -> NDArray[np.float32]:
+    """float32[pairs, labels] with 1 where a key ``head * size + tail`` and its label say so; keys of no pair are left out."""
+    gold = np.zeros((len(pairs), labels), dtype=np.float32)
+    own = pairs.head * size + pairs.tail
+    order = np.argsort(own)
+    place = np.searchsorted(own[order], keys)
+    place = order[np.minimum(place, len(own) - 1)]
+    hit = (own[place] == keys) & (label >= 0)
+    gold[place[hit], label[hit]] = 1
+    return gold

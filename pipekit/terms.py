@@ -1,0 +1,123 @@
+"""Weighted terms of texts, TF-IDF (Salton and Buckley 1988): words, pairs of words and pieces of words, as rows of a learned vocabulary.
+
+A term is known by its 64-bit hash. A text may be a whole document or whatever tokens one chooses, each with a mark, so that a word to the
+left of an entity is another term than the same word elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit.batching import Batch
+from pipekit.chars import Hashes, Ints, Words, mix, ranges
+
+_PAIR, _MARK, _PIECE = (np.uint64(seed) for seed in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+
+
+class Tokens(NamedTuple):
+    """Which tokens make which text, in order: token row `row` of a batch stands in text `text` with a `mark`, 0 for none; int64[n] each."""
+
+    text: Ints
+    row: Ints
+    mark: Ints
+    texts: int
+
+
+class Terms(NamedTuple):
+    """Text t has the vocabulary rows ``ids[offsets[t]:offsets[t + 1]]`` with the weights `values` float32."""
+
+    ids: Ints
+    values: NDArray[np.float32]
+    offsets: Ints
+
+
+def documents(batch: Batch) -> Tokens:
+    """Each document as a text, no token marked."""
+    sizes = np.diff(batch.offsets)
+    return Tokens(np.repeat(np.arange(len(sizes)), sizes), np.arange(len(batch)), np.zeros(len(batch), np.int64), len(sizes))
+
+
+class Vocabulary:
+    """The terms that count, and how much each does.
+
+    Args:
+        tables: "hashes" uint64[terms], sorted; "idf" float32[terms]; "piece" bool[terms], whether the term is a piece of a word; pieces and
+            words are normalised each by themselves, to a length of 1.
+        pieces: the lengths of the pieces of words, none for words alone.
+    """
+
+    def __init__(self, tables: dict[str, NDArray[np.generic]], pieces: tuple[int, ...]) -> None:
+        self.hashes: Hashes = tables["hashes"].astype(np.uint64, copy=False)
+        self.idf = tables["idf"].astype(np.float32, copy=False)
+        self.piece = tables["piece"].astype(bool, copy=False)
+        self.pieces = pieces
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def terms(self, batch: Batch, tokens: Tokens) -> Terms:
+        """The known terms of each text: (1 + log count) × idf."""
+        text, hashes, _ = occurrences(batch, tokens, self.pieces)
+        rows = np.searchsorted(self.hashes, hashes)
+        known = rows < len(self)
+        known[known] = self.hashes[rows[known]] == hashes[known]
+        keys, counts = np.unique(text[known] * max(len(self), 1) + rows[known], return_counts=True)
+        owner, ids = np.divmod(keys, max(len(self), 1))
+        values = (1 + np.log(counts)) * self.idf[ids]
+        block = owner * 2 + self.piece[ids]
+        length = np.sqrt(np.bincount(block, values**2, minlength=2 * tokens.texts))
+        offsets = np.searchsorted(owner, np.arange(tokens.texts + 1))
+        return Terms(ids, (values / length[block]).astype(np.float32), offsets)
+
+
+def learn(batch: Batch, tokens: Tokens, pieces: tuple[int, ...], min_count: int) -> dict[str, NDArray[np.generic]]:
+    """The tables of a vocabulary: terms that `min_count` texts have, with idf = log((1 + texts) / (1 + those that have it)) + 1."""
+    text, hashes, piece = occurrences(batch, tokens, pieces)
+    distinct, first, index = np.unique(hashes, return_index=True, return_inverse=True)
+    pairs = np.unique(index * max(tokens.texts, 1) + text)
+    having = np.bincount(pairs // max(tokens.texts, 1), minlength=len(distinct))
+    keep = having >= min_count
+    idf = np.log((1 + tokens.texts) / (1 + having[keep])) + 1
+    return {"hashes": distinct[keep], "idf": idf.astype(np.float32), "piece": piece[first][keep]}
+
+
+def occurrences(batch: Batch, tokens: Tokens, pieces: tuple[int, ...]) -> tuple[Ints, Hashes, NDArray[np.bool_]]:
+    """Every term of every text: the text, the hash, and whether it is a piece of a word. Marked tokens give words only."""
+    plain = batch.distinct.plain
+    words = plain.hashes(plain.starts, plain.ends)[batch.distinct.index[tokens.row]]
+    words = np.where(tokens.mark > 0, mix(words ^ (tokens.mark.astype(np.uint64) * _MARK)), words)
+    after = np.flatnonzero((np.diff(tokens.text) == 0) & (np.diff(tokens.row) == 1) & (np.diff(tokens.mark) == 0))
+    pairs = mix(words[after] * _PAIR + words[after + 1])
+    found, texts = [words, pairs], [tokens.text, tokens.text[after]]
+    if pieces:
+        bare = np.flatnonzero(tokens.mark == 0)
+        hashes, offsets = _pieces(plain, pieces)
+        rows = batch.distinct.index[tokens.row[bare]]
+        sizes = np.diff(offsets)[rows]
+        found.append(hashes[ranges(offsets[rows], sizes)])
+        texts.append(np.repeat(tokens.text[bare], sizes))
+    sizes = np.array([len(part) for part in found])
+    is_piece = np.arange(int(sizes.sum())) >= sizes[:2].sum()
+    return np.concatenate(texts), np.concatenate(found), is_piece
+
+
+def _pieces(words: Words, lengths: tuple[int, ...]) -> tuple[Hashes, Ints]:
+    """The pieces of each word, of so many characters where the borders of the word count as one each, and where those of a word begin."""
+    hashes, owners = [], []
+    for length in lengths:
+        for before, behind in ((0, 0), (1, 0), (0, 1)):
+            inner = length - before - behind
+            if before or behind:
+                able = np.flatnonzero(words.lengths >= inner)
+                owner, start = able, words.starts[able] if before else words.ends[able] - inner
+            else:
+                counts = np.maximum(words.lengths - inner + 1, 0)
+                owner, start = np.repeat(np.arange(len(words)), counts), ranges(words.starts, counts)
+            hashes.append(mix(words.hashes(start, start + inner) + _PIECE * np.uint64(1 + before + 2 * behind)))
+            owners.append(owner)
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    return np.concatenate(hashes)[order], np.searchsorted(owner[order], np.arange(len(words) + 1))

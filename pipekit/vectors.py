@@ -1,0 +1,181 @@
+"""Static word vectors as arrays: what a word means, by the company it keeps; numpy only.
+
+A form is looked up by its hash and has the row of its lemma; a word that the table lacks gets the mean of its character n-grams
+(Bojanowski et al. 2017). A text's vector is the mean of its words', each weighted by a / (a + p), where p is how frequent the word is
+(SIF, Arora et al. 2017). Files of recipes/vectors hold the arrays; the features of an encoder can read the same files.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit.chars import Ints, Words, from_strings, normalize
+from pipekit.errors import ConfigError, DataError
+from pipekit.features import Bag, FeatureMaker
+from pipekit.lexicon import find, pack, short, unpack
+
+Floats = NDArray[np.float32]
+NGRAMS = (3, 4, 5, 6)
+SIF = 1e-3  # Arora's a
+
+
+class Vectors:
+    """Vectors of words.
+
+    Args:
+        tables: `hashes` uint32[forms], sorted; `rows` [forms], the row of each (absent: its own); `values` int8[rows, width], to be
+            multiplied by `scale` float32[1]. Optional: `names` of the rows, made by `packed`; `counts` [rows];
+            `ngrams` int8[buckets, width] with
+            `ngram_scale`.
+
+    The arrays are kept as given, and shared by all who look a word up. Errors: `ConfigError` where one is missing or does not fit.
+    """
+
+    def __init__(self, tables: Mapping[str, NDArray[Any]]) -> None:
+        missing = [name for name in ("hashes", "values", "scale") if name not in tables]
+        if missing:
+            raise ConfigError(f"word vectors need the table {missing[0]!r}: name a file of recipes/vectors")
+        self.tables = dict(tables)
+        self._hashes = tables["hashes"].astype(np.uint32, copy=False)
+        self._values = tables["values"]
+        self._rows = tables.get("rows", np.arange(len(self._hashes)))
+        if len(self._rows) != len(self._hashes) or (len(self._rows) and int(self._rows.max()) >= len(self._values)):
+            raise ConfigError(f"word vectors: {len(self._hashes)} forms do not fit {len(self._rows)} numbers of {len(self._values)} rows")
+        self.width = int(self._values.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    # -- words to vectors
+
+    def rows(self, words: Sequence[str]) -> Ints:
+        """The row of each word, or -1."""
+        return self._find(normalize(from_strings(list(words)))) if len(words) else np.zeros(0, np.int64)
+
+    def _find(self, words: Words) -> Ints:
+        if not len(self._hashes):
+            return np.full(len(words), -1)
+        place = find(self._hashes, short(words.hashes(words.starts, words.ends)))
+        return np.where(place >= 0, self._rows[np.maximum(place, 0)].astype(np.int64), -1)
+
+    def __contains__(self, word: str) -> bool:
+        return bool(self.rows([word])[0] >= 0)
+
+    def vector(self, word: str, *others: str) -> Floats | None:
+        """The vector of a word, float32[width], of unit length: of the first spelling that is known, such as its lemma, or else of its
+        n-grams; None where nothing is known of it.
+        """
+        vectors, known = self._look([(word, *others)])
+        return vectors[0] if known[0] else None
+
+    def mean(self, words: Sequence[Sequence[str]]) -> Floats | None:
+        """The weighted mean of words, each given by its spellings, float32[width]; None where nothing is known of any."""
+        vectors, weights = self._look(words)
+        return None if not weights.any() else np.asarray(weights @ vectors / weights.sum(), dtype=np.float32)
+
+    def _look(self, words: Sequence[Sequence[str]]) -> tuple[Floats, Floats]:
+        """Vectors float32[words, width] and weights float32[words], 0 for what is not known."""
+        owner = np.repeat(np.arange(len(words)), [len(spellings) for spellings in words])
+        plain = normalize(from_strings([spelling for spellings in words for spelling in spellings]))
+        found = self._find(plain)
+        first = np.unique(owner[found >= 0], return_index=True)
+        rows = np.full(len(words), -1)
+        rows[first[0]] = found[found >= 0][first[1]]
+        vectors: Floats = self._values[np.maximum(rows, 0)] * np.float32(self.tables["scale"][0])
+        weights = np.where(rows >= 0, self._weights[np.maximum(rows, 0)], 0).astype(np.float32)
+        guess = np.flatnonzero((rows < 0) & np.array([spellings[0].isalpha() for spellings in words], dtype=bool))
+        if len(guess) and "ngrams" in self.tables:
+            guessed = self._guess(plain.take(np.searchsorted(owner, guess)))
+            vectors[guess] = guessed
+            weights[guess] = guessed.any(axis=1)
+        return vectors.astype(np.float32), weights
+
+    @cached_property
+    def _weights(self) -> Floats:
+        counts = self.tables.get("counts")
+        if counts is None:
+            return np.ones(len(self._values), np.float32)
+        share = counts / max(counts.sum(), 1)
+        return np.asarray(SIF / (SIF + share), dtype=np.float32)
+
+    def _guess(self, words: Words) -> Floats:
+        """Vectors of words by their n-grams, of unit length, or zeros."""
+        bag = ngrams_of(words, len(self.tables["ngrams"]))
+        values = self.tables["ngrams"].astype(np.float32)[bag.ids]
+        sums = np.zeros((len(words), self.width), np.float32)
+        np.add.at(sums, np.repeat(np.arange(len(words)), np.diff(bag.offsets)), values)
+        return unit(sums)
+
+    # -- vectors to words
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each row is the vector of. Errors: `DataError` for a table that has no strings."""
+        if "names" not in self.tables:
+            raise DataError("these word vectors hold no words, only their hashes: take those of recipes/vectors/word2vec.py")
+        return unpacked(self.tables["names"])
+
+    @cached_property
+    def _matrix(self) -> Floats:
+        return unit(self._values.astype(np.float32))
+
+    def most_similar(
+        self, positive: str | Sequence[str] = (), negative: str | Sequence[str] = (), *, top: int = 10
+    ) -> list[tuple[str, float]]:
+        """The words nearest to a word, or to a sum and difference of words, with their cosines; the words asked for are left out.
+
+        Errors: `DataError` naming a word of which nothing is known.
+        """
+        plus, minus = ([words] if isinstance(words, str) else list(words) for words in (positive, negative))
+        if (not plus and not minus) or top < 1:
+            raise DataError("most_similar takes a word at least, and top of 1 at least")
+        vectors = [self.vector(word) for word in (*plus, *minus)]
+        for word, vector in zip((*plus, *minus), vectors, strict=True):
+            if vector is None:
+                raise DataError(f"nothing is known of the word {word!r}: it is not in the table and has no n-gram that is")
+        signs = np.array([1.0] * len(plus) + [-1.0] * len(minus), dtype=np.float32)
+        target = unit((signs @ unit(np.stack([v for v in vectors if v is not None])))[None])[0]
+        scores = self._matrix @ target
+        given = self.rows([*plus, *minus])
+        scores[given[given >= 0]] = -np.inf
+        best = np.argsort(-scores, kind="stable")[: min(top, len(scores) - len(set(given[given >= 0].tolist())))]
+        return [(self.names[row], float(scores[row])) for row in best.tolist()]
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows of length 1; a row of zeros stays so."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
+
+
+def cosine(one: Floats | None, other: Floats | None) -> float:
+    """How alike two vectors point, -1 to 1; 0 where one is missing or zero."""
+    if one is None or other is None:
+        return 0.0
+    length = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(one @ other) / length if length else 0.0
+
+
+def ngrams_of(words: Words, buckets: int) -> Bag:
+    """The n-grams of normalised words as numbers of buckets."""
+    maker = FeatureMaker(prefixes=(), suffixes=(), ngrams=NGRAMS, ngram_buckets=buckets)
+    return maker.describe(words, words)[1]["ngrams"]
+
+
+def packed(names: Sequence[str]) -> NDArray[np.uint8]:
+    """Strings without line breaks as compressed bytes."""
+    return np.frombuffer(zlib.compress(pack(list(names)).tobytes(), 9), dtype=np.uint8)
+
+
+def unpacked(array: NDArray[Any]) -> list[str]:
+    """The strings that `packed` put together. Errors: `DataError` where it did not."""
+    try:
+        return unpack(np.frombuffer(zlib.decompress(array.astype(np.uint8).tobytes()), dtype=np.uint8))
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"the names of these word vectors are damaged: {error}") from error
