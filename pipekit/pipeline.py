@@ -15,10 +15,11 @@ from pipekit.answering import Answer, answer_pairs
 from pipekit.batching import Batch, gather, pieces, whole
 from pipekit.devices import bfloat16_pays, pick_device
 from pipekit.doc import Doc, clean
+from pipekit.embedding import WordVectors, encode
 from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
 from pipekit.hooks import hooks
 from pipekit.registry import Registry, check_name
-from pipekit.vectors import Floats, Vectors
+from pipekit.vectors import Floats
 from pipekit.workers import Order, annotate
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Item(NamedTuple):
     context: Any = None
 
 
-class Pipeline:
+class Pipeline(WordVectors):
     """Builds its parts from a config, checks their order, plans batches, runs them.
 
     Args:
@@ -130,9 +131,19 @@ class Pipeline:
         return self.encoders[name]
 
     def add_pipe(
-        self, type: str, *, name: str | None = None, before: str | None = None, after: str | None = None, **settings: Any
+        self,
+        type: str,
+        *,
+        name: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        tables: Tables | None = None,
+        **settings: Any,
     ) -> Component:
-        """Add a component of a registered type, at the end or before or after another; it is called as its type unless a name is given."""
+        """Add a component of a registered type, at the end or before or after another; it is called as its type unless a name is given.
+
+        `tables` are its fixed arrays, if it has some: `pipekit.resources.read(path)` reads them from a file.
+        """
         name = check_name(name or type, "a component")
         if name in self.components:
             raise ConfigError(f"there is a component {name!r} already: give this one another name=")
@@ -143,7 +154,7 @@ class Pipeline:
             raise ConfigError(f"there is no component {anchor!r}.{near(anchor, self.components)}")
         place = len(self.components) if anchor is None else self.pipe_names.index(anchor) + bool(after)
         components, configs = self.components, self.configs["components"]
-        self._add(name, {"type": type, **settings}, None, place)
+        self._add(name, {"type": type, **settings}, tables, place)
         try:
             self._check_order()
         except ConfigError:
@@ -225,6 +236,13 @@ class Pipeline:
     def answer_pairs(self, pairs: Iterable[tuple[str | Doc, str]], *, top: int = 3) -> Iterator[list[Answer]]:
         """The same for any number of (text, question), as a stream. Questions to one text should follow each other: it is read once."""
         return answer_pairs(self, pairs, top)
+
+    def encode(self, text: str | Doc, *, encoder: str | None = None) -> Floats:
+        """The vectors of a text's tokens in context, as the encoder gives them to components, float32[tokens, width].
+
+        A Doc's tokens are kept, and nothing is written to it. Errors: `ConfigError` without an encoder, or with several and none named.
+        """
+        return encode(self, text, encoder, CHUNK_WORDS)
 
     def tokenize(self, texts: Sequence[str]) -> list[Doc]:
         """Texts as Docs with tokens and sentences, through no component."""
@@ -379,27 +397,6 @@ class Pipeline:
             doc = Doc(words=[])
         doc.error = str(error)
         return doc
-
-    # -- vectors
-
-    @property
-    def vectors(self) -> Vectors | None:
-        """The word vectors of the first component that has some, such as one of type "embeddings"."""
-        found = (getattr(component, "vectors", None) for component in self.components.values())
-        return next((vectors for vectors in found if isinstance(vectors, Vectors)), None)
-
-    def vector(self, word: str) -> Floats | None:
-        """The vector of a word, float32[width]; None where nothing is known of it. Errors: `ConfigError` without embeddings."""
-        return self._embeddings().vector(word)
-
-    def most_similar(self, positive: str | Sequence[str], negative: str | Sequence[str] = (), *, top: int = 10) -> list[tuple[str, float]]:
-        """The words nearest to a word, or to a sum of words minus others. Errors: `DataError` naming an unknown word."""
-        return self._embeddings().most_similar(positive, negative, top=top)
-
-    def _embeddings(self) -> Vectors:
-        if self.vectors is None:
-            raise ConfigError("this pipeline has no word vectors: add_pipe('embeddings', vectors=<a file of recipes/vectors>)")
-        return self.vectors
 
     # -- files
 

@@ -27,7 +27,7 @@ ROOMS = (
     "lexicon features ragged batching spans terms linear vectors",
     "resources model devices",
     "tokenizers encoders components",
-    "answering workers pipeline loading",
+    "answering embedding workers pipeline loading",
     "training",
     "cli __init__ __main__",
 )

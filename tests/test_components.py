@@ -50,11 +50,20 @@ def spans(layer: str) -> Said:
     return lambda doc: None if layer not in doc.layers else sorted((s.start, s.end, s.label or "") for s in doc.spans[layer])
 
 
-# A component is a line: its settings, and what it says of a document.
+def links(doc: Doc) -> list[tuple[int, int, str | None, int, int]] | None:
+    found = doc.relations
+    return None if found is None else sorted((a.start, a.end, label, b.start, b.end) for a, b, label, *_ in found)
+
+
+# Within sentences, so that a document in parts says what the whole does.
+RELATIONS = {"type": "relations", "encoder": "main", "entities": "fine", "sentences": 0, "hidden": 32, "context": 16, "dropout": 0.0}
+
+# A component is a line: its settings, and what it says of a document. One that reads `entities` is given those of the ten sentences.
 COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
     "tagger": (TAGGER, tokens),
     "ner": ({"type": "ner", "encoder": "main", "hidden": 48, "dropout": 0.0}, spans("ents")),
-    "span_ner": ({"type": "span_ner", "encoder": "main", "hidden": 128, "dropout": 0.0}, spans("fine")),
+    "span_ner": ({"type": "span_ner", "encoder": "main", "hidden": 128, "dropout": 0.0, "threshold": 0.4}, spans("fine")),
+    "relations": (RELATIONS, links),
     "qa": ({"type": "qa", "encoder": "main", "mixed": 24, "hidden": 24, "threshold": 0.5}, answers),
 }
 
@@ -68,7 +77,8 @@ class Trained(NamedTuple):
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     component, encoder = request.param
     settings, said = COMPONENTS[component]
-    raw = recipe(ENCODERS[encoder], {component: settings})
+    read = {"spans": {"type": "spans_of_ten", "layer": settings["entities"]}} if "entities" in settings else {}
+    raw = recipe(ENCODERS[encoder], {**read, component: settings})
     return Trained(learn(raw, tmp_path_factory.mktemp("run")), said)
 
 
@@ -87,12 +97,12 @@ def test_it_learns_ten_sentences_by_heart(trained: Trained) -> None:
 
 
 def test_it_writes_what_it_says_and_nothing_else(trained: Trained) -> None:
-    [component] = trained.nlp.components.values()
+    assigned = {name for component in trained.nlp.components.values() for name in component.assigns}
     for given in bare():
         before = {*given.tokens, *given.layers}
         doc = trained.nlp(given)
-        assert {*doc.tokens, *doc.layers} - before == set(component.assigns)
-        assert all(doc.has_annotation(name) for name in component.assigns)
+        assert {*doc.tokens, *doc.layers} - before == assigned
+        assert all(map(doc.has_annotation, assigned))
 
 
 def test_a_batch_gives_what_single_docs_give(trained: Trained) -> None:
@@ -126,12 +136,13 @@ def test_a_document_that_goes_through_in_parts_is_a_whole_again(trained: Trained
 
 
 def test_nothing_is_random_once_it_is_trained(trained: Trained) -> None:
-    assert not any(part.training for part in (*trained.nlp.encoders.values(), *trained.nlp.components.values()))
+    parts = [*trained.nlp.encoders.values(), *trained.nlp.components.values()]
+    assert not any(part.training for part in parts if isinstance(part, torch.nn.Module))
     assert [trained.said(doc) for doc in trained.nlp.pipe(hostile())] == [trained.said(doc) for doc in trained.nlp.pipe(hostile())]
 
 
 def test_the_loss_of_documents_that_say_nothing_is_nothing(trained: Trained) -> None:
-    [head] = trained.nlp.components.values()
+    *_, head = trained.nlp.components.values()
     batch = Batch(bare(), trained.nlp._encode)
     loss = head.loss(batch)
     assert loss.item() == pytest.approx(0, abs=1e-5)

@@ -185,3 +185,17 @@ def test_a_real_treebank_against_itself_is_perfect(data):
     assert {name: found[name] for name in found.figures} == dict.fromkeys(found.figures, 1.0)
     assert set(found.groups) == {"poetry", "social"}
     assert found.documents == 945
+
+
+def test_of_nested_spans_the_outermost_have_a_figure_of_their_own() -> None:
+    def doc(*spans: tuple[int, int, str]) -> Doc:
+        made = Doc(words=["министр", "финансов", "России"])
+        made.set_spans("fine", [])
+        made.layers["fine"] = span_layer([s for s, _, _ in spans], [e for _, e, _ in spans], [label for _, _, label in spans])
+        return made
+
+    gold = doc((0, 3, "PROFESSION"), (2, 3, "COUNTRY"))
+    found = score([(gold, doc((0, 3, "PROFESSION")))], spans=["fine"])
+    assert (found["fine"], found["fine outermost"]) == (pytest.approx(2 / 3), 1.0)
+    flat = score([(doc((2, 3, "COUNTRY")), doc((2, 3, "COUNTRY")))], spans=["fine"])
+    assert "fine outermost" not in flat.figures

@@ -16,6 +16,7 @@ from tiny import FEATURES, TEN, TRAINING, learn
 import pipekit
 from pipekit import Batch, Doc, Pipeline, Span, Token, registry
 from pipekit.components.pairs import candidates, entities, geometry, rivals
+from pipekit.components.relations import _greatest
 from pipekit.errors import ConfigError, DataError, ProcessingError
 from pipekit.layer import span_layer
 from pipekit.training.evaluation import evaluate
@@ -150,6 +151,36 @@ def test_the_loss_of_documents_that_say_nothing_is_nothing(nlp: Pipeline) -> Non
     assert all(not g.any() for g in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True) if g is not None)
     mixed = head.loss(Batch([*bare, linked()[0]], nlp._encode)) * sum(map(len, [*bare, linked()[0]]))
     assert mixed.item() == pytest.approx(head.loss(Batch([linked()[0]], nlp._encode)).item() * len(linked()[0]), rel=1e-4)
+
+
+def test_documents_without_links_teach_that_there_are_none(nlp: Pipeline) -> None:
+    head: Any = nlp.components["relations"]
+    docs = linked()
+    for doc in docs:
+        doc.add_layer("relations", "link", 0, target="ents").set("head", []).set("tail", []).set("label", [])
+    assert head.loss(Batch(docs, nlp._encode)).item() > 0.1
+    assert head.loss(Batch([docs[0], linked()[1]], nlp._encode)).item() > head.loss(Batch(linked()[:2], nlp._encode)).item()
+
+
+def test_a_temperature_changes_chances_and_no_links(nlp: Pipeline) -> None:
+    head: Any = pipekit.from_bytes(nlp.to_bytes(), device="cpu").with_precision("float32").components["relations"]
+    docs = [[doc.copy(bare=True) for doc in linked()] for _ in range(2)]
+    for some, temperature in zip(docs, (1.0, 3.0), strict=True):
+        head.temperature.fill_(temperature)
+        batch = Batch(some, nlp._encode)
+        Names()(batch)
+        with torch.inference_mode():
+            head(batch)
+    assert [said(doc) for doc in docs[0]] == [said(doc) for doc in docs[1]]
+    pairs = [(a.score, b.score) for sure, less in zip(*docs, strict=True) for a, b in zip(sure.relations, less.relations, strict=True)]
+    assert all(0.5 <= less <= sure for sure, less in pairs) and any(less < sure for sure, less in pairs)
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=20), st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=9))
+def test_the_greatest_of_a_range_is_its_maximum(values: list[int], ranges: list[tuple[int, int]]) -> None:
+    start, end = (np.array([min(r[i], len(values)) for r in ranges], dtype=np.int64) for i in (0, 1))
+    found = _greatest(torch.tensor(values)[:, None], start, end)
+    assert found[:, 0].tolist() == [max(values[a:b], default=0) for a, b in zip(start.tolist(), end.tolist(), strict=True)]
 
 
 # -- given entities

@@ -22,7 +22,7 @@ from pipekit.components.tagger import Tagger
 from pipekit.errors import ConfigError, CorruptModelError, DataError
 from pipekit.hooks import hooks
 from pipekit.training import mapping
-from pipekit.training.building import modules, prepare
+from pipekit.training.building import modules, prepare, shared
 from pipekit.training.evaluation import evaluate
 from pipekit.training.loop import BEST, LAST, LOG, Trainer, schedule, undisturbed
 from pipekit.training.recipe import Source, parse_recipe, read_recipe
@@ -198,6 +198,15 @@ def test_parts_with_a_source_are_those_of_a_saved_pipeline_and_a_new_one_learns_
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
     assert any(name.startswith("components.second") for name in after)
     assert both.configs["components"]["tagger"] == first.configs["components"]["tagger"]
+
+
+def test_what_parts_from_several_files_share_is_kept_once() -> None:
+    def arrays() -> dict[str, Any]:
+        return {"forms": np.arange(5), "tags": np.zeros(2)}
+
+    made = shared({"encoders/main": arrays(), "components/tagger": {**arrays(), "more": np.arange(5, dtype=np.int32)}})
+    assert made["encoders/main"]["forms"] is made["components/tagger"]["forms"]
+    assert made["components/tagger"]["more"] is not made["components/tagger"]["forms"]
 
 
 @pytest.mark.parametrize(

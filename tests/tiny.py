@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipekit import Doc, Pipeline, registry
+from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.layer import span_layer
 from pipekit.training.loop import train
 from pipekit.training.readers import read_conllu
@@ -35,6 +35,13 @@ SPANS: list[dict[str, list[tuple[str, str]]]] = [
     {"ents": [], "fine": [("зонт", "THING")]},
 ]
 
+# Links between the "fine" spans of the ten sentences.
+LINKS: list[list[tuple[str, str, str]]] = [
+    [("Мама", "WASHES", "раму")], [("Кот", "SLEEPS", "окне")], [("Мы", "LIVES", "Москве")], [("Старая собака", "HAS", "Старая")],
+    [("Он", "BUYS", "три книги"), ("три книги", "HAS", "три")], [], [("твой брат", "HAS", "твой")], [("Анна", "WRITES", "письма")],
+    [("Дети", "PLAYS", "дворе"), ("Дети", "PLAYS", "весь день")], [],
+]  # fmt: skip
+
 # A question to each of the ten sentences, and what answers it there; None where nothing does. A bare copy keeps its questions.
 ASKED: list[tuple[str, str | None]] = [
     ("Кто мыл раму?", "Мама"), ("Где спит кот?", "на окне"), ("Где мы живём?", "в Москве"), ("Какая собака спит?", "Старая собака"),
@@ -46,14 +53,36 @@ ASKED: list[tuple[str, str | None]] = [
 @registry.readers.register("ten")
 def read_ten(path: Path) -> Iterator[Doc]:
     """The ten sentences with morphology from the file, spans and questions from above: the format "ten" of the recipes of tests."""
-    for doc, layers, (question, answer) in zip(read_conllu(path), SPANS, ASKED, strict=True):
+    for doc, layers, links, (question, answer) in zip(read_conllu(path), SPANS, LINKS, ASKED, strict=True):
         for name, spans in layers.items():
             doc.set_spans(name, [_span(doc, text, label) for text, label in spans])
+        rows = {text: row for row, (text, _) in enumerate(layers["fine"])}
+        edges = doc.add_layer("relations", "link", len(links), target="fine").set("label", [label for _, label, _ in links])
+        edges.set("head", [rows[head] for head, _, _ in links]).set("tail", [rows[tail] for _, _, tail in links])
         doc.add_layer("questions", "doc", 1).set("text", [question])
         answers = [] if answer is None else [_span(doc, answer, "")]
         layer = span_layer([one.start for one in answers], [one.end for one in answers])
         doc.layers["answers"] = layer.set("question", np.zeros(len(answers), dtype=np.int32))
         yield doc
+
+
+@registry.components.register("spans_of_ten")
+class SpansOfTen:
+    """Writes a layer of the spans above wherever their words stand, for components that read it."""
+
+    requires: tuple[str, ...] = ()
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        self.assigns = (layer,)
+        self.labels = {tuple(text.split()): label for layers in SPANS for text, label in layers[layer]}
+
+    def __call__(self, batch: Batch) -> None:
+        for doc in batch.docs:
+            words = [token.text for token in doc]
+            found = [(i, text) for text in self.labels for i in range(len(words)) if tuple(words[i : i + len(text)]) == text]
+            labels = [self.labels[text] for _, text in found]
+            doc.layers[self.layer] = span_layer([i for i, _ in found], [i + len(text) for i, text in found], labels)
 
 
 def _span(doc: Doc, text: str, label: str) -> Span:

@@ -12,25 +12,28 @@ from pipekit.errors import ConfigError
 from pipekit.model import Prepared, Tables
 from pipekit.vectors import Vectors
 
+_HOW = "read a file into tables: add_pipe('embeddings', tables=pipekit.resources.read(path))"
+
 
 class Embeddings:
     """Gives each document a reference to the table of vectors: no column is written, and nothing of it is saved with a document.
 
     Args:
-        vectors: in a recipe the path of a file of recipes/vectors; True in a saved pipeline, where the tables hold it.
+        vectors: in a recipe, the path of a file of recipes/vectors, which `prepare` reads; otherwise True: a saved pipeline that names a
+            path opens no file.
         tables: those of `Vectors`.
 
-    Errors: `ConfigError` without tables.
+    Errors: `ConfigError` for a path, and without tables.
     """
 
     requires: ClassVar[Sequence[str]] = ()
     assigns: ClassVar[Sequence[str]] = ()
 
-    def __init__(self, vectors: bool | str = True, *, tables: Tables | None = None) -> None:
-        if isinstance(vectors, str) and not tables:
-            tables = resources.read(vectors)
+    def __init__(self, vectors: bool = True, *, tables: Tables | None = None) -> None:
+        if not isinstance(vectors, bool):
+            raise ConfigError(f"embeddings take vectors={vectors!r} in a recipe alone; elsewhere, {_HOW}")
         if not tables:
-            raise ConfigError("embeddings need word vectors: give vectors=, a file that recipes/vectors/word2vec.py made")
+            raise ConfigError(f"embeddings need word vectors, such as recipes/vectors make: {_HOW}")
         self.tables = tables
         self.vectors = Vectors(tables)
 
@@ -38,8 +41,7 @@ class Embeddings:
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         """Read the file that `vectors` names into tables."""
         path = settings.get("vectors")
-        return Prepared({**settings, "vectors": True}, dict(resources.read(path)) if isinstance(path, str) else {})
-
+        return Prepared({**settings, "vectors": True}, resources.read(path) if isinstance(path, str) else {})
 
     def __call__(self, batch: Batch) -> None:
         for doc in batch.docs:

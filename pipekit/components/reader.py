@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipekit import resources
 from pipekit.batching import Batch
-from pipekit.chars import Ints, ranges
+from pipekit.chars import Ints, codes, ranges
 from pipekit.components.qa.matching import keys, learn_rarity, likeness, rarity
 from pipekit.components.qa.network import PassageNetwork, Passages
 from pipekit.doc import Doc
@@ -33,6 +33,7 @@ CPU_CELLS, GPU_CELLS = 4_096, 65_536  # padded cells that go through the network
 _QUESTION = 64  # words of a question that are read
 _LEAST = 1e-5  # a probability that is as good as none
 _STRANGE = 0.25  # the share of questions that are asked of another document too in training
+_STOPS = ".!?…"
 _RAW = 32  # best spans of a passage, from which those that do not overlap are chosen
 
 
@@ -130,14 +131,14 @@ class Reader(Head):
     def _compared(self, batch: Batch, companion: Batch) -> Compared:
         ours, theirs = keys(batch, self.lexicon), keys(companion, self.lexicon)
         rare = rarity(ours, self.tables, len(batch.distinct.plain)), rarity(theirs, self.tables, len(companion.distinct.plain))
-        return Compared(likeness(batch, ours, companion, theirs), *rare)
+        return Compared(likeness(batch, ours, companion, theirs), *rare, sentences(batch))
 
     def _passages(self, batch: Batch, companion: Batch, compared: Compared, pairs: Pairs) -> Passages:
         text, question = batch.vectors(self.encoder.name), companion.vectors(self.encoder.name)
         rows, inside = grid(pairs.start, pairs.length)
         begin = companion.offsets[pairs.question]
         asked_rows, asked = grid(begin, np.minimum(companion.offsets[pairs.question + 1] - begin, _QUESTION))
-        sentence = np.searchsorted(batch.sequences, rows, "right")
+        sentence = compared.sentences[rows]
         words, asked_words = batch.distinct.index[rows], companion.distinct.index[asked_rows]
         like = compared.like[words[:, :, None], asked_words[:, None, :]]
         arrays = (inside, asked_rows, asked, like, compared.rare[words], compared.sought[asked_words], sentence - sentence[:, :1])
@@ -234,11 +235,12 @@ class Reader(Head):
 
 
 class Compared(NamedTuple):
-    """Distinct words of a text and of questions: `like` uint8[words, asked words], and how rare they are, float32."""
+    """Distinct words of a text and of questions: `like` uint8[words, asked words], and how rare they are, float32; `sentences` of tokens."""
 
     like: NDArray[np.uint8]
     rare: NDArray[np.float32]
     sought: NDArray[np.float32]
+    sentences: Ints
 
 
 class Candidate(NamedTuple):
@@ -248,6 +250,16 @@ class Candidate(NamedTuple):
     end: int
     score: float
     question: int = 0
+
+
+def sentences(batch: Batch) -> Ints:
+    """The number of each token's sentence in the batch, int64[tokens]; texts that are put to a reader alone are cut at full stops."""
+    plain = batch.distinct.plain
+    single = np.flatnonzero(plain.lengths == 1)
+    stop = np.zeros(len(plain), dtype=bool)
+    stop[single] = np.isin(plain.codes[plain.starts[single]], codes(_STOPS))
+    ends = stop[batch.distinct.index]
+    return np.searchsorted(batch.sequences, np.arange(len(batch)), "right") + np.cumsum(ends) - ends
 
 
 def questions(batch: Batch, *, gold: bool = False) -> Asked:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +19,7 @@ from pipekit.errors import ConfigError, near
 from pipekit.features import Bag, FeatureMaker, Features
 from pipekit.lexicon import KINDS, Lexicon
 from pipekit.model import Prepared, Tables, under
+from pipekit.vectors import Floats, Vectors, unpack_rows
 
 # Settings of the embedder itself; all others are those of FeatureMaker.
 WIDTHS: dict[str, float] = {
@@ -31,6 +33,7 @@ WIDTHS: dict[str, float] = {
     "dropout": 0.15,
 }
 OUTER = ("lexicon", "vectors")  # paths in a recipe; True, or absent, in a saved pipeline, where the tables hold what they named
+_READ = ("hashes", "rows", "values", "scale")  # of a file of word vectors: its names and n-grams are for those who ask for words
 _KIND_WIDTH = 8
 _MAKER = tuple(f.name for f in fields(FeatureMaker) if f.name not in ("lexicon", "vector_hashes"))
 
@@ -40,10 +43,12 @@ class Embedder(nn.Module):
 
     Args:
         settings: those of `FeatureMaker` and of WIDTHS; `lexicon` and `vectors` say that the tables hold them.
-        tables: "lexicon.<array>" for `Lexicon`; "vectors.hashes" uint32[rows], sorted, "vectors.values" int8[rows, width], "vectors.scale".
+        tables: "lexicon.<array>" for `Lexicon`; "vectors.<array>" as `pipekit.vectors.Vectors` has them, of which only
+            hashes, rows, values and scale are read.
     """
 
     vectors: Tensor
+    vector_rows: Tensor
 
     def __init__(self, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
         super().__init__()
@@ -69,8 +74,9 @@ class Embedder(nn.Module):
             self.tags = TagBag(self.maker.lexicon, int(sizes["tag_width"]))
             total += 2 * int(sizes["tag_width"])
         if vectors:
-            values = torch.from_numpy(np.asarray(vectors["values"], dtype=np.float32) * np.float32(vectors["scale"][0]))
-            self.register_buffer("vectors", torch.cat([values.new_zeros(1, values.shape[1]), values]), persistent=False)
+            rows, values = _vectors(vectors)
+            self.register_buffer("vector_rows", torch.from_numpy(rows), persistent=False)
+            self.register_buffer("vectors", torch.from_numpy(values), persistent=False)
             total += values.shape[1]
         self.width = int(sizes["width"])
         self.output = nn.Linear(total, self.width)
@@ -85,7 +91,8 @@ class Embedder(nn.Module):
         tables: Tables = {}
         for key in OUTER:
             if isinstance(settings.get(key), str):
-                tables |= {f"{key}.{name}": array for name, array in resources.read(settings[key]).items()}
+                found = resources.read(settings[key])
+                tables |= {f"{key}.{name}": array for name, array in found.items() if key != "vectors" or name in _READ}
         return Prepared({**settings, **{key: True for key in OUTER if settings.get(key)}}, tables)
 
     def features(self, batch: Batch) -> Features:
@@ -108,7 +115,7 @@ class Embedder(nn.Module):
     def _column(self, name: str, numbers: Tensor) -> Tensor:
         if self.training and name in ("word", "vector"):
             numbers = numbers * (torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout)
-        found: Tensor = self.vectors[numbers] if name == "vector" else self.columns[name](numbers)
+        found: Tensor = self.vectors[self.vector_rows[numbers]] if name == "vector" else self.columns[name](numbers)
         return found
 
 
@@ -142,6 +149,13 @@ def _maker(settings: Mapping[str, Any], lexicon: Lexicon | None, vectors: Mappin
     if vectors:
         given["vector_hashes"] = vectors["hashes"]
     return FeatureMaker(**given, lexicon=lexicon)
+
+
+def _vectors(tables: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], Floats]:
+    """The row of each form, int64[forms + 1], and the vectors, float32[rows + 1, width]; number 0 of both is a word without one."""
+    known = Vectors(tables)
+    values = unpack_rows(tables["values"], tables["scale"])
+    return np.concatenate([[0], known.row_of_form.astype(np.int64) + 1]), np.concatenate([np.zeros((1, known.width), np.float32), values])
 
 
 def _width(name: str, sizes: Mapping[str, float]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def build(recipe: Recipe, docs: Sequence[Doc]) -> Pipeline:
             if hasattr(factory, "prepare"):
                 settings, parts.tables[f"{kind}/{name}"] = factory.prepare(settings, docs)
             parts.config[kind][name] = {"type": part.get("type", name), **settings}
-    pipeline = Pipeline(parts.config, parts.tables, recipe.meta)
+    pipeline = Pipeline(parts.config, shared(parts.tables), recipe.meta)
     if recipe.settings.start:
         start_from(pipeline, load(recipe.settings.start, device="cpu"))
     for name, path in parts.origin.items():
@@ -86,6 +87,17 @@ def _take(parts: Parts, kind: str, name: str, part: Mapping[str, Any]) -> None:
         raise ConfigError(f"[{kind}.{name}] source = {path!r}: no {name!r} is there.{near(name, other.configs[kind])}")
     parts.config[kind][name] = dict(other.configs[kind][name])
     parts.tables[f"{kind}/{name}"] = model.tables(getattr(other, kind)[name])
+
+
+def shared(tables: Mapping[str, Tables]) -> dict[str, Tables]:
+    """The same tables, of which those that are equal are one object: what parts from several files share is kept and stored once."""
+    first: dict[tuple[str, tuple[int, ...], bytes], NDArray[Any]] = {}
+
+    def one(array: NDArray[Any]) -> NDArray[Any]:
+        key = (array.dtype.str, array.shape, blake2b(np.ascontiguousarray(array).tobytes()).digest())
+        return first.setdefault(key, array)
+
+    return {part: {name: one(array) for name, array in arrays.items()} for part, arrays in tables.items()}
 
 
 def start_from(pipeline: Pipeline, other: Pipeline, only: str | None = None) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.batching import Batch, gather
-from pipekit.doc import Doc
+from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError, near
 from pipekit.hooks import hooks
 from pipekit.loading import load
@@ -268,9 +268,12 @@ class swapped:
 
 
 def lowered(doc: Doc) -> Doc:
-    """A copy in lower case, letter for letter."""
+    """A copy in lower case, letter for letter, and so are the questions about it."""
     small = Doc.trusted("".join(c.lower() if len(c.lower()) == 1 else c for c in doc.text), doc.starts, doc.ends)
-    small.layers = doc.layers
+    small.layers = dict(doc.layers)
+    if QUESTIONS in small.layers:
+        asked = small.layers[QUESTIONS] = small.layers[QUESTIONS].copy()
+        asked.set("text", [text and text.lower() for text in asked["text"].strings()], None if asked.size else [])
     return small
 
 

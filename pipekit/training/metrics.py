@@ -10,7 +10,7 @@ neither for nor against; a figure for what nobody annotated, or nobody predicted
     morph            all features as a whole, in any order; `details["morph"]` has each attribute by itself
     ufeats           the same for the features that UD counts as universal
     alltags          pos and ufeats together
-    ents, …          spans with their labels, as sets; `details` has each label
+    ents, …          spans with their labels, as sets; `details` has each label; "ents outermost" those within no other, where some are
     relations        borders of both spans, and the label; "relations within" a sentence of the gold standard and "relations across" apart
     cats, sentiment  classes of documents, and "ents.sentiment" of entities, as `metrics_classes` has them; `details` has each class
     answers          to questions: the F1 of words, and "answers exact", as `metrics_answers` has them
@@ -148,6 +148,10 @@ def score(pairs: Iterable[tuple[Doc, Doc]], *, by: str | None = None, spans: Seq
         whole.add(figures, details)
         if by is not None:
             whole.groups.setdefault(_group(gold, by), Scores()).add(figures, details)
+    for part in (whole, *whole.groups.values()):
+        for name in spans:
+            if name in part.figures and part.figures.get(f"{name} outermost") == part.figures[name]:
+                del part.figures[f"{name} outermost"]  # nothing is nested, so it says nothing new
     return whole
 
 
@@ -167,7 +171,9 @@ def score_doc(gold: Doc, predicted: Doc, spans: Sequence[str] = ("ents",)) -> tu
         if name == "answers" and "questions" in gold.layers and name in gold.layers:
             figures |= _answers(gold, predicted)
         elif name in gold.layers:
-            figures[name], details[name] = _sets(_spans(pair.gold, name), _spans(pair.predicted, name))
+            sides = _spans(pair.gold, name), _spans(pair.predicted, name)
+            figures[name], details[name] = _sets(*sides)
+            figures[f"{name} outermost"], _ = _sets(*map(_outermost, sides))
     if "relations" in gold.layers:
         _add_relations(pair, figures, details)
     compared = {layer: score_classes(gold, predicted, layer) for layer in CLASS_LAYERS}
@@ -321,6 +327,18 @@ def _spans(side: _Side, name: str) -> set[tuple[str, Any]] | None:
         return None
     labels = layer["label"].strings() if "label" in layer else [None] * layer.size
     return {(label or "", border) for label, border in zip(labels, _borders(side, name), strict=True)}
+
+
+def _outermost(spans: set[tuple[str, Any]] | None) -> set[tuple[str, Any]] | None:
+    """The spans that lie within no other."""
+    if spans is None:
+        return None
+    kept, reached = set(), (-1, -1)
+    for label, (start, end) in sorted(spans, key=lambda span: (span[1][0], -span[1][1])):
+        if end > reached[1] or (start, end) == reached:
+            kept.add((label, (start, end)))
+            reached = (start, end)
+    return kept
 
 
 def _borders(side: _Side, name: str) -> list[tuple[int, int]]:

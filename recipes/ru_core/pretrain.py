@@ -35,8 +35,8 @@ from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.loop import schedule
 from pipekit.training.recipe import read_recipe
 
-SHARES = {"ru_modern": 0.3, "ru_technical": 0.1, "ru_fiction": 0.6}  # of the characters that are read; of the modern texts that is all
-CHARS = 80_000_000
+SHARES = {"ru_modern": 0.2, "ru_technical": 0.12, "ru_fiction": 0.68}  # of the characters that are read; of the modern texts that is all
+CHARS = 120_000_000
 BATCH_WORDS = 2_000
 CHUNK = 4_000  # lines that are tokenized together
 LONGEST = 400  # characters of a line; longer ones are left out

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import lzma
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+import pipekit
 from pipekit import chars
 from pipekit.lexicon import short
 from pipekit.tokenizers.rules import RuleTokenizer
+from pipekit.training.sources import read_corpus
 
 CHUNK = 8_000_000  # characters read at a time
+# News, Wikipedia, reports: path, format, what its reader is told, and how much of it is for training.
+PASSAGES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
+    ("ner/collection5-train.jsonl.gz", "jsonl", {}, 1.0),
+    ("ner/slavicner-ru.jsonl.xz", "jsonl", {}, 0.5),
+    ("relations/nerel-1.1-brat.zip", "brat", {"part": "train"}, 1.0),
+    ("relations/rurebus-train-1.zip", "brat", {}, 1.0),
+    ("relations/rurebus-train-2.zip", "brat", {}, 1.0),
+    ("relations/rurebus-train-3.zip", "brat", {}, 1.0),
+    ("morph/ru_opencorpora.conllu.xz", "conllu", {"columns": []}, 1.0),
+    ("morph/ru_taiga-train.conllu.gz", "conllu", {"columns": []}, 1.0),
+    ("sentiment/rusentne-train.tsv", "csv", {"text": "sentence"}, 1.0),
+    ("sentiment/cedr-train.csv", "csv", {"label": "labels"}, 1.0),
+    ("qa/sberquad-part-train.json.gz", "squad", {}, 1.0),
+)
 
 
 class Segmented(NamedTuple):
@@ -42,20 +57,23 @@ def chunks(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def passages(data: Path) -> Iterator[tuple[str, list[str]]]:
-    """(name of the file, lines) of the modern prose in annotated corpora, of their train parts only: news and Wikipedia."""
-    with gzip.open(data / "ner/collection5-train.jsonl.gz", "rt", encoding="utf-8") as file:
-        yield "collection5", [line for row in file for line in _lines(json.loads(row)["text"])]
+    """(name of the file, lines) of the modern prose in annotated corpora, of their train parts only; a line counts once."""
+    nlp, seen = pipekit.blank("ru"), set[str]()
+    for name, format, options, share in PASSAGES:
+        docs = read_corpus(data / name, format, nlp.tokenize, on_problem=lambda problem: None, **options)
+        texts = [doc.text for doc in docs[: round(share * len(docs))]]
+        yield name, _new(texts, seen)
     with zipfile.ZipFile(data / "qa/danetqa.zip") as archive:
         rows = archive.read("DaNetQA_no_ans/train.jsonl").decode("utf-8").splitlines()
-        yield "danetqa", [line for row in rows for line in _lines(json.loads(row)["passage"])]
-    with gzip.open(data / "qa/sberquad-part-train.json.gz", "rt", encoding="utf-8") as file:
-        articles = json.load(file)["data"]
-        contexts = dict.fromkeys(p["context"] for article in articles for p in article["paragraphs"])
-        yield "sberquad", [line for context in contexts for line in _lines(context)]
+    yield "qa/danetqa.zip", _new([json.loads(row)["passage"] for row in rows], seen)
 
 
-def _lines(text: str) -> list[str]:
-    return [line + "\n" for line in text.splitlines() if line.strip()]
+def _new(texts: list[str], seen: set[str]) -> list[str]:
+    """The lines of texts, ended, that were not seen before."""
+    lines = dict.fromkeys(line.strip() + "\n" for text in texts for line in text.splitlines() if line.strip())
+    found = [line for line in lines if line not in seen]
+    seen.update(found)
+    return found
 
 
 def segment(tokenizer: RuleTokenizer, lines: list[str]) -> Segmented:

@@ -39,13 +39,27 @@ class Passages(NamedTuple):
     sentence: Tensor
 
 
+class LockedDropout(nn.Module):
+    """Dropout with one mask for all tokens of a passage (Gal and Ghahramani 2016): better for an LSTM, and few numbers to draw."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, values: Tensor) -> Tensor:
+        """values: float[n, longest, width]."""
+        if not self.training or not self.rate:
+            return values
+        return values * functional.dropout(values.new_ones(values.shape[0], 1, values.shape[2]), self.rate)
+
+
 class PassageNetwork(nn.Module):
     """Args: width of an encoder's vectors, of what is made of them (`mixed`), of each direction of the LSTM (`hidden`); longest answer."""
 
     def __init__(self, width: int, mixed: int, hidden: int, longest: int, dropout: float = 0.3) -> None:
         super().__init__()
         self.longest = longest
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = LockedDropout(dropout)
         self.mix = nn.Linear(width, mixed)
         self.align = nn.Linear(mixed, mixed)
         self.attend = nn.Linear(mixed, 2)

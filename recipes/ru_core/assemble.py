@@ -1,0 +1,23 @@
+"""Put a pipeline together from the parts of others, as a recipe says that names a `source` for each.
+
+    python recipes/ru_core/assemble.py recipes/ru_core/parts.toml runs/ru_core.pipekit
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipekit.training.building import build
+from pipekit.training.recipe import read_recipe
+
+
+def main() -> None:
+    recipe, target = map(Path, sys.argv[1:3])
+    nlp = build(read_recipe(recipe), [])
+    nlp.to_disk(target, half=True)
+    print(f"{target}: {', '.join(nlp.pipe_names)}; {target.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The figures of the model card beyond morphology: every task of ru_core on a part that no training has seen.
+
+    python recipes/ru_core/figures.py ru_core
+
+Corpora and their mappings are the [[dev]] sources of the recipes that trained the parts, but for RuSentNE, whose dev part no recipe uses.
+Tokens and sentences are pipekit's own, entities are given where a line says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import pipekit
+from pipekit import Doc, Pipeline
+from pipekit.training.evaluation import evaluate
+from pipekit.training.recipe import read_recipe
+from pipekit.training.sources import read_source
+
+RECIPES = Path(__file__).parent.parent
+# What is measured: the recipe, the components that are on, the gold layers that are given, the figures.
+TASKS = {
+    "names, Collection5 dev": ("ner/ner.toml", ["ner"], [], ["ents"]),
+    "29 types, NEREL dev": ("ner/fine.toml", ["ner_fine"], [], ["fine", "fine outermost"]),
+    "relations, NEREL dev, gold entities": ("ner/fine.toml", ["relations"], ["fine"], ["relations within", "relations across", "relations"]),
+    "relations, NEREL dev, predicted": ("ner/fine.toml", ["ner_fine", "relations"], [], ["relations within", "relations across", "relations"]),
+    "sentiment toward entities, RuSentNE dev": ("sentiment/rusentne.toml", ["entity_sentiment"], ["ents"], ["ents.sentiment PN", "ents.sentiment macro", "ents.sentiment"]),
+    "answers, SberQuAD dev part": ("qa/qa.toml", ["qa"], [], ["answers exact", "answers"]),
+}  # fmt: skip
+
+
+def gold(nlp: Pipeline, recipe: str) -> list[Doc]:
+    sources = list(read_recipe(RECIPES / recipe).dev)
+    if recipe.endswith("rusentne.toml"):
+        options = {key: value for key, value in sources[0].options.items() if key != "rows"}
+        sources = [replace(sources[0], path=sources[0].path.with_name("rusentne-dev.tsv"), options=options)]
+    return [doc for source in sources for doc in read_source(source, nlp.tokenize)]
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The figures of a pipeline on all tasks but morphology.")
+    parser.add_argument("pipeline")
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "auto"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    nlp = pipekit.load(arguments.pipeline, device="cpu", precision=arguments.precision)
+    print("| | precision | recall | F1 |\n|---|---:|---:|---:|")
+    for task, (recipe, pipes, keep, names) in TASKS.items():
+        if not set(pipes) <= set(nlp.pipe_names):
+            continue
+        scores = evaluate(nlp.select_pipes(enable=[name for name in nlp.pipe_names if name in pipes]), gold(nlp, recipe), keep=keep)
+        for name in names:
+            if (counts := scores.figures.get(name)) is not None:
+                print(f"| {task}: {name} | {percent(counts.precision)} | {percent(counts.recall)} | {percent(counts.f1)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
