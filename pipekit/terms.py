@@ -33,11 +33,62 @@ class Terms(NamedTuple):
     values: NDArray[np.float32]
     offsets: Ints
 
+    def take(self, texts: Ints) -> Terms:
+        """Those of some of the texts."""
+        sizes = np.diff(self.offsets)[texts]
+        rows = ranges(self.offsets[texts], sizes)
+        return Terms(self.ids[rows], self.values[rows], np.cumsum([0, *sizes.tolist()]))
+
 
 def documents(batch: Batch) -> Tokens:
     """Each document as a text, no token marked."""
     sizes = np.diff(batch.offsets)
     return Tokens(np.repeat(np.arange(len(sizes)), sizes), np.arange(len(batch)), np.zeros(len(batch), np.int64), len(sizes))
+
+
+class Targets(NamedTuple):
+    """Spans of a batch: the token rows where each begins and ends, and the number of its document; int64[n] each."""
+
+    start: Ints
+    end: Ints
+    doc: Ints
+
+    def take(self, rows: Ints) -> Targets:
+        """Some of the spans."""
+        return Targets(self.start[rows], self.end[rows], self.doc[rows])
+
+
+def targets(batch: Batch, layer: str) -> Targets:
+    """The spans of a layer in all documents; those without the layer have none."""
+    edges = [np.zeros((3, 0), np.int64)]
+    for number, (doc, offset) in enumerate(zip(batch.docs, batch.offsets.tolist(), strict=False)):
+        spans = doc.layers.get(layer)
+        if spans is not None and spans.size:
+            start, end = (spans[edge].values.astype(np.int64) + offset for edge in ("start", "end"))
+            edges.append(np.stack([start, end, np.full(spans.size, number)]))
+    return Targets(*np.concatenate(edges, axis=1))
+
+
+def around(batch: Batch, spans: Targets, window: int) -> tuple[Ints, Ints, Ints]:
+    """The tokens of the sentence of each span that stand at most `window` tokens before or behind it, and its own: the span, the token row,
+    and the signed distance, 0 within; int64[n] each. A span over a border sees the sentence that it begins in.
+    """
+    sentence = np.searchsorted(batch.sequences, spans.start, "right") - 1
+    if not len(sentence):
+        return sentence, sentence, sentence
+    first = np.maximum(batch.sequences[sentence], spans.start - window)
+    last = np.maximum(np.minimum(batch.sequences[sentence + 1], spans.end + window), spans.end)
+    owner, row = np.repeat(np.arange(len(first)), last - first), ranges(first, last - first)
+    return owner, row, np.minimum(row - spans.start[owner], 0) + np.maximum(row - spans.end[owner] + 1, 0)
+
+
+def views(batch: Batch, spans: Targets, window: int, near: int = 4) -> Tokens:
+    """Each span as a text: all tokens around it unmarked, then those of the span, and the nearest before and behind it, marked as such."""
+    owner, row, distance = around(batch, spans, window)
+    close = np.abs(distance) <= near
+    mark = np.sign(distance[close]) + 2
+    marks = np.concatenate([np.zeros(len(row), np.int64), mark])
+    return Tokens(np.concatenate([owner, owner[close]]), np.concatenate([row, row[close]]), marks, len(spans.start))
 
 
 class Vocabulary:

@@ -43,9 +43,20 @@ class Vectors:
         self._hashes = tables["hashes"].astype(np.uint32, copy=False)
         self._values = tables["values"]
         self.row_of_form = tables.get("rows", np.arange(len(self._hashes)))
-        if len(self.row_of_form) != len(self._hashes) or (len(self.row_of_form) and int(self.row_of_form.max()) >= len(self._values)):
-            raise ConfigError(f"word vectors: {len(self._hashes)} forms, {len(self.row_of_form)} numbers, {len(self._values)} rows")
-        self.width = int(self._values.shape[1]) * (2 if self._values.dtype == np.uint8 else 1)
+        self.width = int(self._values.shape[-1]) * (2 if self._values.dtype == np.uint8 else 1)
+        self._check()
+
+    def _check(self) -> None:
+        forms, rows = self.row_of_form, len(self._values)
+        if len(forms) != len(self._hashes) or (len(forms) and int(forms.max()) >= rows):
+            raise ConfigError(f"word vectors: {len(self._hashes)} forms, {len(forms)} numbers, {rows} rows do not fit each other")
+        for name, scale in (("values", "scale"), ("ngrams", "ngram_scale")):
+            values, step = self.tables.get(name), self.tables.get(scale, np.zeros(0))
+            fits = values is None or (values.ndim == 2 and values.shape[1] == self._values.shape[1] and values.dtype == self._values.dtype)
+            if not fits or (values is not None and step.shape not in ((1,), (self.width,))):
+                raise ConfigError(f"word vectors: {name!r} and {scale!r} of shape {step.shape} do not fit {self.width} columns")
+        if len(self.tables.get("counts", self._values)) != rows:
+            raise ConfigError(f"word vectors: {len(self.tables['counts'])} counts do not fit {rows} rows")
 
     def __len__(self) -> int:
         return len(self._values)
@@ -87,12 +98,16 @@ class Vectors:
         rows[first[0]] = found[found >= 0][first[1]]
         vectors: Floats = unpack_rows(self._values[np.maximum(rows, 0)], self.tables["scale"])
         weights = np.where(rows >= 0, self._weights[np.maximum(rows, 0)], 0).astype(np.float32)
-        guess = np.flatnonzero((rows < 0) & np.array([spellings[0].isalpha() for spellings in words], dtype=bool))
+        guess = np.flatnonzero((rows < 0) & np.array([_is_word(spellings[0]) for spellings in words], dtype=bool))
         if len(guess) and "ngrams" in self.tables:
-            guessed = self._guess(plain.take(np.searchsorted(owner, guess)))
+            guessed = guesses(self._ngrams, plain.take(np.searchsorted(owner, guess)))
             vectors[guess] = guessed
             weights[guess] = guessed.any(axis=1)
         return vectors, weights
+
+    @cached_property
+    def _ngrams(self) -> Floats:
+        return unpack_rows(self.tables["ngrams"], self.tables["ngram_scale"])
 
     @cached_property
     def _weights(self) -> Floats:
@@ -101,14 +116,6 @@ class Vectors:
             return np.ones(len(self._values), np.float32)
         share = counts / max(counts.sum(), 1)
         return np.asarray(SIF / (SIF + share), dtype=np.float32)
-
-    def _guess(self, words: Words) -> Floats:
-        """Vectors of words by their n-grams, of unit length, or zeros."""
-        bag = ngrams_of(words, len(self.tables["ngrams"]))
-        values = unpack_rows(self.tables["ngrams"][bag.ids], self.tables["ngram_scale"])
-        sums = np.zeros((len(words), self.width), np.float32)
-        np.add.at(sums, np.repeat(np.arange(len(words)), np.diff(bag.offsets)), values)
-        return unit(sums)
 
     # -- vectors to words
 
@@ -151,7 +158,7 @@ def pack_rows(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
 
     The 16 levels are the odd multiples of half a step; the few numbers beyond what 99.5 % of a column reach are cut.
     """
-    steps = np.quantile(np.abs(vectors), 0.995, axis=0).astype(np.float32).clip(min=1e-12) / 15
+    steps = np.asarray(np.quantile(np.abs(vectors), 0.995, axis=0).clip(min=1e-12) / 15, dtype=np.float32)
     levels = np.floor(vectors / (2 * steps)).clip(-8, 7).astype(np.int8) + 8
     return (levels[:, ::2] | levels[:, 1::2] << 4).astype(np.uint8), steps
 
@@ -159,7 +166,7 @@ def pack_rows(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
 def unpack_rows(values: NDArray[Any], scale: Floats) -> Floats:
     """Vectors float32[rows, width] of int8[rows, width], or of what `pack_rows` made; `scale` is one number, or one for each column."""
     if values.dtype == np.uint8:
-        values = np.stack([values & 15, values >> 4], axis=2).reshape(len(values), -1).astype(np.int8) * 2 - 15
+        values = np.stack([values & 15, values >> 4], axis=2).reshape(len(values), 2 * values.shape[1]).astype(np.int8) * 2 - 15
     return np.asarray(values * scale, dtype=np.float32)
 
 
@@ -175,6 +182,19 @@ def cosine(one: Floats | None, other: Floats | None) -> float:
         return 0.0
     length = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
     return float(one @ other) / length if length else 0.0
+
+
+def _is_word(spelling: str) -> bool:
+    """A word may have hyphens and dots within, and begins and ends with a letter."""
+    return spelling[:1].isalpha() and spelling[-1:].isalpha()
+
+
+def guesses(ngrams: Floats, words: Words) -> Floats:
+    """Vectors of normalised words by those of their n-grams, float32[buckets, width]: of unit length, or zeros."""
+    bag = ngrams_of(words, len(ngrams))
+    sums = np.zeros((len(words), ngrams.shape[1]), np.float32)
+    np.add.at(sums, np.repeat(np.arange(len(words)), np.diff(bag.offsets)), ngrams[bag.ids])
+    return unit(sums)
 
 
 def ngrams_of(words: Words, buckets: int) -> Bag:

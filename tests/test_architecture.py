@@ -44,7 +44,8 @@ DOORS = {
     "matplotlib": {"training.plot"},
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
-WITH_TORCH = {"linear", "model", "training.loop", "training.checkpoint", "training.plot"}  # and all encoders and components
+# Besides all encoders and components.
+WITH_TORCH = {"linear", "model", "training.building", "training.loop", "training.checkpoint", "training.plot"}
 
 
 class Import(NamedTuple):

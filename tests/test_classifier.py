@@ -55,7 +55,7 @@ def targets(tmp_path: Path) -> Path:
 
 def recipe(component: dict[str, Any], source: dict[str, Any], *, encoder: bool = True, **training: Any) -> dict[str, Any]:
     return {
-        "pipeline": {"lang": "ru", "given": ["ents"] if component["type"] == "entity_sentiment" else []},
+        "pipeline": {"lang": "ru", "given": ["ents"] if "entities" in component else []},
         "training": {**TRAINING, "epochs": 25, **training},
         "encoders": {"main": {"type": "bilstm", "width": 32, "features": FEATURES}} if encoder else {},
         "components": {"one": component},
@@ -68,10 +68,11 @@ def trained(kind: str, table: Path, output: Path) -> Pipeline:
     if kind == "tfidf":
         one = {"type": "tfidf", "layer": "sentiment", "min_count": 1}
         return learn(recipe(one, source, encoder=False, epochs=1, learning_rate=0.0), output)
-    return learn(recipe({"type": "classifier", "encoder": "main", "layer": "sentiment", "hidden": 32}, source), output)
+    one = {"type": "classifier", "encoder": "main", "layer": "sentiment", "hidden": 32, "terms": kind == "classifier with terms"}
+    return learn(recipe(one, source), output)
 
 
-@pytest.mark.parametrize("kind", ["classifier", "tfidf"])
+@pytest.mark.parametrize("kind", ["classifier", "classifier with terms", "tfidf"])
 def test_classes_are_learned_alone_in_batches_and_from_the_file(kind: str, table: Path, tmp_path: Path) -> None:
     nlp = trained(kind, table, tmp_path / "run")
     assert [doc.sentiment.label for doc in nlp.pipe([text for text, _ in TEXTS])] == [label for _, label in TEXTS]
@@ -84,7 +85,7 @@ def test_classes_are_learned_alone_in_batches_and_from_the_file(kind: str, table
             assert doc.has_annotation("sentiment") and doc.cats is None
 
 
-@pytest.mark.parametrize("kind", ["classifier", "tfidf"])
+@pytest.mark.parametrize("kind", ["classifier", "classifier with terms", "tfidf"])
 def test_documents_without_classes_add_nothing_to_the_loss(kind: str, table: Path, tmp_path: Path) -> None:
     nlp = trained(kind, table, tmp_path / "run")
     [head] = nlp.components.values()
@@ -114,10 +115,15 @@ def test_several_classes_at_once_are_learned(tmp_path: Path) -> None:
     assert found["cats"] == 1 and figure(found, "cats macro") == 1 and set(found.groups) == {"lj", "lenta"}
 
 
-def test_the_sentiment_toward_entities_is_learned_and_measured(targets: Path, tmp_path: Path) -> None:
+ENTITY = {"type": "entity_sentiment", "encoder": "main", "entities": "ents", "hidden": 32}
+TOWARD = {"tfidf": {"type": "tfidf", "entities": "ents", "min_count": 1}, "network": ENTITY, "with terms": {**ENTITY, "terms": True}}
+
+
+@pytest.mark.parametrize("kind", TOWARD)
+def test_the_sentiment_toward_entities_is_learned_and_measured(kind: str, targets: Path, tmp_path: Path) -> None:
     source = {"path": str(targets), "format": "csv", "text": "sentence", "span": ["start", "end", "tag"],
               "classes": {"-1": "negative", "0": "neutral", "1": "positive"}}  # fmt: skip
-    nlp = learn(recipe({"type": "entity_sentiment", "encoder": "main", "hidden": 32}, source, epochs=40), tmp_path / "run")
+    nlp = learn(recipe(TOWARD[kind], source, epochs=40), tmp_path / "run")
     gold = list(read_table(targets, tokenize=nlp.tokenize, **{k: v for k, v in source.items() if k not in ("path", "format")}))
     assert [(entity.text, entity.sentiment.label) for entity in gold[0].ents] == [("Анна", "positive"), ("Пётр", "negative")]
     found = evaluate(nlp, gold)

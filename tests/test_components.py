@@ -58,12 +58,26 @@ def links(doc: Doc) -> list[tuple[int, int, str | None, int, int]] | None:
 # Within sentences, so that a document in parts says what the whole does.
 RELATIONS = {"type": "relations", "encoder": "main", "entities": "fine", "sentences": 0, "hidden": 32, "context": 16, "dropout": 0.0}
 
+def likeliest(doc: Doc) -> str | None:
+    """The class of a document; that of a long one may go through in parts, of which test_classifier.py has a test."""
+    return max(doc.cats, key=doc.cats.__getitem__) if doc.cats and len(doc) < 40 else None
+
+
+def felt(doc: Doc) -> list[tuple[int, int, str | None]]:
+    """The sentiment toward the entities; a bare copy has none."""
+    spans = doc.spans["ents"] if "ents" in doc.layers else ()
+    return sorted((span.start, span.end, span.sentiment and span.sentiment.label) for span in spans)
+
+
 # A component is a line: its settings, and what it says of a document. One that reads `entities` is given those of the ten sentences.
 COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
     "tagger": (TAGGER, tokens),
     "ner": ({"type": "ner", "encoder": "main", "hidden": 48, "dropout": 0.0}, spans("ents")),
     "span_ner": ({"type": "span_ner", "encoder": "main", "hidden": 128, "dropout": 0.0, "threshold": 0.4}, spans("fine")),
     "relations": (RELATIONS, links),
+    "classifier": ({"type": "classifier", "encoder": "main", "hidden": 24, "context": 16, "dropout": 0.1}, likeliest),
+    "tfidf": ({"type": "tfidf", "min_count": 1}, likeliest),
+    "entity_sentiment": ({"type": "entity_sentiment", "encoder": "main", "entities": "ents", "hidden": 24, "dropout": 0.1}, felt),
     "qa": ({"type": "qa", "encoder": "main", "mixed": 24, "hidden": 24, "threshold": 0.5}, answers),
 }
 
@@ -101,7 +115,7 @@ def test_it_writes_what_it_says_and_nothing_else(trained: Trained) -> None:
     for given in bare():
         before = {*given.tokens, *given.layers}
         doc = trained.nlp(given)
-        assert {*doc.tokens, *doc.layers} - before == assigned
+        assert {*doc.tokens, *doc.layers} - before == {name for name in assigned if "." not in name}
         assert all(map(doc.has_annotation, assigned))
 
 

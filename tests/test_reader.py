@@ -20,9 +20,10 @@ import pipekit
 from pipekit import Batch, Doc, Pipeline
 from pipekit.answering import Answer
 from pipekit.components.qa.matching import BEGINNING, FORM, NOTHING, keys, learn_rarity, likeness, rarity
-from pipekit.components.reader import apart
+from pipekit.components.reader import apart, sentences
 from pipekit.errors import ConfigError, DataError
 from pipekit.training.evaluation import evaluate
+from pipekit.training.loop import lowered
 from pipekit.training.metrics_answers import exact, overlap
 from pipekit.training.readers.files import Problem
 from pipekit.training.readers.squad import read_squad
@@ -145,6 +146,21 @@ def test_only_passages_that_hold_the_answer_are_asked_for_it(nlp: Pipeline) -> N
     lost = reader.loss(Batch([doc], nlp._encode, nlp.tokenize))
     gradients = [g for g in torch.autograd.grad(lost, list(reader.parameters()), allow_unused=True) if g is not None]
     assert gradients and all(bool(torch.isfinite(g).all()) for g in gradients)
+
+
+def test_a_document_shown_in_lower_case_is_asked_in_lower_case() -> None:
+    doc = ten()[0]
+    asked = doc.layers["questions"]["text"].strings()
+    small = lowered(doc)
+    assert small.text == doc.text.lower() != doc.text
+    assert small.layers["questions"]["text"].strings() == [text and text.lower() for text in asked] != asked
+    assert doc.layers["questions"]["text"].strings() == asked
+
+
+def test_sentences_end_at_full_stops_and_where_texts_end(nlp: Pipeline) -> None:
+    batch = Batch(nlp.tokenize(["Мама мыла. Папа", "Кот!"]))
+    numbers = sentences(batch)
+    assert [*np.flatnonzero(np.diff(numbers))] == [2, 3]
 
 
 # -- words of questions in texts

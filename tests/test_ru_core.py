@@ -12,10 +12,13 @@ import pipekit
 from pipekit import registry
 from pipekit.training.evaluation import evaluate
 from pipekit.training.readers import read_conllu
+from pipekit.training.recipe import read_recipe
+from pipekit.training.sources import read_source
 
 if "ru_core" not in registry.pipelines.names():
     pytest.skip("ru_core is not installed: pip install ./plugins/ru_core", allow_module_level=True)
 
+ROOT = Path(__file__).parent.parent
 TEXT = "Мама мыла раму. Иван Петров с 2019 г. работает в «Яндексе»."
 
 
@@ -33,6 +36,47 @@ def test_the_first_five_minutes(nlp: pipekit.Pipeline) -> None:
     assert "".join(token.text_with_ws for token in doc) == TEXT
 
 
+NEWS = "Вчера в Москве президент России Владимир Путин встретился с главой Сбербанка Германом Грефом. Они говорили о развитии банка."
+
+
+def test_names_have_normal_forms_and_scores(nlp: pipekit.Pipeline) -> None:
+    doc = nlp(NEWS)
+    found = {(name.text, name.label) for name in doc.ents or ()}
+    assert found >= {("Москве", "LOC"), ("Владимир Путин", "PER"), ("Германом Грефом", "PER")}
+    assert {name.lemma for name in doc.ents or ()} >= {"Москва", "Россия", "Герман Греф"}
+    assert all(0.5 < (name.score or 0) <= 1 for name in doc.ents or ())
+
+
+def test_nested_entities_and_relations_stand_on_one_doc(nlp: pipekit.Pipeline) -> None:
+    doc = nlp(NEWS)
+    fine = {(span.text, span.label) for span in doc.spans["fine"]}
+    assert {("Владимир Путин", "PERSON"), ("России", "COUNTRY")} <= fine
+    assert doc.relations
+    assert all((link.head.text, link.head.label) in fine and (link.tail.text, link.tail.label) in fine for link in doc.relations)
+
+
+def test_sentiment_is_said_of_the_document_and_of_each_name(nlp: pipekit.Pipeline) -> None:
+    sad, glad = nlp("Мне очень грустно и страшно, я плачу."), nlp("Какое счастье! Я так рада и люблю вас всех!")
+    assert sad.sentiment and glad.sentiment
+    assert (sad.sentiment.label, glad.sentiment.label) == ("negative", "positive")
+    assert sum(sad.sentiment.probabilities.values()) == pytest.approx(1, abs=1e-3)
+    assert all(name.sentiment is not None for name in nlp(NEWS).ents or ())
+
+
+def test_a_question_is_answered_from_the_text(nlp: pipekit.Pipeline) -> None:
+    text = "Столица Франции — Париж. Башня была построена в 1889 году по проекту инженера Гюстава Эйфеля."
+    answer = nlp.answer(text, "В каком году была построена башня?")
+    assert answer is not None
+    assert "1889" in answer.text
+    assert text[answer.start_char : answer.end_char] == answer.text
+
+
+def test_near_words_have_near_vectors(nlp: pipekit.Pipeline) -> None:
+    doc = nlp("король королева трактор")
+    assert doc[0].similarity(doc[1]) > doc[0].similarity(doc[2])
+    assert len(nlp.most_similar("король", top=5)) == 5
+
+
 def test_its_card_is_in_the_file(nlp: pipekit.Pipeline) -> None:
     assert nlp.meta["name"] == "ru_core"
     assert nlp.meta["license"] and nlp.meta["sources"] and nlp.meta["performance"]
@@ -40,7 +84,7 @@ def test_its_card_is_in_the_file(nlp: pipekit.Pipeline) -> None:
 
 def test_it_keeps_within_its_size() -> None:
     path = Path(registry.pipelines.get("ru_core")())
-    assert path.stat().st_size <= 25_000_000
+    assert path.stat().st_size <= 40_000_000
 
 
 @pytest.mark.parametrize(
@@ -68,6 +112,14 @@ def test_bfloat16_costs_less_than_a_tenth_of_a_point(data: Path) -> None:
     full, half = (evaluate(pipekit.load("ru_core", device="cpu", precision=p), gold) for p in ("float32", "bfloat16"))
     for name in ("pos", "morph", "lemma"):
         assert abs((full[name] or 0) - (half[name] or 0)) < 0.001
+
+
+def test_bfloat16_costs_names_less_than_a_tenth_of_a_point(nlp: pipekit.Pipeline, data: Path) -> None:
+    [source] = read_recipe(ROOT / "recipes/ner/ner.toml").dev
+    gold = read_source(source, nlp.tokenize)
+    half = pipekit.load("ru_core", device="cpu", precision="bfloat16", include=["ner"])
+    found = [evaluate(one, gold)["ents"] or 0 for one in (nlp.select_pipes(enable=["ner"]), half)]
+    assert abs(found[0] - found[1]) < 0.001
 
 
 def test_a_document_and_its_file_say_the_same(nlp: pipekit.Pipeline, tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ LINKS: list[list[tuple[str, str, str]]] = [
     [("Дети", "PLAYS", "дворе"), ("Дети", "PLAYS", "весь день")], [],
 ]  # fmt: skip
 
+# A class of each of the ten sentences, and the sentiment toward its "ents".
+CLASSES = ["home", "home", "place", "home", "shop", "place", "home", "shop", "place", "shop"]
+FELT: list[list[str]] = [
+    ["positive"], ["neutral", "positive"], ["positive"], ["negative"], [], ["neutral"], [], ["negative"], ["positive", "neutral"], [],
+]  # fmt: skip
+
 # A question to each of the ten sentences, and what answers it there; None where nothing does. A bare copy keeps its questions.
 ASKED: list[tuple[str, str | None]] = [
     ("Кто мыл раму?", "Мама"), ("Где спит кот?", "на окне"), ("Где мы живём?", "в Москве"), ("Какая собака спит?", "Старая собака"),
@@ -53,9 +59,12 @@ ASKED: list[tuple[str, str | None]] = [
 @registry.readers.register("ten")
 def read_ten(path: Path) -> Iterator[Doc]:
     """The ten sentences with morphology from the file, spans and questions from above: the format "ten" of the recipes of tests."""
-    for doc, layers, links, (question, answer) in zip(read_conllu(path), SPANS, LINKS, ASKED, strict=True):
+    for row, (doc, layers, links, (question, answer)) in enumerate(zip(read_conllu(path), SPANS, LINKS, ASKED, strict=True)):
         for name, spans in layers.items():
             doc.set_spans(name, [_span(doc, text, label) for text, label in spans])
+        doc.add_layer("cats", "doc", 1).set(CLASSES[row], np.ones(1, np.float32))
+        for label in ("negative", "neutral", "positive"):
+            doc.layers["ents"].set(f"sentiment.{label}", np.array([label == felt for felt in FELT[row]], np.float32))
         rows = {text: row for row, (text, _) in enumerate(layers["fine"])}
         edges = doc.add_layer("relations", "link", len(links), target="fine").set("label", [label for _, label, _ in links])
         edges.set("head", [rows[head] for head, _, _ in links]).set("tail", [rows[tail] for _, _, tail in links])

@@ -12,6 +12,8 @@ from torch import Tensor
 from pipekit.chars import Ints
 from pipekit.doc import Doc
 from pipekit.errors import DataError
+from pipekit.layer import Layer
+from pipekit.views import SENTIMENT_OF
 
 Floats = NDArray[np.float32]
 
@@ -47,6 +49,35 @@ def write(docs: Sequence[Doc], layer: str, labels: Sequence[str], probabilities:
         written = doc.add_layer(layer, "doc", 1)
         for label, value in zip(labels, row, strict=True):
             written.set(label, value[None])
+
+
+def entity_labels(docs: Sequence[Doc], entities: str) -> list[str]:
+    """The classes of the sentiment toward the spans of a layer. Errors: `DataError` where there are not two at least."""
+    columns = {column for doc in docs if entities in doc.layers for column in doc.layers[entities] if column.startswith(SENTIMENT_OF)}
+    if len(columns) < 2:
+        raise DataError(f"the training documents name {len(columns)} classes of sentiment toward {entities!r}: two are needed at least")
+    return sorted(column.removeprefix(SENTIMENT_OF) for column in columns)
+
+
+def entity_gold(docs: Sequence[Doc], entities: str, labels: Sequence[str]) -> tuple[Ints, Floats]:
+    """Which spans of all documents are annotated, int64[annotated], and ones for their classes, float32[annotated, classes]."""
+    parts = [np.zeros((0, len(labels)), np.float32)]
+    for layer in (doc.layers.get(entities, Layer("span", 0)) for doc in docs):
+        columns = [layer.get(SENTIMENT_OF + label) for label in labels]
+        values = [np.full(layer.size, np.nan) if column is None else column.values for column in columns]
+        parts.append((np.stack(values, axis=1) > 0.5).astype(np.float32))
+    targets = np.concatenate(parts)
+    rows = np.flatnonzero(targets.sum(1) == 1)
+    return rows, targets[rows]
+
+
+def write_entities(docs: Sequence[Doc], entities: str, labels: Sequence[str], probabilities: Floats) -> None:
+    """The probabilities float32[spans of all documents, classes] as columns of the spans."""
+    done = 0
+    for layer in (doc.layers[entities] for doc in docs):
+        for column, label in enumerate(labels):
+            layer.set(SENTIMENT_OF + label, probabilities[done : done + layer.size, column])
+        done += layer.size
 
 
 def probabilities(scores: Tensor, exclusive: bool) -> Floats:

@@ -1,8 +1,5 @@
 """Named entities that do not overlap: a linear-chain CRF over BIOES tags (Lample et al. 2016, without its encoder).
 
-A name is told more easily in one place of a document than in another: with `memory`, each token is also scored by what the tags of all
-words of its document that begin alike say, as in the second stage of Krishnan and Manning (2006).
-
 The score of a span is the probability that the CRF gives to exactly this span with this label, computed by its forward and backward
 scores. `temperature` divides all scores of the CRF before that; it changes no span. It is 1 until it is fitted on documents that the
 training has not seen (Guo et al. 2017): `recipes/ner/calibrate.py`.
@@ -28,7 +25,6 @@ from pipekit.spans import UNKNOWN, SpanRows, annotated, batch_spans, label_names
 
 # Padded cells that go through the CRF at a time: each step costs a constant, so more than an encoder takes.
 CELLS = 16_384
-STEM = 5  # letters by which words are alike: most forms of a name share them
 
 
 class Group(NamedTuple):
@@ -48,19 +44,12 @@ class EntityRecognizer(Head):
         labels: what an entity may be; `prepare` collects them.
         layer: the span layer to learn and to write.
         hidden: width of the layer between the encoder and the tags.
-        memory: whether a token is scored by the other tokens of its document that begin alike, too.
     """
 
     temperature: Tensor
 
     def __init__(
-        self,
-        encoder: EncoderRef,
-        labels: Sequence[str] = (),
-        layer: str = "ents",
-        hidden: int = 128,
-        dropout: float = 0.3,
-        memory: bool = False,
+        self, encoder: EncoderRef, labels: Sequence[str] = (), layer: str = "ents", hidden: int = 128, dropout: float = 0.3
     ) -> None:
         super().__init__(encoder)
         if not labels:
@@ -72,7 +61,6 @@ class EntityRecognizer(Head):
             nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Dropout(dropout)
         )
         self.emit = nn.Linear(hidden, self.tags.size)
-        self.recall = nn.Linear(2 * self.tags.size, self.tags.size) if memory else None
         self.crf = CRF(self.tags)
         self.register_buffer("temperature", torch.ones(()))
 
@@ -83,15 +71,7 @@ class EntityRecognizer(Head):
 
     def scores(self, batch: Batch) -> Tensor:
         """Emissions, float32[tokens, tags]."""
-        alone: Tensor = self.emit(self.hidden(batch.vectors(self.encoder.name))).float()
-        if self.recall is None or not len(batch):
-            return alone
-        owners = torch.from_numpy(alike(batch)).to(alone.device)
-        chances = alone.softmax(1)
-        size = int(owners.max()) + 1
-        mean = chances.new_zeros(size, chances.shape[1]).index_reduce(0, owners, chances, "mean", include_self=False)
-        most = chances.new_zeros(size, chances.shape[1]).index_reduce(0, owners, chances, "amax", include_self=False)
-        return alone + self.recall(torch.cat([mean, most], 1)[owners]).float()  # type: ignore[no-any-return]
+        return self.emit(self.hidden(batch.vectors(self.encoder.name))).float()  # type: ignore[no-any-return]
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
         tags = np.zeros(len(batch), dtype=np.int64)
@@ -143,15 +123,6 @@ class EntityRecognizer(Head):
         for start, end in zip(spans.start[~clear].tolist(), spans.end[~clear].tolist(), strict=True):
             allowed[start:end] = True
         return allowed
-
-
-def alike(batch: Batch) -> NDArray[np.int64]:
-    """Numbers of groups, int64[tokens]: tokens of one document whose normalised words have the same first letters are in one group."""
-    words = batch.distinct.plain
-    stems = words.hashes(words.starts, words.starts + np.minimum(words.lengths, STEM))
-    stem = np.unique(stems, return_inverse=True)[1][batch.distinct.index]
-    doc = np.repeat(np.arange(len(batch.docs)), np.diff(batch.offsets))
-    return np.unique(doc * (int(stem.max(initial=0)) + 1) + stem, return_inverse=True)[1].astype(np.int64)
 
 
 def _chosen(borders: NDArray[np.int64], sentences: NDArray[np.int64]) -> list[NDArray[np.int64]]:

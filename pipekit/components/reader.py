@@ -235,7 +235,7 @@ class Reader(Head):
 
 
 class Compared(NamedTuple):
-    """Distinct words of a text and of questions: `like` uint8[words, asked words], and how rare they are, float32; `sentences` of tokens."""
+    """Distinct words of a text and of questions: `like` uint8[words, asked words], how rare they are, float32; `sentences` of tokens."""
 
     like: NDArray[np.uint8]
     rare: NDArray[np.float32]
@@ -259,7 +259,8 @@ def sentences(batch: Batch) -> Ints:
     stop = np.zeros(len(plain), dtype=bool)
     stop[single] = np.isin(plain.codes[plain.starts[single]], codes(_STOPS))
     ends = stop[batch.distinct.index]
-    return np.searchsorted(batch.sequences, np.arange(len(batch)), "right") + np.cumsum(ends) - ends
+    numbers: Ints = np.searchsorted(batch.sequences, np.arange(len(batch)), "right") + np.cumsum(ends) - ends
+    return numbers
 
 
 def questions(batch: Batch, *, gold: bool = False) -> Asked:

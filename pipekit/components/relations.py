@@ -4,7 +4,8 @@ Each candidate pair of `pairs.py` is scored for all labels at once. What is said
 network that is told where which kind of entity begins and ends, after the typed markers of Zhong and Chen 2021, https://arxiv.org/abs/2010.12812)
 is computed once; a pair adds what its head, its tail and their geometry say, the product of both, and the greatest values of the tokens
 between them (after Eberts and Ulges 2020, https://arxiv.org/abs/1909.07755). Labels that a pair of types never had in training are out of
-the question.
+the question. Then all pairs are scored again, each in view of how sure those are that share its head or its tail (as Luan et al. 2019,
+https://arxiv.org/abs/1904.03296, pass relations between spans).
 
 `temperature` divides all scores before they become probabilities. It is 1 until it is fitted on documents that the training has not seen
 (Guo et al. 2017); with a threshold of 0.5 it changes no link.
@@ -31,6 +32,7 @@ from pipekit.model import EncoderRef, Head, Prepared
 from pipekit.ragged import grid, groups
 
 CHUNK = 32_768  # pairs that are scored at a time
+OTHERS = 128  # width of what other pairs say of a pair
 CELLS = 4_096  # padded cells that the network reads at a time
 
 
@@ -70,7 +72,7 @@ class RelationExtractor(Head):
         sentences: int = 2,
         neighbours: int = 40,
         hidden: int = 192,
-        context: int = 256,
+        context: int = 224,
         dropout: float = 0.2,
         threshold: float = 0.5,
     ) -> None:
@@ -85,6 +87,7 @@ class RelationExtractor(Head):
         self.allowed: NDArray[np.bool_] = mask.any(1).reshape(len(self.kinds), len(self.kinds))
         self.tokens = TokenReader(encoder.width, hidden, context, len(self.kinds), dropout)
         self.pairs = PairScorer(self.tokens.width, hidden, len(self.kinds), sentences, len(self.labels), dropout)
+        self.others = Others(len(self.kinds), len(self.labels), dropout)
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
@@ -100,34 +103,27 @@ class RelationExtractor(Head):
 
     def scores(self, batch: Batch) -> Found:
         found, pairs = self._candidates(batch, range(len(batch.docs)))
-        scorer = self._read(batch, found)
-        rows, labels, scores = [], [], []
-        for begin in range(0, len(pairs), CHUNK):
-            chunk = Pairs(pairs.head[begin : begin + CHUNK], pairs.tail[begin : begin + CHUNK])
-            chances = torch.sigmoid(self._logits(scorer, found, chunk))
-            row, label = torch.nonzero(chances >= self.threshold, as_tuple=True)
-            rows.append(row.cpu().numpy() + begin)
-            labels.append(label.cpu().numpy())
-            scores.append(chances[row, label].cpu().numpy())
-        none = np.zeros(0, np.int64)
-        chosen = np.concatenate([none, *rows])
-        score = np.concatenate([none.astype(np.float32), *scores])
-        return Found(found, pairs.head[chosen], pairs.tail[chosen], np.concatenate([none, *labels]), score)
+        chances = torch.sigmoid(self._logits(batch, found, pairs)[1])
+        row, label = torch.nonzero(chances >= self.threshold, as_tuple=True)
+        score, chosen = chances[row, label].cpu().numpy(), row.cpu().numpy()
+        return Found(found, pairs.head[chosen], pairs.tail[chosen], label.cpu().numpy(), score)
 
     def _candidates(self, batch: Batch, chosen: Sequence[int]) -> tuple[Entities, Pairs]:
         found = entities(batch, self.layer, self.kinds, chosen)
         return found, candidates(found, self.allowed, self.sentences, self.neighbours)
 
-    def _read(self, batch: Batch, found: Entities) -> Scored:
-        """What the network says of the entities, once for all pairs."""
-        tokens = self.tokens(batch.vectors(self.encoder.name), batch.sequences, found)
-        return self.pairs.read(tokens, found)
-
-    def _logits(self, read: Scored, found: Entities, pairs: Pairs) -> Tensor:
-        """float32[pairs, labels]; labels that the types forbid have -30."""
-        types = torch.from_numpy(found.kind[pairs.head] * len(self.kinds) + found.kind[pairs.tail]).to(self.mask.device)
-        logits = self.pairs(read, found, pairs, types).float() / self.temperature
-        return logits.masked_fill(~self.mask[types], -30.0)  # type: ignore[no-any-return]
+    def _logits(self, batch: Batch, found: Entities, pairs: Pairs) -> tuple[Tensor, Tensor]:
+        """Of each pair alone, and in view of the others, float32[pairs, labels]; labels that the types forbid have -30."""
+        device, size = self.mask.device, len(self.kinds)
+        chunks = [slice(begin, begin + CHUNK) for begin in range(0, max(len(pairs), 1), CHUNK)]
+        read = self.pairs.read(self.tokens(batch.vectors(self.encoder.name), batch.sequences, found), found)
+        types = torch.from_numpy(found.kind[pairs.head] * size + found.kind[pairs.tail]).to(device)
+        parts = [self.pairs(read, found, Pairs(pairs.head[chunk], pairs.tail[chunk]), types[chunk]).float() for chunk in chunks]
+        alone = torch.cat(parts).masked_fill(~self.mask[types], -30.0)
+        rest = self.others.read(alone, torch.from_numpy(np.stack(pairs)).to(device), len(found))
+        parts = [self.others(rest, alone[chunk], chunk, types[chunk]).float() for chunk in chunks]
+        joint = (alone + torch.cat(parts)) / self.temperature
+        return alone, joint.masked_fill(~self.mask[types], -30.0)
 
     def decode(self, batch: Batch, scores: Found) -> None:
         order = np.lexsort((scores.label, scores.tail, scores.head))
@@ -144,19 +140,14 @@ class RelationExtractor(Head):
     # -- learning
 
     def loss(self, batch: Batch) -> Tensor:
-        """Binary cross-entropy of all labels that the types of a pair allow, per token; on gold entities."""
+        """Binary cross-entropy of all labels that the types of a pair allow, of both times they are scored, per token; on gold entities."""
         chosen = [i for i, doc in enumerate(batch.docs) if _links(doc, self.layer) is not None]
         found, pairs = self._candidates(batch, chosen)
         if not len(pairs):
             return sum((p.sum() * 0 for p in self.parameters()), self.mask.new_zeros((), dtype=torch.float32))
-        scorer = self._read(batch, found)
-        total = []
-        for begin in range(0, len(pairs), CHUNK):
-            chunk = Pairs(pairs.head[begin : begin + CHUNK], pairs.tail[begin : begin + CHUNK])
-            logits = self._logits(scorer, found, chunk)
-            gold = torch.from_numpy(self._gold(batch, found, chunk, chosen)).to(logits.device)
-            total.append(functional.binary_cross_entropy_with_logits(logits, gold, reduction="sum"))
-        return torch.stack(total).sum() / max(len(batch), 1)
+        gold = torch.from_numpy(self._gold(batch, found, pairs, chosen)).to(self.mask.device)
+        lost = [functional.binary_cross_entropy_with_logits(scores, gold, reduction="sum") for scores in self._logits(batch, found, pairs)]
+        return torch.stack(lost).sum() / max(len(batch), 1)
 
     def _gold(self, batch: Batch, found: Entities, pairs: Pairs, chosen: Sequence[int]) -> NDArray[np.float32]:
         """Which labels the pairs have, float32[pairs, labels]."""
@@ -276,6 +267,41 @@ def _greatest(values: Tensor, start: Ints, end: Ints) -> Tensor:
     ends = (torch.from_numpy(offset + row).to(values.device) for row in (low, low + length - (1 << power)))
     first, second = (table[row] for row in ends)
     return torch.maximum(first, second) * torch.from_numpy(end > start).to(values.device)[:, None]
+
+
+class Around(NamedTuple):
+    """The probabilities of labels, added up over the pairs of each head and of each tail, float32[entities, labels], and whose they are."""
+
+    head: Tensor
+    tail: Tensor
+    pairs: Tensor
+
+
+class Others(nn.Module):
+    """What the scores of other pairs with the same head or tail add to those of a pair. No gradient passes to those."""
+
+    def __init__(self, kinds: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.types = nn.Embedding(kinds * kinds, OTHERS)
+        nn.init.normal_(self.types.weight, std=0.1)
+        self.given = nn.Linear(5 * labels, OTHERS)
+        self.dropout = nn.Dropout(dropout / 2)
+        self.label = nn.Linear(OTHERS, labels)
+        nn.init.zeros_(self.label.weight)
+        nn.init.zeros_(self.label.bias)
+
+    def read(self, alone: Tensor, pairs: Tensor, size: int) -> Around:
+        """Sums over the pairs int64[2, pairs], heads and tails."""
+        sure = torch.sigmoid(alone.detach())
+        head, tail = (sure.new_zeros(size, sure.shape[1]).index_add(0, rows, sure) for rows in pairs)
+        return Around(head, tail, pairs)
+
+    def forward(self, rest: Around, alone: Tensor, chunk: slice, types: Tensor) -> Tensor:
+        """float[pairs of the chunk, labels]"""
+        alone, (head, tail) = alone.detach(), rest.pairs[:, chunk]
+        sure = torch.sigmoid(alone)
+        parts = alone.clamp(-6, 6) / 3, rest.head[head] - sure, rest.tail[tail] - sure, rest.tail[head], rest.head[tail]
+        return self.label(self.dropout(functional.relu(self.given(torch.cat(parts, 1)) + self.types(types))))  # type: ignore[no-any-return]
 
 
 def _means(tokens: Tensor, found: Entities) -> Tensor:

@@ -33,7 +33,7 @@ def evaluate(
     spans = sorted({name for doc in gold for name in doc.spans})
     scores = score(zip(gold, pipeline.pipe(bare), strict=True), by=by, spans=spans)  # type: ignore[arg-type]
     for part in (scores, *scores.groups.values()):
-        for name in ("tokens", "sents", *kept) if gold_tokens else ():
+        for name in ("tokens", "sents", *kept, *(f"{layer} outermost" for layer in kept)) if gold_tokens else ():
             part.figures.pop(name, None)
     return scores
 

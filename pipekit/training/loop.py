@@ -21,6 +21,7 @@ from pipekit.batching import Batch, gather
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError, near
 from pipekit.hooks import hooks
+from pipekit.layer import encode
 from pipekit.loading import load
 from pipekit.model import Head
 from pipekit.pipeline import Pipeline
@@ -273,7 +274,8 @@ def lowered(doc: Doc) -> Doc:
     small.layers = dict(doc.layers)
     if QUESTIONS in small.layers:
         asked = small.layers[QUESTIONS] = small.layers[QUESTIONS].copy()
-        asked.set("text", [text and text.lower() for text in asked["text"].strings()], None if asked.size else [])
+        texts = encode([text and text.lower() for text in asked["text"].strings()])
+        asked.set("text", texts.values, texts.labels)
     return small
 
 

@@ -74,6 +74,11 @@ def phrases(sentence: Span) -> Iterator[tuple[int, int]]:
         row = max(end, row + 1)
 
 
+def is_fact(phrase: Span) -> bool:
+    """Whether people would rather ask for this: a number, a name, a noun with adjectives; single nouns are asked for too, but less."""
+    return len(phrase) > 1 or phrase[0].pos != "NOUN"
+
+
 def question_word(answer: Span, before: str) -> tuple[str, str]:
     """The question word for an answer, and the word of the answer that stays in the question, or nothing."""
     head = answer[len(answer) - 1]
@@ -99,9 +104,7 @@ def ask(answer: Span, sentence: Span, chance: random.Random) -> str | None:
     left = [doc[i] for i in range(max(sentence.start, answer.start - AROUND), answer.start)]
     right = [doc[i] for i in range(answer.end, min(sentence.end, answer.end + AROUND))]
     before = left.pop().text.lower() if left and left[-1].pos == "ADP" else ""
-    kept = [
-        [token.text for token in side if token.pos not in ("PUNCT", "SYM") and chance.random() >= LEFT_OUT] for side in (left, right)
-    ]
+    kept = [[token.text for token in side if token.pos not in ("PUNCT", "SYM") and chance.random() >= LEFT_OUT] for side in (left, right)]
     if sum(map(len, kept)) < 3:
         return None
     word, noun = question_word(answer, before)
@@ -115,7 +118,7 @@ def ask(answer: Span, sentence: Span, chance: random.Random) -> str | None:
 def clozes(nlp: pipekit.Pipeline, texts: list[str], chance: random.Random) -> Iterator[dict[str, Any]]:
     for number, doc in enumerate(nlp.pipe(texts)):
         found = [(start, end, sentence) for sentence in doc.sents or () for start, end in phrases(sentence)]
-        chance.shuffle(found)
+        found.sort(key=lambda one: chance.random() ** (1 if is_fact(doc[one[0] : one[1]]) else 5), reverse=True)
         for start, end, sentence in found:
             question = ask(doc[start:end], sentence, chance)
             if question is not None:

@@ -4,7 +4,8 @@
 
 Prints exact match and F1 on the development parts: of the reader with every question answered, of the same at its own threshold, and of
 the sliding window of Richardson et al. (2013): of all spans of up to eight words, the one around which most of the question's words stand,
-each weighted by how rare it is in the text. For "no answer" each question is asked of the text of the next document as well.
+each weighted by how rare it is in the text. For "no answer" each question is asked of the text of another document as well: the balanced
+accuracy of a threshold is the mean of how often the reader speaks on the right text and is silent on the other.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pipekit.training.readers.squad import read_squad
 from pipekit.training.recipe import data_folder
 
 PARTS = {"sberquad-part-dev": {}, "tydi-goldp-ru-dev": {"begin": 600}}
-THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 LONGEST = 8
 WORD = re.compile(r"\w+")
 
@@ -66,13 +67,14 @@ def measure(nlp: Pipeline, docs: list[Doc]) -> None:
     found = list(nlp.answer_pairs(((doc, question) for doc, question, _ in asked), top=1))
     seconds = time.perf_counter() - begun
     strange = list(nlp.answer_pairs(((asked[(i + 7) % len(asked)][0], one[1]) for i, one in enumerate(asked)), top=1))
-    print("| | EM | F1 | silent on other texts |\n|---|---:|---:|---:|")
-    print(f"| sliding window | {figures([(gold, sliding_window(doc.text, question)) for doc, question, gold in asked])} | - |")
+    print("| | EM | F1 | silent on other texts | balanced accuracy |\n|---|---:|---:|---:|---:|")
+    print(f"| sliding window | {figures([(gold, sliding_window(doc.text, question)) for doc, question, gold in asked])} | - | - |")
     for threshold in (0.0, *THRESHOLDS):
         best = [one[0].text if one and one[0].score >= threshold else None for one in found]
         silent = sum(not one or one[0].score < threshold for one in strange) / len(asked)
         pairs = [(gold, answer) for (_, _, gold), answer in zip(asked, best, strict=True)]
-        print(f"| reader, threshold {threshold} | {figures(pairs)} | {100 * silent:.1f} |")
+        balanced = (silent + sum(answer is not None for answer in best) / len(asked)) / 2
+        print(f"| reader, threshold {threshold} | {figures(pairs)} | {100 * silent:.1f} | {100 * balanced:.1f} |")
     scores = [(one[0].score, overlap(gold, one[0].text)) for one, (_, _, gold) in zip(found, asked, strict=True) if one]
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
         bin = [right for score, right in scores if low <= score < low + 0.2 or score == low + 0.2 == 1]

@@ -21,15 +21,17 @@ from pipekit.training.recipe import read_recipe
 from pipekit.training.sources import read_source
 
 RECIPES = Path(__file__).parent.parent
+LINKS = ["relations within", "relations across", "relations"]
+TONES = ["ents.sentiment PN", "ents.sentiment macro", "ents.sentiment"]
 # What is measured: the recipe, the components that are on, the gold layers that are given, the figures.
 TASKS = {
     "names, Collection5 dev": ("ner/ner.toml", ["ner"], [], ["ents"]),
     "29 types, NEREL dev": ("ner/fine.toml", ["ner_fine"], [], ["fine", "fine outermost"]),
-    "relations, NEREL dev, gold entities": ("ner/fine.toml", ["relations"], ["fine"], ["relations within", "relations across", "relations"]),
-    "relations, NEREL dev, predicted": ("ner/fine.toml", ["ner_fine", "relations"], [], ["relations within", "relations across", "relations"]),
-    "sentiment toward entities, RuSentNE dev": ("sentiment/rusentne.toml", ["entity_sentiment"], ["ents"], ["ents.sentiment PN", "ents.sentiment macro", "ents.sentiment"]),
+    "relations, NEREL dev, gold entities": ("ner/fine.toml", ["relations"], ["fine"], LINKS),
+    "relations, NEREL dev, predicted entities": ("ner/fine.toml", ["ner_fine", "relations"], [], LINKS),
+    "sentiment toward entities, RuSentNE dev": ("sentiment/rusentne.toml", ["entity_sentiment"], ["ents"], TONES),
     "answers, SberQuAD dev part": ("qa/qa.toml", ["qa"], [], ["answers exact", "answers"]),
-}  # fmt: skip
+}
 
 
 def gold(nlp: Pipeline, recipe: str) -> list[Doc]:

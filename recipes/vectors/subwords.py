@@ -1,6 +1,7 @@
 """Word vectors made small: rows of bytes, and vectors of n-grams for the words that have no row.
 
-The n-grams learn from the words that have one (Zhao et al. 2018, bag of subwords): their mean is to be the word's vector.
+The n-grams learn from the words that have one (Zhao et al. 2018, bag of subwords): their mean is to be the word's vector. In return they
+back the vectors of rare words.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 from tqdm import tqdm
+from vocabulary import Corpus
 
 from pipekit import store
 from pipekit.chars import from_strings
-from pipekit.vectors import Floats, ngrams_of, packed, unit
+from pipekit.lexicon import unpack
+from pipekit.vectors import Floats, guesses, ngrams_of, pack_rows, packed, unit
 
-BUCKETS = 16_000
+BUCKETS = 40_000
+BACKING = 400  # occurrences that a word's n-grams count for
 EPOCHS = 6
 BATCH = 512
 SEED = 1
@@ -44,7 +48,7 @@ def ngram_vectors(vectors: Floats, names: list[str], buckets: int = BUCKETS) -> 
     torch.nn.init.normal_(table.weight, std=0.01)
     optimizer = torch.optim.Adagrad(table.parameters(), lr=0.1)
     for epoch in range(EPOCHS):
-        for rows in tqdm(torch.randperm(len(names)).split(BATCH), desc=f"n-grams {epoch + 1}", mininterval=5):
+        for rows in tqdm(torch.randperm(len(names)).split(BATCH), desc=f"n-grams {epoch + 1}", mininterval=30):
             chosen = bag.take(rows.numpy())
             guess = table(torch.from_numpy(chosen.ids), torch.from_numpy(chosen.offsets))
             optimizer.zero_grad()
@@ -53,30 +57,22 @@ def ngram_vectors(vectors: Floats, names: list[str], buckets: int = BUCKETS) -> 
     return np.asarray(table.weight.detach().numpy())
 
 
-def compact(
-    path: Path,
-    vectors: Floats,
-    names: list[str],
-    counts: NDArray[np.int64],
-    forms: NDArray[np.uint32],
-    rows: NDArray[np.int32],
-    *,
-    buckets: int = BUCKETS,
-) -> None:
-    """Write vectors of words as the tables of `pipekit.vectors.Vectors`."""
+def backed(vectors: Floats, guessed: Floats, counts: NDArray[np.int64]) -> Floats:
+    """Vectors of unit length, mixed with what their n-grams say: the rarer a word, the less its own neighbours are to be trusted."""
+    share = (BACKING / (counts + BACKING)).astype(np.float32)[:, None]
+    return unit((1 - share) * vectors + share * guessed)
+
+
+def compact(path: Path, vectors: Floats, corpus: Corpus, *, components: int = 0, buckets: int = BUCKETS) -> None:
+    """Write the vectors of a corpus's lemmas as the tables of `pipekit.vectors.Vectors`."""
+    vectors, names = centred(vectors, components), unpack(corpus.names)
     tables: dict[str, NDArray[Any]] = {
-        "hashes": forms,
-        "rows": rows.astype(np.uint16 if len(names) <= 1 << 16 else np.uint32),
+        "hashes": corpus.forms,
+        "rows": corpus.rows.astype(np.uint16 if len(names) <= 1 << 16 else np.uint32),
         "names": packed(names),
-        "counts": counts.astype(np.uint32),
+        "counts": corpus.counts.astype(np.uint32),
     }
-    tables["values"], tables["scale"] = _bytes(vectors)
-    if buckets:
-        tables["ngrams"], tables["ngram_scale"] = _bytes(ngram_vectors(vectors, names, buckets))
+    ngrams = ngram_vectors(vectors, names, buckets)
+    tables["values"], tables["scale"] = pack_rows(backed(vectors, guesses(ngrams, from_strings(names)), corpus.counts))
+    tables["ngrams"], tables["ngram_scale"] = pack_rows(ngrams)
     store.save(path, {"words": len(names), "width": vectors.shape[1]}, tables)
-
-
-def _bytes(values: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Numbers as bytes, and what to multiply them by; the few beyond what 99.99 % reach are cut."""
-    scale = np.float32(np.quantile(np.abs(values), 0.9999) / 127)
-    return np.rint(values / scale).clip(-127, 127).astype(np.int8), np.array([scale], np.float32)

@@ -3,7 +3,7 @@
 Levy, Goldberg and Dagan (2015) show that this does what skip-gram with negative sampling does. Contexts are told apart by their place
 (two and one to the left, one and two to the right), which makes the vectors good at syntax (Ling et al. 2015).
 
-    python recipes/vectors/train.py --data ../shared/data/text --out vectors.pipekit
+    python recipes/vectors/train.py --data "$PIPEKIT_DATA/text" --out vectors.pipekit
 
 Words are normalised (lower case, ё as е); what is stored of a word is the 32 high bits of its hash. The result holds `hashes`
 uint32[words], sorted, and `values` int8[words, width], to be multiplied by `scale`. Two minutes on one core and
@@ -35,6 +35,8 @@ POWER = 0.5  # how much of the singular values the word vectors keep
 WEIGHTS = {"ru_modern": 6, "ru_technical": 2}  # fiction is much and old: what is modern counts more
 SEED = 1
 
+Pairs = tuple[NDArray[np.int64], NDArray[np.float32]]  # pairs as numbers, sorted, and their counts
+
 
 def read(folder: Path) -> tuple[list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], NDArray[np.uint32], NDArray[np.int64]]:
     """All texts as hashes; the hashes by falling weighted count, and these counts."""
@@ -57,7 +59,7 @@ def cooccurrences(parts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]]
     """Weighted counts as a sparse matrix [words, places * contexts]."""
     order = np.argsort(vocabulary)
     sorted_words = vocabulary[order]
-    totals: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    totals: list[Pairs] = []
     for weight, hashes, sentences in tqdm(parts, desc="pairs"):
         place = find(sorted_words, hashes)
         rank = np.where(place >= 0, order[np.maximum(place, 0)], -1)
@@ -81,7 +83,8 @@ def cooccurrences(parts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]]
     )
 
 
-def merge(totals: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def merge(totals: list[Pairs]) -> Pairs:
+    """Several lists of pairs as one, with the sums of their counts."""
     pairs, where = np.unique(np.concatenate([p for p, _ in totals]), return_inverse=True)
     return pairs, np.bincount(where, weights=np.concatenate([c for _, c in totals])).astype(np.float32)
 
@@ -99,15 +102,15 @@ def ppmi(counts: torch.Tensor) -> torch.Tensor:
     return torch.sparse_csr_tensor(kept, columns[keep], information[keep].float(), size=counts.shape)
 
 
-def reduce(matrix: torch.Tensor, width: int) -> torch.Tensor:
-    """Left singular vectors times their values to POWER, by randomised subspace iteration (Halko, Martinsson and Tropp 2011)."""
+def reduce(matrix: torch.Tensor, width: int, power: float = POWER) -> torch.Tensor:
+    """Left singular vectors times their values to a power, by randomised subspace iteration (Halko, Martinsson and Tropp 2011)."""
     torch.manual_seed(SEED)
     back = matrix.to_sparse_coo().t().coalesce().to_sparse_csr()
     basis = torch.linalg.qr(matrix @ torch.randn(matrix.shape[1], width + 16)).Q
     for _ in tqdm(range(5), desc="SVD"):
         basis = torch.linalg.qr(matrix @ (back @ basis)).Q
     left, values, _ = torch.linalg.svd((back @ basis).t(), full_matrices=False)
-    return (basis @ left)[:, :width] * values[:width] ** POWER
+    return (basis @ left)[:, :width] * values[:width] ** power
 
 
 def main() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from corpus import chunks, passages, segment
 from lemmas import lemmatize
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from tqdm import tqdm
 
 from pipekit import store
 from pipekit.chars import from_strings, to_strings
-from pipekit.lexicon import Lexicon, find, pack, short
+from pipekit.lexicon import Lexicon, find, pack, short, unpack
 from pipekit.tokenizers.rules import RuleTokenizer
 
 ROWS = 150_000  # lemmas: the most frequent, weighted
@@ -103,10 +105,43 @@ def _encoded(
     return corpus._replace(words=np.concatenate(words), lines=np.concatenate(numbers), parts=np.array(parts, np.int64))
 
 
-def corpus_of(work: Path, data: Path, lexicon: Path | None) -> Corpus:
-    """The corpus, read once and kept."""
-    path = work / "corpus.pipekit"
+def arguments_of(description: str) -> argparse.ArgumentParser:
+    """What every recipe of vectors of lemmas is told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of corpora, PIPEKIT_DATA")
+    parser.add_argument("--lexicon", type=Path, help="a dictionary, by which forms share the vector of their lemma")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the corpus as numbers")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=60_000, help=f"the most frequent lemmas, at most {ROWS:,}")
+    parser.add_argument("--width", type=int, default=100, help="even")
+    return parser
+
+
+def corpus_of(arguments: argparse.Namespace) -> Corpus:
+    """The corpus, read once and kept, with as many rows as the arguments say. Torch computes on one thread."""
+    torch.set_num_threads(1)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    path = arguments.work / "corpus.pipekit"
     if not path.exists():
-        found = read(data, None if lexicon is None else Lexicon(store.load(lexicon).tensors))
+        found = read(arguments.data, None if arguments.lexicon is None else Lexicon(store.load(arguments.lexicon).tensors))
         store.save(path, {"rows": len(found.counts)}, found._asdict())
-    return Corpus(**store.load(path).tensors)
+    corpus = first(Corpus(**store.load(path).tensors), arguments.rows)
+    size, least = len(corpus.words), corpus.counts[-1]
+    print(f"{size:,} words of {len(corpus.counts):,} lemmas, the rarest {least} times; {len(corpus.forms):,} forms", flush=True)
+    return corpus
+
+
+def first(corpus: Corpus, rows: int) -> Corpus:
+    """A corpus without any but the most frequent lemmas."""
+    kept, forms = corpus.words < rows, corpus.rows < rows
+    parts = corpus.parts.copy()
+    parts[:, :2] = np.concatenate([[0], np.cumsum(kept)])[parts[:, :2]]
+    return Corpus(
+        words=corpus.words[kept],
+        lines=corpus.lines[kept],
+        parts=parts,
+        counts=corpus.counts[:rows],
+        names=pack(unpack(corpus.names)[:rows]),
+        forms=corpus.forms[forms],
+        rows=corpus.rows[forms],
+    )

@@ -1,7 +1,7 @@
 """Word vectors from raw text: skip-gram and CBOW with negative sampling (Mikolov et al. 2013), of lemmas, and of n-grams for what is rare.
 
-    python recipes/vectors/word2vec.py --data ../shared/data --lexicon build/lexicon.pipekit --work runs/word2vec \\
-        --out build/word2vec.pipekit
+    python recipes/vectors/word2vec.py --data "$PIPEKIT_DATA" --lexicon build/lexicon.pipekit --work runs/vectors \\
+        --objective skip-gram --out build/skip-gram.pipekit
 
 Text is cut into blocks, and what a block's words say to their neighbours is one matrix product under a band of ones: a window costs no
 more than a word. Negatives are shared by a few hundred centres. Rows learn by Adagrad, one step size for a row (Duchi et al. 2011).
@@ -19,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from subwords import centred, compact
+from subwords import compact
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
-from vocabulary import Corpus, corpus_of
+from vocabulary import Corpus, arguments_of, corpus_of
 
 from pipekit import store
 
@@ -34,6 +34,7 @@ NEGATIVES = 5
 STEP = 4096  # centres of a step
 SUBSAMPLE = 1e-4
 SMOOTHING = 0.75  # of the distribution that negatives are drawn from
+COMPONENTS = 4  # principal components that are taken out of the vectors
 SEED = 1
 
 
@@ -177,7 +178,7 @@ def train(corpus: Corpus, arguments: argparse.Namespace) -> Tensor:
     objective = OBJECTIVES[arguments.objective]
     size, width = len(corpus.counts), arguments.width
     words, contexts = Table((torch.rand(size, width) - 0.5) / width), Table(torch.zeros(size, width))
-    path = arguments.work / f"{arguments.objective}-{width}-{arguments.window}-{arguments.epochs}-{arguments.rate}.checkpoint"
+    path = arguments.work / f"{arguments.objective}-{size}-{width}-{arguments.window}-{arguments.epochs}-{arguments.rate}.checkpoint"
     begun = _resume(path, words, contexts)
     keep = np.sqrt(SUBSAMPLE * corpus.counts.sum() / corpus.counts).clip(max=1)
     total = int((keep * corpus.counts).sum() / STEP)
@@ -209,26 +210,16 @@ def _resume(path: Path, words: Table, contexts: Table) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Word vectors by skip-gram or CBOW with negative sampling.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of corpora, PIPEKIT_DATA")
-    parser.add_argument("--lexicon", type=Path, help="a dictionary, by which forms share the vector of their lemma")
-    parser.add_argument("--work", type=Path, required=True, help="folder for the corpus as numbers and the last epoch")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = arguments_of("Word vectors by skip-gram or CBOW with negative sampling.")
     parser.add_argument("--objective", choices=OBJECTIVES, default="skip-gram")
-    parser.add_argument("--width", type=int, default=100)
     parser.add_argument("--window", type=int, default=5, help=f"at most {BLOCK // 2}")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=0.1)
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    arguments.work.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
-    corpus = corpus_of(arguments.work, arguments.data, arguments.lexicon)
-    print(f"{len(corpus.words):,} words, {len(corpus.counts):,} lemmas, the rarest {corpus.counts[-1]} times; {len(corpus.forms):,} forms")
-    print(f"corpus: {time.perf_counter() - begun:.0f} s", flush=True)
-    vectors = train(corpus, arguments)
-    compact(arguments.out, vectors.numpy(), unpack(corpus.names), corpus.counts, corpus.forms, corpus.rows)
+    corpus = corpus_of(arguments)
+    vectors = train(corpus, arguments).numpy()
+    compact(arguments.out, vectors, corpus, components=COMPONENTS)
     print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all")
 
 
