@@ -1,6 +1,7 @@
 """Measure a reader beside a baseline without learning, and what it says where there is no answer.
 
     python recipes/qa/measure.py runs/qa/best.pipekit
+    python recipes/qa/measure.py runs/qa/best.pipekit --choose     # and write the pipeline again with the best threshold
 
 Prints exact match and F1 on the development parts: of the reader with every question answered, of the same at its own threshold, and of
 the sliding window of Richardson et al. (2013): of all spans of up to eight words, the one around which most of the question's words stand,
@@ -61,7 +62,8 @@ def asked_of(docs: list[Doc]) -> list[tuple[Doc, str, list[str]]]:
     return [(doc, question or "", gold) for doc, texts, found in rows for question, gold in zip(texts, found, strict=True)]
 
 
-def measure(nlp: Pipeline, docs: list[Doc]) -> None:
+def measure(nlp: Pipeline, docs: list[Doc]) -> float:
+    """Print the figures; the threshold with the best balanced accuracy."""
     asked = asked_of(docs)
     begun = time.perf_counter()
     found = list(nlp.answer_pairs(((doc, question) for doc, question, _ in asked), top=1))
@@ -69,32 +71,48 @@ def measure(nlp: Pipeline, docs: list[Doc]) -> None:
     strange = list(nlp.answer_pairs(((asked[(i + 7) % len(asked)][0], one[1]) for i, one in enumerate(asked)), top=1))
     print("| | EM | F1 | silent on other texts | balanced accuracy |\n|---|---:|---:|---:|---:|")
     print(f"| sliding window | {figures([(gold, sliding_window(doc.text, question)) for doc, question, gold in asked])} | - | - |")
+    accuracy = {}
     for threshold in (0.0, *THRESHOLDS):
         best = [one[0].text if one and one[0].score >= threshold else None for one in found]
         silent = sum(not one or one[0].score < threshold for one in strange) / len(asked)
         pairs = [(gold, answer) for (_, _, gold), answer in zip(asked, best, strict=True)]
-        balanced = (silent + sum(answer is not None for answer in best) / len(asked)) / 2
+        balanced = accuracy[threshold] = (silent + sum(answer is not None for answer in best) / len(asked)) / 2
         print(f"| reader, threshold {threshold} | {figures(pairs)} | {100 * silent:.1f} | {100 * balanced:.1f} |")
     scores = [(one[0].score, overlap(gold, one[0].text)) for one, (_, _, gold) in zip(found, asked, strict=True) if one]
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
         bin = [right for score, right in scores if low <= score < low + 0.2 or score == low + 0.2 == 1]
         print(f"score {low:.1f} to {low + 0.2:.1f}: {len(bin)} answers, F1 {100 * sum(bin) / max(len(bin), 1):.1f}")
     print(f"{len(asked)} questions, {100 * seconds / len(asked):.2f} s for 100 of them\n")
+    return max(accuracy, key=accuracy.__getitem__)
+
+
+def settle(path: str, threshold: float) -> None:
+    """Write a pipeline again, whose reader keeps silent below a threshold."""
+    nlp = pipekit.load(path, device="cpu")
+    for name, component in nlp.components.items():
+        if "answers" in component.assigns:
+            nlp.configs["components"][name]["threshold"] = threshold
+    nlp.to_disk(path, half=True)
+    print(f"{path}: threshold {threshold}")
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    nlp = pipekit.load(sys.argv[1], device="cpu", precision="float32")
+    path, choose = sys.argv[1], sys.argv[2:] == ["--choose"]
+    nlp = pipekit.load(path, device="cpu", precision="float32")
     for component in nlp.components.values():
         if "answers" in component.assigns:
             component.threshold = 0.0  # type: ignore[attr-defined]
     folder = Path(data_folder(Path(__file__).parent)) / "qa"
+    best = []
     for name, options in PARTS.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             docs = list(read_squad(folder / f"{name}.json.gz", tokenize=nlp.tokenize, **options))
         print(f"{name}\n")
-        measure(nlp, docs)
+        best.append(measure(nlp, docs))
+    if choose:
+        settle(path, best[0])
 
 
 if __name__ == "__main__":

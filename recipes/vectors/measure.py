@@ -1,6 +1,6 @@
 """How well word vectors agree with people: RUSSE's HJ and RT.
 
-    python recipes/vectors/measure.py --data "$PIPEKIT_DATA" build/word2vec.pipekit
+    python recipes/vectors/measure.py --data "$PIPEKIT_DATA" build/embeddings.pipekit
 
 HJ: Spearman's rank correlation of cosines with the judgements of people over 398 pairs, and over the two halves of a fixed split, of which
 the first is to choose settings by. RT: average precision of 114 thousand pairs, related or not, ranked by cosine. A pair with a word of

@@ -1,6 +1,6 @@
 """Word vectors from raw text by counting: positive pointwise mutual information of lemmas near each other, reduced by a truncated SVD.
 
-    python recipes/vectors/ppmi.py --data "$PIPEKIT_DATA" --lexicon build/lexicon.pipekit --work runs/vectors --out build/word2vec.pipekit
+    python recipes/vectors/ppmi.py --data "$PIPEKIT_DATA" --lexicon build/lexicon.pipekit --work runs/vectors --out build/embeddings.pipekit
 
 What skip-gram learns step by step is found here at once (Levy, Goldberg and Dagan 2015), whose advice the settings follow: frequent words
 are sampled down, near neighbours count more, the distribution of contexts is smoothed, and singular values are damped. `train.py` makes
