@@ -133,13 +133,14 @@ class SpanRecognizer(Head):
     # -- from candidates to documents
 
     def decode(self, batch: Batch, scores: Candidates) -> None:
-        shares = (scores.classes / self.temperature).softmax(1)[:, 1:]
-        best, label = shares.max(1)
+        best, label = scores.classes.softmax(1)[:, 1:].max(1)
         kept = best >= self.threshold
+        calibrated = (scores.classes[kept] / self.temperature).softmax(1)[:, 1:].gather(1, label[kept, None])[:, 0]
         start, size, code = (part[kept].cpu().numpy() for part in (scores.start, scores.size, label))
-        found, chances = SpanRows(start, start + size + 1, code), best[kept].cpu().numpy()
+        found, chances = SpanRows(start, start + size + 1, code), calibrated.cpu().numpy()
         if self.overlaps != "any" and len(start):
-            stays = settle(found.start, found.end, np.argsort(-chances, kind="stable"), nested=self.overlaps == "nested")
+            order = np.argsort(-best[kept].cpu().numpy(), kind="stable")
+            stays = settle(found.start, found.end, order, nested=self.overlaps == "nested")
             found, chances = found.take(stays), chances[stays]
         write_spans(batch, self.layer, found, self.labels, chances)
 
