@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
 
-    nlp = pipekit.load(given.pipeline, device="cpu")
+    nlp = pipekit.load(given.pipeline, device="cpu", include=["tagger"])
     gold = list(read_conllu(given.test))
     sources = read_recipe(given.recipe).train
     spacy_nlp = train_spacy([doc for source in sources for doc in read_source(source, nlp.tokenize)], given.epochs)

@@ -1,15 +1,14 @@
-"""The figures of the model card beyond morphology: every task of ru_core on a part that no training has seen.
+"""Figures of the model card: names, fine-grained entities, relations and answers of ru_core on parts that no training has seen.
 
     python recipes/ru_core/figures.py ru_core
 
-Corpora and their mappings are the [[dev]] sources of the recipes that trained the parts, but for RuSentNE, whose dev part no recipe uses.
-Tokens and sentences are pipekit's own, entities are given where a line says so.
+Corpora and their mappings are the [[dev]] sources of the recipes that trained the parts. Tokens and sentences are pipekit's own; entities
+are given where a line says so. Sentiment has a comparison of its own, `recipes/sentiment/compare.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,24 +21,18 @@ from pipekit.training.sources import read_source
 
 RECIPES = Path(__file__).parent.parent
 LINKS = ["relations within", "relations across", "relations"]
-TONES = ["ents.sentiment PN", "ents.sentiment macro", "ents.sentiment"]
 # What is measured: the recipe, the components that are on, the gold layers that are given, the figures.
 TASKS = {
     "names, Collection5 dev": ("ner/ner.toml", ["ner"], [], ["ents"]),
     "29 types, NEREL dev": ("ner/fine.toml", ["ner_fine"], [], ["fine", "fine outermost"]),
     "relations, NEREL dev, gold entities": ("ner/fine.toml", ["relations"], ["fine"], LINKS),
     "relations, NEREL dev, predicted entities": ("ner/fine.toml", ["ner_fine", "relations"], [], LINKS),
-    "sentiment toward entities, RuSentNE dev": ("sentiment/rusentne.toml", ["entity_sentiment"], ["ents"], TONES),
     "answers, SberQuAD dev part": ("qa/qa.toml", ["qa"], [], ["answers exact", "answers"]),
 }
 
 
 def gold(nlp: Pipeline, recipe: str) -> list[Doc]:
-    sources = list(read_recipe(RECIPES / recipe).dev)
-    if recipe.endswith("rusentne.toml"):
-        options = {key: value for key, value in sources[0].options.items() if key != "rows"}
-        sources = [replace(sources[0], path=sources[0].path.with_name("rusentne-dev.tsv"), options=options)]
-    return [doc for source in sources for doc in read_source(source, nlp.tokenize)]
+    return [doc for source in read_recipe(RECIPES / recipe).dev for doc in read_source(source, nlp.tokenize)]
 
 
 def percent(value: float | None) -> str:
