@@ -215,13 +215,13 @@ class Doc(Comparable):
 
     @property
     def cats(self) -> dict[str, float] | None:
-        """Scores of the document's classes; None where no one has classified it."""
+        """Scores of the document's classes; None where no one has classified it, or it has no words."""
         layer = self.layers.get("cats")
-        return None if layer is None else {name: layer[name][0] for name in layer}
+        return None if layer is None or not layer.size else {name: layer[name][0] for name in layer}
 
     @property
     def sentiment(self) -> Sentiment | None:
-        """The sentiment of the whole text; None where no one has judged it."""
+        """The sentiment of the whole text; None where no one has judged it, or it has no words."""
         layer = self.layers.get("sentiment")
         return None if layer is None or not layer.size else sentiment({name: layer[name][0] for name in layer})
 

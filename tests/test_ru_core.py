@@ -146,3 +146,11 @@ def test_two_workers_say_what_one_process_says(nlp: pipekit.Pipeline) -> None:
     alone = [doc.to_dict() for doc in nlp.pipe(texts)]
     for found, expected in zip(nlp.pipe(texts, n_process=2), alone, strict=True):
         assert alike(found.to_dict(), expected)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_nothing_is_said_of_a_text_without_words(nlp: pipekit.Pipeline, text: str) -> None:
+    doc = nlp(text)
+    assert (doc.ents, doc.relations, doc.sentiment, nlp.answer(text, "Кто?")) == ((), (), None, None)
+    assert pipekit.Doc.from_dict(doc.to_dict()).to_dict() == doc.to_dict()
+    assert pipekit.Doc.from_bytes(doc.to_bytes()).sentiment is None

@@ -44,11 +44,12 @@ def gold(docs: Sequence[Doc], layer: str, labels: Sequence[str], exclusive: bool
 
 
 def write(docs: Sequence[Doc], layer: str, labels: Sequence[str], probabilities: Floats) -> None:
-    """The probabilities float32[docs, classes] as a layer of each document."""
+    """The probabilities float32[docs, classes] as a layer of each document; of one without words, nothing can be said: it has no row."""
     for doc, row in zip(docs, probabilities, strict=True):
-        written = doc.add_layer(layer, "doc", 1)
-        for label, value in zip(labels, row, strict=True):
-            written.set(label, value[None])
+        said = row[None] if doc.text.strip() else row[None][:0]
+        written = doc.add_layer(layer, "doc", len(said))
+        for column, label in enumerate(labels):
+            written.set(label, said[:, column])
 
 
 def entity_labels(docs: Sequence[Doc], entities: str) -> list[str]:
