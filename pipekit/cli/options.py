@@ -31,7 +31,8 @@ def rows(doc: Doc) -> Iterator[str]:
             yield ""
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip()
     for name in doc.spans:
-        yield ""
+        if len(doc.spans[name]):
+            yield ""
         for span in doc.spans[name]:
             felt = f"  {span.sentiment.label} {span.sentiment.score:.2f}" if span.sentiment else ""
             yield f"{name}  {span.label or '-'}  {span.text}" + (f"  {span.score:.2f}" if span.score is not None else "") + felt
