@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
 
 ANSWERS = "answers"
+CLOSING = {"«": "»", "„": "“", "“": "”", "(": ")", "[": "]"}
+OPENING = {closing: opening for opening, closing in CLOSING.items()}
 
 
 class Answer(NamedTuple):
@@ -42,9 +44,18 @@ def answers(doc: Doc) -> list[list[Answer]]:
     scores = layer["score"].values
     starts, ends = doc.starts[layer["start"].values], doc.ends[layer["end"].values - 1]
     for row in np.argsort(-scores, kind="stable").tolist():
-        start, end = int(starts[row]), int(ends[row])
+        start, end = balanced(doc.text, int(starts[row]), int(ends[row]))
         found[layer["question"][row]].append(Answer(doc.text[start:end], start, end, float(scores[row])))
     return found
+
+
+def balanced(text: str, start: int, end: int) -> tuple[int, int]:
+    """The characters without a mark at an edge that opens or closes what is not in them: «Яндекс is Яндекс."""
+    while end - start > 1 and text[start] in CLOSING and CLOSING[text[start]] not in text[start:end]:
+        start += 1
+    while end - start > 1 and text[end - 1] in OPENING and OPENING[text[end - 1]] not in text[start:end]:
+        end -= 1
+    return start, end
 
 
 def reader_of(pipeline: Pipeline) -> Pipeline:

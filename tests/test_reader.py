@@ -18,7 +18,7 @@ from tiny import ASKED, learn, recipe, ten
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline
-from pipekit.answering import Answer
+from pipekit.answering import Answer, balanced
 from pipekit.components.qa.matching import BEGINNING, FORM, NOTHING, keys, learn_rarity, likeness, rarity
 from pipekit.components.reader import apart, sentences
 from pipekit.errors import ConfigError, DataError
@@ -260,3 +260,12 @@ def test_sberquad_reads_with_few_repairs(data: Path, tokenize: Callable[..., lis
     docs = list(read_squad(data / "qa" / "sberquad-part-dev.json.gz", tokenize=tokenize, on_problem=problems.append))
     assert sum(doc.layers["questions"].size for doc in docs) > 490
     assert len(problems) < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("«Яндекс", "Яндекс"), ("Яндекс»", "Яндекс"), ("«Яндекс»", "«Яндекс»"), ("клуб «Заря»", "клуб «Заря»"), ("(в Омске", "в Омске")],
+)
+def test_an_answer_has_no_half_of_a_pair_of_marks_at_its_edges(text: str, kept: str) -> None:
+    start, end = balanced(f"- {text} -", 2, 2 + len(text))
+    assert f"- {text} -"[start:end] == kept
