@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipekit.batching import Batch
 from pipekit.chars import Hashes, Ints, Words, mix, ranges
+from pipekit.spans import batch_spans
 
 _PAIR, _MARK, _PIECE = (np.uint64(seed) for seed in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 
@@ -60,13 +61,8 @@ class Targets(NamedTuple):
 
 def targets(batch: Batch, layer: str) -> Targets:
     """The spans of a layer in all documents; those without the layer have none."""
-    edges = [np.zeros((3, 0), np.int64)]
-    for number, (doc, offset) in enumerate(zip(batch.docs, batch.offsets.tolist(), strict=False)):
-        spans = doc.layers.get(layer)
-        if spans is not None and spans.size:
-            start, end = (spans[edge].values.astype(np.int64) + offset for edge in ("start", "end"))
-            edges.append(np.stack([start, end, np.full(spans.size, number)]))
-    return Targets(*np.concatenate(edges, axis=1))
+    spans = batch_spans(batch, layer, ())
+    return Targets(spans.start, spans.end, np.searchsorted(batch.offsets, spans.start, "right") - 1)
 
 
 def around(batch: Batch, spans: Targets, window: int) -> tuple[Ints, Ints, Ints]:

@@ -176,14 +176,6 @@ def unit(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
 
 
-def cosine(one: Floats | None, other: Floats | None) -> float:
-    """How alike two vectors point, -1 to 1; 0 where one is missing or zero."""
-    if one is None or other is None:
-        return 0.0
-    length = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
-    return float(one @ other) / length if length else 0.0
-
-
 def _is_word(spelling: str) -> bool:
     """A word may have hyphens and dots within, and begins and ends with a letter."""
     return spelling[:1].isalpha() and spelling[-1:].isalpha()

@@ -24,7 +24,7 @@ ROOMS = (
     "files packing",
     "docdict codec docfile store",
     "registry hooks",
-    "lexicon features ragged batching spans terms linear vectors",
+    "lexicon features ragged batching spans terms linear vectors reading",
     "resources model devices",
     "tokenizers encoders components",
     "answering embedding workers pipeline loading",
@@ -45,7 +45,7 @@ DOORS = {
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # Besides all encoders and components.
-WITH_TORCH = {"linear", "model", "training.building", "training.loop", "training.checkpoint", "training.plot"}
+WITH_TORCH = {"linear", "model", "reading", "training.building", "training.loop", "training.checkpoint", "training.plot"}
 
 
 class Import(NamedTuple):

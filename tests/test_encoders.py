@@ -18,13 +18,13 @@ import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.chars import Words, from_strings, normalize, to_strings
 from pipekit.encoders.pieces import START, UNKNOWN, Pieces, learn
-from pipekit.encoders.recurrent import reverse
 from pipekit.encoders.sequence import padded_groups
 from pipekit.encoders.transformer import sinusoids
 from pipekit.errors import ConfigError
 from pipekit.features import FeatureMaker, shapes
 from pipekit.lexicon import KINDS, Analyses, Lexicon, pack, short, unpack
 from pipekit.ragged import grid, groups, windows
+from pipekit.reading import reverse
 
 SMALL = {"width": 16, "word_buckets": 500, "ngrams": [3]}
 ENCODERS: dict[str, dict[str, Any]] = {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pipekit.chars import Ints
-from pipekit.ragged import grid, groups
-
-CELLS = 4_096  # padded cells that are read at a time
+from pipekit.reading import read_sequences
 
 
 class Context(nn.Module):
@@ -36,19 +33,4 @@ class Context(nn.Module):
         if not len(narrow):
             return narrow.new_zeros(0, self.width)  # type: ignore[no-any-return]
         marked = narrow if marks is None else narrow + marks
-        return torch.cat([narrow, read(self.network, self.dropout(marked), sequences).to(narrow.dtype)], 1)
-
-
-def read(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
-    """The states of a network that reads the rows between each two of the borders `sequences`, one for each row."""
-    lengths = np.diff(sequences)
-    answers, rows = [], []
-    for chosen in groups(lengths, CELLS):
-        cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
-        padded = values[torch.from_numpy(cells).to(values.device)]
-        packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(lengths[chosen]), batch_first=True)
-        states = nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
-        answers.append(states[torch.from_numpy(inside).to(values.device)])
-        rows.append(cells[inside])
-    found, row = torch.cat(answers), torch.from_numpy(np.concatenate(rows)).to(values.device)
-    return torch.empty_like(found).index_copy(0, row, found)
+        return torch.cat([narrow, read_sequences(self.network, self.dropout(marked), sequences).to(narrow.dtype)], 1)

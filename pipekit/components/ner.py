@@ -94,11 +94,8 @@ class EntityRecognizer(Head):
             first = batch.sequences[sentence[places]]
             cells = (row_of[sentence[places]], spans.start[places] - first, spans.end[places] - 1 - first, spans.label[places])
             where = tuple(torch.from_numpy(array).to(scores.device) for array in cells)
-            found[places] = self.crf.span_scores(scores[group.rows], group.inside, where, self._heat()).cpu().numpy()
+            found[places] = self.crf.span_scores(scores[group.rows], group.inside, where, float(self.temperature)).cpu().numpy()
         return found
-
-    def _heat(self) -> float:
-        return float(self.temperature)
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the log probability of the annotated tags, for each token."""

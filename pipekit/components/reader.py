@@ -21,7 +21,7 @@ from pipekit.batching import Batch
 from pipekit.chars import Ints, codes, ranges
 from pipekit.components.qa.matching import keys, learn_rarity, likeness, rarity
 from pipekit.components.qa.network import PassageNetwork, Passages
-from pipekit.doc import Doc
+from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
 from pipekit.layer import Layer, span_layer
 from pipekit.lexicon import Lexicon
@@ -269,7 +269,7 @@ def questions(batch: Batch, *, gold: bool = False) -> Asked:
     rows: list[int] = []
     texts: list[str] = []
     for i, doc in enumerate(batch.docs):
-        layer = doc.layers.get("questions")
+        layer = doc.layers.get(QUESTIONS)
         if layer is None or not layer.size or (gold and "answers" not in doc.layers):
             continue
         strings = layer["text"].strings()

@@ -29,11 +29,10 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError
 from pipekit.layer import Layer
 from pipekit.model import EncoderRef, Head, Prepared
-from pipekit.ragged import grid, groups
+from pipekit.reading import read_sequences
 
 CHUNK = 32_768  # pairs that are scored at a time
 OTHERS = 128  # width of what other pairs say of a pair
-CELLS = 4_096  # padded cells that the network reads at a time
 
 
 class Found(NamedTuple):
@@ -197,20 +196,7 @@ class TokenReader(nn.Module):
         kinds = np.concatenate([found.kind * 2 + 2, found.kind * 2 + 3])
         marks = self.marks(torch.from_numpy(kinds).to(narrow.device)).to(narrow.dtype)
         marked = narrow.index_add(0, torch.from_numpy(edges).to(narrow.device), marks)
-        return torch.cat([narrow, self._context(self.dropout(marked), sequences, self.network)], 1)
-
-    def _context(self, marked: Tensor, sequences: Ints, network: nn.LSTM) -> Tensor:
-        lengths = np.diff(sequences)
-        answers, rows = [], []
-        for chosen in groups(lengths, CELLS):
-            cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
-            padded = marked[torch.from_numpy(cells).to(marked.device)]
-            packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(lengths[chosen]), batch_first=True)
-            states = nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
-            answers.append(states[torch.from_numpy(inside).to(marked.device)])
-            rows.append(cells[inside])
-        states, row = torch.cat(answers), torch.from_numpy(np.concatenate(rows)).to(marked.device)
-        return torch.empty_like(states).index_copy(0, row, states)
+        return torch.cat([narrow, read_sequences(self.network, self.dropout(marked), sequences)], 1)
 
 
 class PairScorer(nn.Module):

@@ -8,16 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipekit.encoders.sequence import SequenceEncoder, WordDropout
+from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.model import Tables
-
-
-def reverse(inside: Tensor) -> Tensor:
-    """For each cell the cell that stands there when each sequence is read backwards, int64[sequences * longest]; padding stays."""
-    steps = torch.arange(inside.shape[1], device=inside.device)
-    begins = torch.arange(inside.shape[0], device=inside.device).unsqueeze(1) * inside.shape[1]
-    lengths = inside.sum(1, keepdim=True)
-    return (begins + torch.where(inside, lengths - 1 - steps, steps)).flatten()
+from pipekit.reading import WordDropout, reorder, reverse
 
 
 class Recurrent(SequenceEncoder):
@@ -57,13 +50,9 @@ class Recurrent(SequenceEncoder):
         states = self.dropout(padded)
         for ahead, back in zip(self.forwards, self.backwards, strict=True):
             left = ahead(states)[0]
-            right = _reorder(back(_reorder(states, backwards))[0], backwards)
+            right = reorder(back(reorder(states, backwards))[0], backwards)
             states = self.dropout(torch.cat([left, right], dim=2))
         return torch.cat([states, padded], dim=2) if self.skip else states
-
-
-def _reorder(padded: Tensor, order: Tensor) -> Tensor:
-    return padded.flatten(0, 1).index_select(0, order).view_as(padded)
 
 
 class BiLSTM(Recurrent):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipekit.batching import Batch
 from pipekit.doc import Doc
@@ -90,17 +90,3 @@ class SequenceEncoder(Encoder):
         The answer in a cell depends on the cells inside its own sequence alone.
         """
         raise NotImplementedError
-
-
-class WordDropout(nn.Module):
-    """The same features dropped at all steps of a sequence (variational dropout, Gal and Ghahramani 2016)."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, padded: Tensor) -> Tensor:
-        if not self.training or not self.rate:
-            return padded
-        mask = padded.new_empty(padded.shape[0], 1, padded.shape[2]).bernoulli_(1 - self.rate)
-        return padded * mask / (1 - self.rate)

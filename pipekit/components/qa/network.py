@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit.components.qa.matching import BEGINNING, FORM, LEMMA
+from pipekit.reading import WordDropout, reorder, reverse
 
 REACHES = (2, 5, 10, 20, 50)  # tokens to each side within which words of the question are counted
 _MATCHES = 9  # figures that `matches` gives, besides those
@@ -39,27 +40,13 @@ class Passages(NamedTuple):
     sentence: Tensor
 
 
-class LockedDropout(nn.Module):
-    """Dropout with one mask for all tokens of a passage (Gal and Ghahramani 2016): better for an LSTM, and few numbers to draw."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, values: Tensor) -> Tensor:
-        """values: float[n, longest, width]."""
-        if not self.training or not self.rate:
-            return values
-        return values * functional.dropout(values.new_ones(values.shape[0], 1, values.shape[2]), self.rate)
-
-
 class PassageNetwork(nn.Module):
     """Args: width of an encoder's vectors, of what is made of them (`mixed`), of each direction of the LSTM (`hidden`); longest answer."""
 
     def __init__(self, width: int, mixed: int, hidden: int, longest: int, dropout: float = 0.3) -> None:
         super().__init__()
         self.longest = longest
-        self.dropout = LockedDropout(dropout)
+        self.dropout = WordDropout(dropout)
         self.mix = nn.Linear(width, mixed)
         self.align = nn.Linear(mixed, mixed)
         self.attend = nn.Linear(mixed, 2)
@@ -101,10 +88,8 @@ class PassageNetwork(nn.Module):
 
     def _states(self, read: Tensor, inside: Tensor) -> Tensor:
         """Both directions; the backward one reads each passage reversed within its own length, so that padding always follows."""
-        steps = torch.arange(inside.shape[1], device=inside.device)
-        order = torch.where(inside, inside.sum(1, keepdim=True) - 1 - steps, steps)
-        states: Tensor = self.back(torch.take_along_dim(read, order[..., None], dim=1))[0]
-        return torch.cat([self.ahead(read)[0], torch.take_along_dim(states, order[..., None], dim=1)], dim=2)
+        order = reverse(inside)
+        return torch.cat([self.ahead(read)[0], reorder(self.back(reorder(read, order))[0], order)], dim=2)
 
     def _spans(self, pointed: Tensor, inside: Tensor) -> Tensor:
         ends = pointed[..., 1].masked_fill(~inside, _NEVER)

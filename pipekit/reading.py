@@ -1,0 +1,54 @@
+"""What encoders and heads that read sequences share: dropout for all steps alike, reading backwards, and reading rows group by group."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipekit.chars import Ints
+from pipekit.ragged import grid, groups
+
+CELLS = 4_096  # padded cells that are read at a time
+
+
+class WordDropout(nn.Module):
+    """The same features dropped at all steps of a sequence (variational dropout, Gal and Ghahramani 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, padded: Tensor) -> Tensor:
+        if not self.training or not self.rate:
+            return padded
+        mask = padded.new_empty(padded.shape[0], 1, padded.shape[2]).bernoulli_(1 - self.rate)
+        return padded * mask / (1 - self.rate)
+
+
+def reverse(inside: Tensor) -> Tensor:
+    """For each cell the cell that stands there when each sequence is read backwards, int64[sequences * longest]; padding stays."""
+    steps = torch.arange(inside.shape[1], device=inside.device)
+    begins = torch.arange(inside.shape[0], device=inside.device).unsqueeze(1) * inside.shape[1]
+    lengths = inside.sum(1, keepdim=True)
+    return (begins + torch.where(inside, lengths - 1 - steps, steps)).flatten()
+
+
+def reorder(padded: Tensor, order: Tensor) -> Tensor:
+    """The cells of float[sequences, longest, width] in the order of `reverse`; done twice, they are as before."""
+    return padded.flatten(0, 1).index_select(0, order).view_as(padded)
+
+
+def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
+    """The states of a network that reads the rows between each two of the borders `sequences`, one for each row."""
+    lengths = np.diff(sequences)
+    answers, rows = [], []
+    for chosen in groups(lengths, CELLS):
+        cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
+        padded = values[torch.from_numpy(cells).to(values.device)]
+        packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(lengths[chosen]), batch_first=True)
+        states = nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
+        answers.append(states[torch.from_numpy(inside).to(values.device)])
+        rows.append(cells[inside])
+    found, row = torch.cat(answers), torch.from_numpy(np.concatenate(rows)).to(values.device)
+    return torch.empty_like(found).index_copy(0, row, found)
