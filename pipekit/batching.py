@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipekit.chars import Ints, Words, codes, normalize, to_strings, visible
 from pipekit.doc import Doc, concatenate
@@ -82,6 +83,14 @@ class Batch:
         starts = np.concatenate([doc.starts + shift for doc, shift in zip(self._docs, shifts, strict=False)])
         ends = np.concatenate([doc.ends + shift for doc, shift in zip(self._docs, shifts, strict=False)])
         return Words(points, starts, ends)
+
+    @cached_property
+    def spaced(self) -> NDArray[np.bool_]:
+        """Which tokens have white space before them, bool[tokens]; the first one of a document counts as such."""
+        spaced = np.ones(len(self), dtype=bool)
+        spaced[1:] = self.words.starts[1:] != self.words.ends[:-1]
+        spaced[self.offsets[:-1][np.diff(self.offsets) > 0]] = True
+        return spaced
 
     @cached_property
     def distinct(self) -> Distinct:

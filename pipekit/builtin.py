@@ -8,10 +8,15 @@ PARTS: dict[str, dict[str, str]] = {
         "whitespace": "pipekit.tokenizers.rules:WhitespaceTokenizer",
     },
     "pipekit_encoders": {
-        "bilstm": "pipekit.encoders.recurrent:BiLSTM",
+        "bilstm": "pipekit.encoders.recurrent:LSTM",
+        "lstm": "pipekit.encoders.recurrent:LSTM",
         "gru": "pipekit.encoders.recurrent:GRU",
+        "rnn": "pipekit.encoders.recurrent:RNN",
+        "mut1": "pipekit.encoders.recurrent:Mut1",
+        "mut2": "pipekit.encoders.recurrent:Mut2",
+        "mut3": "pipekit.encoders.recurrent:Mut3",
         "transformer": "pipekit.encoders.transformer:Transformer",
-        "bert": "pipekit.encoders.bert:Bert",
+        "bert": "pipekit.encoders.bert.encoder:Bert",
     },
     "pipekit_components": {
         "embeddings": "pipekit.components.embeddings:Embeddings",

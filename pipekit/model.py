@@ -60,6 +60,13 @@ class Encoder(nn.Module):
         """Settings of a recipe, completed by what only the training documents or outer files can tell."""
         return Prepared(dict(settings), {})
 
+    def layers(self) -> list[nn.Module]:
+        """From the lowest, that of the embeddings, to the top: what training can freeze, unfreeze, and give rates of their own.
+
+        A weight stands in one of them at most; what stands in none, such as what mixes the layers, learns like a component.
+        """
+        return [self]
+
     def features(self, batch: Batch) -> Any:
         """What the network is told of a batch: integers, made on the CPU. No weights are read."""
         raise NotImplementedError

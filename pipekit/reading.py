@@ -1,12 +1,15 @@
-"""What encoders and heads that read sequences share: dropout for all steps alike, reading backwards, and reading rows group by group."""
+"""What parts that read sequences share: dropout for all steps alike, reading backwards, rows group by group, and layers mixed into one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pipekit.chars import Ints
+from pipekit.errors import ConfigError
 from pipekit.ragged import grid, groups
 
 CELLS = 4_096  # padded cells that are read at a time
@@ -24,6 +27,28 @@ class WordDropout(nn.Module):
             return padded
         mask = padded.new_empty(padded.shape[0], 1, padded.shape[2]).bernoulli_(1 - self.rate)
         return padded * mask / (1 - self.rate)
+
+
+class LayerMix(nn.Module):
+    """The layers of a network as one: gamma * sum over j of softmax(s)_j h_j with learned s and gamma (Peters et al. 2018, equation 1).
+
+    It begins as the mean of the layers. Errors: `ConfigError` where there is but one layer.
+    """
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        if layers < 2:
+            raise ConfigError("mix = true is for two layers or more: leave it out, or give the encoder more layers")
+        self.scores = nn.Parameter(torch.zeros(layers))
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, layers: Sequence[Tensor]) -> Tensor:
+        """Tensors of one shape, from the lowest layer to the top; their mix has the same shape and type."""
+        shares = self.scale.float() * torch.softmax(self.scores.float(), 0)
+        mixed = layers[0] * shares[0].to(layers[0].dtype)
+        for share, layer in zip(shares[1:], layers[1:], strict=True):
+            mixed = mixed + layer * share.to(layer.dtype)
+        return mixed
 
 
 def reverse(inside: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "bilstm": {"type": "bilstm", "width": 32},
     "bilstm, two layers, no skip": {"type": "bilstm", "width": 32, "layers": 2, "skip": False, "dropout": 0.1},
     "gru": {"type": "gru", "width": 32},
+    "rnn": {"type": "rnn", "width": 32},
+    "mut1, one direction": {"type": "mut1", "width": 32, "bidirectional": False},
     "transformer": {"type": "transformer", "width": 32, "heads": 2},
     "transformer, learned, post": {"type": "transformer", "width": 32, "heads": 2, "positions": "learned", "norm": "post"},
     "transformer, learned, pre": {"type": "transformer", "width": 32, "heads": 2, "positions": "learned"},
@@ -82,6 +84,8 @@ COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
 }
 
 FEW = {"qa": ("bilstm", "gru", "transformer", "bert")}  # components that learn slowly, with one encoder of each kind
+ALIKE = {"rnn": ("tagger", "ner"), "mut1, one direction": ("tagger", "ner")}  # encoders of a kind that stands here already
+PAIRS = [(c, e) for c in COMPONENTS for e in FEW.get(c, ENCODERS) if c in ALIKE.get(e, COMPONENTS)]
 
 
 class Trained(NamedTuple):
@@ -89,7 +93,7 @@ class Trained(NamedTuple):
     said: Said
 
 
-@pytest.fixture(scope="module", params=[(c, e) for c in COMPONENTS for e in FEW.get(c, ENCODERS)], ids=lambda pair: " × ".join(pair))
+@pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: " × ".join(pair))
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     component, encoder = request.param
     settings, said = COMPONENTS[component]

@@ -1,4 +1,5 @@
-"""Recurrent encoders: LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al. 2014), read in both directions, stacked."""
+"""Recurrent encoders, stacked, in one direction or both: tanh cells (Elman 1990), LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000),
+GRU (Cho et al. 2014), and MUT1 to MUT3 (Jozefowicz et al. 2015)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
+from pipekit.errors import ConfigError
 from pipekit.model import Tables
 from pipekit.reading import WordDropout, reorder, reverse
 
@@ -22,9 +25,9 @@ class Recurrent(SequenceEncoder):
     Args:
         width: of both directions together.
         skip: whether the embedded word stands beside the states in the vector of a token.
+        bidirectional: false for one direction, forwards, of the whole width.
+        forget_bias: what is added to the first bias of an LSTM's forget gates; Jozefowicz et al. (2015) advise 1.
     """
-
-    cell: type[nn.LSTM] | type[nn.GRU]
 
     def __init__(
         self,
@@ -36,32 +39,89 @@ class Recurrent(SequenceEncoder):
         window: int = 512,
         overlap: int = 64,
         tables: Tables | None = None,
+        bidirectional: bool = True,
+        forget_bias: float = 0.0,
     ) -> None:
         super().__init__(features, tables, window, overlap)
         self.skip = skip
         self.width = width + self.embed.width * skip
         widths = [self.embed.width] + [width] * (layers - 1)
-        self.forwards = nn.ModuleList(self.cell(w, width // 2, batch_first=True) for w in widths)
-        self.backwards = nn.ModuleList(self.cell(w, width // 2, batch_first=True) for w in widths)
+        share = width // 2 if bidirectional else width
+        self.forwards = nn.ModuleList(self.cell(w, share) for w in widths)
+        self.backwards = nn.ModuleList(self.cell(w, share) for w in widths if bidirectional)
         self.dropout = WordDropout(dropout)
+        if forget_bias:
+            self.remember(forget_bias)
+
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        """A layer in one direction: padded inputs to (states of all steps, anything), the sequences first."""
+        raise NotImplementedError
+
+    def remember(self, bias: float) -> None:
+        """Open the forget gates at the start. Errors: `ConfigError` for cells without."""
+        raise ConfigError(f"forget_bias = {bias}: only an LSTM has forget gates")
 
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
-        backwards = reverse(inside)
+        backwards = reverse(inside) if self.backwards else None
         states = self.dropout(padded)
-        for ahead, back in zip(self.forwards, self.backwards, strict=True):
-            left = ahead(states)[0]
-            right = reorder(back(reorder(states, backwards))[0], backwards)
-            states = self.dropout(torch.cat([left, right], dim=2))
+        for layer, ahead in enumerate(self.forwards):
+            found = [ahead(states)[0]]
+            if backwards is not None:
+                found.append(reorder(self.backwards[layer](reorder(states, backwards))[0], backwards))
+            states = self.dropout(torch.cat(found, dim=2))
         return torch.cat([states, padded], dim=2) if self.skip else states
 
 
-class BiLSTM(Recurrent):
-    """Long short-term memory in both directions."""
+class LSTM(Recurrent):
+    """Long short-term memory."""
 
-    cell = nn.LSTM
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        return nn.LSTM(width_in, width, batch_first=True)
+
+    def remember(self, bias: float) -> None:
+        for layer in (*self.forwards, *self.backwards):
+            quarter = layer.hidden_size
+            with torch.no_grad():  # torch orders the gates input, forget, cell, output
+                layer.bias_ih_l0[quarter : 2 * quarter] += bias
 
 
 class GRU(Recurrent):
-    """Gated recurrent units in both directions."""
+    """Gated recurrent units."""
 
-    cell = nn.GRU
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        return nn.GRU(width_in, width, batch_first=True)
+
+
+class RNN(Recurrent):
+    """Plain recurrence, h_{t+1} = tanh(W_x x_t + W_h h_t + b)."""
+
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        return nn.RNN(width_in, width, batch_first=True)
+
+
+class Mut1(Recurrent):
+    """MUT1 of Jozefowicz et al. (2015)."""
+
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        return MUT1(width_in, width)
+
+
+class Mut2(Recurrent):
+    """MUT2 of Jozefowicz et al. (2015)."""
+
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        return MUT2(width_in, width)
+
+
+class Mut3(Recurrent):
+    """MUT3 of Jozefowicz et al. (2015)."""
+
+    @staticmethod
+    def cell(width_in: int, width: int) -> nn.Module:
+        return MUT3(width_in, width)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pipekit.batching import Batch, gather
 from pipekit.doc import QUESTIONS, Doc
-from pipekit.errors import ConfigError, near
+from pipekit.errors import ConfigError
 from pipekit.hooks import hooks
 from pipekit.layer import encode
 from pipekit.loading import load
@@ -28,6 +28,7 @@ from pipekit.pipeline import Pipeline
 from pipekit.training.building import Prepared, modules, named, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.evaluation import evaluate, figure
+from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
@@ -83,26 +84,24 @@ class Trainer:
         self.pipeline = prepared.pipeline.to(device)
         self.device = self.pipeline.device
         self.parts = modules(self.pipeline)
-        self._freeze()
-        parameters = [p for part in self.parts.values() for p in part.parameters() if p.requires_grad]
-        if not parameters:
-            raise ConfigError(f"{recipe.path}: nothing is left to train: no part learns, or all are frozen")
-        self.parameters = parameters
-        rate, decay = self.settings.learning_rate, self.settings.weight_decay
-        self.optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+        self.learners = {name: part for name, part in self.pipeline.components.items() if self._learns(name, part)}
+        if not self.learners:
+            raise ConfigError(f"{recipe.path}: nothing is left to train: no component learns, or all are frozen")
+        self.learning = Learning(self.settings, self.parts)
+        self.parameters = [parameter for group in self.learning.groups for _, parameter in group["params"]]
+        self.optimizer = torch.optim.AdamW(self.learning.groups, lr=self.settings.learning_rate, fused=True)
         self.average = {name: t.detach().clone() for name, t in self.weights().items()} if self.settings.average else {}
         self.steps = sum(1 for epoch in range(self.settings.epochs) for _ in self.batches(epoch))
         self.progress = Progress()
         self.saved_at = time.monotonic()
 
-    def _freeze(self) -> None:
-        for name in self.settings.freeze:
-            if name not in self.parts:
-                raise ConfigError(f"[training] freeze names {name!r}.{near(name, self.parts)}")
-            self.parts[name].requires_grad_(False)
-        self.frozen = set(self.settings.freeze)
-        heads = {name: part for name, part in self.pipeline.components.items() if isinstance(part, Head)}
-        self.learners = {name: head for name, head in heads.items() if f"components.{name}" not in self.frozen}
+    def _learns(self, name: str, part: object) -> bool:
+        return isinstance(part, Head) and f"components.{name}" not in self.settings.freeze
+
+    @property
+    def share(self) -> float:
+        """The share of all steps that are done."""
+        return self.progress.step / max(self.steps, 1)
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all parts, by name."""
@@ -157,11 +156,10 @@ class Trainer:
 
     def step(self, docs: Sequence[Doc]) -> dict[str, float]:
         """One step of the optimizer; the loss of each component."""
-        for name, part in self.parts.items():
-            part.train(name not in self.frozen)
-        rate = self.settings.learning_rate * schedule(self.progress.step / max(self.steps, 1), self.settings.warmup)
+        self.learning.enter(self.share)
+        rate = self.settings.learning_rate * schedule(self.share, self.settings.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         with self._precision():
             batch = Batch(docs, self.pipeline._encode, self.pipeline.tokenize)
             losses = {name: head.loss(batch) for name, head in self.learners.items()}
@@ -197,7 +195,7 @@ class Trainer:
             if better:
                 self.progress.best, self.progress.stale = score, 0
                 self.pipeline.to_disk(self.output / BEST, half=self.settings.half)
-            else:
+            elif self.learning.complete(self.share):  # what has yet to be unfrozen may make it better
                 self.progress.stale += 1
         scores = {} if found is None else {name: found[name] for name in found.figures}
         row = {"epoch": self.progress.epoch, "step": self.progress.step, "score": score, "scores": scores, "loss": dict(self.progress.loss)}

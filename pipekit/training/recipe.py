@@ -48,7 +48,14 @@ class Settings:
         evaluate_every: epochs between evaluations; checkpoints are written along with them and every `checkpoint_minutes`.
         mixed_precision: bfloat16 where the device has the units for it.
         lowercase: the share of training documents that are shown in lower case, drawn anew in each epoch.
-        freeze: parts whose weights stay as they are, such as "encoders.main".
+        freeze: what stays as it is: parts such as "encoders.main", layers such as "encoders.main[:3]", see `pipekit.training.layers`.
+        unfreeze: encoders, or layers of them, that begin frozen, while the components learn: their layers begin to learn one after
+            another, the top first, at equal distances, and the lowest after this share of all steps (gradual unfreezing, Howard and
+            Ruder 2018). `patience` counts from then on.
+        rates: factors on the learning rate of parts or layers; all that are meant for a weight are multiplied.
+        layer_decay: the layers of an encoder learn at this factor of the rate of the layer above (Howard and Ruder 2018, Clark et al.
+            2020); its top layer learns at the full rate.
+        decay_biases: whether `weight_decay` is for biases and norms too, for all tensors of one axis.
         start: a saved pipeline whose weights the parts of the same name begin with.
         half: whether the result is stored as float16.
         threads: of torch on the CPU; 0 leaves them as they are.
@@ -70,6 +77,10 @@ class Settings:
     mixed_precision: bool = True
     lowercase: float = 0.0
     freeze: Sequence[str] = ()
+    unfreeze: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    layer_decay: float = 1.0
+    decay_biases: bool = True
     start: str = ""
     half: bool = False
     threads: int = 0
@@ -142,11 +153,26 @@ def _settings(section: Mapping[str, Any], file: Path) -> Settings:
         if key not in known:
             raise ConfigError(f"{file}: [training] takes no {key!r}.{near(key, known)}")
         default = getattr(Settings(), key)
+        if isinstance(default, Mapping):
+            section = {**section, key: _numbers(value, f"{file}: [training] {key}")}
+        if key == "freeze" and isinstance(value, str):
+            raise ConfigError(f"{file}: [training] freeze = {value!r}: a list is needed, such as [{value!r}]")
         if isinstance(default, int | float) and not isinstance(value, int | float):
             raise ConfigError(f"{file}: [training] {key} = {value!r}: a number is needed, such as {default}")
         if key in ("epochs", "batch_words", "evaluate_every") and value < 1:
             raise ConfigError(f"{file}: [training] {key} = {value!r}: at least 1 is needed")
     return Settings(**section)
+
+
+def _numbers(value: Any, setting: str, prefix: str = "") -> dict[str, float]:
+    """A table of numbers under dotted names: TOML reads `encoders.main = 0.1` as a table in a table."""
+    if not isinstance(value, Mapping):
+        wanted = "a number is needed" if prefix else 'a table is needed, such as { "NAME" = 0.1 }'
+        raise ConfigError(f"{setting} {prefix.rstrip('.')}{' ' * bool(prefix)}= {value!r}: {wanted}")
+    found: dict[str, float] = {}
+    for key, inner in value.items():
+        found |= {f"{prefix}{key}": inner} if isinstance(inner, int | float) else _numbers(inner, setting, f"{prefix}{key}.")
+    return found
 
 
 def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[Source]:
@@ -196,7 +222,7 @@ def _paths(value: Any, base: Path, key: str = "") -> Any:
     return str(base / filled) if key in PATH_KEYS and filled else filled
 
 
-PATH_KEYS = ("path", "lexicon", "vectors", "mapping", "start", "source")
+PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "mapping", "start", "source")
 
 
 def _variable(name: str) -> str:

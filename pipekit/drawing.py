@@ -1,0 +1,16 @@
+"""The door to matplotlib, which draws where it is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipekit.errors import ConfigError
+
+
+def blank(width: float, height: float) -> Any:
+    """An empty figure of so many inches, which needs no screen. Errors: `ConfigError` where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("plots need matplotlib: pip install 'pipekit-nlp[plot]'") from error
+    return Figure(figsize=(width, height), layout="constrained")

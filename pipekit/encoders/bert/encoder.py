@@ -1,0 +1,169 @@
+"""The encoder of the BERT family: subword pieces through its network, and pooled to words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipekit.batching import Batch
+from pipekit.chars import Ints, ranges
+from pipekit.doc import Doc
+from pipekit.encoders.bert.families import shape_of
+from pipekit.encoders.bert.network import Network
+from pipekit.encoders.embed import Embedder
+from pipekit.encoders.sequence import CPU_CELLS, GPU_CELLS, padded_groups
+from pipekit.errors import ConfigError, near
+from pipekit.features import Features
+from pipekit.model import Encoder, Prepared, Tables
+from pipekit.ragged import Windows, windows
+from pipekit.reading import LayerMix
+from pipekit.subwords import Cut, Subwords, spaced_words
+from pipekit.vocabularies import from_settings
+
+POOLING = ("mean", "first", "last")
+READS = ("sentences", "documents")
+SUBWORDS = "subwords"  # the table that holds the vocabulary
+
+
+@dataclass(frozen=True)
+class PieceFeatures:
+    """The pieces of a batch's words, the windows over them, and features of the words where the encoder reads some."""
+
+    ids: Ints
+    borders: Ints
+    windows: Windows
+    words: Features | None
+
+
+@dataclass(frozen=True)
+class Framed:
+    """Some windows as the network reads them, each between [CLS] and [SEP].
+
+    Attributes:
+        ids, inside: int64 and bool[windows, longest + 2].
+        cell, row: the cells of the flattened ``states[:, 1:-1]`` that answer, and the pieces that they answer for, int64[answers].
+        rows: the pieces that stand between, int64[windows, longest]; padding repeats the first.
+    """
+
+    ids: Tensor
+    inside: Tensor
+    cell: Tensor
+    row: Tensor
+    rows: Tensor
+
+
+class Bert(Encoder):
+    """A network of the BERT family; the vector of a word is pooled from those of its pieces.
+
+    Args:
+        family: what the network is like, one of `pipekit.encoders.bert.families.FAMILIES`.
+        network: settings of `BertShape` that differ from those of the family.
+        subwords: in a recipe a file or folder that holds a vocabulary, or settings of `pipekit.subwords.learn`, which then reads the
+            training documents; in a saved pipeline the table of that name holds it.
+        pool: how the vectors of its pieces become that of a word, "mean", "first" or "last".
+        reads: "sentences", or "documents", with more context and in more time; what is longer than the network has positions for is
+            read in windows that share a quarter.
+        mix: whether all layers go into the vectors, in learned shares, or the last one alone.
+        features: of words, settings as those of other encoders, whose embedding is added to that of each of their pieces.
+    """
+
+    def __init__(
+        self,
+        family: str = "bert",
+        network: Mapping[str, Any] | None = None,
+        subwords: bool | str | Mapping[str, Any] = True,
+        pool: str = "mean",
+        reads: str = "sentences",
+        mix: bool = False,
+        features: Mapping[str, Any] | None = None,
+        tables: Tables | None = None,
+    ) -> None:
+        super().__init__()
+        for given, known, what in ((pool, POOLING, "pool"), (reads, READS, "reads")):
+            if given not in known:
+                raise ConfigError(f"a BERT takes no {what} = {given!r}.{near(given, known)}")
+        if SUBWORDS not in (tables or {}):
+            raise ConfigError("a BERT needs a vocabulary of subwords: name one in a recipe, or let `prepare` learn one")
+        self.tables = dict(tables or {})
+        self.pool, self.reads = pool, reads
+        self.subwords = Subwords(self.tables[SUBWORDS])
+        self.shape = shape_of(family, network or {})
+        self.width = self.shape.width
+        self.network = Network(len(self.subwords), self.shape)
+        self.mix = LayerMix(self.shape.layers + 1) if mix else None
+        self.embed = Embedder(features, {k: v for k, v in self.tables.items() if k != SUBWORDS}) if features else None
+        if self.embed is not None:
+            self.beside = nn.Linear(self.embed.width, self.shape.embedding_width or self.width, bias=False)
+            nn.init.zeros_(self.beside.weight)  # so that a pretrained network begins as it was
+
+    @classmethod
+    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+        given = settings.get("subwords") or {}
+        found = from_settings({} if given is True else given, (texts_of(doc) for doc in docs))
+        features, tables = Embedder.prepare(settings["features"], docs) if settings.get("features") else (None, {})
+        return Prepared({**settings, "subwords": True, "features": features}, {SUBWORDS: found.table, **tables})
+
+    @property
+    def window(self) -> int:
+        """The most pieces that the network reads at a time."""
+        return (self.shape.positions or 512) - 2
+
+    def features(self, batch: Batch) -> PieceFeatures:
+        ids, borders = self.pieces(batch)
+        sequences = batch.sequences if self.reads == "sentences" else batch.offsets
+        plan = windows(borders[sequences], self.window, self.window // 4)
+        return PieceFeatures(ids, borders, plan, None if self.embed is None else self.embed.features(batch))
+
+    def pieces(self, batch: Batch) -> Cut:
+        """The pieces of a batch's words; what is written alike is cut once."""
+        keys, index = np.unique(2 * batch.distinct.index + batch.spaced, return_inverse=True)
+        strings = batch.distinct.strings
+        cut = self.subwords.cut([strings[key] for key in (keys // 2).tolist()], (keys % 2 == 1).tolist())
+        sizes = np.diff(cut.borders)[index]
+        return Cut(cut.ids[ranges(cut.borders[index], sizes)], np.cumsum([0, *sizes], dtype=np.int64))
+
+    def forward(self, features: PieceFeatures) -> Tensor:
+        device = self.network.embed.pieces.weight.device
+        borders = torch.from_numpy(features.borders).to(device)
+        owner = torch.repeat_interleave(borders.diff())
+        beside = self.beside(self.embed(features.words))[owner] if self.embed is not None and features.words is not None else None
+        answers = [(self._read(framed, beside), framed.row) for framed in self.framed(features)]
+        if not answers:
+            return torch.zeros(0, self.width, device=device)
+        found, order = torch.cat([a for a, _ in answers]), torch.cat([row for _, row in answers])
+        return self._to_words(torch.empty_like(found).index_copy(0, order, found), owner, borders)
+
+    def framed(self, features: PieceFeatures) -> Iterator[Framed]:
+        """The windows as the network reads them, those of like length together."""
+        device = self.network.embed.pieces.weight.device
+        special, flat = self.subwords.special, torch.from_numpy(features.ids).to(device)
+        for rows, inside, cell, row in padded_groups(features.windows, CPU_CELLS if device.type == "cpu" else GPU_CELLS, device):
+            ids = functional.pad(flat[rows].masked_fill(~inside, special.pad), (1, 1), value=special.pad)
+            ids[:, 0] = special.cls
+            ids.scatter_(1, inside.sum(1, keepdim=True) + 1, special.sep)
+            yield Framed(ids, functional.pad(inside, (2, 0), value=True), cell, row, rows)
+
+    def _read(self, framed: Framed, beside: Tensor | None) -> Tensor:
+        known = None if beside is None else functional.pad(beside[framed.rows], (0, 0, 1, 1))
+        layers = self.network(framed.ids, framed.inside, beside=known)
+        states: Tensor = layers[-1] if self.mix is None else self.mix(layers)
+        return states[:, 1:-1].flatten(0, 1)[framed.cell]
+
+    def _to_words(self, pieces: Tensor, owner: Tensor, borders: Tensor) -> Tensor:
+        if self.pool != "mean":
+            return pieces[borders[:-1] if self.pool == "first" else borders[1:] - 1]
+        total = pieces.new_zeros(len(borders) - 1, pieces.shape[1]).index_add_(0, owner, pieces)
+        return total / borders.diff().unsqueeze(1)
+
+
+def texts_of(doc: Doc) -> str:
+    """A document in the form that a vocabulary is learned from."""
+    spaced = np.ones(len(doc), dtype=bool)
+    spaced[1:] = doc.starts[1:] != doc.ends[:-1]
+    return spaced_words(doc.words, spaced.tolist())

@@ -1,0 +1,48 @@
+"""The BERT family as data: how its members differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pipekit.encoders.stack import Shape
+from pipekit.errors import ConfigError, near
+
+
+@dataclass(frozen=True)
+class BertShape(Shape):
+    """What a network of the family is, beside its stack of layers.
+
+    Attributes:
+        embedding_width: of the embedded pieces, which are projected to `width` where that differs; `width` where it is 0.
+        positions: how many learned positions there are, the special pieces included; 0 for none.
+        segments: how many segments a text may have; 0 for a network that is not told them.
+    """
+
+    width: int = 256
+    layers: int = 3
+    embedding_width: int = 0
+    positions: int = 512
+    segments: int = 2
+
+
+# The sizes are those of a small network for a CPU; what a published checkpoint has is read from it.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "bert": {},  # Devlin et al. 2019
+    "roberta": {"segments": 1, "epsilon": 1e-5},  # Liu et al. 2019
+    "albert": {"embedding_width": 64, "shared": True, "activation": "gelu_tanh"},  # Lan et al. 2020
+    "electra": {"embedding_width": 128},  # Clark et al. 2020
+    "distilbert": {"segments": 0},  # Sanh et al. 2019
+}
+
+
+def shape_of(family: str, network: Mapping[str, Any]) -> BertShape:
+    """The shape of a family, changed by the settings given. Errors: `ConfigError` naming the family or the setting that is not known."""
+    if family not in FAMILIES:
+        raise ConfigError(f"no BERT is of the family {family!r}.{near(family, FAMILIES)}")
+    known = [f.name for f in fields(BertShape)]
+    for key in network:
+        if key not in known:
+            raise ConfigError(f"the network of a BERT takes no {key!r}.{near(key, known)}")
+    return BertShape(**{**FAMILIES[family], **network})

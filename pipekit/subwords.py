@@ -1,0 +1,169 @@
+"""Words as subword pieces: vocabularies learned by BPE (Sennrich, Haddow and Birch 2016), Unigram (Kudo 2018) or WordPiece (Schuster and
+Nakajima 2012), and the cut of words by them. The one user of the `tokenizers` library, an extra.
+
+A word is cut for itself, with the space before it where there is one, so each piece belongs to exactly one word. A cut is kept as
+plain data, the text of the `tokenizer.json` that all such libraries read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit.chars import Ints
+from pipekit.errors import ConfigError, PipekitFormatError, near
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+ALGORITHMS = ("bpe", "unigram", "wordpiece")
+START = "▁"  # the space before a word, in the pieces of BPE and Unigram
+PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+SPECIAL = (PAD, UNKNOWN, CLS, SEP, MASK)
+# What others call the same; the first name that a vocabulary has counts.
+_ALIASES = {PAD: (PAD, "<pad>"), UNKNOWN: (UNKNOWN, "<unk>"), CLS: (CLS, "<s>", "<cls>"), SEP: (SEP, "</s>", "<sep>"), MASK: (MASK, "<mask>")}
+_BETWEEN = "\x1f"  # between words in what a trainer reads: no text has it inside a word
+
+
+class Cut(NamedTuple):
+    """Pieces of words: `ids` int64[pieces], and the piece at which each word begins, int64[words + 1]; each word has one at least."""
+
+    ids: Ints
+    borders: Ints
+
+
+class Special(NamedTuple):
+    """The numbers of the pieces that stand for no text."""
+
+    pad: int
+    unknown: int
+    cls: int
+    sep: int
+    mask: int
+
+
+class Subwords:
+    """Cuts words into pieces.
+
+    Args:
+        table: the text of a `tokenizer.json` in UTF-8, uint8[bytes].
+
+    Errors: `ConfigError` where the `tokenizers` library is missing, `PipekitFormatError` for a text that it cannot read.
+    """
+
+    def __init__(self, table: NDArray[np.uint8]) -> None:
+        self.table = np.asarray(table, dtype=np.uint8)
+
+    def __len__(self) -> int:
+        """How many pieces there are, the special ones included."""
+        return 1 + max(self._numbers.values(), default=-1)
+
+    @cached_property
+    def special(self) -> Special:
+        return Special(*(self._special(name) for name in SPECIAL))
+
+    def cut(self, words: Sequence[str], spaced: Sequence[bool]) -> Cut:
+        """The pieces of words, each `spaced` if white space stands before it. A word that has none is one unknown piece."""
+        texts = [" " + word if space else word for word, space in zip(words, spaced, strict=True)]
+        try:
+            cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except (UnicodeEncodeError, TypeError):  # lone surrogates
+            texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+            cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        ids = [one.ids or [self.special.unknown] for one in cut]
+        borders = np.cumsum([0, *map(len, ids)], dtype=np.int64)
+        return Cut(np.fromiter(chain.from_iterable(ids), np.int64, int(borders[-1])), borders)
+
+    def spell(self, ids: Iterable[int]) -> list[str]:
+        """The pieces of those numbers, as the vocabulary has them."""
+        return [self._names.get(int(number), UNKNOWN) for number in ids]
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return _tokenizer(self.table.tobytes())
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """The number of each piece."""
+        added = {token["content"]: token["id"] for token in json.loads(self.table.tobytes())["added_tokens"]}
+        return {**self._tokenizer.get_vocab(), **added}
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return {number: name for name, number in self._numbers.items()}
+
+    def _special(self, name: str) -> int:
+        found = next((self._numbers[alias] for alias in _ALIASES[name] if alias in self._numbers), None)
+        if found is None:
+            raise PipekitFormatError(f"this vocabulary of {len(self)} pieces has no {name}: one of {', '.join(_ALIASES[name])} is needed")
+        return found
+
+
+@lru_cache(maxsize=8)
+def _tokenizer(text: bytes) -> Tokenizer:
+    """The cut that a `tokenizer.json` tells, of single words: special pieces are never found in a text, nothing is truncated or padded."""
+    library = _library()
+    try:
+        told: dict[str, Any] = json.loads(text)
+        told["added_tokens"] = [token for token in told.get("added_tokens") or () if not token["special"]]
+        told |= {"truncation": None, "padding": None, "post_processor": None}
+        return library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
+    except Exception as error:  # the library raises Exception itself
+        raise PipekitFormatError(f"a vocabulary of subwords cannot be read: {error}") from error
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ConfigError("subword pieces need the tokenizers library: pip install 'pipekit-nlp[bert]'") from error
+    return tokenizers
+
+
+def spaced_words(words: Iterable[str], spaced: Iterable[bool]) -> str:
+    """Words in the form that `learn` reads: one string, the space before a word included."""
+    return _BETWEEN.join([" " + word if space else word for word, space in zip(words, spaced, strict=True)])
+
+
+def learn(texts: Iterable[str], algorithm: str = "bpe", size: int = 8_000, letters: int = 500) -> Subwords:
+    """The vocabulary of texts.
+
+    Args:
+        texts: each as `spaced_words` gives it.
+        algorithm: "bpe", "unigram" or "wordpiece".
+        size: how many pieces there are at most; few texts give fewer.
+        letters: how many letters are pieces at most, the most frequent ones; others are unknown.
+
+    Errors: `ConfigError` for an algorithm that is not known, and where the `tokenizers` library is missing.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ConfigError(f"no subwords are learned by {algorithm!r}.{near(algorithm, ALGORITHMS)}")
+    library = _library()
+    separate = library.pre_tokenizers.Split(_BETWEEN, "removed")
+    spaces = library.pre_tokenizers.Metaspace(replacement=START, prepend_scheme="never", split=False)
+    common = {"vocab_size": size, "special_tokens": list(SPECIAL), "show_progress": False}
+    if algorithm == "bpe":
+        tokenizer, inner = library.Tokenizer(library.models.BPE(unk_token=UNKNOWN)), spaces
+        trainer = library.trainers.BpeTrainer(min_frequency=2, limit_alphabet=letters, **common)
+    elif algorithm == "unigram":
+        tokenizer, inner = library.Tokenizer(library.models.Unigram()), spaces
+        trainer = library.trainers.UnigramTrainer(unk_token=UNKNOWN, **common)
+    else:
+        tokenizer, inner = library.Tokenizer(library.models.WordPiece(unk_token=UNKNOWN)), library.pre_tokenizers.WhitespaceSplit()
+        trainer = library.trainers.WordPieceTrainer(min_frequency=2, limit_alphabet=letters, **common)
+    tokenizer.normalizer = library.normalizers.NFC()
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([separate, inner])
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.pre_tokenizer = inner
+    return from_text(tokenizer.to_str())
+
+
+def from_text(text: str) -> Subwords:
+    """The cut that the text of a `tokenizer.json` tells."""
+    return Subwords(np.frombuffer(text.encode("utf-8"), dtype=np.uint8))
