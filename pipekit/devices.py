@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from pipekit.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 
 
 def pick_device(device: str | torch.device) -> torch.device:
@@ -48,3 +51,16 @@ def _product_seconds(dtype: torch.dtype) -> float:
         torch.mm(a, b)
         times.append(time.perf_counter() - begun)
     return min(times)
+
+
+@cache
+def keep_memory() -> None:
+    """Let the C library keep what tensors free instead of giving it back to the system and asking for it anew at the next step: new pages
+    cost more time than small networks need to compute. For processes that do nothing else; where the library is not glibc, nothing is done.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):
+            mallopt(parameter, value)

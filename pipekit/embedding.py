@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipekit.attention import AttentionMap
 from pipekit.batching import Batch, pieces
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
@@ -44,10 +45,21 @@ class WordVectors:
 def encode(pipeline: Pipeline, text: str | Doc, encoder: str | None, limit: int) -> Floats:
     """What an encoder says of a document's tokens, float32[tokens, width]; long documents go through in parts, as they do in `pipe`."""
     name = _encoder(pipeline, encoder)
-    doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
     with pipeline._inference():
-        found = [Batch([part], pipeline._encode, pipeline.tokenize).vectors(name).float().cpu().numpy() for part in pieces(doc, limit)]
-    return np.concatenate(found)
+        return np.concatenate([batch.vectors(name).float().cpu().numpy() for batch in _batches(pipeline, text, limit)])
+
+
+def attention(pipeline: Pipeline, text: str | Doc, encoder: str | None, limit: int) -> list[AttentionMap]:
+    """What the tokens of each sentence look at, in an encoder that has attention."""
+    chosen = pipeline.encoders[_encoder(pipeline, encoder)]
+    with pipeline._inference():
+        return [one for batch in _batches(pipeline, text, limit) for one in chosen.attention(batch)]
+
+
+def _batches(pipeline: Pipeline, text: str | Doc, limit: int) -> list[Batch]:
+    """A document, in parts where it is long."""
+    doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
+    return [Batch([part], pipeline._encode, pipeline.tokenize) for part in pieces(doc, limit)]
 
 
 def _encoder(pipeline: Pipeline, name: str | None) -> str:

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipekit.attention import AttentionMap
 from pipekit.batching import Batch
 from pipekit.doc import Doc
+from pipekit.errors import ConfigError
 
 Tables = dict[str, NDArray[Any]]
 
@@ -57,7 +59,7 @@ class Encoder(nn.Module):
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        """Settings of a recipe, completed by what only the training documents or outer files can tell."""
+        """Settings of a recipe, completed by what only the training documents or outer files can tell; what is complete stays as it is."""
         return Prepared(dict(settings), {})
 
     def layers(self) -> list[nn.Module]:
@@ -74,6 +76,10 @@ class Encoder(nn.Module):
     def forward(self, features: Any) -> Tensor:
         """Vectors for the tokens of the batch that the features are of, float[tokens, width]."""
         raise NotImplementedError
+
+    def attention(self, batch: Batch) -> list[AttentionMap]:
+        """What the tokens of each sequence look at, in the order of the text. Errors: `ConfigError` of an encoder without attention."""
+        raise ConfigError(f"an encoder of the class {type(self).__name__} has no attention to look at: take a transformer or a bert")
 
 
 class Head(nn.Module):

@@ -12,10 +12,11 @@ import numpy as np
 
 from pipekit import registry
 from pipekit.answering import Answer, answer_pairs
+from pipekit.attention import AttentionMap
 from pipekit.batching import Batch, gather, pieces, whole
 from pipekit.devices import bfloat16_pays, pick_device
 from pipekit.doc import Doc, clean
-from pipekit.embedding import WordVectors, encode
+from pipekit.embedding import WordVectors, attention, encode
 from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
 from pipekit.hooks import hooks
 from pipekit.registry import Registry, check_name
@@ -243,6 +244,13 @@ class Pipeline(WordVectors):
         A Doc's tokens are kept, and nothing is written to it. Errors: `ConfigError` without an encoder, or with several and none named.
         """
         return encode(self, text, encoder, CHUNK_WORDS)
+
+    def attention(self, text: str | Doc, *, encoder: str | None = None) -> list[AttentionMap]:
+        """What the tokens of each sentence look at: their attention weights by layer and head, which `pipekit.attention.heat_map` draws.
+
+        Errors: `ConfigError` as `encode`, and where the encoder has no attention.
+        """
+        return attention(self, text, encoder, CHUNK_WORDS)
 
     def tokenize(self, texts: Sequence[str]) -> list[Doc]:
         """Texts as Docs with tokens and sentences, through no component."""

@@ -8,7 +8,7 @@ plain data, the text of the `tokenizer.json` that all such libraries read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.chars import Ints
+from pipekit.doc import Doc
 from pipekit.errors import ConfigError, PipekitFormatError, near
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ START = "▁"  # the space before a word, in the pieces of BPE and Unigram
 PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 SPECIAL = (PAD, UNKNOWN, CLS, SEP, MASK)
 # What others call the same; the first name that a vocabulary has counts.
-_ALIASES = {PAD: (PAD, "<pad>"), UNKNOWN: (UNKNOWN, "<unk>"), CLS: (CLS, "<s>", "<cls>"), SEP: (SEP, "</s>", "<sep>"), MASK: (MASK, "<mask>")}
+ALIASES = {
+    PAD: (PAD, "<pad>"),
+    UNKNOWN: (UNKNOWN, "<unk>"),
+    CLS: (CLS, "<s>", "<cls>"),
+    SEP: (SEP, "</s>", "<sep>"),
+    MASK: (MASK, "<mask>"),
+}
 _BETWEEN = "\x1f"  # between words in what a trainer reads: no text has it inside a word
 
 
@@ -78,7 +85,8 @@ class Subwords:
             cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         ids = [one.ids or [self.special.unknown] for one in cut]
         borders = np.cumsum([0, *map(len, ids)], dtype=np.int64)
-        return Cut(np.fromiter(chain.from_iterable(ids), np.int64, int(borders[-1])), borders)
+        found = np.fromiter(chain.from_iterable(ids), np.int64, int(borders[-1]))
+        return Cut(np.where(np.isin(found, self._of_no_text), self.special.unknown, found), borders)
 
     def spell(self, ids: Iterable[int]) -> list[str]:
         """The pieces of those numbers, as the vocabulary has them."""
@@ -91,17 +99,22 @@ class Subwords:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """The number of each piece."""
-        added = {token["content"]: token["id"] for token in json.loads(self.table.tobytes())["added_tokens"]}
-        return {**self._tokenizer.get_vocab(), **added}
+        return {**self._tokenizer.get_vocab(), **{token["content"]: token["id"] for token in _added(json.loads(self.table.tobytes()))}}
+
+    @cached_property
+    def _of_no_text(self) -> list[int]:
+        """The numbers that no text may have, though a word be written as the piece is."""
+        special = {token["id"] for token in _added(json.loads(self.table.tobytes())) if token["special"]}
+        return sorted({*special, *self.special} - {self.special.unknown})
 
     @cached_property
     def _names(self) -> dict[int, str]:
         return {number: name for name, number in self._numbers.items()}
 
     def _special(self, name: str) -> int:
-        found = next((self._numbers[alias] for alias in _ALIASES[name] if alias in self._numbers), None)
+        found = next((self._numbers[alias] for alias in ALIASES[name] if alias in self._numbers), None)
         if found is None:
-            raise PipekitFormatError(f"this vocabulary of {len(self)} pieces has no {name}: one of {', '.join(_ALIASES[name])} is needed")
+            raise PipekitFormatError(f"this vocabulary of {len(self)} pieces has no {name}: one of {', '.join(ALIASES[name])} is needed")
         return found
 
 
@@ -111,11 +124,26 @@ def _tokenizer(text: bytes) -> Tokenizer:
     library = _library()
     try:
         told: dict[str, Any] = json.loads(text)
-        told["added_tokens"] = [token for token in told.get("added_tokens") or () if not token["special"]]
+        told["added_tokens"] = _out_of_reach(_added(told), len(told["model"]["vocab"]))
         told |= {"truncation": None, "padding": None, "post_processor": None}
-        return library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
+        found: Tokenizer = library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
+        for token in told["added_tokens"]:  # the library counts on instead of reading their numbers
+            if found.token_to_id(token["content"]) != token["id"]:
+                raise ValueError(f"the added piece {token['content']!r} has the number {token['id']}, which does not follow the others")
+        return found
     except Exception as error:  # the library raises Exception itself
         raise PipekitFormatError(f"a vocabulary of subwords cannot be read: {error}") from error
+
+
+def _added(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The pieces of a `tokenizer.json` that its model does not make, the special ones among them."""
+    return list(told.get("added_tokens") or ())
+
+
+def _out_of_reach(added: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """Added pieces without the special ones; those that take a number behind the model's keep it, under a name that no text has."""
+    named = [{**token, "content": _BETWEEN + token["content"]} if token["special"] else token for token in added]
+    return [token for token in named if not token["special"] or token["id"] >= size]
 
 
 def _library() -> Any:
@@ -126,16 +154,20 @@ def _library() -> Any:
     return tokenizers
 
 
-def spaced_words(words: Iterable[str], spaced: Iterable[bool]) -> str:
-    """Words in the form that `learn` reads: one string, the space before a word included."""
-    return _BETWEEN.join([" " + word if space else word for word, space in zip(words, spaced, strict=True)])
+def text_of(doc: Doc) -> str:
+    """A document in the form that `learn` reads: its words, each with the space before it where there is one."""
+    texts, after = [], -1
+    for word, start, end in zip(doc.words, doc.starts.tolist(), doc.ends.tolist(), strict=True):
+        texts.append(word if start == after else " " + word)
+        after = end
+    return _BETWEEN.join(texts)
 
 
 def learn(texts: Iterable[str], algorithm: str = "bpe", size: int = 8_000, letters: int = 500) -> Subwords:
     """The vocabulary of texts.
 
     Args:
-        texts: each as `spaced_words` gives it.
+        texts: each as `text_of` gives it.
         algorithm: "bpe", "unigram" or "wordpiece".
         size: how many pieces there are at most; few texts give fewer.
         letters: how many letters are pieces at most, the most frequent ones; others are unknown.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from pipekit.doc import Doc
-from pipekit.training.recipe import data_folder
+from pipekit.training.toml import data_folder
 
 settings.register_profile("pipekit", deadline=None)  # how long a test takes is for benchmarks to tell
 settings.load_profile("pipekit")

@@ -17,6 +17,7 @@ from pipekit.errors import DataError
 
 Said = Callable[[Doc], Any]
 
+NETWORK = {"width": 32, "heads": 2, "layers": 2}
 ENCODERS: dict[str, dict[str, Any]] = {
     "bilstm": {"type": "bilstm", "width": 32},
     "bilstm, two layers, no skip": {"type": "bilstm", "width": 32, "layers": 2, "skip": False, "dropout": 0.1},
@@ -27,8 +28,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "transformer, learned, post": {"type": "transformer", "width": 32, "heads": 2, "positions": "learned", "norm": "post"},
     "transformer, learned, pre": {"type": "transformer", "width": 32, "heads": 2, "positions": "learned"},
     "transformer, sinusoidal, post": {"type": "transformer", "width": 32, "heads": 2, "norm": "post"},
-    "bert": {"type": "bert", "width": 32, "heads": 2, "layers": 2, "pieces": 100},
-    "bert, first piece": {"type": "bert", "width": 32, "heads": 2, "layers": 2, "pieces": 100, "pool": "first"},
+    "bert": {"type": "bert", "network": NETWORK, "features": None},
+    "bert, first piece": {"type": "bert", "network": NETWORK, "pool": "first", "subwords": {"algorithm": "wordpiece", "size": 200}},
 }
 
 

@@ -1,4 +1,4 @@
-"""Encoders and what they are made of: features, lexicon, pieces, windows, padding."""
+"""Encoders and what they are made of: features, lexicon, windows, padding."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from strategies import DECOMPOSED, EMOJI, INVISIBLE, RUSSIAN, hostile_text
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
-from pipekit.chars import Words, from_strings, normalize, to_strings
-from pipekit.encoders.pieces import START, UNKNOWN, Pieces, learn
+from pipekit.chars import from_strings, normalize, to_strings
+from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.sequence import padded_groups
 from pipekit.encoders.transformer import sinusoids
 from pipekit.errors import ConfigError
@@ -26,6 +26,7 @@ from pipekit.lexicon import KINDS, Analyses, Lexicon, pack, short, unpack
 from pipekit.ragged import grid, groups, windows
 from pipekit.reading import reverse
 
+NETWORK = {"width": 16, "heads": 2, "layers": 1}
 SMALL = {"width": 16, "word_buckets": 500, "ngrams": [3]}
 ENCODERS: dict[str, dict[str, Any]] = {
     "bilstm": {"type": "bilstm", "width": 16, "layers": 2},
@@ -37,9 +38,9 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "mut3": {"type": "mut3", "width": 16},
     "pre": {"type": "transformer", "width": 16, "heads": 2},
     "post": {"type": "transformer", "width": 16, "heads": 2, "positions": "learned", "norm": "post"},
-    "mean": {"type": "bert", "width": 16, "heads": 2, "vocabulary": ["▁к", "о", "т", "▁м", "ма", "▁ма"]},
-    "last": {"type": "bert", "width": 16, "heads": 2, "vocabulary": ["▁к", "о", "т"], "pool": "last"},
-    "no vocabulary": {"type": "bert", "width": 16, "heads": 2},
+    "bert": {"type": "bert", "network": NETWORK, "features": None},
+    "bert, last piece": {"type": "bert", "network": NETWORK, "pool": "last", "subwords": {"algorithm": "wordpiece"}},
+    "bert, first piece": {"type": "bert", "network": NETWORK, "pool": "first", "mix": True, "features": None},
 }
 WORDS = st.lists(
     st.one_of(st.text(RUSSIAN, min_size=1, max_size=8), st.sampled_from([*DECOMPOSED, *INVISIBLE, *EMOJI, "\u0306", "\u0308", "x1"])),
@@ -52,7 +53,10 @@ LENGTHS = st.lists(st.integers(0, 60), max_size=12).map(lambda lengths: np.array
 def pipeline(settings: dict[str, Any]) -> Pipeline:
     torch.manual_seed(3)
     nlp = pipekit.blank("ru").with_precision("float32")
-    nlp.add_encoder("main", **{"features": SMALL, **settings})
+    complete, tables = {"features": SMALL, **settings}, None
+    if settings["type"] == "bert":
+        complete, tables = Bert.prepare(complete, docs(60, 59))
+    nlp.add_encoder("main", tables=tables, **complete)
     return nlp
 
 
@@ -112,8 +116,8 @@ def test_a_word_at_the_other_end_of_a_sentence_makes_a_difference(encoder: dict[
 
 
 def test_a_long_sentence_is_read_in_windows_and_every_word_has_an_answer(encoder: dict[str, Any]) -> None:
-    overlap = {} if encoder["type"] in ("transformer", "bert") else {"overlap": 4}
-    nlp = pipeline({**encoder, "window": 16, **overlap})
+    short = {"bert": {"network": {**NETWORK, "positions": 18}}, "transformer": {"window": 16}}
+    nlp = pipeline({**encoder, **short.get(encoder["type"], {"window": 16, "overlap": 4})})
     found = vectors(nlp, docs(100, 3))
     assert [len(one) for one in found] == [100, 3]
     assert torch.cat(found).isfinite().all()
@@ -128,7 +132,7 @@ def test_a_window_reads_what_lies_in_it_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"type": "gru", "window": 9, "overlap": 9}, {"type": "gru", "window": 9}, {"type": "bert", "window": 0}]
+    "settings", [{"type": "gru", "window": 9, "overlap": 9}, {"type": "gru", "window": 9}, {"type": "transformer", "window": 0}]
 )
 def test_windows_that_are_all_overlap_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="window = "):
@@ -144,7 +148,9 @@ def test_windows_that_are_all_overlap_are_refused(settings: dict[str, Any]) -> N
         ({"type": "transformer", "width": 10, "heads": 4}, "width 10 cannot be shared among 4 heads"),
         ({"type": "transformer", "norm": "pra"}, "takes no norm = 'pra'"),
         ({"type": "transformer", "positions": "learnt"}, r"Did you mean 'learned'\?"),
-        ({"type": "bert", "pool": "max"}, "pooled by 'max'"),
+        ({"type": "bert", "pool": "max"}, "takes no pool = 'max'"),
+        ({"type": "bert", "family": "rboerta"}, r"Did you mean 'roberta'\?"),
+        ({"type": "bert", "network": {"postions": 9}}, r"takes no 'postions'. Did you mean 'positions'\?"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_near(settings: dict[str, Any], message: str) -> None:
@@ -291,51 +297,6 @@ def test_equal_strings_have_equal_hashes_and_others_have_not(strings: list[str])
 def test_words_of_one_pattern_have_one_shape(word: str, other: str) -> None:
     found = to_strings(shapes(from_strings([word, other, "x-У1"])))
     assert found[0] == found[1] != found[2]
-
-
-# -- pieces
-
-
-LATIN = st.lists(st.text("abcd", min_size=1, max_size=9), min_size=1, max_size=20)
-
-
-def spelled(pieces: Pieces, words: Words) -> list[list[str]]:
-    cut = pieces.cut(words)
-    names = ["?", *pieces.vocabulary]
-    return [[names[i] for i in cut.ids[start:end].tolist()] for start, end in pairwise(cut.borders.tolist())]
-
-
-@given(LATIN, st.integers(0, 40))
-def test_the_pieces_of_a_word_spell_it(words: list[str], size: int) -> None:
-    pieces = Pieces(learn(words, 8 + size))
-    for word, found in zip(words, spelled(pieces, from_strings(words)), strict=True):
-        assert "".join(found).replace("?", "") == START + word or "?" in found
-        assert len("".join(found).removeprefix(START)) == len(word)
-
-
-@given(LATIN)
-def test_all_letters_of_the_training_words_have_pieces(words: list[str]) -> None:
-    found = spelled(Pieces(learn(words, 1000)), from_strings(words))
-    assert ["".join(one) for one in found] == [START + word for word in words]
-
-
-@given(st.lists(hostile_text(3), max_size=8), LATIN)
-def test_every_word_has_a_piece_whatever_it_is_of(words: list[str], seen: list[str]) -> None:
-    for pieces in (Pieces(learn(seen, 20)), Pieces([])):
-        cut = pieces.cut(normalize(from_strings(words)))
-        assert len(cut.borders) == len(words) + 1
-        assert (np.diff(cut.borders) >= 1).all()
-        assert cut.borders[-1] == len(cut.ids)
-        assert ((cut.ids >= UNKNOWN) & (cut.ids < len(pieces))).all()
-
-
-def test_the_most_frequent_neighbours_are_merged_first() -> None:
-    assert learn(["мама"] * 5 + ["мат"] * 3, 5) == ["а", "▁м", "м", "т", "▁ма"]
-
-
-def test_the_same_words_give_the_same_vocabulary_in_any_order() -> None:
-    words = ["мама", "рама", "мыла", "мало"] * 3
-    assert sorted(learn(words, 30)) == sorted(learn(words[::-1], 30))
 
 
 # -- the lexicon

@@ -211,7 +211,7 @@ def test_what_parts_from_several_files_share_is_kept_once() -> None:
 
 @pytest.mark.parametrize(
     ("part", "message"),
-    [({"width": 8}, r"\[encoders.main\] has a source, which brings all settings: leave width out"), ({}, "no 'other' is there")],
+    [({"type": "gru"}, r"\[encoders.main\] has a source, which brings the type: leave type out"), ({}, "no 'other' is there")],
 )
 def test_a_source_that_does_not_fit_is_named(tmp_path: Path, part: dict[str, Any], message: str) -> None:
     learn(recipe(GRU, **SHORT), tmp_path / "one")

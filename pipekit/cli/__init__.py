@@ -16,8 +16,12 @@ VERBS = {
     "run": "annotate a text, a file, or standard input",
     "apply": "annotate a corpus: JSONL or text files into JSONL",
     "train": "train a pipeline by a recipe",
+    "subwords": "learn a vocabulary of subword pieces",
+    "pieces": "show how words are cut into subword pieces",
+    "pretrain": "let an encoder learn from raw text",
     "evaluate": "compare a pipeline with annotated files",
     "check": "look for faults in annotated files",
+    "attention": "draw what the tokens of a text look at in an encoder",
     "info": "what is installed, and what a pipeline holds",
 }
 

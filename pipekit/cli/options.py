@@ -22,6 +22,15 @@ def corpus_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", metavar="NAME", help="the reader; told by the suffix where it is not given")
 
 
+def training_options(parser: argparse.ArgumentParser, example: str) -> None:
+    """Which recipe, changed how, trained where and into which folder."""
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a .toml file")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where the result goes; runs/NAME OF RECIPE by default")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=f"override, for instance --set {example}")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, … or auto (the default)")
+
+
 def rows(doc: Doc) -> Iterator[str]:
     """A line for each token, sentences apart: number, token, part of speech, lemma, features."""
     cells = [[str(t.i), t.text, t.pos or "-", t.lemma or "-", "-" if t.morph is None else str(t.morph) or "_"] for t in doc]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipekit.cli.options import training_options
+
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a .toml file")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where the result goes; runs/NAME OF RECIPE by default")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override, for instance --set training.epochs=3")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, … or auto (the default)")
+    training_options(parser, "training.epochs=3")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the curves (needs matplotlib: the extra plot)")
     parser.set_defaults(run=run)
 

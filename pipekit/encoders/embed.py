@@ -54,8 +54,7 @@ class Embedder(nn.Module):
         super().__init__()
         _check(settings)
         sizes = {**WIDTHS, **{key: value for key, value in settings.items() if key in WIDTHS}}
-        lexicon = under(tables, "lexicon.")
-        vectors = under(tables, "vectors.")
+        lexicon, vectors = (under(tables, f"{key}.") if settings.get(key, True) else {} for key in OUTER)
         self.maker = _maker(settings, Lexicon.shared(lexicon) if lexicon else None, vectors)
         self.word_dropout = float(sizes["word_dropout"])
         self.dropout = nn.Dropout(float(sizes["dropout"]))

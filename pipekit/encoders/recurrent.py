@@ -13,7 +13,7 @@ from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
 from pipekit.model import Tables
-from pipekit.reading import WordDropout, reorder, reverse
+from pipekit.reading import LayerMix, WordDropout, reorder, reverse
 
 
 class Recurrent(SequenceEncoder):
@@ -26,6 +26,8 @@ class Recurrent(SequenceEncoder):
         width: of both directions together.
         skip: whether the embedded word stands beside the states in the vector of a token.
         bidirectional: false for one direction, forwards, of the whole width.
+        mix: whether the states of all layers are mixed (`LayerMix`) instead of those of the top layer alone; what was embedded is not
+            among them, `skip` is for that.
         forget_bias: what is added to the first bias of an LSTM's forget gates; Jozefowicz et al. (2015) advise 1.
     """
 
@@ -41,6 +43,7 @@ class Recurrent(SequenceEncoder):
         tables: Tables | None = None,
         bidirectional: bool = True,
         forget_bias: float = 0.0,
+        mix: bool = False,
     ) -> None:
         super().__init__(features, tables, window, overlap)
         self.skip = skip
@@ -50,6 +53,7 @@ class Recurrent(SequenceEncoder):
         self.forwards = nn.ModuleList(self.cell(w, share) for w in widths)
         self.backwards = nn.ModuleList(self.cell(w, share) for w in widths if bidirectional)
         self.dropout = WordDropout(dropout)
+        self.mix = LayerMix(layers) if mix else None
         if forget_bias:
             self.remember(forget_bias)
 
@@ -62,14 +66,20 @@ class Recurrent(SequenceEncoder):
         """Open the forget gates at the start. Errors: `ConfigError` for cells without."""
         raise ConfigError(f"forget_bias = {bias}: only an LSTM has forget gates")
 
+    def layers(self) -> list[nn.Module]:
+        return [self.embed, *(nn.ModuleList([ahead, *self.backwards[i : i + 1]]) for i, ahead in enumerate(self.forwards))]
+
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
         backwards = reverse(inside) if self.backwards else None
-        states = self.dropout(padded)
+        states, every = self.dropout(padded), []
         for layer, ahead in enumerate(self.forwards):
             found = [ahead(states)[0]]
             if backwards is not None:
                 found.append(reorder(self.backwards[layer](reorder(states, backwards))[0], backwards))
             states = self.dropout(torch.cat(found, dim=2))
+            every.append(states)
+        if self.mix is not None:
+            states = self.mix(every)
         return torch.cat([states, padded], dim=2) if self.skip else states
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -12,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from pipekit.errors import ConfigError, near
 
 NORMS = ("pre", "post")
-ACTIVATIONS = {"gelu": nn.GELU, "gelu_tanh": lambda: nn.GELU("tanh"), "relu": nn.ReLU, "silu": nn.SiLU}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "gelu_tanh": lambda: nn.GELU("tanh"), "relu": nn.ReLU, "silu": nn.SiLU}
 
 
 @dataclass(frozen=True)
@@ -55,32 +59,49 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = shape.heads
         self.dropout = shape.dropout
+        self.scale: float = (shape.width // shape.heads) ** -0.5
         self.project = nn.Linear(shape.width, 3 * shape.width)
         self.output = nn.Linear(shape.width, shape.width)
 
-    def forward(self, states: Tensor, mask: Tensor | None, seen: list[Tensor] | None = None) -> Tensor:
+    def forward(self, states: Tensor, where: Any, seen: list[Tensor] | None = None) -> Tensor:
         """States float[sequences, longest, width] to the same.
 
         Args:
-            mask: where a state may look, bool, of a shape that fits [sequences, heads, longest, longest]; None for everywhere.
+            where: what `mask` is made of.
             seen: where the weights are wanted: they are added to this list, float[sequences, heads, longest, longest].
         """
         size, length, width = states.shape
         query, key, value = self.project(states).view(size, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        if seen is None:
-            rate = self.dropout if self.training else 0.0
-            found = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=rate)
+        mask = self.mask(query, key, where)
+        rate = self.dropout if self.training else 0.0
+        if seen is None and not slow_when_fused(query):
+            found = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=rate, scale=self.scale)
         else:
-            seen.append(attention_weights(query @ key.transpose(2, 3) * key.shape[3] ** -0.5, mask))
-            found = seen[-1].to(value.dtype) @ value
+            weights = attention_weights(query @ key.transpose(2, 3) * self.scale, mask)
+            if seen is not None:
+                seen.append(weights)
+            found = functional.dropout(weights, rate).to(value.dtype) @ value
         return self.output(found.transpose(1, 2).reshape(size, length, width))  # type: ignore[no-any-return]
+
+    def mask(self, query: Tensor, key: Tensor, where: Any) -> Tensor | None:
+        """Where a state may look, bool, or what is added to its scores, of a shape that fits [sequences, heads, longest, longest].
+
+        None for everywhere. Here that is what `Stack` is told; a subclass may know more. Query and key are float[sequences, heads,
+        longest, width of a head].
+        """
+        return where  # type: ignore[no-any-return]
+
+
+def slow_when_fused(states: Tensor) -> bool:
+    """Whether the fused kernel is slower than products and a softmax one after another: in bfloat16 on a CPU, four times in training."""
+    return states.device.type == "cpu" and states.dtype == torch.bfloat16
 
 
 def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """The softmax of scores over what may be looked at."""
+    """The softmax of scores over what may be looked at; a mask that is no bool is added to them."""
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    return scores.float().softmax(-1)
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min) if mask.dtype == torch.bool else scores + mask
+    return scores.softmax(-1)
 
 
 class Block(nn.Module):
@@ -95,23 +116,33 @@ class Block(nn.Module):
         self.norms = nn.ModuleList([nn.LayerNorm(width, shape.epsilon), nn.LayerNorm(width, shape.epsilon)])
         self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, states: Tensor, mask: Tensor | None, seen: list[Tensor] | None = None) -> Tensor:
+    def forward(self, states: Tensor, where: Any, seen: list[Tensor] | None = None) -> Tensor:
         first, second = self.norms
         if self.pre:
-            states = states + self.dropout(self.attention(first(states), mask, seen))
+            states = states + self.dropout(self.attention(first(states), where, seen))
             return states + self.dropout(self.feed(second(states)))  # type: ignore[no-any-return]
-        states = first(states + self.dropout(self.attention(states, mask, seen)))
+        states = first(states + self.dropout(self.attention(states, where, seen)))
         return second(states + self.dropout(self.feed(states)))  # type: ignore[no-any-return]
 
 
 class Stack(nn.Module):
-    """Blocks one after another."""
+    """Blocks one after another.
 
-    def __init__(self, shape: Shape) -> None:
+    Args:
+        attention: of each block, made from the shape.
+        places: what tells all attentions more than the mask, from it and the number of cells: `where` is what it gives.
+    """
+
+    def __init__(self, shape: Shape, attention: type[Attention] = Attention, places: nn.Module | None = None) -> None:
         super().__init__()
         self.shape = shape
-        self.blocks = nn.ModuleList(Block(shape, Attention(shape)) for _ in range(1 if shape.shared else shape.layers))
+        self.places = places
+        self.blocks = nn.ModuleList(Block(shape, attention(shape)) for _ in range(1 if shape.shared else shape.layers))
         self.leave = nn.LayerNorm(shape.width, shape.epsilon) if shape.norm == "pre" else nn.Identity()
+
+    def layers(self) -> list[nn.Module]:
+        """The blocks; the last norm goes with the top one."""
+        return [*self.blocks[:-1], nn.ModuleList([self.blocks[-1], self.leave])]
 
     def forward(self, states: Tensor, inside: Tensor | None, seen: list[Tensor] | None = None) -> list[Tensor]:
         """The states before the first layer and after each one, float[sequences, longest, width].
@@ -122,13 +153,14 @@ class Stack(nn.Module):
             seen: where attention weights are wanted: those of each layer are added to this list.
         """
         mask = visible(inside)
+        where = mask if self.places is None else self.places(mask, states.shape[1])
         found = [states]
         for number in range(self.shape.layers):
             block = self.blocks[number % len(self.blocks)]
             if self.shape.recompute and self.training:
-                found.append(checkpoint(block, found[-1], mask, use_reentrant=False))
+                found.append(checkpoint(block, found[-1], where, use_reentrant=False))
             else:
-                found.append(block(found[-1], mask, seen))
+                found.append(block(found[-1], where, seen))
         return [*found[:-1], self.leave(found[-1])]
 
 
@@ -137,3 +169,18 @@ def visible(inside: Tensor | None) -> Tensor | None:
     if inside is None or (inside.device.type == "cpu" and bool(inside.all())):
         return None
     return inside[:, None, None, :] if inside.ndim == 2 else inside[:, None]
+
+
+def by_window(seen: Sequence[Tensor], inside: Tensor, starts: Tensor) -> dict[int, NDArray[np.float32]]:
+    """What was seen of some windows, without their padding.
+
+    Args:
+        seen: the weights of each layer, float[windows, heads, longest, longest].
+        inside: which cells are no padding, bool[windows, longest].
+        starts: the row at which each window begins, int64[windows].
+
+    Returns: float32[layers, heads, n, n] for each start.
+    """
+    weights = torch.stack(list(seen), dim=1).float().cpu().numpy()
+    pairs = zip(starts.tolist(), inside.sum(1).tolist(), weights, strict=True)
+    return {start: one[:, :, :n, :n] for start, n, one in pairs}

@@ -6,13 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipekit.encoders.sequence import SequenceEncoder
-from pipekit.encoders.stack import Shape, Stack
+from pipekit.attention import AttentionMap
+from pipekit.batching import Batch
+from pipekit.chars import to_strings
+from pipekit.encoders.sequence import CPU_CELLS, SequenceEncoder, padded_groups
+from pipekit.encoders.stack import Shape, Stack, by_window
 from pipekit.errors import ConfigError, near
 from pipekit.model import Tables
+from pipekit.reading import LayerMix
 
 POSITIONS = ("sinusoidal", "learned")
 
@@ -34,6 +40,7 @@ class Transformer(SequenceEncoder):
         positions: "sinusoidal" or "learned".
         norm: "pre" or "post".
         hidden: of the feed-forward network; four times the width where it is 0.
+        mix: whether the embedded words and the states of all layers are mixed (`LayerMix`) instead of those of the top layer alone.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class Transformer(SequenceEncoder):
         features: Mapping[str, Any] | None = None,
         window: int = 256,
         tables: Tables | None = None,
+        mix: bool = False,
     ) -> None:
         super().__init__(features, tables, window, window // 4)
         if positions not in POSITIONS:
@@ -61,7 +69,22 @@ class Transformer(SequenceEncoder):
         self.enter = nn.LayerNorm(width) if norm == "post" else nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.stack = Stack(Shape(width, layers, heads, hidden, dropout, norm, epsilon=1e-5))
+        self.mix = LayerMix(layers + 1) if mix else None
 
-    def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
+    def layers(self) -> list[nn.Module]:
+        learned = [self.positions] if isinstance(self.positions, nn.Parameter) else []
+        return [nn.ModuleList([self.embed, self.project, self.enter, nn.ParameterList(learned)]), *self.stack.layers()]
+
+    def attention(self, batch: Batch) -> list[AttentionMap]:
+        features, words = self.features(batch), to_strings(batch.words)
+        flat, found = self.embed(features.words), dict[int, NDArray[np.float32]]()
+        for rows, inside, *_ in padded_groups(features.windows, CPU_CELLS, flat.device):
+            seen: list[Tensor] = []
+            self.contextualize(flat[rows], inside, seen)
+            found |= by_window(seen, inside, rows[:, 0])
+        return [AttentionMap(words[start : start + weights.shape[2]], weights) for start, weights in sorted(found.items())]
+
+    def contextualize(self, padded: Tensor, inside: Tensor, seen: list[Tensor] | None = None) -> Tensor:
         states = self.enter(self.project(padded) + self.positions[: padded.shape[1]])
-        return self.stack(self.dropout(states), inside)[-1]  # type: ignore[no-any-return]
+        layers = self.stack(self.dropout(states), inside, seen)
+        return layers[-1] if self.mix is None else self.mix(layers)  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError, near
 from pipekit.pipeline import Pipeline
-from pipekit.training.metrics import Scores, score
+from pipekit.training.metrics import Scores, score, score_doc
 from pipekit.training.metrics_classes import macro_f1
 
 
@@ -76,8 +76,37 @@ def figure(scores: Scores, names: str | Sequence[str]) -> float:
     known = {name: counts.f1 for name, counts in scores.figures.items() if counts.f1 is not None}
     chosen = [names] if isinstance(names, str) else list(names) or list(known)
     for name, details in scores.details.items():
-        known |= {f"{name} macro": macro_f1(details) or 0.0, f"{name} PN": macro_f1(details, ("positive", "negative")) or 0.0}
-    for name in chosen:
+        macros = macro_f1(details) or 0.0, macro_f1(details, ("positive", "negative")) or 0.0
+        known |= dict(zip(_macros(name), macros, strict=True))
+    _check_known(chosen, known)
+    return sum(known[name] for name in chosen) / max(len(chosen), 1)
+
+
+def check_figures(pipeline: Pipeline, gold: Sequence[Doc], names: str | Sequence[str]) -> None:
+    """Refuse figures that these documents would not give even a pipeline without a fault; documents are read until all have been seen.
+
+    Errors: `ConfigError` naming the figure and those that there are.
+    """
+    wanted = {names} if isinstance(names, str) else set(names)
+    written = {name.partition(".")[0] for part in pipeline.components.values() for name in part.assigns}
+    spans = sorted({name for doc in gold for name in doc.spans})
+    known: set[str] = set()
+    for doc in gold:
+        if wanted <= known:
+            return
+        perfect = _bare(doc, [name for name in {*written, *pipeline.given} if name in doc.layers or name in doc.tokens])
+        figures, details = score_doc(doc, perfect, spans)
+        known |= {name for name, counts in figures.items() if counts.known} | {macro for name in details for macro in _macros(name)}
+        known -= {"tokens", "sents", *pipeline.given, *(f"{name} outermost" for name in pipeline.given)}
+    _check_known(sorted(wanted), known)
+
+
+def _macros(name: str) -> tuple[str, str]:
+    """What the means of a figure's details are called."""
+    return f"{name} macro", f"{name} PN"
+
+
+def _check_known(names: Sequence[str], known: Collection[str]) -> None:
+    for name in names:
         if name not in known:
             raise ConfigError(f"[training] score names {name!r}, which the dev documents do not give.{near(name, known)}")
-    return sum(known[name] for name in chosen) / max(len(chosen), 1)

@@ -1,4 +1,4 @@
-"""What of a pipeline learns, from which step on, and how fast: parts, and layers of parts, that are frozen, unfrozen from the top, or slowed.
+"""What of a pipeline learns, from which step on, and how fast: parts and layers that are frozen, unfrozen from the top, or slowed down.
 
 A recipe names what it means in one of three ways:
 
@@ -48,13 +48,15 @@ class Learning:
 
     def _stages(self) -> Iterator[tuple[float, nn.Module]]:
         """The layers that are unfrozen, each with the share of all steps after which it learns: the top first, all at equal distances."""
+        taken = set[nn.Parameter]()
         for name, end in self.settings.unfreeze.items():
             _check(f'[training.unfreeze] "{name}" = {end}', 0 < end < 1, "a share of the training between 0 and 1 is needed")
             layers = chosen({key: part for key, part in self.parts.items() if isinstance(part, Encoder)}, name, "unfreeze", layered=True)
             for number, layer in enumerate(reversed(layers), start=1):
-                if not all(parameter.requires_grad for parameter in layer.parameters()):
-                    raise ConfigError(f"[training] {name!r} stands in unfreeze, and freeze holds weights of it: leave one of them out")
-                yield end * number / len(layers), layer
+                if any(parameter in taken or not parameter.requires_grad for parameter in layer.parameters()):
+                    raise ConfigError(f"[training] unfreeze names {name!r}, and freeze, or unfreeze again, weights of it: leave one out")
+                taken.update(layer.parameters())
+                yield end * (number / len(layers)), layer
 
     def _groups(self) -> list[dict[str, Any]]:
         """Weights that share a rate, with its `factor` and their `weight_decay`, in the order of the parts."""

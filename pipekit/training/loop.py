@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.batching import Batch, gather
+from pipekit.devices import keep_memory
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
 from pipekit.hooks import hooks
@@ -27,7 +28,7 @@ from pipekit.model import Head
 from pipekit.pipeline import Pipeline
 from pipekit.training.building import Prepared, modules, named, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
-from pipekit.training.evaluation import evaluate, figure
+from pipekit.training.evaluation import check_figures, evaluate, figure
 from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
 
@@ -56,6 +57,7 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
 
     Errors: `ConfigError` for settings, `DataError` for corpora.
     """
+    keep_memory()
     torch.manual_seed(recipe.settings.seed)
     if recipe.settings.threads:
         torch.set_num_threads(recipe.settings.threads)
@@ -83,20 +85,26 @@ class Trainer:
         self.data = prepared
         self.pipeline = prepared.pipeline.to(device)
         self.device = self.pipeline.device
+        self._check_score()
         self.parts = modules(self.pipeline)
-        self.learners = {name: part for name, part in self.pipeline.components.items() if self._learns(name, part)}
+        heads = {name: part for name, part in self.pipeline.components.items() if isinstance(part, Head)}
+        self.learners = {name: head for name, head in heads.items() if f"components.{name}" not in self.settings.freeze}
         if not self.learners:
             raise ConfigError(f"{recipe.path}: nothing is left to train: no component learns, or all are frozen")
         self.learning = Learning(self.settings, self.parts)
         self.parameters = [parameter for group in self.learning.groups for _, parameter in group["params"]]
-        self.optimizer = torch.optim.AdamW(self.learning.groups, lr=self.settings.learning_rate, fused=True)
+        self.optimizer = torch.optim.AdamW(map(dict, self.learning.groups), lr=self.settings.learning_rate, fused=True)
         self.average = {name: t.detach().clone() for name, t in self.weights().items()} if self.settings.average else {}
         self.steps = sum(1 for epoch in range(self.settings.epochs) for _ in self.batches(epoch))
         self.progress = Progress()
         self.saved_at = time.monotonic()
 
-    def _learns(self, name: str, part: object) -> bool:
-        return isinstance(part, Head) and f"components.{name}" not in self.settings.freeze
+    def _check_score(self) -> None:
+        """Say at once what the first evaluation would say."""
+        if self.data.dev:
+            check_figures(self.pipeline, self.data.dev, self.settings.score)
+        elif self.settings.score or self.settings.patience:
+            raise ConfigError("[training] score and patience are for dev documents: name some under [[dev]], or leave them out")
 
     @property
     def share(self) -> float:

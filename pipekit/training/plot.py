@@ -6,20 +6,16 @@ from pathlib import Path
 
 import srsly
 
-from pipekit.errors import ConfigError
+from pipekit.drawing import blank
 from pipekit.training.loop import flat
 
 
 def plot(log: Path, image: Path) -> None:
     """Every figure over the epochs. Errors: `ConfigError` where matplotlib is not installed."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError("plots need matplotlib: pip install 'pipekit-nlp[plot]'") from error
+    figure = blank(8, 5)
     rows = list(srsly.read_jsonl(log))
     epochs = [row["epoch"] for row in rows]
     curves = [flat({"score": row["score"], **row["scores"], "loss": row["loss"]}) for row in rows]
-    figure = Figure(figsize=(8, 5), layout="constrained")
     scores, losses = figure.subplots(2, 1, sharex=True)
     for name in curves[0]:
         axes = losses if name.startswith("loss") else scores

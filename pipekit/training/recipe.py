@@ -5,7 +5,8 @@
     [tokenizer]     {type, …}
     [encoders.NAME] {type, …}
     [components.NAME] {type, encoder = "NAME", …}
-                    a part may instead be {source = PATH}: that of the same name in a saved pipeline, with its settings and weights
+                    a part may instead be {source = PATH}: that of the same name in a saved pipeline, with its settings and weights;
+                    `part` names one of another name, and settings beside these are changed, where the weights that still fit are kept
     [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch, `until` is the
                     share of the epochs in which it takes part; `mapping` and `table` name rules that rewrite it (see `mapping` and
                     `span_mapping`), and without = [{path = …}] leaves out documents that stand in other corpora too
@@ -17,17 +18,15 @@ Paths are relative to the recipe's folder; `${NAME}` stands for an environment v
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipekit.errors import ConfigError, near
+from pipekit.errors import ConfigError
+from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
 SECTIONS = ("training", "pipeline", "tokenizer", "encoders", "components", "train", "dev")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -116,29 +115,18 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     Errors: `ConfigError` naming the file, the section and the key, with near names.
     """
     file = Path(path)
-    if file.suffix != ".toml":
-        raise ConfigError(f"{file}: a recipe is a .toml file; data files are named inside it, under [[train]] and [[dev]]")
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
-    for override in overrides:
-        _override(raw, override)
+    raw = read_toml(file, overrides)
     return parse_recipe(raw, file)
 
 
 def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Recipe:
     """The recipe in a mapping of the same shape as the file."""
-    for section in raw:
-        if section not in SECTIONS:
-            raise ConfigError(f"{file}: unknown section {section!r}.{near(section, SECTIONS)}")
+    check_sections(raw, SECTIONS, file)
     for kind in ("encoders", "components"):
         for name, part in raw.get(kind, {}).items():
             if not isinstance(part, Mapping):
                 raise ConfigError(f"{file}: [{kind}] {name} = {part!r}: a part is a table, [{kind}.{name}] with type = \"…\"")
-    raw = _paths(raw, file.resolve().parent)
+    raw = filled(raw, file.resolve().parent)
     meta = dict(raw.get("pipeline", {}))
     own = {"lang": meta.pop("lang", "ru"), "given": meta.pop("given", [])}
     pipeline = {**own, **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}
@@ -148,30 +136,22 @@ def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Re
 
 
 def _settings(section: Mapping[str, Any], file: Path) -> Settings:
-    known = {f.name: f for f in fields(Settings)}
     for key, value in section.items():
-        if key not in known:
-            raise ConfigError(f"{file}: [training] takes no {key!r}.{near(key, known)}")
-        default = getattr(Settings(), key)
-        if isinstance(default, Mapping):
+        if isinstance(getattr(Settings(), key, None), Mapping):
             section = {**section, key: _numbers(value, f"{file}: [training] {key}")}
         if key == "freeze" and isinstance(value, str):
             raise ConfigError(f"{file}: [training] freeze = {value!r}: a list is needed, such as [{value!r}]")
-        if isinstance(default, int | float) and not isinstance(value, int | float):
-            raise ConfigError(f"{file}: [training] {key} = {value!r}: a number is needed, such as {default}")
-        if key in ("epochs", "batch_words", "evaluate_every") and value < 1:
-            raise ConfigError(f"{file}: [training] {key} = {value!r}: at least 1 is needed")
-    return Settings(**section)
+    return settings_of(Settings, section, f"{file}: [training]", at_least_one=("epochs", "batch_words", "evaluate_every"))
 
 
-def _numbers(value: Any, setting: str, prefix: str = "") -> dict[str, float]:
+def _numbers(value: Any, setting: str) -> dict[str, float]:
     """A table of numbers under dotted names: TOML reads `encoders.main = 0.1` as a table in a table."""
     if not isinstance(value, Mapping):
-        wanted = "a number is needed" if prefix else 'a table is needed, such as { "NAME" = 0.1 }'
-        raise ConfigError(f"{setting} {prefix.rstrip('.')}{' ' * bool(prefix)}= {value!r}: {wanted}")
+        raise ConfigError(f'{setting} = {value!r}: names with a number each are needed, such as {{ "encoders.main" = 0.5 }}')
     found: dict[str, float] = {}
     for key, inner in value.items():
-        found |= {f"{prefix}{key}": inner} if isinstance(inner, int | float) else _numbers(inner, setting, f"{prefix}{key}.")
+        numbers = {"": inner} if isinstance(inner, int | float) else _numbers(inner, f"{setting}.{key}")
+        found |= {f"{key}.{name}".rstrip("."): number for name, number in numbers.items()}
     return found
 
 
@@ -184,49 +164,3 @@ def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[Source]:
         options = {k: v for k, v in entry.items() if k not in ("path", "format", "repeat", "until")}
         sources.append(Source(Path(entry["path"]), entry["format"], int(entry.get("repeat", 1)), float(entry.get("until", 1)), options))
     return sources
-
-
-def _override(raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {override}: write section.key=value, for instance training.epochs=3")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *sections, last = key.split(".")
-    place: Any = raw
-    for section in sections:
-        place = place[int(section)] if isinstance(place, list) else place.setdefault(section, {})
-    place[int(last) if isinstance(place, list) else last] = value
-
-
-def data_folder(base: Path) -> str:
-    """What `${PIPEKIT_DATA}` stands for: the variable, or the folder `shared/data` beside the project that holds `base`."""
-    given = os.environ.get("PIPEKIT_DATA")
-    if given:
-        return given
-    beside = (parent.parent / "shared" / "data" for parent in (base, *base.parents) if (parent / "pyproject.toml").exists())
-    return str(next(beside, Path("data")))
-
-
-def _paths(value: Any, base: Path, key: str = "") -> Any:
-    """Variables filled in, and strings under PATH_KEYS made absolute."""
-    if isinstance(value, Mapping):
-        return {k: _paths(v, base, k) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_paths(v, base, key) for v in value]
-    if not isinstance(value, str):
-        return value
-    filled = _VARIABLE.sub(lambda m: data_folder(base) if m[1] == "PIPEKIT_DATA" else _variable(m[1]), value)
-    return str(base / filled) if key in PATH_KEYS and filled else filled
-
-
-PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "mapping", "start", "source")
-
-
-def _variable(name: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError:
-        raise ConfigError(f"the recipe names the environment variable {name}, which is not set") from None

@@ -24,7 +24,7 @@ from typing import Any
 
 import pipekit
 from pipekit import Span
-from pipekit.training.recipe import data_folder
+from pipekit.training.toml import data_folder
 
 SEED = 1
 TYDI_TRAIN = 600  # articles; qa.toml keeps the others for development

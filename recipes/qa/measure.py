@@ -26,7 +26,7 @@ from pipekit import Doc, Pipeline
 from pipekit.chars import fold
 from pipekit.training.metrics_answers import answers_of, exact, overlap
 from pipekit.training.readers.squad import read_squad
-from pipekit.training.recipe import data_folder
+from pipekit.training.toml import data_folder
 
 PARTS = {"sberquad-part-dev": {}, "tydi-goldp-ru-dev": {"begin": 600}}
 THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)

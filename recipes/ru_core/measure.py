@@ -13,7 +13,7 @@ from pathlib import Path
 import pipekit
 from pipekit.training.evaluation import evaluate
 from pipekit.training.readers import read_conllu
-from pipekit.training.recipe import data_folder
+from pipekit.training.toml import data_folder
 
 PARTS = ("ru_taiga-test", "ru_taiga-dev", "ru_gsd-dev", "ru_poetry-dev")
 BLOCK = 20  # sentences that are joined by a space, for figures from plain text

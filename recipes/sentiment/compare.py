@@ -13,7 +13,8 @@ from pipekit.loading import load
 from pipekit.pipeline import Pipeline
 from pipekit.training.evaluation import evaluate, figure
 from pipekit.training.metrics import Scores
-from pipekit.training.recipe import Source, data_folder, read_recipe
+from pipekit.training.recipe import Source, read_recipe
+from pipekit.training.toml import data_folder
 from pipekit.training.sources import read_source
 
 HERE = Path(__file__).resolve().parent

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipekit.attention import AttentionMap
 from pipekit.batching import Batch
 from pipekit.chars import Ints, ranges
 from pipekit.doc import Doc
@@ -18,12 +19,13 @@ from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
 from pipekit.encoders.sequence import CPU_CELLS, GPU_CELLS, padded_groups
+from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError, near
 from pipekit.features import Features
 from pipekit.model import Encoder, Prepared, Tables
 from pipekit.ragged import Windows, windows
 from pipekit.reading import LayerMix
-from pipekit.subwords import Cut, Subwords, spaced_words
+from pipekit.subwords import Cut, Subwords, text_of
 from pipekit.vocabularies import from_settings
 
 POOLING = ("mean", "first", "last")
@@ -105,9 +107,15 @@ class Bert(Encoder):
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         given = settings.get("subwords") or {}
-        found = from_settings({} if given is True else given, (texts_of(doc) for doc in docs))
         features, tables = Embedder.prepare(settings["features"], docs) if settings.get("features") else (None, {})
-        return Prepared({**settings, "subwords": True, "features": features}, {SUBWORDS: found.table, **tables})
+        if given is not True:  # else the table is there already
+            tables = {SUBWORDS: from_settings(given, map(text_of, docs)).table, **tables}
+        return Prepared({**settings, "subwords": True, "features": features}, tables)
+
+    def layers(self) -> list[nn.Module]:
+        """Word features are in none of them: beside a pretrained network they are new."""
+        below, places = self.network.embed, self.network.stack.places
+        return [below if places is None else nn.ModuleList([below, places]), *self.network.stack.layers()]
 
     @property
     def window(self) -> int:
@@ -132,7 +140,7 @@ class Bert(Encoder):
         device = self.network.embed.pieces.weight.device
         borders = torch.from_numpy(features.borders).to(device)
         owner = torch.repeat_interleave(borders.diff())
-        beside = self.beside(self.embed(features.words))[owner] if self.embed is not None and features.words is not None else None
+        beside = self._beside(features, owner)
         answers = [(self._read(framed, beside), framed.row) for framed in self.framed(features)]
         if not answers:
             return torch.zeros(0, self.width, device=device)
@@ -149,9 +157,29 @@ class Bert(Encoder):
             ids.scatter_(1, inside.sum(1, keepdim=True) + 1, special.sep)
             yield Framed(ids, functional.pad(inside, (2, 0), value=True), cell, row, rows)
 
-    def _read(self, framed: Framed, beside: Tensor | None) -> Tensor:
-        known = None if beside is None else functional.pad(beside[framed.rows], (0, 0, 1, 1))
-        layers = self.network(framed.ids, framed.inside, beside=known)
+    def attention(self, batch: Batch) -> list[AttentionMap]:
+        features = self.features(batch)
+        borders = torch.from_numpy(features.borders).to(self.network.embed.pieces.weight.device)
+        beside, found = self._beside(features, torch.repeat_interleave(borders.diff())), dict[int, AttentionMap]()
+        for framed in self.framed(features):
+            seen: list[Tensor] = []
+            self._read(framed, beside, seen)
+            weights = by_window(seen, framed.inside, framed.rows[:, :1].sum(1))
+            labels = map(self.subwords.spell, framed.ids.tolist())
+            found |= {
+                start: AttentionMap(names[: one.shape[2]], one) for names, (start, one) in zip(labels, weights.items(), strict=True)
+            }
+        return [one for _, one in sorted(found.items())]
+
+    def _beside(self, features: PieceFeatures, owner: Tensor) -> Tensor | None:
+        """What the features say of the word of each piece, float[pieces, width of their vectors]."""
+        return None if self.embed is None or features.words is None else self.beside(self.embed(features.words))[owner]
+
+    def _read(self, framed: Framed, beside: Tensor | None, seen: list[Tensor] | None = None) -> Tensor:
+        known = None
+        if beside is not None:  # nothing is beside padding: [SEP] stands there in all windows but the longest
+            known = functional.pad(beside[framed.rows].masked_fill(~framed.inside[:, 2:, None], 0), (0, 0, 1, 1))
+        layers = self.network(framed.ids, framed.inside, beside=known, seen=seen)
         states: Tensor = layers[-1] if self.mix is None else self.mix(layers)
         return states[:, 1:-1].flatten(0, 1)[framed.cell]
 
@@ -160,10 +188,3 @@ class Bert(Encoder):
             return pieces[borders[:-1] if self.pool == "first" else borders[1:] - 1]
         total = pieces.new_zeros(len(borders) - 1, pieces.shape[1]).index_add_(0, owner, pieces)
         return total / borders.diff().unsqueeze(1)
-
-
-def texts_of(doc: Doc) -> str:
-    """A document in the form that a vocabulary is learned from."""
-    spaced = np.ones(len(doc), dtype=bool)
-    spaced[1:] = doc.starts[1:] != doc.ends[:-1]
-    return spaced_words(doc.words, spaced.tolist())

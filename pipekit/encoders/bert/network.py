@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pipekit.encoders.bert.disentangled import DisentangledAttention, Distances
 from pipekit.encoders.bert.families import BertShape
 from pipekit.encoders.stack import Stack
 
@@ -47,7 +48,7 @@ class Network(nn.Module):
         super().__init__()
         self.shape = shape
         self.embed = PieceEmbedding(pieces, shape)
-        self.stack = Stack(shape)
+        self.stack = Stack(shape, DisentangledAttention, Distances(shape)) if shape.relative else Stack(shape)
         self.apply(_begin)
 
     def forward(

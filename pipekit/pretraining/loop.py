@@ -1,0 +1,204 @@
+"""The loop of pretraining: a recipe in, a pipeline with one trained encoder out; it can be killed and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pipekit import registry
+from pipekit.devices import keep_memory, pick_device
+from pipekit.encoders.bert.encoder import Bert
+from pipekit.errors import ConfigError
+from pipekit.files import write_atomically
+from pipekit.loading import load
+from pipekit.pipeline import Pipeline
+from pipekit.pretraining.framing import framing_of
+from pipekit.pretraining.masking import Sequences
+from pipekit.pretraining.objectives import build_objectives, losses
+from pipekit.pretraining.recipe import Recipe
+from pipekit.pretraining.shards import Corpus, Pieces, Source, cut
+from pipekit.training.building import start_from
+from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
+from pipekit.training.loop import has_bfloat16, schedule, undisturbed
+
+ENCODER = "main"
+RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
+EVALUATED = 16  # batches of held-out texts that an evaluation looks at
+
+
+def pretrain(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = False, progress: bool = True) -> Pipeline:
+    """Train an encoder on raw text and leave in the folder `output`: the pipeline that holds it, the last checkpoint, a log of all
+    figures, and the texts as pieces unless the recipe names a folder for them.
+
+    Args:
+        resume: go on from the last checkpoint in the folder; on a CPU the result is that of a training that never stopped.
+        progress: show a bar on a terminal.
+
+    Errors: `ConfigError` for settings, `DataError` for texts.
+    """
+    keep_memory()
+    output.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.settings.seed)
+    if recipe.settings.threads:
+        torch.set_num_threads(recipe.settings.threads)
+    pretrainer = Pretrainer(recipe, build(recipe, output), output, device)
+    if resume and (output / LAST).exists():
+        pretrainer.resume()
+    torch.set_flush_denormal(True)  # numbers next to zero are slow on CPUs, and as good as zero
+    try:
+        pretrainer.run(progress)
+    finally:
+        torch.set_flush_denormal(False)
+    return pretrainer.pipeline
+
+
+def build(recipe: Recipe, output: Path) -> Pipeline:
+    """A pipeline that has the recipe's encoder, untrained or as `start` has it."""
+    settings = {key: value for key, value in recipe.encoder.items() if key != "type"}
+    factory: type[Any] = registry.encoders.get(recipe.encoder["type"])  # type: ignore[assignment]
+    if not issubclass(factory, Bert):
+        raise ConfigError(f"{recipe.path}: [encoder] type = {recipe.encoder['type']!r}: only the BERT family learns from raw text here")
+    prepared, tables = factory.prepare(settings, [])
+    config = {"lang": recipe.pipeline.get("lang", "ru"), "encoders": {ENCODER: {"type": recipe.encoder["type"], **prepared}}}
+    meta = {key: value for key, value in recipe.pipeline.items() if key != "lang"}
+    pipeline = Pipeline(config, {f"encoders/{ENCODER}": tables}, meta)
+    if recipe.settings.start:
+        start = recipe.settings.start
+        part = f"encoders.{ENCODER}"
+        start_from(pipeline, load(start, device="cpu"), {part: part}, f"[pretraining] start = {start!r}")
+    return pipeline
+
+
+@dataclass
+class Progress:
+    """Where a pretraining is; `loss` holds running means."""
+
+    step: int = 0
+    loss: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Pretrainer:
+    """The state of one pretraining, and its steps."""
+
+    def __init__(self, recipe: Recipe, pipeline: Pipeline, output: Path, device: str) -> None:
+        self.settings, self.output = recipe.settings, output
+        self.pipeline = pipeline
+        encoder = pipeline.encoders[ENCODER]
+        assert isinstance(encoder, Bert)
+        self.encoder = encoder
+        self.objectives = build_objectives(recipe.objectives, encoder)
+        if recipe.settings.length > (encoder.shape.positions or recipe.settings.length):
+            raise ConfigError(f"{recipe.path}: length = {recipe.settings.length}, but the network has {encoder.shape.positions} positions")
+        self.framing = framing_of(self.objectives.values())
+        folder = Path(recipe.settings.pieces or output / PIECES)
+        texts = [Source(cut(text.path, encoder, pipeline.tokenize, folder), text.part) for text in recipe.texts]
+        self.corpus = Corpus(texts, self.framing.needs(recipe.settings.length), recipe.settings.seed)
+        self.device = pick_device(device)
+        self.network = encoder.network.to(self.device)
+        self.parts = nn.ModuleDict({"network": self.network, "objectives": self.objectives.to(self.device)})
+        self.optimizer = torch.optim.AdamW(groups(self.parts, recipe.settings.weight_decay), fused=True, betas=(0.9, 0.98))
+        self.progress = Progress()
+        self.saved_at = time.monotonic()
+
+    def run(self, show: bool) -> None:
+        """Train from where the progress is to the end."""
+        steps, hidden = self.settings.steps, None if show else True
+        with tqdm(total=steps, initial=self.progress.step, unit=" steps", disable=hidden, mininterval=1) as bar:
+            try:
+                while self.progress.step < steps:
+                    with undisturbed():
+                        self.step()
+                    bar.update()
+                    bar.set_postfix({name: f"{loss:.3f}" for name, loss in self.progress.loss.items()}, refresh=False)
+                    self._look(bar)
+            except KeyboardInterrupt:
+                self.save()
+                raise
+        self.network.eval()
+        self.pipeline.to_disk(self.output / RESULT, half=self.settings.half)
+
+    def _look(self, bar: Any) -> None:
+        done = self.progress.step == self.settings.steps
+        if done or self.progress.step % self.settings.evaluate_every == 0:
+            with undisturbed():
+                self._evaluate(bar)
+                self.save()
+        elif time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
+            with undisturbed():
+                self.save()
+
+    def sequences(self, slices: Pieces, *seed: int) -> Sequences:
+        """Slices as rows, on the device; the seed decides how texts are put together."""
+        random = np.random.default_rng([self.settings.seed, *seed])
+        return self.framing.rows(slices, self.settings.length, self.encoder.subwords.special, random).to(self.device)
+
+    def losses(self, sequences: Sequences, *seed: int) -> dict[str, Tensor]:
+        """The losses of rows; the seed decides what is hidden."""
+        number = int(np.random.SeedSequence([self.settings.seed, *seed]).generate_state(1)[0])
+        half = self.settings.mixed_precision and has_bfloat16(self.device.type)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+            return losses(self.objectives.values(), self.network, sequences, torch.Generator(self.device).manual_seed(number))
+
+    def step(self) -> None:
+        """One step of the optimizer."""
+        self.parts.train()
+        number = self.progress.step
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * schedule(number / self.settings.steps, self.settings.warmup)
+        found = self.losses(self.sequences(self.corpus.batch(number, self.settings.rows), number), number)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(found.values())).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.parts.parameters(), self.settings.clip)
+        self.optimizer.step()
+        self.progress.step += 1
+        for name, loss in found.items():
+            mean = self.progress.loss.get(name, float(loss.detach()))
+            self.progress.loss[name] = mean + (float(loss.detach()) - mean) / min(self.progress.step, 100)
+
+    @torch.no_grad()
+    def _evaluate(self, bar: Any) -> None:
+        """The losses on held-out texts, the same ones and the same words hidden each time."""
+        self.parts.eval()
+        chosen = np.random.default_rng(self.settings.seed).permutation(self.corpus.held_out)[: EVALUATED * self.settings.rows]
+        found: dict[str, list[float]] = {}
+        for begin in range(0, len(chosen), self.settings.rows):
+            rows = self.sequences(self.corpus.read(chosen[begin : begin + self.settings.rows]), 0, begin)
+            for name, loss in self.losses(rows, 0, begin).items():
+                found.setdefault(name, []).append(float(loss))
+        held_out = {name: float(np.mean(losses)) for name, losses in found.items()}
+        self.progress.history.append({"step": self.progress.step, "loss": dict(self.progress.loss), "held_out": held_out})
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in self.progress.history)
+        write_atomically(self.output / LOG, [line.encode("utf-8") for line in lines])
+        bar.write(f"step {self.progress.step:>7}  held out: " + "  ".join(f"{name} {loss:.4f}" for name, loss in held_out.items()))
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(self.output / LAST, dict(self.parts.state_dict()), self.optimizer, dict(vars(self.progress)))
+        self.saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Go back to the checkpoint."""
+        tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
+        try:
+            self.parts.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise ConfigError(f"{self.output / LAST} belongs to another recipe: choose another folder, or no --resume") from error
+        self.progress = Progress(**progress)
+
+
+def groups(parts: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """The parameters for the optimizer: biases and norms do not decay (Devlin et al. 2019)."""
+    parameters = [p for p in parts.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]

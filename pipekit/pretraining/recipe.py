@@ -1,0 +1,108 @@
+"""A recipe of pretraining: everything that it is, as one TOML file.
+
+    [pretraining]      settings of the loop, see `Settings`
+    [objectives.NAME]  what the encoder learns by, with its settings: masked, replaced, next, order, permutation
+    [encoder]          {type = "bert", …} as in a recipe of training; subwords = the file or folder that holds a vocabulary
+    [pipeline]         lang, and meta data of the result
+    [[text]]           path: a file of a document a line, .txt, .txt.gz or .txt.xz, or a pattern of such names; `part`: the share that is read
+
+Paths are as in a recipe of training.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipekit.errors import ConfigError
+from pipekit.training.toml import check_sections, filled, read_toml, settings_of
+
+SECTIONS = ("pretraining", "objectives", "encoder", "pipeline", "text")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the loop, the section [pretraining].
+
+    Attributes:
+        seed: of every random choice; on a CPU the same seed gives the same weights.
+        steps: of the optimizer.
+        rows, length: of a batch, in texts and in pieces of each, special ones included.
+        learning_rate, warmup, weight_decay: of AdamW; the rate rises over the share `warmup` of all steps and then falls along a cosine.
+        clip: the largest norm of all gradients together.
+        evaluate_every: steps between looks at texts that are held out.
+        checkpoint_minutes: between checkpoints.
+        mixed_precision: bfloat16 where the device has the units for it.
+        pieces: the folder for the texts as pieces, which several recipes may share; one in the output folder by default.
+        start: a saved pipeline whose encoder "main" the encoder begins with.
+        half: whether the result is stored as float16.
+        threads: of torch on the CPU; 0 leaves them as they are.
+    """
+
+    seed: int = 1
+    steps: int = 10_000
+    rows: int = 32
+    length: int = 128
+    learning_rate: float = 5e-4
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    evaluate_every: int = 1_000
+    checkpoint_minutes: float = 5.0
+    mixed_precision: bool = True
+    pieces: str = ""
+    start: str = ""
+    half: bool = True
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file of texts, and the share of it that is read."""
+
+    path: Path
+    part: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe as read; `path` is where it stands."""
+
+    path: Path
+    settings: Settings
+    objectives: Mapping[str, Mapping[str, Any]]
+    encoder: Mapping[str, Any]
+    pipeline: Mapping[str, Any]
+    texts: Sequence[Text]
+
+
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a TOML file, with overrides such as "pretraining.steps=300".
+
+    Errors: `ConfigError` naming the file, the section and the key, with near names.
+    """
+    raw = filled(read_toml(path, overrides), path.resolve().parent)
+    check_sections(raw, SECTIONS, path)
+    if not isinstance(raw.get("encoder"), Mapping) or not isinstance(raw["encoder"].get("type"), str):
+        raise ConfigError(f"{path}: [encoder] needs a type, such as \"bert\"")
+    objectives = raw.get("objectives", {"masked": {}})
+    texts = [text for number, entry in enumerate(raw.get("text", ())) for text in _texts(entry, f"{path}: [[text]] number {number + 1}")]
+    if not texts:
+        raise ConfigError(f"{path}: [[text]] names no text to learn from")
+    settings = settings_of(Settings, raw.get("pretraining", {}), f"{path}: [pretraining]", at_least_one=("steps", "rows", "evaluate_every"))
+    return Recipe(path, settings, objectives, raw["encoder"], raw.get("pipeline", {}), texts)
+
+
+def _texts(entry: Mapping[str, Any], where: str) -> list[Text]:
+    if not isinstance(entry.get("path"), str):
+        raise ConfigError(f"{where} needs path = \"…\"")
+    found = sorted(glob.glob(entry["path"]))
+    if not found:
+        raise ConfigError(f"{where}: no file is there: {entry['path']}")
+    part = float(entry.get("part", 1.0))
+    if not 0 < part <= 1:
+        raise ConfigError(f"{where}: part = {part}: a share above 0 and up to 1 is needed")
+    return [Text(Path(path), part) for path in found]
