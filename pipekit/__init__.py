@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipekit.batching import Batch
     from pipekit.docfile import read_docs, write_docs
     from pipekit.hooks import hookimpl
+    from pipekit.importing import import_bert
     from pipekit.loading import blank, from_bytes, load
     from pipekit.pipeline import Pipeline
 
@@ -41,6 +42,7 @@ __all__ = [
     "blank",
     "from_bytes",
     "hookimpl",
+    "import_bert",
     "load",
     "read_docs",
     "write_docs",
@@ -55,6 +57,7 @@ _LATER = {
     "blank": "pipekit.loading",
     "from_bytes": "pipekit.loading",
     "hookimpl": "pipekit.hooks",
+    "import_bert": "pipekit.importing",
     "load": "pipekit.loading",
     "read_docs": "pipekit.docfile",
     "write_docs": "pipekit.docfile",

@@ -50,9 +50,11 @@ def encode(pipeline: Pipeline, text: str | Doc, encoder: str | None, limit: int)
 
 
 def attention(pipeline: Pipeline, text: str | Doc, encoder: str | None, limit: int) -> list[AttentionMap]:
-    """What the tokens of each sentence look at, in an encoder that has attention."""
+    """What the tokens of each sentence look at, in an encoder that has attention; computed in full precision."""
     chosen = pipeline.encoders[_encoder(pipeline, encoder)]
-    with pipeline._inference():
+    import torch
+
+    with pipeline._inference(), torch.autocast(pipeline.device.type, enabled=False):
         return [one for batch in _batches(pipeline, text, limit) for one in chosen.attention(batch)]
 
 

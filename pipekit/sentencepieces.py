@@ -20,7 +20,6 @@ Message = Mapping[int, list[Any]]  # the values of each field, in their order
 UNIGRAM, BPE = 1, 2  # kinds of model; 3 are words, 4 characters
 _NORMAL, _UNKNOWN, _CONTROL, _OWN, _UNUSED, _BYTE = range(1, 7)  # kinds of piece
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # kinds of value, in the wire format
-_DEPTH = 1e4  # so much is a piece below all others that no text may have
 
 
 class Piece(NamedTuple):
@@ -66,8 +65,7 @@ def tokenizer_json(data: bytes, before: list[dict[str, Any]] | None = None, shif
 
 
 def _unigram(pieces: list[Piece], unknown: int) -> dict[str, Any]:
-    lowest = min((piece.score for piece in pieces), default=0.0) - _DEPTH
-    vocab = [[text, lowest if kind in (_CONTROL, _UNUSED) else score] for text, score, kind in pieces]
+    vocab = [[piece.text, piece.score] for piece in pieces]
     return {"type": "Unigram", "unk_id": unknown, "vocab": vocab, "byte_fallback": any(piece.kind == _BYTE for piece in pieces)}
 
 
@@ -95,7 +93,7 @@ def _normalizers(normalizer: Message) -> Iterator[dict[str, Any]]:
 
 def _is_added(piece: Piece) -> bool:
     special = {alias for name in SPECIAL for alias in ALIASES[name]}
-    return piece.kind in (_UNKNOWN, _CONTROL, _OWN) or piece.text in special
+    return piece.kind in (_UNKNOWN, _CONTROL, _OWN, _UNUSED) or piece.text in special
 
 
 def _added(number: int, piece: Piece) -> dict[str, Any]:

@@ -77,16 +77,17 @@ class Subwords:
 
     def cut(self, words: Sequence[str], spaced: Sequence[bool]) -> Cut:
         """The pieces of words, each `spaced` if white space stands before it. A word that has none is one unknown piece."""
+        unknown = self.special.unknown
         texts = [" " + word if space else word for word, space in zip(words, spaced, strict=True)]
         try:
             cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         except (UnicodeEncodeError, TypeError):  # lone surrogates
             texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
             cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        ids = [one.ids or [self.special.unknown] for one in cut]
+        ids = [one.ids or [unknown] for one in cut]
         borders = np.cumsum([0, *map(len, ids)], dtype=np.int64)
         found = np.fromiter(chain.from_iterable(ids), np.int64, int(borders[-1]))
-        return Cut(np.where(np.isin(found, self._of_no_text), self.special.unknown, found), borders)
+        return Cut(np.where(np.isin(found, self._of_no_text), unknown, found), borders)
 
     def spell(self, ids: Iterable[int]) -> list[str]:
         """The pieces of those numbers, as the vocabulary has them."""
@@ -124,8 +125,7 @@ def _tokenizer(text: bytes) -> Tokenizer:
     library = _library()
     try:
         told: dict[str, Any] = json.loads(text)
-        told["added_tokens"] = _out_of_reach(_added(told), len(told["model"]["vocab"]))
-        told |= {"truncation": None, "padding": None, "post_processor": None}
+        told |= {"truncation": None, "padding": None, "post_processor": None, **_out_of_reach(_added(told), told["model"])}
         found: Tokenizer = library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
         for token in told["added_tokens"]:  # the library counts on instead of reading their numbers
             if found.token_to_id(token["content"]) != token["id"]:
@@ -140,10 +140,20 @@ def _added(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(told.get("added_tokens") or ())
 
 
-def _out_of_reach(added: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
-    """Added pieces without the special ones; those that take a number behind the model's keep it, under a name that no text has."""
+def _out_of_reach(added: list[dict[str, Any]], model: dict[str, Any]) -> dict[str, Any]:
+    """Added pieces and model, in which the special pieces keep their numbers under names that no text has.
+
+    BPE makes a piece only by merging others, so it keeps their names.
+    """
     named = [{**token, "content": _BETWEEN + token["content"]} if token["special"] else token for token in added]
-    return [token for token in named if not token["special"] or token["id"] >= size]
+    kept = [token for token in named if not token["special"] or token["id"] >= len(model["vocab"])]
+    hidden = {token["content"] for token in added if token["special"]} - {model.get("unk_token")}
+    new = {name: _BETWEEN + name for name in hidden}
+    if model["type"] == "Unigram":
+        model = {**model, "vocab": [[new.get(name, name), score] for name, score in model["vocab"]]}
+    elif model["type"] == "WordPiece":
+        model = {**model, "vocab": {new.get(name, name): number for name, number in model["vocab"].items()}}
+    return {"added_tokens": kept, "model": model}
 
 
 def _library() -> Any:

@@ -29,6 +29,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "pre": {"type": "transformer", "width": 16, "heads": 4, "layers": 3, "features": FEATURES},
     "post": {"type": "transformer", "width": 16, "heads": 4, "layers": 3, "norm": "post", "features": FEATURES},
     "bert": {"type": "bert", "network": NETWORK},
+    "deberta": {"type": "bert", "family": "deberta_v2", "network": NETWORK},
     "albert, features": {"type": "bert", "family": "albert", "network": NETWORK, "features": FEATURES},
 }
 
@@ -91,7 +92,7 @@ def test_the_weights_are_those_of_the_formula() -> None:
 
 
 def test_each_sentence_has_a_map_of_all_layers_and_heads_whose_rows_sum_to_one(nlp: Pipeline) -> None:
-    found = nlp.attention(TEXT)
+    found = nlp.with_precision("bfloat16").attention(TEXT)
     assert len(found) == 3
     for one in found:
         assert one.weights.shape == (3, 4, len(one.labels), len(one.labels))

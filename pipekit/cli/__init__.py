@@ -19,6 +19,7 @@ VERBS = {
     "subwords": "learn a vocabulary of subword pieces",
     "pieces": "show how words are cut into subword pieces",
     "pretrain": "let an encoder learn from raw text",
+    "import-bert": "make a pipeline of a BERT that others have trained",
     "evaluate": "compare a pipeline with annotated files",
     "check": "look for faults in annotated files",
     "attention": "draw what the tokens of a text look at in an encoder",
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Verb)
     for name, summary in VERBS.items():
-        importlib.import_module(f"pipekit.cli.{name}").add(verbs.add_parser(name, help=summary, description=summary))
+        importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}").add(verbs.add_parser(name, help=summary, description=summary))
     return whole
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="config.json, model.safetensors and a vocabulary, as they are published")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="config.json, model.safetensors and a vocabulary, as published")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the pipeline file to write")
     parser.add_argument("--lang", default="ru", help="whose tokenizer cuts texts into words; ru is the default")
     parser.add_argument("--half", action="store_true", help="store weights as float16: half the size")

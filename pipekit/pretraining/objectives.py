@@ -86,7 +86,10 @@ def sample(scores: Tensor, random: torch.Generator) -> Tensor:
 
 
 class SentencePairs(Reader):
-    """Whether the second of two texts follows the first, told by the state of [CLS] through a dense layer and tanh."""
+    """Whether the second of two texts follows the first, told by the state of [CLS] through a dense layer and tanh.
+
+    To be learned of running prose: where each line of a corpus is a sentence from elsewhere, nothing follows.
+    """
 
     def __init__(self, encoder: Bert) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class Permutation(Objective):
     def __init__(self, encoder: Bert, share: float = 1 / 6) -> None:
         super().__init__()
         if encoder.network.embed.positions is None or encoder.shape.relative:
-            raise ConfigError("the objective 'permutation' asks what stands at a position: choose a network with learned ones, none relative")
+            raise ConfigError("the objective 'permutation' asks what stands at a position: choose a network that learns them")
         self.share = share
         self.special = encoder.subwords.special
         self.head = PieceHead(encoder.width, encoder.network.embed.pieces)

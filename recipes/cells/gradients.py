@@ -170,13 +170,12 @@ def draw_cells(plain: dict[str, Run], clipped: dict[str, Run], path: Path) -> No
     for axes in (start, end, end_clipped):
         axes.set_ylim(1e-16, 10)
     lines(norm, {name: smooth(run.norms) for name, run in plain.items()}, "Gradients of the weights, no clipping", UPDATE, NORM)
-    norm.axhline(CLIP, color="black", linestyle="--", linewidth=1)
-    norm.text(UPDATES, CLIP, "clip", ha="right", va="bottom")
+    norm.axhline(CLIP, color="black", linestyle="--", linewidth=1, label="clip")
     lines(loss, {name: smooth(run.losses) for name, run in plain.items()}, "Loss, no clipping", UPDATE, LOSS)
     lines(loss_clipped, {name: smooth(run.losses) for name, run in clipped.items()}, f"Loss, clipping at {CLIP}", UPDATE, LOSS)
     for axes in (loss, loss_clipped):
         axes.set_ylim(1.8, 3)
-    figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=len(plain))
+    figure.legend(*norm.get_legend_handles_labels(), loc="outside lower center", ncols=len(plain) + 1)
     figure.savefig(path, dpi=110)
 
 

@@ -208,7 +208,8 @@ def opened(folder: Path) -> Iterator[dict[str, Held]]:
                 handle = stack.enter_context(safe_open(file, framework="pt"))
             except (OSError, SafetensorError) as error:
                 raise ConfigError(f"{file}: cannot be read as safetensors: {error}") from error
-            found |= {re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name)): Held(file, name, handle) for name in handle.keys()}
+            names = list(handle.keys())
+            found |= {re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name)): Held(file, name, handle) for name in names}
         yield found
 
 

@@ -37,7 +37,8 @@ class Distances(nn.Module):
     def __init__(self, shape: BertShape) -> None:
         super().__init__()
         side = shape.buckets or shape.relative
-        rows = (_bucket(torch.arange(-shape.relative, shape.relative + 1), shape) + side).clamp(0, 2 * side - 1)
+        distances = torch.arange(-shape.relative, shape.relative + 1, device="cpu")
+        rows = (_bucket(distances, shape) + side).clamp(0, 2 * side - 1)
         self.farthest = shape.relative
         self.vectors = nn.Embedding(2 * side, shape.width)
         self.norm = nn.LayerNorm(shape.width, shape.epsilon) if shape.relative_norm else nn.Identity()
@@ -59,7 +60,8 @@ def _bucket(distance: Tensor, shape: BertShape) -> Tensor:
         return distance
     half = shape.buckets // 2
     far = distance.abs().clamp_min(half) / half
-    grown = torch.ceil(torch.log(far) / torch.log(torch.tensor((shape.relative - 1) / half)) * (half - 1)) + half
+    most = torch.log(torch.tensor((shape.relative - 1) / half, device="cpu"))
+    grown = torch.ceil(torch.log(far) / most * (half - 1)) + half
     return torch.where(distance.abs() <= half, distance, (grown * distance.sign()).long())
 
 

@@ -105,7 +105,12 @@ _DISTILBERT: Names = {
     "stack.blocks.{n}.feed.2": (f"{_DISTIL}.ffn.lin2",),
     "stack.blocks.{n}.norms.1": (f"{_DISTIL}.output_layer_norm",),
 }
-_DISTANCES: Names = {**_EMBEDDINGS, **_FEED, "stack.places.vectors": ("encoder.rel_embeddings",), "stack.places.norm": ("encoder.LayerNorm",)}
+_DISTANCES: Names = {
+    **_EMBEDDINGS,
+    **_FEED,
+    "stack.places.vectors": ("encoder.rel_embeddings",),
+    "stack.places.norm": ("encoder.LayerNorm",),
+}
 _SELF = f"{_LAYER}.attention.self"
 _DEBERTA: Names = {
     **_DISTANCES,

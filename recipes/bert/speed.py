@@ -1,6 +1,6 @@
 """What a step of pretraining costs beside the same network in bare torch: milliseconds, and their ratio.
 
-    python recipes/benchmarks/pretraining.py --width 256 --layers 4 --heads 4 --rows 32 --length 128 --threads 1
+    python recipes/bert/speed.py --width 256 --layers 4 --heads 4 --rows 32 --length 128 --threads 1
 
 A step of `pipekit pretrain` with the objective "masked" reads slices of pieces from disk, frames them, hides words, goes forward and
 backward, clips and updates. The bare one is `nn.TransformerEncoder` of the same sizes over ready batches: the same embeddings, the same
