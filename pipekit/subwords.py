@@ -8,7 +8,8 @@ plain data, the text of the `tokenizer.json` that all such libraries read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +36,7 @@ ALIASES = {
     SEP: (SEP, "</s>", "<sep>"),
     MASK: (MASK, "<mask>"),
 }
+_BYTE_SPACE = "Ġ"  # the same in those of byte-level BPE
 _BETWEEN = "\x1f"  # between words in what a trainer reads: no text has it inside a word
 
 
@@ -79,15 +81,26 @@ class Subwords:
         """The pieces of words, each `spaced` if white space stands before it. A word that has none is one unknown piece."""
         unknown = self.special.unknown
         texts = [" " + word if space else word for word, space in zip(words, spaced, strict=True)]
-        try:
-            cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        except (UnicodeEncodeError, TypeError):  # lone surrogates
-            texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-            cut = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        ids = [one.ids or [unknown] for one in cut]
+        ids = [one.ids or [unknown] for one in self._encode(texts)]
         borders = np.cumsum([0, *map(len, ids)], dtype=np.int64)
         found = np.fromiter(chain.from_iterable(ids), np.int64, int(borders[-1]))
         return Cut(np.where(np.isin(found, self._of_no_text), unknown, found), borders)
+
+    def _encode(self, texts: list[str]) -> list[Any]:
+        with _refusing("a vocabulary of subwords does not cut"):
+            try:
+                return list(self._tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+            except (UnicodeEncodeError, TypeError):  # lone surrogates
+                texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+                return list(self._tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+
+    def words(self) -> dict[int, str]:
+        """The pieces that are whole words, without the space before them, by number."""
+        names = {name.removeprefix(START).removeprefix(_BYTE_SPACE): number for name, number in self._numbers.items()}
+        found = self.cut(list(names), [True] * len(names))
+        sizes = np.diff(found.borders)
+        firsts = found.ids[found.borders[:-1]]
+        return {n: name for (name, n), first, size in zip(names.items(), firsts, sizes, strict=True) if name and size == 1 and first == n}
 
     def spell(self, ids: Iterable[int]) -> list[str]:
         """The pieces of those numbers, as the vocabulary has them."""
@@ -123,7 +136,7 @@ class Subwords:
 def _tokenizer(text: bytes) -> Tokenizer:
     """The cut that a `tokenizer.json` tells, of single words: special pieces are never found in a text, nothing is truncated or padded."""
     library = _library()
-    try:
+    with _refusing("a vocabulary of subwords cannot be read"):
         told: dict[str, Any] = json.loads(text)
         told |= {"truncation": None, "padding": None, "post_processor": None, **_out_of_reach(_added(told), told["model"])}
         found: Tokenizer = library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
@@ -131,8 +144,17 @@ def _tokenizer(text: bytes) -> Tokenizer:
             if found.token_to_id(token["content"]) != token["id"]:
                 raise ValueError(f"the added piece {token['content']!r} has the number {token['id']}, which does not follow the others")
         return found
-    except Exception as error:  # the library raises Exception itself
-        raise PipekitFormatError(f"a vocabulary of subwords cannot be read: {error}") from error
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """What the library raises, which is Exception itself, or its PanicException, which is none, becomes a `PipekitFormatError`."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise PipekitFormatError(f"{what}: {str(error) or type(error).__name__}") from error
+        raise
 
 
 def _added(told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def read(path: Path) -> Subwords:
     except ConfigError:
         raise
     except Exception as error:  # the tokenizers library raises Exception itself
-        raise ConfigError(f"{file}: holds no vocabulary of subwords that can be read: {error or type(error).__name__}") from error
+        raise ConfigError(f"{file}: holds no vocabulary of subwords that can be read: {str(error) or type(error).__name__}") from error
     return found
 
 
@@ -82,9 +82,12 @@ def _text(file: Path) -> str:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    found = json.loads(_text(file))
+    try:
+        found = json.loads(_text(file))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: is no JSON in UTF-8: {error}") from error
     if not isinstance(found, dict):
-        raise PipekitFormatError("it is no JSON object")
+        raise ConfigError(f"{file}: is no JSON object")
     return found
 
 

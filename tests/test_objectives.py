@@ -114,6 +114,12 @@ def test_pieces_are_exchanged_with_all_but_the_special_ones() -> None:
     assert set(hidden.ids[hidden.ids != special.mask].tolist()) == {1, 2, 5, 6, 8, 10, 11}
 
 
+def test_what_a_row_begins_with_is_hidden_apart_from_the_last_word_of_the_row_before() -> None:
+    sequences = single(np.full((500, 6), 9, np.uint32), SPECIAL)  # rows from within a word
+    chosen = hide(sequences, SPECIAL, 60, 0.5, chance()).chosen[:, 1:-1]
+    assert torch.equal(chosen.all(1), chosen.any(1)) and float(chosen.float().mean()) == pytest.approx(0.5, abs=0.1)
+
+
 def test_another_draw_hides_other_words_and_the_same_seed_the_same() -> None:
     sequences = rows_of("single")
     one, same, other = (hide(sequences, SPECIAL, 60, 0.15, chance(seed)) for seed in (1, 1, 2))
@@ -289,6 +295,32 @@ def test_a_batch_in_which_nothing_is_chosen_has_no_loss(name: str) -> None:
     assert float(found["generator" if name == "replaced" else name].detach()) == 0
     torch.stack(list(found.values())).sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in encoder.network.parameters())
+
+
+def simple(framing: str, step: int) -> Sequences:
+    """Rows that say one word again and again, and pairs of texts that begin with the same one unless they were exchanged."""
+    random, made = np.random.default_rng(step), FRAMINGS[framing]
+    size = made.needs(16)
+    once, texts = random.integers(5, 25, (16, 1)), np.minimum(5 + np.arange(size), 60)
+    slices = np.broadcast_to(once if framing == "single" else texts, (16, size)).astype(np.uint32)
+    return made.rows(slices | WORD | SENTENCE, 16, SPECIAL, random)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_what_can_be_told_is_learned(name: str) -> None:
+    encoder = bert(width=32, dropout=0.0)
+    taken = {"generator": {"width": 32}} if name == "replaced" else {}
+    parts = nn.ModuleDict({"network": encoder.network, **build_objectives({name: taken}, encoder)})
+    optimizer = torch.optim.AdamW(parts.parameters(), 3e-3, fused=True)
+    found: list[float] = []
+    for step in range(200):
+        loss = losses([parts[name]], encoder.network, simple(OBJECTIVES[name].framing, step), chance(step))
+        optimizer.zero_grad()
+        torch.stack(list(loss.values())).sum().backward()
+        optimizer.step()
+        found.append(float(next(iter(loss.values())).detach()))
+    guessing = math.log(20 if OBJECTIVES[name].framing == "single" else 2)
+    assert np.mean(found[-20:]) < guessing / 2, found[::10]
 
 
 # Permutations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import subprocess
@@ -26,7 +27,7 @@ from pipekit.vocabularies import FILES, read, unprefixed
 
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed: pip install 'pipekit-nlp[bert]'")
 
-SENTENCES = ["Мама мыла раму.", "Кот, кто-то и 3 кота живут в Москве!", "Он спросил: «Где зонт?»", "Ёжик ел йод — 10 000 г.", "Hello, world…"]
+SENTENCES = ["Мама мыла раму.", "Кто-то и 3 кота живут в Москве!", "Он спросил: «Где зонт?»", "Ёжик ел йод — 10 000 г.", "Hello, world…"]
 TEXTS = [doc.text for doc in ten()] + SENTENCES
 LETTERS = "абвгдеиклмнорст"
 
@@ -186,6 +187,13 @@ def test_added_pieces_keep_their_numbers_when_the_special_ones_among_them_are_ou
         len(told(UNIGRAM, ALWAYS, added=[{**added[1], "id": 20}]))
 
 
+@pytest.mark.parametrize("table", [b"", b"\x10\0\0\0", bytes(range(64)), b"\x04\0\0\0\xff\xff\xff\xff\0"])
+def test_where_the_library_panics_the_vocabulary_is_refused(table: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    normalizer = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode()}
+    with pytest.raises(PipekitFormatError, match="a vocabulary of subwords"):
+        told(UNIGRAM, ALWAYS, normalizer).cut(["кот"], [True])
+
+
 # -- files
 
 
@@ -239,9 +247,10 @@ def test_byte_level_pieces_come_with_their_merges(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({}, "holds no vocabulary of subwords; these are read: tokenizer.json, vocab.txt"),
-        ({"tokenizer__json": "{"}, "tokenizer.json: holds no vocabulary"),
-        ({"tokenizer__json": []}, "it is no JSON object"),
-        ({"tokenizer__json": "[" * 99_999}, "tokenizer.json: holds no vocabulary"),
+        ({"tokenizer__json": "{"}, "tokenizer.json: is no JSON in UTF-8"),
+        ({"tokenizer__json": []}, "tokenizer.json: is no JSON object"),
+        ({"tokenizer__json": "[" * 99_999}, "tokenizer.json: is no JSON in UTF-8"),
+        ({"vocab__txt": WORDPIECES, "tokenizer_config__json": "'"}, "tokenizer_config.json: is no JSON in UTF-8"),
         ({"tokenizer__json": {"model": 3}}, "it says no model"),
         ({"tokenizer__json": {"model": {"type": "Sorcery", "vocab": {}}}}, "tokenizer.json: holds no vocabulary"),
         ({"tokenizer__json": {"model": UNIGRAM, "pre_tokenizer": {"kind": 1}}}, "tokenizer.json: holds no vocabulary"),

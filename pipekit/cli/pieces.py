@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("given", nargs="+", metavar="[VOCABULARY] TEXT", help="a text; before it a pipeline that cuts words into pieces, or a vocabulary "
-    "(tokenizer.json, vocab.txt, a SentencePiece model, or a folder with one); without it, the first installed pipeline that has one")
+    parser.add_argument(
+        "given",
+        nargs="+",
+        metavar="[VOCABULARY] TEXT",
+        help="a text; before it a pipeline with a vocabulary of subwords, or a vocabulary: tokenizer.json, vocab.txt, a SentencePiece model, "
+        "or a folder with one. Without it, the first installed pipeline that has one",
+    )
     parser.set_defaults(run=run)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pipekit import registry
+from pipekit import registry, resources
 from pipekit.devices import keep_memory, pick_device
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import ConfigError
@@ -28,6 +29,7 @@ from pipekit.pretraining.shards import Corpus, Pieces, Source, cut
 from pipekit.training.building import start_from
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.loop import has_bfloat16, schedule, undisturbed
+from pipekit.vectors import Vectors, unpack_rows
 
 ENCODER = "main"
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
@@ -74,7 +76,28 @@ def build(recipe: Recipe, output: Path) -> Pipeline:
         start = recipe.settings.start
         part = f"encoders.{ENCODER}"
         start_from(pipeline, load(start, device="cpu"), {part: part}, f"[pretraining] start = {start!r}")
+    encoder = pipeline.encoders[ENCODER]
+    assert isinstance(encoder, Bert)
+    begin_with(recipe.settings.vectors, encoder)
     return pipeline
+
+
+def begin_with(vectors: Sequence[str], encoder: Bert) -> None:
+    """Let the pieces that are words begin with static vectors of these, turned at random into the width of the network's own.
+
+    Args:
+        vectors: files of word vectors; what they say of a word is joined.
+    """
+    table = encoder.network.embed.pieces.weight
+    words = encoder.subwords.words()
+    for number, path in enumerate(vectors):
+        known = Vectors(resources.read(path))
+        rows = known.rows(list(words.values()))
+        found = unpack_rows(known.tables["values"][rows[rows >= 0]], known.tables["scale"])
+        turn = np.random.default_rng(number).standard_normal((known.width, table.shape[1])).astype(np.float32)
+        with torch.no_grad():
+            mixed = torch.from_numpy(found @ turn)
+            table[np.array(list(words))[rows >= 0]] += mixed * (table.std() / mixed.std())
 
 
 @dataclass

@@ -4,7 +4,7 @@
     [objectives.NAME]  what the encoder learns by, with its settings: masked, replaced, next, order, permutation
     [encoder]          {type = "bert", …} as in a recipe of training; subwords = the file or folder that holds a vocabulary
     [pipeline]         lang, and meta data of the result
-    [[text]]           path: a file of a document a line, .txt, .txt.gz or .txt.xz, or a pattern of such names; `part`: the share that is read
+    [[text]]           path: a file of a document a line, .txt, .gz or .xz, or a pattern of such names; `part`: the share that is read
 
 Paths are as in a recipe of training.
 """
@@ -38,6 +38,7 @@ class Settings:
         mixed_precision: bfloat16 where the device has the units for it.
         pieces: the folder for the texts as pieces, which several recipes may share; one in the output folder by default.
         start: a saved pipeline whose encoder "main" the encoder begins with.
+        vectors: files of static word vectors that pieces which are words begin with.
         half: whether the result is stored as float16.
         threads: of torch on the CPU; 0 leaves them as they are.
     """
@@ -55,6 +56,7 @@ class Settings:
     mixed_precision: bool = True
     pieces: str = ""
     start: str = ""
+    vectors: Sequence[str] = ()
     half: bool = True
     threads: int = 0
 
