@@ -26,7 +26,8 @@ def import_bert(folder: str | os.PathLike[str], *, lang: str = "ru") -> Pipeline
     subwords = vocabularies.read(folder)
     found = read_checkpoint(folder, len(subwords))
     nlp = blank(lang)
-    encoder = nlp.add_encoder(ENCODER, "bert", tables={SUBWORDS: subwords.table}, family=found.family, network=found.network)
+    settings = {"family": found.family, "network": found.network, SUBWORDS: True}
+    encoder = nlp.add_encoder(ENCODER, "bert", tables={SUBWORDS: subwords.table}, **settings)
     encoder.load_state_dict({f"network.{name}": tensor for name, tensor in found.weights.items()})
     nlp.meta |= {"name": folder.resolve().name, "imported": found.kind, "left_out": list(found.left_out)}
     return nlp

@@ -18,6 +18,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import learn as learn_recipe
+from tiny import recipe
 from torch import Tensor
 
 import pipekit
@@ -522,6 +524,19 @@ def test_the_command_writes_a_pipeline_and_tells_what_it_left_out(tmp_path: Path
     assert np.array_equal(nlp.encode(TEXT), import_bert(tmp_path / "rubert").with_precision("float32").encode(TEXT))
     assert main(["import-bert", str(tmp_path), "-o", str(tmp_path / "none.pipekit")]) == 1
     assert f"{tmp_path}: holds no vocabulary" in capsys.readouterr().err
+
+
+def test_a_recipe_goes_on_from_an_imported_network(folder: Path, tmp_path: Path) -> None:
+    imported = import_bert(folder)
+    imported.to_disk(tmp_path / "a.pipekit")
+    raw = recipe({}, epochs=2)
+    raw["encoders"]["main"] = {"source": str(tmp_path / "a.pipekit"), "pool": "first"}
+    nlp = learn_recipe(raw, tmp_path / "run")
+    encoder: Any = nlp.encoders["main"]
+    before: Any = imported.encoders["main"]
+    assert encoder.pool == "first"
+    assert encoder.subwords.table.tobytes() == before.subwords.table.tobytes()
+    assert 0 < float((encoder.network.embed.positions.weight - before.network.embed.positions.weight).detach().abs().max()) < 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

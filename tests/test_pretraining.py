@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipekit
-from pipekit import Pipeline
+from pipekit import Pipeline, store
+from pipekit.chars import from_strings, normalize
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import ConfigError, DataError
+from pipekit.lexicon import short
 from pipekit.pretraining import loop
 from pipekit.pretraining.recipe import Recipe, read_recipe
 from pipekit.pretraining.shards import LINE, NUMBER, SENTENCE, WORD, Corpus, Source, cut
@@ -163,7 +165,9 @@ def test_a_run_that_was_interrupted_ends_with_the_same_bytes(recipe: Path, tmp_p
         ("pretraining.length=17", "the network has 16 positions"),
         ("objectives.maskd={}", "did you mean 'masked'"),
         ("objectives.masked.shares=0.1", "takes no 'shares'"),
-        ("encoder.type='gru'", "only the BERT family"),
+        ("encoder.type='gru'", "does not learn from raw text"),
+        ("encoder.type='brt'", "did you mean 'bert'"),
+        ("encoder.subwords={}", "a vocabulary such as"),
         ("text.0.path='nothing.txt'", "no file is there"),
         ("text.0.part=2.0", "above 0 and up to 1"),
         ("pretraining.rows=0", "at least 1"),
@@ -173,6 +177,21 @@ def test_a_wrong_setting_is_named(recipe: Path, tmp_path: Path, override: str, m
     with pytest.raises(ConfigError) as caught:
         loop.pretrain(changed(recipe, override), tmp_path / "run", device="cpu")
     assert message.lower() in str(caught.value).lower()
+
+
+def test_an_encoder_goes_on_learning_from_other_texts(recipe: Path, tmp_path: Path) -> None:
+    first = loop.pretrain(changed(recipe), tmp_path / "first", device="cpu")
+    path = tmp_path / "more.toml"
+    path.write_text('[encoder]\nsource = "first/encoder.pipekit"\n[[text]]\npath = "proza*.txt.xz"\n', encoding="utf-8")
+    steps = ("pretraining.steps=2", "pretraining.length=16", "pretraining.learning_rate=0.0", "pretraining.half=false")
+    more = loop.pretrain(read_recipe(path, steps), tmp_path / "more", device="cpu")
+    saved = pipekit.load(tmp_path / "first" / loop.RESULT)
+    assert more.config == first.config
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(weights(more), weights(saved), strict=True))
+
+
+def weights(nlp: Pipeline) -> list[torch.Tensor]:
+    return list(nlp.encoders["main"].state_dict().values())
 
 
 def test_texts_too_short_for_a_slice_are_refused(recipe: Path, text: Path, tmp_path: Path) -> None:
@@ -198,3 +217,22 @@ def test_the_command_line_goes_from_texts_to_an_encoder(
     assert "▁Мама" in capsys.readouterr().out
     nlp = pipekit.load(result)
     assert nlp.encode("Мама мыла раму").shape[-1] == 16
+
+
+def test_pieces_that_are_words_begin_with_what_static_vectors_say_of_them(recipe: Path, tmp_path: Path) -> None:
+    words = ["кот", "мама", "чай"]
+    values = np.array([[100, 0, 0, 0], [100, 0, 0, 0], [0, 0, 100, 0]], np.int8)
+    plain = normalize(from_strings(words))
+    hashes = short(plain.hashes(plain.starts, plain.ends))
+    order = np.argsort(hashes)
+    tables = {"hashes": hashes[order], "values": values[order], "scale": np.array([0.01], np.float32)}
+    store.save(tmp_path / "vectors.pipekit", {}, tables)
+    vocabulary = tmp_path / "words.json"
+    vocabulary.write_bytes(learn(["\x1f".join(f" {word}" for word in words * 9)], "wordpiece", 60).table.tobytes())
+    settings = (f"encoder.subwords={vocabulary}", "encoder.network.width=64", 'pretraining.vectors=["vectors.pipekit"]')
+    encoder = loop.build(changed(recipe, *settings)).encoders["main"]
+    assert isinstance(encoder, Bert)
+    number = {word: n for n, word in encoder.subwords.words().items()}
+    rows = torch.nn.functional.normalize(encoder.network.embed.pieces.weight.detach())
+    like, unlike = (float(rows[number["кот"]] @ rows[number[other]]) for other in ("мама", "чай"))
+    assert like > 0.3 > unlike

@@ -23,7 +23,7 @@ from tiny import ten
 from pipekit.errors import ConfigError, PipekitError, PipekitFormatError
 from pipekit.sentencepieces import fields, tokenizer_json
 from pipekit.subwords import SPECIAL, START, Subwords, from_text, learn, text_of
-from pipekit.vocabularies import FILES, read, unprefixed
+from pipekit.vocabularies import FILES, from_settings, read, unprefixed
 
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed: pip install 'pipekit-nlp[bert]'")
 
@@ -206,6 +206,12 @@ def write(folder: Path, **files: Any) -> Path:
 
 
 WORDPIECES = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nкот\n##ы\n-\nеж\nёж\nКот\n"
+
+
+def test_a_recipe_names_a_vocabulary_or_says_how_one_is_learned(tmp_path: Path) -> None:
+    write(tmp_path, vocab__txt=WORDPIECES)
+    assert len(from_settings(str(tmp_path), ())) == 11
+    assert len(from_settings({"algorithm": "bpe", "size": 60}, map(text_of, ten()))) == 60
 
 
 def test_a_folder_is_read_by_the_file_that_says_most(tmp_path: Path) -> None:

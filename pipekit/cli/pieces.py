@@ -20,8 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "given",
         nargs="+",
         metavar="[VOCABULARY] TEXT",
-        help="a text; before it a pipeline with a vocabulary of subwords, or a vocabulary: tokenizer.json, vocab.txt, a SentencePiece model, "
-        "or a folder with one. Without it, the first installed pipeline that has one",
+        help="a text; before it a pipeline that has a vocabulary, or one (tokenizer.json, vocab.txt, a SentencePiece model, "
+        "a folder with one). Without it, the first installed pipeline that has one",
     )
     parser.set_defaults(run=run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,24 @@ from tqdm import tqdm
 
 from pipekit import registry, resources
 from pipekit.devices import keep_memory, pick_device
-from pipekit.encoders.bert.encoder import Bert
+from pipekit.encoders.bert.encoder import SUBWORDS, Bert
 from pipekit.errors import ConfigError
 from pipekit.files import write_atomically
-from pipekit.loading import load
 from pipekit.pipeline import Pipeline
 from pipekit.pretraining.framing import framing_of
 from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.objectives import build_objectives, losses
 from pipekit.pretraining.recipe import Recipe
 from pipekit.pretraining.shards import Corpus, Pieces, Source, cut
-from pipekit.training.building import start_from
+from pipekit.training import building
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.loop import has_bfloat16, schedule, undisturbed
+from pipekit.training.recipe import parse_recipe
 from pipekit.vectors import Vectors, unpack_rows
 
 ENCODER = "main"
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
+_WHO = 'does not learn from raw text; those of type = "bert" do'
 EVALUATED = 16  # batches of held-out texts that an evaluation looks at
 
 
@@ -51,7 +52,7 @@ def pretrain(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool
     torch.manual_seed(recipe.settings.seed)
     if recipe.settings.threads:
         torch.set_num_threads(recipe.settings.threads)
-    pretrainer = Pretrainer(recipe, build(recipe, output), output, device)
+    pretrainer = Pretrainer(recipe, build(recipe), output, device)
     if resume and (output / LAST).exists():
         pretrainer.resume()
     torch.set_flush_denormal(True)  # numbers next to zero are slow on CPUs, and as good as zero
@@ -62,24 +63,29 @@ def pretrain(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool
     return pretrainer.pipeline
 
 
-def build(recipe: Recipe, output: Path) -> Pipeline:
-    """A pipeline that has the recipe's encoder, untrained or as `start` has it."""
-    settings = {key: value for key, value in recipe.encoder.items() if key != "type"}
-    factory: type[Any] = registry.encoders.get(recipe.encoder["type"])  # type: ignore[assignment]
-    if not issubclass(factory, Bert):
-        raise ConfigError(f"{recipe.path}: [encoder] type = {recipe.encoder['type']!r}: only the BERT family learns from raw text here")
-    prepared, tables = factory.prepare(settings, [])
-    config = {"lang": recipe.pipeline.get("lang", "ru"), "encoders": {ENCODER: {"type": recipe.encoder["type"], **prepared}}}
-    meta = {key: value for key, value in recipe.pipeline.items() if key != "lang"}
-    pipeline = Pipeline(config, {f"encoders/{ENCODER}": tables}, meta)
-    if recipe.settings.start:
-        start = recipe.settings.start
-        part = f"encoders.{ENCODER}"
-        start_from(pipeline, load(start, device="cpu"), {part: part}, f"[pretraining] start = {start!r}")
+def build(recipe: Recipe) -> Pipeline:
+    """A pipeline that has the recipe's encoder: new, or as its `source` has it."""
+    pipeline = building.build(parse_recipe({"pipeline": recipe.pipeline, "encoders": {ENCODER: _checked(recipe)}}, recipe.path), [])
     encoder = pipeline.encoders[ENCODER]
-    assert isinstance(encoder, Bert)
+    if not isinstance(encoder, Bert):
+        raise ConfigError(f"{recipe.path}: [encoder] {type(encoder).__name__} {_WHO}")
     begin_with(recipe.settings.vectors, encoder)
     return pipeline
+
+
+def _checked(recipe: Recipe) -> Mapping[str, Any]:
+    """The section [encoder], where it can be pretrained."""
+    given, where = recipe.encoder, f"{recipe.path}: [encoder]"
+    if "source" in given:
+        if recipe.settings.vectors:
+            raise ConfigError(f"{where} has a source; vectors of [pretraining] are what a new network begins with: leave one out")
+        return given
+    factory = registry.encoders.get(str(given.get("type", "")))
+    if not (isinstance(factory, type) and issubclass(factory, Bert)):
+        raise ConfigError(f"{where} type = {given['type']!r} {_WHO}")
+    if not isinstance(given.get(SUBWORDS), str):
+        raise ConfigError(f"{where} needs subwords = \"…\", a vocabulary such as `pipekit subwords` learns")
+    return given
 
 
 def begin_with(vectors: Sequence[str], encoder: Bert) -> None:

@@ -2,7 +2,8 @@
 
     [pretraining]      settings of the loop, see `Settings`
     [objectives.NAME]  what the encoder learns by, with its settings: masked, replaced, next, order, permutation
-    [encoder]          {type = "bert", …} as in a recipe of training; subwords = the file or folder that holds a vocabulary
+    [encoder]          as in a recipe of training: {type = "bert", subwords = the file or folder that holds a vocabulary, …}, or
+                       {source = PATH}, an encoder that goes on learning
     [pipeline]         lang, and meta data of the result
     [[text]]           path: a file of a document a line, .txt, .gz or .xz, or a pattern of such names; `part`: the share that is read
 
@@ -37,7 +38,6 @@ class Settings:
         checkpoint_minutes: between checkpoints.
         mixed_precision: bfloat16 where the device has the units for it.
         pieces: the folder for the texts as pieces, which several recipes may share; one in the output folder by default.
-        start: a saved pipeline whose encoder "main" the encoder begins with.
         vectors: files of static word vectors that pieces which are words begin with.
         half: whether the result is stored as float16.
         threads: of torch on the CPU; 0 leaves them as they are.
@@ -55,7 +55,6 @@ class Settings:
     checkpoint_minutes: float = 5.0
     mixed_precision: bool = True
     pieces: str = ""
-    start: str = ""
     vectors: Sequence[str] = ()
     half: bool = True
     threads: int = 0
@@ -88,8 +87,8 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     raw = filled(read_toml(path, overrides), path.resolve().parent)
     check_sections(raw, SECTIONS, path)
-    if not isinstance(raw.get("encoder"), Mapping) or not isinstance(raw["encoder"].get("type"), str):
-        raise ConfigError(f"{path}: [encoder] needs a type, such as \"bert\"")
+    if not isinstance(raw.get("encoder"), Mapping):
+        raise ConfigError(f"{path}: [encoder] is missing: it says what learns, for instance type = \"bert\"")
     objectives = raw.get("objectives", {"masked": {}})
     texts = [text for number, entry in enumerate(raw.get("text", ())) for text in _texts(entry, f"{path}: [[text]] number {number + 1}")]
     if not texts:

@@ -14,8 +14,8 @@ from pipekit.pipeline import Pipeline
 from pipekit.training.evaluation import evaluate, figure
 from pipekit.training.metrics import Scores
 from pipekit.training.recipe import Source, read_recipe
-from pipekit.training.toml import data_folder
 from pipekit.training.sources import read_source
+from pipekit.training.toml import data_folder
 
 HERE = Path(__file__).resolve().parent
 SENTIMENT = Path(data_folder(HERE)) / "sentiment"
