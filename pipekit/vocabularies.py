@@ -19,8 +19,10 @@ from pipekit.subwords import ALIASES, SPECIAL, UNKNOWN, Subwords, from_text, lea
 FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model")
 _MAX_BYTES = 2**28  # of a file; the greatest that are published have a tenth
 _LONGEST = 100  # letters of a word that WordPiece cuts
-_SHIFTED = ("xlm-roberta", "XLMRobertaTokenizer", "XLMRobertaTokenizerFast")  # their SentencePiece models are numbered otherwise
-_ALBERT = ("albert", "AlbertTokenizer", "AlbertTokenizerFast")
+# Whose SentencePiece models are numbered otherwise, by `model_type` and `tokenizer_class`; and whose lose capitals and accents.
+_SHIFTED = {"xlm-roberta", "XLMRobertaTokenizer", "XLMRobertaTokenizerFast"}
+_RENUMBERED = {"camembert", "CamembertTokenizer", "CamembertTokenizerFast"}
+_ALBERT = {"albert", "AlbertTokenizer", "AlbertTokenizerFast"}
 
 
 def from_settings(given: str | Mapping[str, Any], texts: Iterable[str]) -> Subwords:
@@ -122,7 +124,7 @@ def _wordpiece(file: Path) -> dict[str, Any]:
     normalizer = {
         "type": "BertNormalizer",
         "clean_text": True,
-        "handle_chinese_chars": bool(said.get("tokenize_chinese_chars", True)),
+        "handle_chinese_chars": said.get("tokenize_chinese_chars") is not False,
         "strip_accents": said.get("strip_accents"),
         "lowercase": bool(lower),
     }
@@ -149,8 +151,10 @@ def _byte_level(file: Path) -> dict[str, Any]:
 
 def _sentencepiece(file: Path) -> dict[str, Any]:
     said = _beside(file)
-    kinds = {said.get("model_type"), said.get("tokenizer_class")}
-    albert = bool(kinds & set(_ALBERT))
+    kinds = {str(said.get("model_type")), str(said.get("tokenizer_class"))}
+    if kinds & _RENUMBERED:
+        raise PipekitFormatError("CamemBERT numbers its pieces otherwise: convert it to a tokenizer.json")
+    albert = bool(kinds & _ALBERT)
     before: list[dict[str, Any]] = []
     if albert:
         before += [{"type": "Replace", "pattern": {"String": quotes}, "content": '"'} for quotes in ("``", "''")]
@@ -158,7 +162,7 @@ def _sentencepiece(file: Path) -> dict[str, Any]:
         before += [{"type": "NFKD"}, {"type": "StripAccents"}]
     if said.get("do_lower_case", albert):
         before.append({"type": "Lowercase"})
-    return tokenizer_json(_bytes(file), before, shift=bool(kinds & set(_SHIFTED)))
+    return tokenizer_json(_bytes(file), before, shift=bool(kinds & _SHIFTED))
 
 
 # -- the space before a text

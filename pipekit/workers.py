@@ -93,8 +93,10 @@ def _start(path: str, precision: str) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
 
+    from pipekit.devices import keep_memory
     from pipekit.loading import load
 
+    keep_memory()
     torch.set_num_threads(1)
     _pipeline = load(path, device="cpu", precision=precision)
 

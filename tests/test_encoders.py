@@ -19,7 +19,7 @@ from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.chars import from_strings, normalize, to_strings
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.sequence import padded_groups
-from pipekit.encoders.transformer import sinusoids
+from pipekit.encoders.stack import sinusoids
 from pipekit.errors import ConfigError
 from pipekit.features import FeatureMaker, shapes
 from pipekit.lexicon import KINDS, Analyses, Lexicon, pack, short, unpack
@@ -40,6 +40,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "post": {"type": "transformer", "width": 16, "heads": 2, "positions": "learned", "norm": "post"},
     "bert": {"type": "bert", "network": NETWORK, "features": None},
     "bert, last piece": {"type": "bert", "network": NETWORK, "pool": "last", "subwords": {"algorithm": "wordpiece"}},
+    "bert, disentangled": {"type": "bert", "family": "deberta_v2", "network": {**NETWORK, "relative": 20, "buckets": 8}},
     "bert, first piece": {"type": "bert", "network": NETWORK, "pool": "first", "mix": True, "features": None},
 }
 WORDS = st.lists(

@@ -199,6 +199,12 @@ def test_who_may_look_where_can_be_told_for_each_piece(network: Network) -> None
         torch.testing.assert_close(whole[:, :length], network(ids[:, :length], before[:, :length, :length])[-1], atol=1e-5, rtol=1e-5)
 
 
+def test_a_piece_that_may_look_nowhere_has_finite_states(network: Network) -> None:
+    nowhere = torch.zeros(1, 6, 6, dtype=torch.bool)
+    for seen in (None, []):
+        assert all(states.isfinite().all() for states in network(torch.randint(0, 40, (1, 6)), nowhere, seen=seen))
+
+
 def test_states_that_are_computed_again_have_the_same_gradients(network: Network) -> None:
     ids, inside, _ = sentences({"vocab_size": 40}, 12)
     again = Network(40, shape_of("deberta", {**vars(network.shape), "recompute": True}))
@@ -428,7 +434,11 @@ def test_rows_behind_the_vocabulary_are_no_pieces(tmp_path: Path) -> None:
         ({"intermediate_size": 41}, r"tensor encoder.layer.0.intermediate.dense.weight is F32 of \(40, 24\), where .* \(41, 24\)"),
         ({"vocab_size": 2**23, "hidden_size": 2**14, "num_attention_heads": 2}, "word_embeddings.weight is F32 of"),
         ({"model_type": "albert", "embedding_size": 24, "num_hidden_groups": 2}, "num_hidden_groups = 2 is not supported"),
-        ({"model_type": "deberta-v2"}, r"pos_att_type = \(\) is not supported, only \['c2p', 'p2c'\]"),
+        ({"model_type": "albert", "embedding_size": 24}, "an embedding_size that is the hidden_size is not supported"),
+        ({"model_type": "deberta-v2", **V3, "attention_head_size": 16}, "attention_head_size = 16 is not supported, only 8"),
+        ({"model_type": "deberta-v2", **V3, "position_buckets": 99}, "config.json: buckets = 99 and relative = 36"),
+        ({"model_type": "roberta", "pad_token_id": 35}, "max_position_embeddings leaves 0 positions for a text"),
+        ({"model_type": "deberta-v2"}, r"pos_att_type = None is not supported, only \['c2p', 'p2c'\]"),
         ({"model_type": "deberta-v2", "pos_att_type": "c2p|p2c"}, "relative_attention is not supported but as true"),
         ({"model_type": "deberta-v2", **V3, "conv_kernel_size": 3}, "conv_kernel_size = 3 is not supported"),
         ({"model_type": "deberta-v2", **V3, "norm_rel_ebd": "rms"}, "norm_rel_ebd = 'rms' is not supported"),
@@ -437,6 +447,27 @@ def test_rows_behind_the_vocabulary_are_no_pieces(tmp_path: Path) -> None:
 def test_a_config_that_cannot_be_read_is_refused_by_key(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         import_bert(write(tmp_path, **changes))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["gelu", "bert", "c2p|p2c"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@given(st.sampled_from(["bert", "roberta", "albert", "electra", "distilbert", "deberta", "deberta-v3"]), st.data())
+def test_a_config_of_anything_is_refused_or_read_and_nothing_else(folder: Path, kind: str, data: st.DataObject) -> None:
+    known = [*CONFIGS[kind], "pad_token_id", "hidden_act", "is_decoder", "layer_norm_eps", "norm_rel_ebd", "type_vocab_size"]
+    changes = data.draw(st.dictionaries(st.sampled_from(known), JSON, min_size=1, max_size=2))
+    kept = (folder / "config.json").read_bytes()
+    (folder / "config.json").write_text(json.dumps({**CONFIGS[kind], **changes}), encoding="utf-8")
+    try:
+        import_bert(folder)
+    except ConfigError as error:
+        assert str(folder) in str(error)
+    finally:
+        (folder / "config.json").write_bytes(kept)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\xff", "[" * 99_999, '{"model_type": ["bert"]}'])

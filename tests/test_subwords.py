@@ -310,6 +310,26 @@ def test_a_sentencepiece_model_without_a_mask_or_padding_has_them_behind_its_pie
     assert read(tmp_path).special == (theirs.get_piece_size() + 1, 0, 1, 2, theirs.get_piece_size())
 
 
+def test_a_sentencepiece_model_of_xlm_roberta_is_numbered_as_there(tmp_path: Path) -> None:
+    theirs = trained(write(tmp_path, config__json={"model_type": "xlm-roberta"}), "unigram")
+    ours, words = read(tmp_path), " ".join(TEXTS).split()
+    expected = [number + 1 if number > 2 else 3 for word in words for number in theirs.encode(word)]
+    assert ours.cut(words, [True] * len(words)).ids.tolist() == expected
+    assert ours.special == (1, 3, 0, 2, theirs.get_piece_size() + 1)
+    assert ours.spell(ours.special) == ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]
+
+
+def test_a_sentencepiece_model_of_albert_takes_capitals_and_accents_away(tmp_path: Path) -> None:
+    trained(write(tmp_path, tokenizer_config__json={"tokenizer_class": "AlbertTokenizer"}), "unigram")
+    assert pieces(read(tmp_path), ["ЁЖ", "``"]) == pieces(read(tmp_path), ["еж", '"'])
+
+
+def test_a_sentencepiece_model_that_is_numbered_in_another_way_is_refused(tmp_path: Path) -> None:
+    trained(write(tmp_path, config__json={"model_type": "camembert"}), "unigram")
+    with pytest.raises(ConfigError, match="CamemBERT numbers its pieces otherwise"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["word", "char"])
 def test_sentencepiece_models_that_cut_otherwise_are_refused(tmp_path: Path, kind: str) -> None:
     trained(tmp_path, kind)

@@ -56,8 +56,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; what is wrong with the input goes to standard error as one message, and the exit code says so."""
+    from pipekit.devices import keep_memory
     from pipekit.errors import PipekitError
 
+    keep_memory()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a notebook or a test may have put something else in its place
             stream.reconfigure(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,16 @@ class Shape:
                 raise ConfigError(f"a transformer takes no {what} = {given!r}.{near(given, known)}")
         if self.heads < 1 or self.width % self.heads:
             raise ConfigError(f"width {self.width} cannot be shared among {self.heads} heads: choose a multiple")
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Sines and cosines of the positions, float[length, width] (Vaswani et al. 2017, section 3.5)."""
+    steps = torch.arange(length).unsqueeze(1)
+    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    table = torch.zeros(length, width)
+    table[:, 0::2] = torch.sin(steps * rates)
+    table[:, 1::2] = torch.cos(steps * rates)[:, : width // 2]
+    return table
 
 
 class Attention(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,22 +14,12 @@ from pipekit.attention import AttentionMap
 from pipekit.batching import Batch
 from pipekit.chars import to_strings
 from pipekit.encoders.sequence import CPU_CELLS, SequenceEncoder, padded_groups
-from pipekit.encoders.stack import Shape, Stack, by_window
+from pipekit.encoders.stack import Shape, Stack, by_window, sinusoids
 from pipekit.errors import ConfigError, near
 from pipekit.model import Tables
 from pipekit.reading import LayerMix
 
 POSITIONS = ("sinusoidal", "learned")
-
-
-def sinusoids(length: int, width: int) -> Tensor:
-    """Sines and cosines of the positions, float[length, width] (Vaswani et al. 2017, section 3.5)."""
-    steps = torch.arange(length).unsqueeze(1)
-    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-    table = torch.zeros(length, width)
-    table[:, 0::2] = torch.sin(steps * rates)
-    table[:, 1::2] = torch.cos(steps * rates)[:, : width // 2]
-    return table
 
 
 class Transformer(SequenceEncoder):

@@ -24,6 +24,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from pipekit import Doc
+from pipekit.devices import keep_memory
 from pipekit.pretraining.loop import Pretrainer, build
 from pipekit.pretraining.objectives import MaskedTokens
 from pipekit.pretraining.recipe import Recipe, Settings, Text
@@ -52,7 +53,7 @@ def pretrainer(folder: Path, arguments: argparse.Namespace) -> Pretrainer:
     sizes = {name: getattr(arguments, name) for name in ("width", "layers", "heads", "dropout")}
     encoder = {"type": "bert", "subwords": str(vocabulary), "network": sizes}
     recipe = Recipe(folder / "recipe.toml", settings, {"masked": {}}, encoder, {}, [Text(text)])
-    return Pretrainer(recipe, build(recipe, folder), folder, arguments.device)
+    return Pretrainer(recipe, build(recipe), folder, arguments.device)
 
 
 class Bare(nn.Module):
@@ -102,6 +103,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
+    keep_memory()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     with TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import Tensor
 
-from pipekit.encoders.bert.families import shape_of
+from pipekit.encoders.bert.families import BertShape, shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.bert.published import ACTIVATIONS, KINDS, Kind
 from pipekit.errors import ConfigError, near
@@ -71,7 +71,7 @@ def read_checkpoint(folder: Path, pieces: int) -> Checkpoint:
     if pieces > vocabulary:
         config.refuse(f"vocab_size = {vocabulary}, but the vocabulary beside it has {pieces} pieces: they belong to different networks")
     with torch.device("meta"):
-        wanted = Network(vocabulary, shape_of(kind.family, network)).state_dict()
+        wanted = Network(vocabulary, config.shape(kind, network)).state_dict()
     with opened(folder) as files:
         reader = _Reader(folder, files, kind, config.before(kind), network["heads"])
         sources = {name: reader.sources(name, tuple(tensor.shape)) for name, tensor in wanted.items()}  # before anything is read
@@ -90,13 +90,12 @@ class _Config:
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            if file.stat().st_size > _MAX_CONFIG:
-                self.refuse("is too long for a config")
-            self.given: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            data = file.read_bytes() if file.stat().st_size <= _MAX_CONFIG else b""
+            self.given: dict[str, Any] = json.loads(data.decode("utf-8"))
         except OSError as error:
-            self.refuse(f"cannot be read: {error.strerror}. A network of others is a folder with config.json, {WHOLE} and a vocabulary")
+            self.refuse(f"cannot be read: {error.strerror}. A network of others is a folder with {CONFIG}, {WHOLE} and a vocabulary")
         except (ValueError, RecursionError) as error:
-            self.refuse(f"is no JSON in UTF-8: {error}")
+            self.refuse(f"is no JSON in UTF-8, or too long for a config: {error}")
         if not isinstance(self.given, dict):
             self.refuse("is no JSON object")
 
@@ -122,11 +121,15 @@ class _Config:
         found["positions"] -= self.before(kind)
         if found["positions"] < _LIMITS["positions"][0]:
             self.refuse(f"{kind.keys['positions']} leaves {found['positions']} positions for a text")
-        if kind.family == "distilbert":
-            found |= {"segments": 0, "epsilon": 1e-12}
-        if kind.family == "albert":
-            found["shared"] = True
-        return found | (self.distances(kind, found) if kind.family.startswith("deberta") else {})
+        if kind.family == "albert" and found["embedding_width"] == found["width"]:
+            self.refuse("an embedding_size that is the hidden_size is not supported")
+        return found | dict(kind.settings) | (self.distances(kind, found) if kind.family.startswith("deberta") else {})
+
+    def shape(self, kind: Kind, network: Mapping[str, Any]) -> BertShape:
+        try:
+            return shape_of(kind.family, network)
+        except ConfigError as error:
+            self.refuse(str(error))
 
     def before(self, kind: Kind) -> int:
         """How many of its rows of positions belong to none."""
@@ -135,7 +138,7 @@ class _Config:
     def setting(self, setting: str, key: str, default: Any) -> Any:
         value = self.given.get(key, default)
         if setting == "activation":
-            if value not in ACTIVATIONS:
+            if not isinstance(value, str) or value not in ACTIVATIONS:
                 self.refuse(f"{key} = {value!r} is not supported.{near(str(value), ACTIVATIONS)}")
             return ACTIVATIONS[value]
         if setting in ("dropout", "epsilon"):
@@ -154,13 +157,14 @@ class _Config:
 
     def distances(self, kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:
         """What DeBERTa has beside the others."""
-        terms = self.given.get("pos_att_type") or ()
-        if set(terms.split("|") if isinstance(terms, str) else terms) != {"c2p", "p2c"}:
+        terms = self.given.get("pos_att_type")
+        if sorted(terms.split("|") if isinstance(terms, str) else map(str, terms if isinstance(terms, list) else ())) != ["c2p", "p2c"]:
             self.refuse(f"pos_att_type = {terms!r} is not supported, only ['c2p', 'p2c']")
         if self.given.get("relative_attention") is not True:
             self.refuse("relative_attention is not supported but as true")
-        if self.given.get("embedding_size", found["width"]) != found["width"]:
-            self.refuse("an embedding_size that differs from hidden_size is not supported")
+        for key, expected in (("embedding_size", found["width"]), ("attention_head_size", found["width"] // found["heads"])):
+            if self.given.get(key, expected) != expected:
+                self.refuse(f"{key} = {self.given[key]!r} is not supported, only {expected}")
         norm = str(self.given.get("norm_rel_ebd", "none"))
         if norm not in ("none", "layer_norm"):
             self.refuse(f"norm_rel_ebd = {norm!r} is not supported, only 'none' and 'layer_norm'")

@@ -84,4 +84,4 @@ class DisentangledAttention(Attention):
         row = where.row.expand(*query.shape[:2], -1, -1)
         added: Tensor = (query @ at_key).gather(3, row) + (key @ at_query).gather(3, row.transpose(2, 3)).transpose(2, 3)
         added = added * self.scale
-        return added if where.mask is None else added.masked_fill(~where.mask, torch.finfo(added.dtype).min)
+        return added if where.mask is None else added.masked_fill(~where.mask, torch.finfo(added.dtype).min / 2)  # a sum stays finite

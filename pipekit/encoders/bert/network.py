@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from pipekit.encoders.bert.disentangled import DisentangledAttention, Distances
 from pipekit.encoders.bert.families import BertShape
-from pipekit.encoders.stack import Stack
+from pipekit.encoders.stack import Stack, sinusoids
 
 _STD = 0.02  # of the weights of a new network, as published
+_STEP = 0.04  # of its positions, which begin as sinusoids: what stands next to what is told from the first step
 
 
 class PieceEmbedding(nn.Module):
@@ -50,6 +51,9 @@ class Network(nn.Module):
         self.embed = PieceEmbedding(pieces, shape)
         self.stack = Stack(shape, DisentangledAttention, Distances(shape)) if shape.relative else Stack(shape)
         self.apply(_begin)
+        if self.embed.positions is not None:
+            with torch.no_grad():
+                self.embed.positions.weight.copy_(_STEP * sinusoids(*self.embed.positions.weight.shape))
 
     def forward(
         self,

@@ -33,6 +33,7 @@ class Kind:
         keys: of its config, by settings of `BertShape`.
         defaults: of keys that a config may leave out.
         fixed: keys that change what is computed, and the values that are supported; those that are left out are as the first.
+        settings: of `BertShape` that no key tells.
         names: of its tensors.
         behind_pad: whether its positions are counted from behind the number of its padding.
         by_head: whether queries, keys and values are one tensor, head by head.
@@ -44,6 +45,7 @@ class Kind:
     keys: Mapping[str, str]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     behind_pad: bool = False
     by_head: bool = False
 
@@ -141,6 +143,7 @@ KINDS: dict[str, Kind] = {
         _WITH_EMBEDDING,
         {**_DEFAULTS, "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0},
         {**_FIXED, "num_hidden_groups": (1,), "inner_group_num": (1,)},
+        {"shared": True},
     ),
     "distilbert": Kind(
         "distilbert",
@@ -157,6 +160,7 @@ KINDS: dict[str, Kind] = {
         },
         {"dropout": 0.1, "activation": "gelu"},
         _FIXED,
+        {"segments": 0, "epsilon": 1e-12},
     ),
     "deberta": Kind("deberta", "deberta.", _DEBERTA, _KEYS, _DEBERTA_DEFAULTS, {**_FIXED, **_DEBERTA_FIXED}, by_head=True),
     "deberta-v2": Kind("deberta_v2", "deberta.", _DEBERTA_V2, _KEYS, _DEBERTA_DEFAULTS, {**_FIXED, **_DEBERTA_FIXED}),
