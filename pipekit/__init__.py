@@ -48,7 +48,7 @@ __all__ = [
     "write_docs",
 ]
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Found on first use: `import pipekit` stays quick, and torch is imported when a network is.
 _LATER = {
