@@ -8,6 +8,7 @@ from pathlib import Path
 from pipekit import vocabularies
 from pipekit.encoders.bert.checkpoint import read_checkpoint
 from pipekit.encoders.bert.encoder import SUBWORDS
+from pipekit.errors import ConfigError
 from pipekit.loading import blank
 from pipekit.pipeline import Pipeline
 
@@ -23,6 +24,8 @@ def import_bert(folder: str | os.PathLike[str], *, lang: str = "ru") -> Pipeline
     Errors: `ConfigError` naming the file, and the key, tensor or piece that is missing, wrong or not supported.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder. A BERT of others is a folder with config.json, model.safetensors and a vocabulary")
     subwords = vocabularies.read(folder)
     found = read_checkpoint(folder, len(subwords))
     nlp = blank(lang)
