@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("auto", "float32", "bfloat16")
 ON_ERROR = ("raise", "skip", "record")
 CHUNK_WORDS = 8_192  # words that travel together
-_CHARS = 6  # about how many characters a word takes
+CHARS = 6  # about how many characters a word takes
 _KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
 _CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
 
@@ -294,7 +294,7 @@ class Pipeline(WordVectors):
         return self._stream(stream, as_tuples, on_error, n_process, Order(overwrite, batch_words))
 
     def _stream(self, stream: Iterator[Item], as_tuples: bool, on_error: str, n_process: int, order: Order) -> Iterator[Any]:
-        chunks = gather(stream, lambda item: _size(item.source), order.batch_words * _CHARS)
+        chunks = gather(stream, lambda item: _size(item.source), order.batch_words * CHARS)
         if n_process > 1:
             done = annotate(self, chunks, n_process, order)
         else:
@@ -438,7 +438,7 @@ def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[s
 
 def _size(source: object) -> int:
     """About how many characters of work a document is."""
-    return len(source) * _CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1
+    return len(source) * CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1
 
 
 def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:

@@ -27,7 +27,7 @@ ROOMS = (
     "lexicon features ragged batching spans terms linear vectors reading subwords sentencepieces vocabularies",
     "resources model devices",
     "tokenizers encoders components",
-    "answering embedding workers pipeline loading importing",
+    "answering embedding workers pipeline loading importing profiling",
     "training",
     "pretraining",
     "cli __init__ __main__",

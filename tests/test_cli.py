@@ -382,3 +382,13 @@ def test_streams_that_someone_has_replaced_are_taken_as_they_are(model: str, mon
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["run", model, "Кот"]) == 0
     assert out.getvalue().startswith("0  Кот  NOUN")
+
+
+def test_a_benchmark_tells_where_the_time_goes(run: Run, model: str, tmp_path: Path) -> None:
+    corpus = tmp_path / "texts.txt"
+    corpus.write_text("Мама мыла раму.\nКот спал.\n" * 5, encoding="utf-8")
+    found = run("benchmark", model, str(corpus), "--runs", "2", "--device", "cpu")
+    assert found.code == 0
+    for stage in ("main: the encoder", "tagger: scores", "tokenizer", "main: features", "tagger: decoding", "around the networks"):
+        assert stage in found.out
+    assert "10 documents, 35 words, 2 runs, on cpu" in found.out

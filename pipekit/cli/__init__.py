@@ -21,6 +21,7 @@ VERBS = {
     "pretrain": "let an encoder learn from raw text",
     "import-bert": "make a pipeline of a BERT that others have trained",
     "evaluate": "compare a pipeline with annotated files",
+    "benchmark": "words a second, and where the time goes",
     "check": "look for faults in annotated files",
     "attention": "draw what the tokens of a text look at in an encoder",
     "info": "what is installed, and what a pipeline holds",
