@@ -48,7 +48,7 @@ DOORS = {
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # Besides all encoders and components.
-WITH_TORCH = {"importing", "linear", "model", "reading"} | {f"training.{n}" for n in ("building", "loop", "checkpoint", "layers", "plot")}
+WITH_TORCH = {"importing", "linear", "model", "profiling", "reading"} | {f"training.{n}" for n in ("building", "loop", "checkpoint", "layers", "plot")}
 
 
 class Import(NamedTuple):
