@@ -64,3 +64,11 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for parameter, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):
             mallopt(parameter, value)
+
+
+def release_memory() -> None:
+    """Give back to the system what is kept and not used: between pieces of work of different sizes, which leave gaps."""
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

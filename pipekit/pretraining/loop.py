@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipekit import registry, resources
-from pipekit.devices import keep_memory, pick_device
+from pipekit.devices import keep_memory, pick_device, release_memory
 from pipekit.encoders.bert.encoder import SUBWORDS, Bert
 from pipekit.errors import ConfigError
 from pipekit.files import write_atomically
@@ -207,6 +207,7 @@ class Pretrainer:
         self.progress.history.append({"step": self.progress.step, "loss": dict(self.progress.loss), "held_out": held_out})
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in self.progress.history)
         write_atomically(self.output / LOG, [line.encode("utf-8") for line in lines])
+        release_memory()
         bar.write(f"step {self.progress.step:>7}  held out: " + "  ".join(f"{name} {loss:.4f}" for name, loss in held_out.items()))
 
     def save(self) -> None:

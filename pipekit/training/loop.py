@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.batching import Batch, gather
-from pipekit.devices import keep_memory
+from pipekit.devices import keep_memory, release_memory
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
 from pipekit.hooks import hooks
@@ -211,6 +211,7 @@ class Trainer:
         with (self.output / LOG).open("w", encoding="utf-8") as log:
             log.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self.progress.history)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
+        release_memory()
         bar.write(f"epoch {self.progress.epoch:>3}  score {score:.4f}{'  best' if better else ''}  {shown}")
 
     def save(self) -> None:
