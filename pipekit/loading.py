@@ -64,6 +64,11 @@ def dump(pipeline: Pipeline, *, half: bool = False) -> bytes:
     return store.to_bytes(*_stored(pipeline), half=half)
 
 
+def fingerprint(pipeline: Pipeline) -> str:
+    """What tells a pipeline from every other: a checksum over all that a file of it would hold."""
+    return store.fingerprint(*_stored(pipeline))
+
+
 def _find(name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if isinstance(name, str) and path.name == name and not path.exists():
@@ -166,6 +171,8 @@ def _selected(config: dict[str, Any], exclude: Sequence[str], include: Sequence[
 
 
 def _load_weights(part: Any, state: Mapping[str, NDArray[Any]], where: str) -> None:
+    if not state and not hasattr(part, "state_dict"):
+        return
     from pipekit.model import weights
 
     if not weights(part) and not state:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractEr
 from pipekit.hooks import hooks
 from pipekit.registry import Registry, check_name
 from pipekit.vectors import Floats
-from pipekit.workers import Order, annotate
+from pipekit.workers.annotator import Item, Order
+from pipekit.workers.supervisor import annotate
 
 if TYPE_CHECKING:
     import os
@@ -36,14 +37,6 @@ CHUNK_WORDS = 8_192  # words that travel together
 CHARS = 6  # about how many characters a word takes
 _KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
 _CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
-
-
-class Item(NamedTuple):
-    """A document on its way: its position in the stream, and what the caller gave."""
-
-    number: int
-    source: str | Doc
-    context: Any = None
 
 
 class Pipeline(WordVectors):
@@ -104,12 +97,12 @@ class Pipeline(WordVectors):
 
     def to(self, device: str | torch.device) -> Pipeline:
         """Move the weights: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one. Returns the pipeline."""
-        from torch import nn
-
+        parts: list[Any] = [part for part in (*self.encoders.values(), *self.components.values()) if hasattr(part, "state_dict")]
+        if not parts and str(device) in ("auto", "cpu"):
+            return self
         target = pick_device(device)
-        for part in (*self.encoders.values(), *self.components.values()):
-            if isinstance(part, nn.Module):
-                part.to(target)
+        for part in parts:
+            part.to(target)
         return self
 
     def with_precision(self, precision: str) -> Pipeline:
@@ -270,6 +263,7 @@ class Pipeline(WordVectors):
         on_error: str = "raise",
         overwrite: bool = False,
         n_process: int = 1,
+        doc_timeout: float | None = None,
         progress: bool = False,
         batch_words: int = CHUNK_WORDS,
     ) -> Iterator[Doc] | Iterator[tuple[Doc, Any]]:
@@ -280,33 +274,36 @@ class Pipeline(WordVectors):
             on_error: what happens where a component fails on a document: "raise" a `ProcessingError` that names it, "skip" it, or "record"
                 the reason in `doc.error` of a document that has tokens only, in its place in the stream.
             overwrite: whether components may replace layers that a given Doc has already.
-            n_process: worker processes on the CPU, each of which loads the pipeline once and computes on one thread.
+            n_process: worker processes on the CPU, each with the pipeline and one thread. One that dies is replaced; a document on which
+                worker after worker dies has failed.
+            doc_timeout: seconds that a document may take in a worker, and a batch before its documents go one by one; one that takes
+                longer has failed.
             progress: show a bar on a terminal.
             batch_words: about how many words travel together; documents of more than CHUNK_WORDS go through in parts.
         """
         if on_error not in ON_ERROR:
             raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
-        if batch_words < 1 or n_process < 1:
-            raise ConfigError(f"batch_words is {batch_words} and n_process {n_process}: both are at least 1")
+        _check_numbers(batch_words, n_process, doc_timeout)
         if isinstance(texts, str | Doc):
             raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
         stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
-        return self._stream(stream, as_tuples, on_error, n_process, Order(overwrite, batch_words))
+        chunks = gather(stream, lambda item: work(item.source), batch_words * CHARS)
+        order = Order(overwrite, batch_words)
+        alone = (done for chunk in chunks for done in self.run_chunk(chunk, order))
+        done = alone if n_process == 1 else annotate(self, chunks, n_process, order, doc_timeout)
+        return self._leave(done, as_tuples, on_error)
 
-    def _stream(self, stream: Iterator[Item], as_tuples: bool, on_error: str, n_process: int, order: Order) -> Iterator[Any]:
-        chunks = gather(stream, lambda item: _size(item.source), order.batch_words * CHARS)
-        if n_process > 1:
-            done = annotate(self, chunks, n_process, order)
-        else:
-            done = (answer for chunk in chunks for answer in self.run_chunk(chunk, order))
-        for item, doc, error in done:
-            if error is not None and on_error == "raise":
-                raise error
-            if error is not None:
-                hooks.tell("doc_failed", document=item.number, component=error.component or "", error=error)
-            doc.vectors = self.vectors or doc.vectors
-            if error is None or on_error == "record":
-                yield (doc, item.context) if as_tuples else doc
+    def _leave(self, done: Generator[tuple[Item, Doc, ProcessingError | None]], as_tuples: bool, on_error: str) -> Iterator[Any]:
+        """Documents as their caller asked for them, and the failed as `on_error` says."""
+        with closing(done):  # at once, not when the last traceback that knows it is gone: there may be processes behind it
+            for item, doc, error in done:
+                if error is not None and on_error == "raise":
+                    raise error
+                if error is not None:
+                    hooks.tell("doc_failed", document=item.number, component=error.component or "", error=error)
+                doc.vectors = self.vectors or doc.vectors
+                if error is None or on_error == "record":
+                    yield (doc, item.context) if as_tuples else doc
 
     def run_chunk(self, chunk: list[Item], order: Order) -> Iterator[tuple[Item, Doc, ProcessingError | None]]:
         """All at once; where that fails, in halves, so that what fails alone is found and costs the others nothing."""
@@ -436,9 +433,9 @@ def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[s
     return dict([*items[:place], (name, part), *items[place:]])
 
 
-def _size(source: object) -> int:
-    """About how many characters of work a document is."""
-    return len(source) * CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1
+def work(source: object) -> int:
+    """About how many characters of work a document is: what a stream is cut into chunks by."""
+    return max(1, len(source) * CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1)
 
 
 def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
@@ -450,16 +447,16 @@ def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
 
 
 def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
-    name = item.source.name if isinstance(item.source, Doc) else None
-    text = str(item.source)
-    shown = text if len(text) <= 40 else text[:39] + "…"
     reason = str(error) if isinstance(error, PipekitError) else f"{type(error).__name__}: {error}"
     kind = PluginContractError if isinstance(error, PluginContractError) else ProcessingError
-    return kind(
-        f"document {item.number}{f' ({name})' if name else ''}, {shown!r}: {component} failed: {reason}",
-        document=item.number,
-        component=component,
-    )
+    return kind(f"{item.title}: {component} failed: {reason}", document=item.number, component=component)
+
+
+def _check_numbers(batch_words: int, n_process: int, doc_timeout: float | None) -> None:
+    if batch_words < 1 or n_process < 1:
+        raise ConfigError(f"batch_words is {batch_words} and n_process {n_process}: both are at least 1")
+    if doc_timeout is not None and (n_process == 1 or not doc_timeout > 0):
+        raise ConfigError(f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped")
 
 
 def _check_promises(part: object, name: str, type: str) -> None:

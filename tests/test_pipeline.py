@@ -333,16 +333,6 @@ def test_threads_may_share_a_pipeline(tagger: Pipeline) -> None:
         assert all(found == expected for found in pool.map(run, range(8)))
 
 
-def test_worker_processes_give_the_same_in_the_same_order(tagger: Pipeline) -> None:
-    given: list[tuple[Any, int]] = [(doc.text, i) for i, doc in enumerate(ten() * 3)]
-    given[7] = (Doc(words=["Мама", "мыла"]), 7)
-    expected = [said(tagger(text)) if isinstance(text, str) else said(tagger(text.copy())) for text, _ in given]
-    found: list[Any] = list(tagger.pipe(iter(given), as_tuples=True, n_process=2, batch_words=20))
-    assert [said(doc) for doc, _ in found] == expected
-    assert [number for _, number in found] == list(range(30))
-    assert found[7][0] is given[7][0]
-
-
 def spoiled(text: str) -> list[str]:
     """The text in other spellings that read alike."""
     hyphenated = " ".join(word[:2] + "\u00ad" + word[2:] if len(word) > 4 else word for word in text.split(" "))

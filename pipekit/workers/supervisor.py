@@ -1,0 +1,280 @@
+"""Who looks after worker processes: gives them documents, replaces those that die, and finds the document on which they do.
+
+The documents of a worker that died are tried again together, then one by one. One on which a worker dies when it has that document alone,
+or takes longer than it may, fails; the others cost nothing but time. So one such document costs four workers at most.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import tempfile
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipekit.doc import Doc
+from pipekit.errors import ConfigError, ProcessingError
+from pipekit.workers.annotator import Annotator, Answer, Failure, Item, Order, Source, answer
+from pipekit.workers.worker import Worker
+
+if TYPE_CHECKING:
+    from pipekit.pipeline import Pipeline
+
+Result = tuple[Item, Doc, ProcessingError | None]  # with an error, the document has tokens only
+
+_AHEAD = 2  # chunks under way for each worker: enough to keep it busy, few enough to bound memory
+_STARTS = 5  # for each worker: how many may be killed in a row while they load
+_DEATHS = 10  # for each worker: how many may die in a row with no document done between them
+_GRACE = 5.0  # seconds for a process whose end has been noticed to leave its exit code
+_GUARD = "In a script, the call that starts workers stands under `if __name__ == '__main__':`"
+
+
+@dataclass
+class Chunk:
+    """Documents that travel together, as given and as they travel, with what has been answered so far, by number; or why none is."""
+
+    items: Sequence[Item] = ()
+    sources: list[Source] = field(default_factory=list)
+    answers: dict[int, Answer] = field(default_factory=dict)
+    error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether all has been answered."""
+        return self.error is not None or len(self.answers) == len(self.items)
+
+    def results(self) -> Iterator[Result]:
+        """Each item with its document. Errors: what kept them from being answered."""
+        if self.error is not None:
+            raise self.error
+        for item in self.items:
+            found = self.answers.pop(item.number)
+            doc = Doc.from_bytes(found.doc)
+            if isinstance(item.source, Doc) and found.failure is None:
+                item.source.layers, doc = doc.layers, item.source
+            yield item, doc, None if found.failure is None else found.failure.of_document(item.number)
+
+
+@dataclass
+class Task:
+    """Documents of one chunk that one worker gets; `deaths` of workers that had them before."""
+
+    chunk: Chunk
+    sources: list[Source]
+    deaths: int = 0
+    answered: int = 0
+
+    @property
+    def apart(self) -> bool:
+        """Whether the documents go one by one."""
+        return self.deaths > 1
+
+    def take(self, answers: Sequence[Answer]) -> bool:
+        """Note what its worker answers to the next documents; whether that is all."""
+        for source, given in zip(self.sources[self.answered :], answers, strict=False):
+            self.chunk.answers[source.number] = given
+        self.answered += len(answers)
+        return self.answered == len(self.sources)
+
+
+def annotate(
+    pipeline: Pipeline, chunks: Iterable[list[Item]], workers: int, order: Order, doc_timeout: float | None = None
+) -> Generator[Result]:
+    """Each item with its document, in the order of the items.
+
+    Errors: `ProcessingError` where workers cannot start or die one after the other, `ConfigError` where the pipeline computes on a GPU,
+    and what the stream of chunks itself raises, after the documents before.
+    """
+    if pipeline.device.type != "cpu":
+        raise ConfigError(f"n_process={workers} is for CPUs; one process keeps {pipeline.device} busy: leave n_process out")
+    with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
+        path = Path(folder) / "worker.pipekit"
+        pipeline.to_disk(path)
+        with closing(Supervisor(Annotator(str(path), pipeline.precision), workers, order, doc_timeout)) as supervisor:
+            yield from _in_order(supervisor, _entries(pipeline, chunks, order), workers * _AHEAD)
+
+
+def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> Iterator[Result]:
+    """The documents of each chunk, with `ahead` chunks under way at most. Workers are attended to whenever this comes to run."""
+    under_way: deque[Chunk] = deque()
+    while True:
+        while len(under_way) < ahead and (entry := next(entries, None)) is not None:
+            under_way.append(entry)
+            supervisor.submit(entry)
+            supervisor.attend(wait_for_news=False)
+        if not under_way:
+            return
+        first = under_way.popleft()
+        while not first.done:
+            supervisor.attend()
+        for result in first.results():
+            yield result
+            supervisor.attend(wait_for_news=False)
+
+
+def _entries(pipeline: Pipeline, chunks: Iterable[list[Item]], order: Order) -> Iterator[Chunk]:
+    """What fails here fails in its turn: documents before it still come out."""
+    try:
+        for items in chunks:
+            chunk = Chunk(items)
+            for item in items:
+                if isinstance(item.source, str | Doc):
+                    chunk.sources.append(Source(item.number, item.source.to_bytes() if isinstance(item.source, Doc) else item.source))
+                else:  # it cannot travel, and fails before any component sees it
+                    chunk.answers[item.number] = next(answer(*result) for result in pipeline.run_chunk([item], order))
+            yield chunk
+    except Exception as error:
+        yield Chunk(error=error)
+
+
+class Supervisor:
+    """Worker processes, the tasks that wait for them, and who has which.
+
+    Args:
+        annotator: what each worker loads and runs.
+        count: how many workers there are at most; they start when there is work for them.
+        order: how documents are to be treated.
+        doc_timeout: seconds after which a worker counts as hung, None for no limit: for a chunk, then for each of its documents alone.
+    """
+
+    def __init__(self, annotator: Annotator, count: int, order: Order, doc_timeout: float | None = None) -> None:
+        self.annotator = annotator
+        self.count = count
+        self.order = order
+        self.doc_timeout = doc_timeout
+        self.workers: list[Worker] = []
+        self.tasks: deque[Task] = deque()
+        self.deaths = 0  # in a row, with no document done between them
+        self.failed_starts = 0  # in a row, with no start and no document between them
+
+    def submit(self, chunk: Chunk) -> None:
+        """Let the documents of a chunk be annotated, after those submitted before."""
+        if chunk.sources:
+            self.tasks.append(Task(chunk, chunk.sources))
+
+    def attend(self, *, wait_for_news: bool = True) -> None:
+        """Hear what workers say, replace those that died or hang, and give tasks to those that have none.
+
+        Errors: `ProcessingError` where that is hopeless, and what keeps a worker from loading the pipeline.
+        """
+        self._staff()
+        ends = [end for worker in self.workers for end in (worker.connection, worker.process.sentinel)]
+        news = wait(ends, self._patience() if wait_for_news else 0)
+        for worker in list(self.workers):
+            if worker.connection in news:
+                self._hear(worker)
+            elif worker.process.sentinel in news:
+                self._replace(worker)
+            elif self._seconds_left(worker) <= 0:
+                self._replace(worker, hung=True)
+        self._staff()
+
+    def close(self) -> None:
+        """End all workers: those that wait for a task by themselves, all others by force."""
+        idle = [worker.ready and worker.task is None for worker in self.workers]
+        for worker, is_idle in zip(self.workers, idle, strict=True):
+            worker.connection.close() if is_idle else worker.process.kill()
+        for worker, is_idle in zip(self.workers, idle, strict=True):
+            worker.end(1.0 if is_idle else 0.0)
+        self.workers.clear()
+
+    def _staff(self) -> None:
+        for worker in self.workers:
+            if self.tasks and worker.ready and worker.task is None and worker.give(self.tasks[0], self.order):
+                self.tasks.popleft()
+        busy = sum(worker.task is not None for worker in self.workers)
+        while len(self.workers) < min(self.count, busy + len(self.tasks)):
+            self.workers.append(Worker(self.annotator))
+
+    def _seconds_left(self, worker: Worker) -> float:
+        if self.doc_timeout is None or worker.task is None:
+            return float("inf")
+        return worker.since + self.doc_timeout - time.monotonic()
+
+    def _patience(self) -> float | None:
+        left = min(map(self._seconds_left, self.workers), default=0.0)
+        return None if left == float("inf") else max(left, 0.0)
+
+    def _hear(self, worker: Worker) -> None:
+        try:
+            said = worker.hear()
+        except EOFError:
+            self._replace(worker)
+            return
+        task = worker.task
+        if task is None:  # it was loading
+            if said is not None:
+                raise said._replace(message=f"a worker process cannot load the pipeline: {said.message}").error()
+            worker.ready, self.failed_starts = True, 0
+        elif isinstance(said, Failure):
+            task.chunk.error, worker.task = said.error(), None
+        else:
+            worker.since = time.monotonic()
+            self.deaths = self.failed_starts = 0
+            worker.task = None if task.take(said) else task
+
+    def _replace(self, worker: Worker, *, hung: bool = False) -> None:
+        """Part with a worker that died or hangs; what it had is tried again, or has failed. `_staff` starts another."""
+        self.workers.remove(worker)
+        code = worker.end(0.0 if hung else _GRACE)
+        if not worker.ready:
+            self._failed_start(code)
+        elif not hung:
+            self.deaths += 1
+            if self.deaths > _DEATHS * self.count:
+                raise ProcessingError(
+                    f"{self.deaths} worker processes died in a row without finishing a document, and the last one {in_words(code)}: "
+                    "a component crashes on every document, or memory runs out"
+                )
+        if worker.task is not None:
+            reason = f"took longer than doc_timeout={self.doc_timeout:g} s" if hung else f"its worker process {in_words(code)}"
+            self.tasks.extendleft(reversed(_again(worker.task, reason, hung)))
+
+    def _failed_start(self, code: int) -> None:
+        self.failed_starts += 1
+        if code >= 0 or self.failed_starts > _STARTS * self.count:
+            raise ProcessingError(f"a worker process {in_words(code)} before it had loaded the pipeline. {_GUARD}")
+
+
+def _again(task: Task, reason: str, hung: bool) -> list[Task]:
+    """What is left of a task whose worker is gone: together, then one by one, then the suspect alone, which has failed then."""
+    chunk, rest, alone = task.chunk, task.sources[task.answered :], len(task.sources) == 1
+    if not hung and not task.deaths:
+        return [Task(chunk, rest, 1)]
+    if not alone and not task.apart:
+        return [Task(chunk, rest, 2)]
+    suspect = rest[:1]
+    if hung or alone:
+        item = next(item for item in chunk.items if item.number == rest[0].number)
+        chunk.answers[item.number] = _failed(item, reason)
+        suspect = []
+    return [Task(chunk, part, 2) for part in (suspect, rest[1:]) if part]
+
+
+def _failed(item: Item, reason: str) -> Answer:
+    """The words between white space are its tokens: that the tokenizer can be trusted with it is not known."""
+    if isinstance(item.source, Doc):
+        doc = item.source.copy(bare=True)
+    else:
+        borders = [found.span() for found in re.finditer(r"\A\s+|\S+", item.source)]
+        doc = Doc(item.source, starts=[start for start, _ in borders], ends=[end for _, end in borders])
+    doc.error = f"{item.title}: {reason}"
+    return Answer(doc.to_bytes(), Failure("ProcessingError", doc.error))
+
+
+def in_words(code: int) -> str:
+    """How a process ended: its exit code, or minus the signal that killed it."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = {"SIGKILL": " (by someone, or by the system for want of memory)", "SIGSEGV": " (a crash in compiled code)"}
+    return f"was killed by {name}{hint.get(name, '')}"
