@@ -24,7 +24,7 @@ from pipekit.files import File, sync_name, write_atomically
 
 VERSION = 1
 _NAME = b"PKDOCS\0"
-_MAGIC = _NAME + bytes([VERSION])
+MAGIC = _NAME + bytes([VERSION])
 _MARK = b"\xc1DOC"  # no msgpack message has the byte c1 but within a string
 _HEAD = Struct("<4sIII")
 _CHECKED = 12  # bytes of the head that its checksum covers
@@ -43,18 +43,19 @@ def write_docs(docs: Iterable[Doc], path: str | os.PathLike[str], *, append: boo
         return
     with File(path, append=True) as file:
         _go_to_end(file)
-        for frame in map(_frame, docs):
-            file.write(frame)
+        for record in map(frame, docs):
+            file.write(record)
         file.sync()
     sync_name(path)
 
 
 def _frames(docs: Iterable[Doc]) -> Iterator[bytes]:
-    yield _MAGIC
-    yield from map(_frame, docs)
+    yield MAGIC
+    yield from map(frame, docs)
 
 
-def _frame(doc: Doc) -> bytes:
+def frame(doc: Doc) -> bytes:
+    """A record with its head, which stands behind `MAGIC` or another record. Errors: `DocTooLargeError`."""
     record = doc_to_bytes(doc)
     if len(record) > 2**32 - 1:
         raise DocTooLargeError(f"a Doc of {len(record)} bytes: a record counts up to {2**32 - 1}; split it into documents")
@@ -77,31 +78,39 @@ def read_docs(path: str | os.PathLike[str], *, on_error: OnError = "raise") -> I
 
 
 def _read(path: str, on_error: OnError) -> Iterator[Doc]:
+    for number, (place, doc) in enumerate(doc_places(path)):
+        if isinstance(doc, Doc):
+            yield doc
+            continue
+        message = f"{path}: record {number} at byte {place.start} is lost: {doc}"
+        if on_error == "raise":
+            raise PipekitFormatError(f"{message}. read_docs(…, on_error='skip') reads the others") from doc
+        warnings.warn(message, PipekitWarning, stacklevel=2)
+
+
+def doc_places(path: str | os.PathLike[str], start: int = 0) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
+    """Where each record of a file lies, from a byte on where one begins, and its Doc, or what is wrong with it."""
     with open(path, "rb") as file:
-        _check_magic(file.read(len(_MAGIC)), path)
-        for number, place in enumerate(_places(file)):
+        _check_magic(file.read(len(MAGIC)), os.fspath(path))
+        for place in _places(file, start):
             try:
-                doc = doc_from_bytes(_record(file, place))
+                doc: Doc | PipekitFormatError = doc_from_bytes(_record(file, place))
             except PipekitFormatError as error:
-                message = f"{path}: record {number} at byte {place.start} is lost: {error}"
-                if on_error == "raise":
-                    raise PipekitFormatError(f"{message}. read_docs(…, on_error='skip') reads the others") from error
-                warnings.warn(message, PipekitWarning, stacklevel=2)
-            else:
-                yield doc
+                doc = error
+            yield place, doc
 
 
 def _check_magic(magic: bytes, path: str) -> None:
     if not magic.startswith(_NAME):
         raise PipekitFormatError(f"{path} is no file of Docs: it begins with {magic!r} and not with {_NAME!r}")
-    if magic != _MAGIC:
+    if magic != MAGIC:
         raise PipekitFormatError(f"{path} has format {magic[-1:].hex()}, this pipekit reads {VERSION}: pip install -U pipekit-nlp")
 
 
 # -- where the records are
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A stretch of the file: a record with its head, or bytes that are none (length -1)."""
 
     start: int
@@ -110,35 +119,35 @@ class _Place(NamedTuple):
     checksum: int
 
 
-def _places(file: BinaryIO) -> Iterator[_Place]:
+def _places(file: BinaryIO, start: int = 0) -> Iterator[Place]:
     """The stretches of a file, without their contents: the heads are read, and what is between heads is searched for them."""
     size = os.fstat(file.fileno()).st_size
-    start = len(_MAGIC)
+    start = max(start, len(MAGIC))
     while start < size:
         place = _head(file, start)
         if place is None:
             stop = _next_head(file, start + 1, size)
-            place = _Place(start, stop, -1, 0)
+            place = Place(start, stop, -1, 0)
         yield place
         start = place.stop
 
 
-def _head(file: BinaryIO, start: int) -> _Place | None:
+def _head(file: BinaryIO, start: int) -> Place | None:
     file.seek(start)
     return _parsed(file.read(_HEAD.size), start)
 
 
-def _parsed(data: bytes, start: int) -> _Place | None:
+def _parsed(data: bytes, start: int) -> Place | None:
     """The record whose head these bytes are, if they are one."""
     if len(data) < _HEAD.size:
         return None
     mark, length, checksum, own = _HEAD.unpack(data)
     if mark != _MARK or own != crc32(data[:_CHECKED]):
         return None
-    return _Place(start, start + _HEAD.size + length, length, checksum)
+    return Place(start, start + _HEAD.size + length, length, checksum)
 
 
-def _heads_within(window: bytes, start: int) -> Iterator[_Place]:
+def _heads_within(window: bytes, start: int) -> Iterator[Place]:
     """The records whose heads lie in the window, which begins at `start`."""
     at = window.find(_MARK)
     while at >= 0:
@@ -161,7 +170,7 @@ def _next_head(file: BinaryIO, start: int, size: int) -> int:
     return size
 
 
-def _record(file: BinaryIO, place: _Place) -> bytes:
+def _record(file: BinaryIO, place: Place) -> bytes:
     """Errors: `PipekitFormatError` with what is wrong with it."""
     if place.length < 0:
         raise PipekitFormatError(f"{place.stop - place.start} bytes are no record")
@@ -181,11 +190,11 @@ def _record(file: BinaryIO, place: _Place) -> bytes:
 def _go_to_end(file: File) -> None:
     """Behind the last whole record, where the next one belongs."""
     with open(file.path, "rb") as written:
-        magic = written.read(len(_MAGIC))
+        magic = written.read(len(MAGIC))
         size = os.fstat(written.fileno()).st_size
-        if _MAGIC.startswith(magic) and magic != _MAGIC:  # new, or a crash came before the first byte of a record
+        if MAGIC.startswith(magic) and magic != MAGIC:  # new, or a crash came before the first byte of a record
             file.truncate(0)
-            file.write(_MAGIC)
+            file.write(MAGIC)
             return
         _check_magic(magic, file.path)
         end = size if _ends_whole(written, size) else _end(written)
@@ -204,10 +213,10 @@ def _ends_whole(file: BinaryIO, size: int) -> bool:
 
 def _end(file: BinaryIO) -> int:
     """Where the last whole record ends."""
-    return max((place.stop for place in _places(file) if _is_whole(file, place)), default=len(_MAGIC))
+    return max((place.stop for place in _places(file) if _is_whole(file, place)), default=len(MAGIC))
 
 
-def _is_whole(file: BinaryIO, place: _Place) -> bool:
+def _is_whole(file: BinaryIO, place: Place) -> bool:
     try:
         _record(file, place)
     except PipekitFormatError:

@@ -16,6 +16,7 @@
     │   ├── AlignmentError       offsets that do not fall on token borders
     │   └── DocTooLargeError     more than an offset can count
     ├── ProcessingError          a component failed on a document: which, where, why
+    ├── JobStopped               a job over a corpus ended early: why, and how to go on
     └── StoreError               a file could not be written: path, reason, the old copy is intact
 
 `PipekitWarning` is the category of every warning.
@@ -100,6 +101,19 @@ class AlignmentError(DocError):
 
 class DocTooLargeError(DocError):
     """More characters than an int32 offset can count."""
+
+
+class JobStopped(PipekitError):
+    """A job over a corpus ended before its inputs did; all that it committed is kept.
+
+    Args:
+        message: why, and how to go on.
+        code: the exit code of the process: 3 for too many errors, 128 and the number of a signal.
+    """
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class StoreError(PipekitError, OSError):

@@ -63,7 +63,11 @@ class File:
         with _call("open", self.path):
             self._fd = os.open(self.path, _APPEND if append else _NEW, 0o666)
         if append:
-            self._lock()
+            try:
+                self._lock()
+            except BaseException:
+                os.close(self._fd)
+                raise
 
     def _lock(self) -> None:
         try:
@@ -72,7 +76,6 @@ class File:
                     fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.lseek(self._fd, 0, os.SEEK_END)
         except StoreError as error:
-            os.close(self._fd)
             if isinstance(error.__cause__, BlockingIOError):
                 raise _named(error, f"{self.path} is being written by another process: wait for it, or write to another file") from error
             raise
@@ -107,11 +110,15 @@ class File:
             os.ftruncate(self._fd, size)
             os.lseek(self._fd, size, os.SEEK_SET)
 
+    def close(self) -> None:
+        """Let it go; what `sync` has not written is lost."""
+        os.close(self._fd)
+
     def __enter__(self) -> File:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        os.close(self._fd)
+        self.close()
 
 
 def write_atomically(path: Path, chunks: Iterable[Chunk], *, size: int | None = None) -> None:

@@ -104,6 +104,11 @@ def to_bytes(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], *, 
     return b"".join(_chunks(header, tensors, half))
 
 
+def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """The checksum of the header that a file of these would have, in which are those of all tensors."""
+    return sha256(next(_chunks(header, tensors, False))).hexdigest()
+
+
 def _chunks(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], half: bool) -> Iterator[Chunk]:
     _check_plain(header, "header", MAX_DEPTH - 1)
     arrays = {name: _stored(name, tensors[name], half) for name in sorted(tensors)}

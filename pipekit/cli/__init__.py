@@ -1,6 +1,7 @@
 """The command line: `pipekit VERB …`, one module for each verb.
 
-Exit codes: 0 done, 1 an error that is named, 2 wrong usage, 3 the data check found problems, 130 interrupted.
+Exit codes: 0 done, 1 an error that is named, 2 wrong usage, 3 the data check found problems, or more records failed than may, 4 the
+output could not be written, 130 and 143 interrupted (SIGINT, SIGTERM).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 VERBS = {
     "run": "annotate a text, a file, or standard input",
-    "apply": "annotate a corpus: JSONL or text files into JSONL",
+    "apply": "annotate a corpus of any size, in a job that can go on where it stopped",
     "train": "train a pipeline by a recipe",
     "subwords": "learn a vocabulary of subword pieces",
     "pieces": "show how words are cut into subword pieces",

@@ -1,28 +1,37 @@
-"""`pipekit apply PIPELINE IN… -o OUT`: annotate a corpus, JSONL or text files into JSONL."""
+"""`pipekit apply PIPELINE IN… -o OUT`: annotate a corpus, in a job that survives whatever stops it."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pipekit.cli.options import pipeline_options
-from pipekit.doc import clean
-from pipekit.errors import ConfigError, DataError
-from pipekit.pipeline import ON_ERROR
+from pipekit.errors import ConfigError, JobStopped, StoreError
+
+UNWRITABLE = 4
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
-    wanted = (
-        (("inputs",), {"nargs": "+", "type": Path, "metavar": "IN", "help": ".jsonl with a text in each object, or .txt, a text a line"}),
-        (("-o", "--output"), {"required": True, "metavar": "OUT", "help": "a .jsonl file, - for standard output, or a folder"}),
-        (("--text-field",), {"default": "text", "metavar": "FIELD", "help": "the field that holds the text; all others are kept"}),
-        (("--on-error",), {"choices": ON_ERROR, "default": "raise", "help": "what to do with a line that cannot be annotated"}),
+    wanted: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+        (("inputs",), {"nargs": "+", "metavar": "IN", "help": ".txt .jsonl .csv .tsv .conllu (also .gz .xz), .parquet, .docs, or -"}),
+        (("-o", "--output"), {"required": True, "metavar": "OUT", "help": ".jsonl .conllu (or .gz .xz), .parquet, .docs, -, or a folder"}),
+        (("--format",), {"metavar": "NAME", "help": "the format of the inputs; told by the suffix where it is not given"}),
+        (("--to",), {"metavar": "NAME", "help": "the format of the output; told by the suffix where it is not given"}),
+        (("--text", "--text-field"), {"default": "text", "metavar": "FIELD", "help": "the field with the text; all others are kept"}),
+        (("--unit",), {"help": "a document is a line, paragraph or file of plain text, a sentence or document of CoNLL-U"}),
+        (("--only",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "the annotations to write: ents, lemma, sentiment, …"}),
+        (("--processes",), {"type": int, "default": 1, "metavar": "N", "help": "worker processes on the CPU"}),
+        (("--batch-words",), {"type": int, "metavar": "N", "help": "about how many words are computed together"}),
+        (("--shard",), {"default": "1/1", "metavar": "I/N", "help": "take every n-th record, from the i-th on"}),
+        (("--resume",), {"action": "store_true", "help": "go on where the job stopped, or begin it"}),
+        (("--overwrite",), {"action": "store_true", "help": "replace an output that is there"}),
+        (("--max-errors",), {"type": int, "metavar": "N", "help": "stop, with code 3, when more records fail; any number may by default"}),
+        (("--commit-seconds",), {"type": float, "default": 5.0, "metavar": "S", "help": "how much work a crash may cost; 5 by default"}),
     )
     for names, options in wanted:
         parser.add_argument(*names, **options)
@@ -30,74 +39,56 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
+    from pipekit.jobs import TOO_MANY, annotate
     from pipekit.loading import load
 
-    nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
-    failed = 0
-    for inputs, output in _jobs(given.inputs, given.output):
-        _refuse_loss(given.inputs, output)
-        lines = (pair for path in inputs for pair in records(path, given.text_field))
-        docs = nlp.pipe(lines, as_tuples=True, on_error=given.on_error, progress=True)
-        with nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="\n") as file:
-            failed += _write(docs, file)
-    if failed:
-        print(f"pipekit apply: {failed} lines could not be annotated; their reason is in the field error", file=sys.stderr)
-    return 0
+    nlp: list[Any] = []
+
+    def loaded() -> Any:
+        if not nlp:
+            nlp.append(load(given.pipeline, device=given.device, exclude=given.exclude))
+        return nlp[0]
+
+    code = 0
+    for job in list(_jobs(given, loaded)):
+        try:
+            done = annotate(job)
+        except JobStopped as stopped:
+            print(f"pipekit apply: {stopped}", file=sys.stderr)
+            return stopped.code
+        except StoreError as error:
+            print(f"pipekit apply: {error}. The same command with --resume goes on once it can be written", file=sys.stderr)
+            return UNWRITABLE
+        failed = f"; {done.failed:,} records failed, see {job.output.errors}" if done.failed else ""
+        had = " was finished before:" if done.before else ":"
+        print(f"{job.output.path}{had} {done.documents:,} documents, {done.words:,} words{failed}", file=sys.stderr)
+        code = max(code, TOO_MANY if done.failed and not done.documents else 0)
+    return code
 
 
-def _jobs(inputs: list[Path], output: str) -> Iterator[tuple[list[Path], Path | None]]:
-    if output == "-":
-        yield inputs, None
-        return
-    target = Path(output)
-    if target.suffix == ".jsonl":
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield inputs, target
-        return
-    if len({path.stem for path in inputs}) < len(inputs):
-        raise ConfigError("two of the inputs have the same name: give one .jsonl file as output")
-    target.mkdir(parents=True, exist_ok=True)
-    for path in inputs:
-        yield [path], target / f"{path.stem}.jsonl"
+def _jobs(given: argparse.Namespace, loaded: Any) -> Iterator[Any]:
+    """One job, or one for each input where the output is a folder."""
+    from pipekit.jobs import Begin, Job, Limits, Reading, Shard, Source, Target
 
-
-def _refuse_loss(inputs: list[Path], output: Path | None) -> None:
-    for path in inputs:
-        if output is not None and output.exists() and path.exists() and output.samefile(path):
-            raise ConfigError(f"{output} is among the inputs, and would be lost: choose another output")
-
-
-def records(path: Path, field: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(text, all fields) of each line. Errors: `DataError` naming file, line and reason."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if path.suffix == ".txt":
-                    yield line.rstrip("\r\n"), {}
-                elif line.strip():
-                    record = _record(line, field, f"{path}:{number}")
-                    yield record[field], record
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no UTF-8 ({error.reason}): convert it, for instance by iconv -f cp1251 -t utf-8") from error
-
-
-def _record(line: str, field: str, where: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: is not JSON: {error}") from error
-    if not isinstance(record, dict) or not isinstance(record.get(field), str):
-        fields = ", ".join(record) if isinstance(record, dict) else f"not an object but {type(record).__name__}"
-        raise DataError(f"{where}: has no text in the field {field!r} (--text-field names another); it has: {fields}")
-    return record
-
-
-def _write(docs: Any, file: IO[str]) -> int:
-    failed = 0
-    for doc, record in docs:
-        failed += doc.error is not None
-        annotations = doc.to_dict() if doc.error is None else {"error": doc.error}
-        file.write(clean(json.dumps({**record, **annotations}, ensure_ascii=False)) + "\n")
-    return failed
+    if given.resume and given.overwrite:
+        raise ConfigError("give --resume or --overwrite, not both")
+    sources = [Source.of(path, given.format) for path in given.inputs]
+    begin: Begin = "resume" if given.resume else "overwrite" if given.overwrite else "new"
+    make = partial(
+        Job,
+        loaded,
+        reading=Reading(given.text, given.unit, Shard.of_text(given.shard)),
+        options={"n_process": given.processes, **({"batch_words": given.batch_words} if given.batch_words else {})},
+        begin=begin,
+        limits=Limits(given.max_errors, given.commit_seconds),
+        progress=True,
+    )
+    output = Path(given.output)
+    if given.output != "-" and (output.is_dir() or not output.suffix):
+        names = [source.name for source in sources]
+        if len({*names}) < len(names):
+            raise ConfigError("two of the inputs have the same name: give one file as output")
+        for name, source in zip(names, sources, strict=True):
+            yield make(inputs=[source], output=Target.of(output / f"{name}.{given.to or 'jsonl'}", given.to, given.only))
+    else:
+        yield make(inputs=sources, output=Target.of(given.output, given.to, given.only))

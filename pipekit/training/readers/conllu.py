@@ -63,13 +63,14 @@ def read_conllu(
             raise ConfigError(f"CoNLL-U has no column {column!r}.{near(column, (*COLUMNS, 'line'))}")
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
-            sentences = _sentences(file, columns, frozenset(meta))
+            found = sentences(file, columns, frozenset(meta))
             key, fallback = "newdoc" if group == "document" else "sent_id", Path(file.name).name
-            for bunch in bunched(grouped(sentences, group)):
+            for bunch in bunched(grouped(found, group)):
                 yield from assemble(bunch, [first.meta.get(key) or f"{fallback}:{first.line}" for first, *_ in bunch])
 
 
-def _sentences(file: CorpusFile, columns: Sequence[str], meta: frozenset[str]) -> Iterator[Sentence]:
+def sentences(file: CorpusFile, columns: Sequence[str], meta: frozenset[str]) -> Iterator[Sentence]:
+    """The sentences of a file, with those columns and keys of comments; what cannot be read goes to `file.fail`."""
     for block in blocks(file):
         if block.lines:
             sentence = _Parser(file, block).sentence(columns, meta)
