@@ -104,7 +104,7 @@ class Attention(nn.Module):
 
 
 def slow_when_fused(states: Tensor) -> bool:
-    """Whether the fused kernel is slower than products and a softmax one after another: in bfloat16 on a CPU, four times in training."""
+    """Whether the fused kernel is slower than products and a softmax one after another: in bfloat16 on a CPU."""
     return states.device.type == "cpu" and states.dtype == torch.bfloat16
 
 
