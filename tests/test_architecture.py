@@ -49,7 +49,7 @@ DOORS = {
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # Besides all encoders and components.
-TRAINING = {f"training.{name}" for name in ("building", "loop", "checkpoint", "layers", "plot")}
+TRAINING = {f"training.{name}" for name in ("building", "computing", "loop", "checkpoint", "layers", "plot")}
 WITH_TORCH = {"importing", "linear", "model", "profiling", "reading"} | TRAINING
 
 

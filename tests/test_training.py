@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import TAGGER, TEN, gold, learn, recipe, ten
+from tiny import TAGGER, TEN, StopAt, gold, learn, recipe, ten
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
@@ -23,8 +23,9 @@ from pipekit.errors import ConfigError, CorruptModelError, DataError
 from pipekit.hooks import hooks
 from pipekit.training import mapping
 from pipekit.training.building import modules, prepare, shared
+from pipekit.training.computing import schedule, undisturbed
 from pipekit.training.evaluation import evaluate
-from pipekit.training.loop import BEST, LAST, LOG, Trainer, schedule, undisturbed
+from pipekit.training.loop import BEST, LAST, LOG, Trainer
 from pipekit.training.recipe import Source, parse_recipe, read_recipe
 from pipekit.training.sources import format_of, read_corpus, read_source
 
@@ -289,18 +290,6 @@ def test_what_a_corpus_leaves_open_teaches_nothing(tmp_path: Path) -> None:
 
 
 # -- stopped and gone on with
-
-
-class StopAt:
-    """Interrupts a training after some steps."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    @pipekit.hookimpl
-    def train_step(self, step: int) -> None:
-        if step == self.step:
-            raise KeyboardInterrupt
 
 
 class Pressed(Tagger):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TAGGER, TEN, learn, recipe, ten
+from tiny import TAGGER, TEN, StopAt, learn, recipe, ten
 from torch import nn
 
 import pipekit
@@ -151,18 +151,6 @@ def test_the_lowest_layers_may_stay_frozen_while_those_above_are_unfrozen(tmp_pa
     raw = recipe(DEEP, epochs=4, freeze=["encoders.main[:1]"], unfreeze={"encoders.main[1:]": 0.5})
     found = set[str]().union(*(changes["encoders.main"] for _, changes in moves(trainer(tmp_path, raw))))
     assert {name.split(".")[0] for name in found} == {"forwards", "backwards"}
-
-
-class StopAt:
-    """Interrupts a training after some steps."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    @pipekit.hookimpl
-    def train_step(self, step: int) -> None:
-        if step == self.step:
-            raise KeyboardInterrupt
 
 
 RATES = {"layer_decay": 0.5, "rates": {"encoders.main": 0.5}, "decay_biases": False}

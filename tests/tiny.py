@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipekit import Batch, Doc, Pipeline, registry
+from pipekit import Batch, Doc, Pipeline, hookimpl, registry
 from pipekit.layer import span_layer
 from pipekit.training.loop import train
 from pipekit.training.readers import read_conllu
@@ -130,3 +130,15 @@ def learn(raw: Mapping[str, Any], output: Path, **options: Any) -> Pipeline:
     """Train on the CPU, computing in float32."""
     torch.set_num_threads(1)
     return train(parse_recipe(raw), output, device="cpu", progress=False, **options).with_precision("float32")
+
+
+class StopAt:
+    """Interrupts a training after some steps."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    @hookimpl
+    def train_step(self, step: int) -> None:
+        if step == self.step:
+            raise KeyboardInterrupt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipekit import registry, resources
-from pipekit.devices import keep_memory, pick_device, release_memory
+from pipekit.devices import pick_device, release_memory
 from pipekit.encoders.bert.encoder import SUBWORDS, Bert
 from pipekit.errors import ConfigError
-from pipekit.files import write_atomically
 from pipekit.pipeline import Pipeline
 from pipekit.pretraining.framing import framing_of
 from pipekit.pretraining.masking import Sequences
@@ -27,7 +25,7 @@ from pipekit.pretraining.recipe import Recipe
 from pipekit.pretraining.shards import Corpus, Pieces, Source, cut
 from pipekit.training import building
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
-from pipekit.training.loop import has_bfloat16, schedule, undisturbed
+from pipekit.training.computing import autocast, schedule, set_up, undisturbed, without_denormals, write_log
 from pipekit.training.recipe import parse_recipe
 from pipekit.vectors import Vectors, unpack_rows
 
@@ -47,19 +45,13 @@ def pretrain(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool
 
     Errors: `ConfigError` for settings, `DataError` for texts.
     """
-    keep_memory()
+    set_up(recipe.settings.seed, recipe.settings.threads)
     output.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.settings.seed)
-    if recipe.settings.threads:
-        torch.set_num_threads(recipe.settings.threads)
     pretrainer = Pretrainer(recipe, build(recipe), output, device)
     if resume and (output / LAST).exists():
         pretrainer.resume()
-    torch.set_flush_denormal(True)  # numbers next to zero are slow on CPUs, and as good as zero
-    try:
+    with without_denormals():
         pretrainer.run(progress)
-    finally:
-        torch.set_flush_denormal(False)
     return pretrainer.pipeline
 
 
@@ -173,8 +165,7 @@ class Pretrainer:
     def losses(self, sequences: Sequences, *seed: int) -> dict[str, Tensor]:
         """The losses of rows; the seed decides what is hidden."""
         number = int(np.random.SeedSequence([self.settings.seed, *seed]).generate_state(1)[0])
-        half = self.settings.mixed_precision and has_bfloat16(self.device.type)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+        with autocast(self.device, self.settings.mixed_precision):
             return losses(self.objectives.values(), self.network, sequences, torch.Generator(self.device).manual_seed(number))
 
     def step(self) -> None:
@@ -205,8 +196,7 @@ class Pretrainer:
                 found.setdefault(name, []).append(float(loss))
         held_out = {name: float(np.mean(losses)) for name, losses in found.items()}
         self.progress.history.append({"step": self.progress.step, "loss": dict(self.progress.loss), "held_out": held_out})
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in self.progress.history)
-        write_atomically(self.output / LOG, [line.encode("utf-8") for line in lines])
+        write_log(self.output / LOG, self.progress.history)
         release_memory()
         bar.write(f"step {self.progress.step:>7}  held out: " + "  ".join(f"{name} {loss:.4f}" for name, loss in held_out.items()))
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.batching import Batch, gather
-from pipekit.devices import keep_memory, release_memory
+from pipekit.devices import release_memory
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
 from pipekit.hooks import hooks
@@ -28,6 +24,7 @@ from pipekit.model import Head
 from pipekit.pipeline import Pipeline
 from pipekit.training.building import Prepared, modules, named, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
+from pipekit.training.computing import autocast, schedule, set_up, undisturbed, without_denormals, write_log
 from pipekit.training.evaluation import check_figures, evaluate, figure
 from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
@@ -57,10 +54,7 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
 
     Errors: `ConfigError` for settings, `DataError` for corpora.
     """
-    keep_memory()
-    torch.manual_seed(recipe.settings.seed)
-    if recipe.settings.threads:
-        torch.set_num_threads(recipe.settings.threads)
+    set_up(recipe.settings.seed, recipe.settings.threads)
     prepared = prepare(recipe)
     output.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(recipe, prepared, output, device)
@@ -68,11 +62,8 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
         trainer.resume()
     elif not resume:
         (output / LOG).unlink(missing_ok=True)
-    torch.set_flush_denormal(True)  # numbers next to zero are slow on CPUs, and as good as zero
-    try:
+    with without_denormals():
         trainer.run(progress)
-    finally:
-        torch.set_flush_denormal(False)
     return load(output / BEST, device=device)
 
 
@@ -168,7 +159,7 @@ class Trainer:
         rate = self.settings.learning_rate * schedule(self.share, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
-        with self._precision():
+        with autocast(self.device, self.settings.mixed_precision):
             batch = Batch(docs, self.pipeline._encode, self.pipeline.tokenize)
             losses = {name: head.loss(batch) for name, head in self.learners.items()}
         total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
@@ -179,10 +170,6 @@ class Trainer:
         self.progress.step += 1
         self._average()
         return {name: float(loss.detach()) for name, loss in losses.items()}
-
-    def _precision(self) -> Any:
-        half = self.settings.mixed_precision and has_bfloat16(self.device.type)
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
 
     def _average(self) -> None:
         if not self.average:
@@ -208,8 +195,7 @@ class Trainer:
         scores = {} if found is None else {name: found[name] for name in found.figures}
         row = {"epoch": self.progress.epoch, "step": self.progress.step, "score": score, "scores": scores, "loss": dict(self.progress.loss)}
         self.progress.history.append(row)
-        with (self.output / LOG).open("w", encoding="utf-8") as log:
-            log.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self.progress.history)
+        write_log(self.output / LOG, self.progress.history)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
         release_memory()
         bar.write(f"epoch {self.progress.epoch:>3}  score {score:.4f}{'  best' if better else ''}  {shown}")
@@ -230,29 +216,6 @@ class Trainer:
             for name, tensor in tensors.items():
                 own[name].copy_(tensor)
         self.progress = Progress(**progress)
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether a device has units for bfloat16. Asked, not measured: the same machine must train the same weights twice."""
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until the block is done, so that a checkpoint is of whole steps and the training goes on exactly where it was."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
 
 
 class swapped:
@@ -284,13 +247,6 @@ def lowered(doc: Doc) -> Doc:
         texts = encode([text and text.lower() for text in asked["text"].strings()])
         asked.set("text", texts.values, texts.labels)
     return small
-
-
-def schedule(share: float, warmup: float) -> float:
-    """The share of the learning rate when `share` of all steps are done: a line up, then half a cosine down."""
-    if share < warmup:
-        return (share + 1e-3) / (warmup + 1e-3)
-    return 0.5 * (1 + math.cos(math.pi * (share - warmup) / max(1 - warmup, 1e-9)))
 
 
 def flat(scores: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

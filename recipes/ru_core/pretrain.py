@@ -32,7 +32,7 @@ from pipekit.encoders.recurrent import Recurrent
 from pipekit.errors import ConfigError
 from pipekit.model import Encoder
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
-from pipekit.training.loop import schedule
+from pipekit.training.computing import schedule
 from pipekit.training.recipe import read_recipe
 
 SHARES = {"ru_modern": 0.2, "ru_technical": 0.12, "ru_fiction": 0.68}  # of the characters that are read; of the modern texts that is all
