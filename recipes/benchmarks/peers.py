@@ -1,0 +1,258 @@
+"""ru_core beside a spaCy pipeline of the same tasks (words to vectors, tags, features, names), all figures from one run.
+
+    pip install "spacy>=3.8,<4"
+    python recipes/benchmarks/peers.py ru_core --data "$PIPEKIT_DATA"
+
+spaCy's pipeline is that of `spacy init config --lang ru --pipeline tagger,morphologizer,ner --optimize efficiency`: a shared tok2vec of width
+96 and depth 4. It learns for one epoch, so that what it writes is like what is written by a pipeline in use; its speed does not depend on
+how well it does. From ru_core the tagger and the names are taken. Everything is given to both in turns, and medians are printed:
+
+* stream: words a second from texts (news) to Docs, one thread a process, counted from the first Doc on, since processes take a while to start
+* job: `pipekit apply` and `spacy apply` over --docs short documents of JSONL to a file of Docs, whole processes, and the most memory one took
+* Docs: microseconds a Doc from Docs to a file and back, DocBin and `pipekit.write_docs`, for the same short documents
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import lzma
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+import pipekit
+from pipekit.devices import keep_memory
+from pipekit.training.readers import read_conllu
+
+SEED = 1
+BATCH = 128
+PARTS = ["tagger", "ner"]
+TOK2VEC = {
+    "@architectures": "spacy.Tok2Vec.v2",
+    "embed": {
+        "@architectures": "spacy.MultiHashEmbed.v2",
+        "width": 96,
+        "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE"],
+        "rows": [5000, 1000, 2500, 2500],
+        "include_static_vectors": False,
+    },
+    "encode": {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": 96, "depth": 4, "window_size": 1, "maxout_pieces": 3},
+}
+LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "*"}
+TAGGER = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}
+PARSER = {
+    "@architectures": "spacy.TransitionBasedParser.v2",
+    "state_type": "ner",
+    "extra_state_tokens": False,
+    "hidden_width": 64,
+    "maxout_pieces": 2,
+    "use_upper": True,
+    "tok2vec": LISTENER,
+}
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def short_texts(path: Path, number: int) -> list[str]:
+    """So many lines of a file, from all of it."""
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        lines = [line.strip() for line in file if line.strip()]
+    return lines[:: max(1, len(lines) // number)][:number]
+
+
+# -- spaCy
+
+
+def train_spacy(data: Path) -> Any:
+    import spacy
+    from spacy.training import Example
+    from spacy.util import minibatch
+
+    random.seed(SEED)
+    nlp = spacy.blank("ru")
+    nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
+    for name, model in (("tagger", TAGGER), ("morphologizer", TAGGER), ("ner", PARSER)):
+        nlp.add_pipe(name, config={"model": model})
+    examples = [_tagged(nlp, doc) for doc in read_conllu(data / "morph" / "ru_taiga-train.conllu.gz")]
+    examples += [_named(nlp, row) for row in read(data / "ner" / "collection5-train.jsonl.gz")]
+    optimizer = nlp.initialize(lambda: examples)
+    random.shuffle(examples)
+    for batch in tqdm(list(minibatch(examples, BATCH)), desc="training spaCy"):
+        nlp.update([Example(nlp.make_doc(e.reference.text), e.reference) for e in batch], sgd=optimizer, drop=0.1)
+    return nlp
+
+
+def _tagged(nlp: Any, doc: pipekit.Doc) -> Any:
+    from spacy.tokens import Doc
+    from spacy.training import Example
+
+    pos = [token.pos or "" for token in doc]
+    gold = Doc(nlp.vocab, words=doc.words, spaces=[bool(token.whitespace) for token in doc], tags=pos, pos=pos)
+    for token, features in zip(gold, doc.tokens["morph"].strings(), strict=True):
+        token.set_morph(features or "")
+    return Example(nlp.make_doc(gold.text), gold)
+
+
+def _named(nlp: Any, row: dict[str, Any]) -> Any:
+    from spacy.training import Example
+
+    gold = nlp.make_doc(row["text"])
+    found = [gold.char_span(e["start"], e["end"], e["label"], alignment_mode="expand") for e in row["entities"]]
+    gold.set_ents(_apart(found))
+    return Example(nlp.make_doc(row["text"]), gold)
+
+
+def _apart(spans: list[Any]) -> list[Any]:
+    from spacy.util import filter_spans
+
+    return list(filter_spans([span for span in spans if span is not None]))
+
+
+# -- figures
+
+
+def medians(sides: dict[str, Callable[[], float]], runs: int, title: str) -> dict[str, float]:
+    """Each side's median over runs taken in turn, after one that does not count."""
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in tqdm(range(runs + 1), desc=title):
+        for name, side in sides.items():
+            value = side()
+            if turn:
+                found[name].append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def words_a_second(stream: Iterable[Any]) -> float:
+    docs = iter(stream)
+    next(docs)
+    begun = time.perf_counter()
+    words = sum(len(doc) for doc in docs)
+    return words / (time.perf_counter() - begun)
+
+
+def streams(ours: Any, theirs: Any, texts: list[str], copies: int, runs: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for processes in (1, 2):
+        many = texts * copies * processes
+        sides = {
+            f"pipekit, {processes} process": lambda n=processes, t=many: words_a_second(ours.pipe(t, n_process=n)),
+            f"spaCy, {processes} process": lambda n=processes, t=many: words_a_second(theirs.pipe(t, n_process=n)),
+        }
+        found |= medians(sides, runs, f"{processes} process")  # type: ignore[arg-type]
+    return found
+
+
+def job(command: list[str]) -> tuple[float, float]:
+    """Seconds, and the most megabytes that a process of the job took."""
+    begun = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {child.returncode}")
+    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+
+
+def jobs(ours: Path, theirs: Path, texts: list[str], folder: Path, runs: int) -> dict[str, tuple[float, float]]:
+    source = folder / "short.jsonl"
+    source.write_text("".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts), encoding="utf-8")
+    commands = {
+        "pipekit apply": [sys.executable, "-m", "pipekit", "apply", str(ours), str(source), "-o", str(folder / "ours.docs")],
+        "spacy apply": [sys.executable, "-m", "spacy", "apply", str(theirs), str(source), str(folder / "theirs.spacy"), "--force"],
+        "spacy apply --batch-size 256": [],
+    }
+    commands["spacy apply --batch-size 256"] = [*commands["spacy apply"], "--batch-size", "256"]
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for _ in tqdm(range(runs), desc="jobs"):
+        for name, command in commands.items():
+            for old in folder.glob("ours.docs*"):
+                old.unlink()
+            found[name].append(job(command))
+    return {name: (statistics.median(s for s, _ in rows), max(m for _, m in rows)) for name, rows in found.items()}
+
+
+def files(ours: Any, theirs: Any, texts: list[str], folder: Path, runs: int) -> dict[str, float]:
+    """Microseconds a Doc."""
+    from spacy.tokens import DocBin
+
+    docs, spacy_docs = list(ours.pipe(texts)), list(theirs.pipe(texts))
+
+    def timed(work: Callable[[], object]) -> float:
+        begun = time.perf_counter()
+        work()
+        return 1e6 * (time.perf_counter() - begun) / len(texts)
+
+    sides = {
+        "write, pipekit": lambda: timed(lambda: pipekit.write_docs(docs, folder / "docs.docs")),
+        "write, DocBin": lambda: timed(lambda: DocBin(docs=spacy_docs).to_disk(folder / "docs.spacy")),
+        "read, pipekit": lambda: timed(lambda: sum(1 for _ in pipekit.read_docs(folder / "docs.docs"))),
+        "read, DocBin": lambda: timed(lambda: sum(1 for _ in DocBin().from_disk(folder / "docs.spacy").get_docs(theirs.vocab))),
+    }
+    return medians(sides, runs, "files of Docs")
+
+
+def report(stream: dict[str, float], job: dict[str, tuple[float, float]], file: dict[str, float]) -> None:
+    print("| words a second | pipekit | spaCy | ratio |\n|---|---:|---:|---:|")
+    for n in (1, 2):
+        ours, theirs = stream[f"pipekit, {n} process"], stream[f"spaCy, {n} process"]
+        print(f"| {n} process{'es' if n > 1 else ''} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |")
+    gains = [stream[f"{who}, 2 process"] / stream[f"{who}, 1 process"] for who in ("pipekit", "spaCy")]
+    print(f"| two over one | {gains[0]:.2f} | {gains[1]:.2f} | |")
+    print("\n| job | seconds | times pipekit's | MB | times pipekit's |\n|---|---:|---:|---:|---:|")
+    least = job["pipekit apply"]
+    for name, (seconds, memory) in job.items():
+        print(f"| {name} | {seconds:.1f} | {seconds / least[0]:.2f} | {memory:.0f} | {memory / least[1]:.2f} |")
+    print("\n| microseconds a Doc | pipekit | DocBin | ratio |\n|---|---:|---:|---:|")
+    for verb in ("write", "read"):
+        ours, theirs = file[f"{verb}, pipekit"], file[f"{verb}, DocBin"]
+        print(f"| {verb} | {ours:.1f} | {theirs:.1f} | {theirs / ours:.1f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="ru_core beside a spaCy pipeline of the same tasks.")
+    parser.add_argument("pipeline")
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the corpora")
+    parser.add_argument("--docs", type=int, default=60_000, help="short documents of the job")
+    parser.add_argument("--copies", type=int, default=3, help="how often the news are repeated in a pass")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--spacy", type=Path, help="a folder that keeps the trained spaCy pipeline from run to run")
+    given = parser.parse_args()
+
+    import spacy
+
+    keep_memory()
+    torch.set_num_threads(1)
+    ours = pipekit.load(given.pipeline, device="cpu", include=PARTS)
+    folder = Path(tempfile.mkdtemp())
+    kept = given.spacy or folder / "spacy"
+    if not kept.exists():
+        train_spacy(given.data).to_disk(kept)
+    theirs = spacy.load(kept)
+    ours.to_disk(folder / "ours.pipekit", half=True)
+    news = [row["text"] for row in read(given.data / "ner" / "collection5-dev.jsonl.gz")]
+    short = short_texts(given.data / "text" / "ru_modern.txt.xz", given.docs)
+    try:
+        stream = streams(ours, theirs, news, given.copies, given.runs)
+        report(stream, jobs(folder / "ours.pipekit", kept, short, folder, 3), files(ours, theirs, short[:10_000], folder, given.runs))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
