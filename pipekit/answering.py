@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pipekit.columns import encode
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
-from pipekit.layer import encode
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline

@@ -109,12 +109,13 @@ class Batch:
     @cached_property
     def sequences(self) -> Ints:
         """Borders of what an encoder reads at a time, int64[sequences + 1]: sentences, or whole documents where no one has split them."""
-        parts = [np.zeros(1, dtype=np.int64)]
-        for doc, offset in zip(self._docs, self.offsets.tolist(), strict=False):
-            borders = doc.sent_borders()
-            if len(doc):
-                parts.append((borders[1:] if borders is not None else np.array([len(doc)])) + offset)
-        return np.concatenate(parts)
+        firsts = np.zeros(len(self), dtype=bool)
+        for doc, start, end in zip(self._docs, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
+            column = doc.tokens.get("sent_start")
+            if column is not None:
+                firsts[start:end] = column.values
+            firsts[start : min(start + 1, end)] = True
+        return np.concatenate([np.flatnonzero(firsts), self.offsets[-1:]])
 
     def vectors(self, encoder: str) -> Tensor:
         """What an encoder says of the tokens, float[tokens, width], on the pipeline's device."""
@@ -157,6 +158,12 @@ def pieces(doc: Doc, limit: int) -> list[Doc]:
         best = int(borders[np.searchsorted(borders, furthest, "right") - 1]) if borders is not None else furthest
         cuts.append(best if best > cuts[-1] else furthest)
     return [doc.part(start, end) for start, end in zip(cuts, [*cuts[1:], len(doc)], strict=True)]
+
+
+def longest(doc: Doc) -> int:
+    """The words of the longest sentence, below which a document cannot be cut without harm; 1 where no one has split sentences."""
+    borders = doc.sent_borders()
+    return int(np.diff(borders).max(initial=0)) if borders is not None else min(1, len(doc))
 
 
 def whole(doc: Doc, parts: Sequence[Doc]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, near
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 
 
@@ -28,7 +31,62 @@ def pick_device(device: str | torch.device) -> torch.device:
     if target.type == "cuda" and not torch.cuda.is_available():
         reason = "this torch has no CUDA" if torch.version.cuda is None else "no driver or no GPU was found"
         raise ConfigError(f"{device!r} cannot be used: {reason}. device='auto' takes the CPU then")
+    if target.type == "cuda" and (target.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"{device!r} cannot be used: the last GPU here is cuda:{torch.cuda.device_count() - 1}")
     return target
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """An array as a tensor on a device. On a CPU they share their memory; to a GPU it is copied from pinned memory while this process goes
+    on, so that nothing waits but the operations that read it.
+    """
+    import torch
+
+    tensor = torch.from_numpy(array)
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+
+
+def to_arrays(tensors: Iterable[torch.Tensor]) -> list[NDArray[Any]]:
+    """Tensors as arrays. A GPU is waited for once, for all of them; on a CPU they share their memory."""
+    import torch
+
+    given = [tensor.detach() for tensor in tensors]
+    found = [tensor.to("cpu", non_blocking=True) for tensor in given]  # into pinned memory
+    for device in {tensor.device for tensor in given if tensor.device.type == "cuda"}:
+        torch.cuda.current_stream(device).synchronize()
+    return [tensor.numpy() for tensor in found]
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Errors: `ConfigError` for what is no precision, and for one that this device or processor cannot compute in."""
+    if precision not in PRECISIONS:
+        raise ConfigError(f"unknown precision {precision!r}.{near(precision, PRECISIONS)}")
+    if precision != "int8":
+        return
+    if device.type != "cpu":
+        raise ConfigError(f"int8 is computed on CPUs only, and this pipeline is on {device}: take bfloat16 there, or device='cpu'")
+    from pipekit.quantization import is_exact
+
+    if not is_exact():
+        raise ConfigError("this processor loses digits when it sums products of int8: take float32 or bfloat16")
+
+
+@contextmanager
+def inference(device: torch.device, precision: str) -> Iterator[None]:
+    """Within this context networks compute in a precision, and nothing is kept for gradients. int8 is for linear layers: what else there is
+    computes in what "auto" chooses.
+    """
+    import torch
+
+    half = precision == "bfloat16" or (precision != "float32" and bfloat16_pays(device.type))
+    if precision == "int8":
+        from pipekit.quantization import Int8
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
+        Int8() if precision == "int8" else nullcontext(),
+    ):
+        yield
 
 
 @cache

@@ -68,8 +68,8 @@ class Doc(Comparable):
 
     def _fill(self, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> None:
         self._text = text
-        self._starts = starts.astype(np.int32)
-        self._ends = ends.astype(np.int32)
+        self._starts = starts.astype(np.int32, copy=False)
+        self._ends = ends.astype(np.int32, copy=False)
         self._starts.flags.writeable = self._ends.flags.writeable = False
         self.layers: dict[str, Layer] = {"tokens": Layer("token", len(starts))}
         self.name: str | None = None
@@ -78,7 +78,7 @@ class Doc(Comparable):
 
     @classmethod
     def trusted(cls, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Doc:
-        """A Doc of a clean text and offsets known to be right: nothing is checked. For tokenizers."""
+        """A Doc of a clean text and offsets known to be right: nothing is checked, and int32 arrays are kept. For tokenizers."""
         doc = cls.__new__(cls)
         doc._fill(text, starts, ends)
         return doc
@@ -176,9 +176,9 @@ class Doc(Comparable):
         column = self.tokens.get("sent_start")
         if column is None:
             return None
-        firsts = np.flatnonzero(column.values).astype(np.int64)
-        lead = [0] if len(self) and (not len(firsts) or firsts[0]) else []
-        return np.concatenate([np.array(lead, np.int64), firsts, np.array([len(self)], np.int64)])
+        firsts = np.flatnonzero(column.values).tolist()
+        lead = [0] if len(self) and (not firsts or firsts[0]) else []
+        return np.array([*lead, *firsts, len(self)], np.int64)
 
     @property
     def ents(self) -> tuple[Span, ...] | None:

@@ -21,9 +21,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.columns import Column, bounds, encode
 from pipekit.doc import Doc
 from pipekit.errors import DocError, PipekitFormatError, near
-from pipekit.layer import KINDS, REQUIRED, Column, Layer, encode
+from pipekit.layer import KINDS, REQUIRED, Layer
 
 _KEYS = ("text", "name", "error", "tokens", "sents", "ents", "spans", "relations", "cats", "sentiment", "layers")
 _STANDARD = {"span": {"start", "end", "label", "score"}, "link": {"head", "tail", "label", "score"}}
@@ -45,7 +46,7 @@ def check_layers(layers: Mapping[str, Layer], tokens: int) -> None:
     """Be sure that the layers fit a Doc of so many tokens, and the limits. Errors: `DocError` naming the layer and the column."""
     if "tokens" not in layers or layers["tokens"].kind != "token":
         raise DocError("the layer 'tokens' is missing, or no token layer")
-    columns = sum(len(list(layer)) for layer in layers.values())
+    columns = sum(layer.width for layer in layers.values())
     if len(layers) > MAX_LAYERS or columns > MAX_COLUMNS:
         raise DocError(f"{len(layers)} layers with {columns} columns: a Doc holds up to {MAX_LAYERS} with {MAX_COLUMNS} together")
     for name, layer in layers.items():
@@ -55,11 +56,11 @@ def check_layers(layers: Mapping[str, Layer], tokens: int) -> None:
 def _check_layer(name: str, layer: Layer, layers: Mapping[str, Layer], tokens: int) -> None:
     if layer.kind == "token" and layer.size != tokens:
         raise DocError(f"layer {name!r} has {layer.size} rows for {tokens} tokens")
-    if layer.size > MAX_BARE_ROWS and not list(layer):
+    if layer.size > MAX_BARE_ROWS and not layer.width:
         raise DocError(f"layer {name!r} has {layer.size} rows and no columns: without any, it may have {MAX_BARE_ROWS}")
     if layer.kind == "span":
         _check_edges(name, layer, tokens)
-        if (layer["start"].values > layer["end"].values).any():
+        if layer.size and (layer["start"].values > layer["end"].values).any():
             raise DocError(f"layer {name!r} has a span that ends before it starts")
     if layer.kind == "link":
         target = layers.get(layer.target or _LINKED)
@@ -73,9 +74,9 @@ def _check_edges(name: str, layer: Layer, top: int) -> None:
         column = layer.get(edge)
         if column is None or column.labels is not None or column.values.dtype.kind not in "iu":
             raise DocError(f"layer {name!r} of kind {layer.kind!r} needs an integer column {edge!r}")
-        if len(column.values) and not 0 <= column.values.min() <= column.values.max() <= top:
-            found = f"{column.values.min()} to {column.values.max()}"
-            raise DocError(f"layer {name!r}, column {edge!r}, runs from {found}: it may run from 0 to {top}")
+        low, high = bounds(column.values)
+        if layer.size and not 0 <= low <= high <= top:
+            raise DocError(f"layer {name!r}, column {edge!r}, runs from {low} to {high}: it may run from 0 to {top}")
 
 
 # -- a Doc to plain data

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipekit.attention import AttentionMap
-from pipekit.batching import Batch, pieces
+from pipekit.batching import Batch
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
+from pipekit.running import in_parts
 from pipekit.vectors import Floats, Vectors
 
 if TYPE_CHECKING:
@@ -42,26 +43,26 @@ class WordVectors:
         return self.vectors
 
 
-def encode(pipeline: Pipeline, text: str | Doc, encoder: str | None, limit: int) -> Floats:
+def encode(pipeline: Pipeline, text: str | Doc, encoder: str | None) -> Floats:
     """What an encoder says of a document's tokens, float32[tokens, width]; long documents go through in parts, as they do in `pipe`."""
     name = _encoder(pipeline, encoder)
     with pipeline._inference():
-        return np.concatenate([batch.vectors(name).float().cpu().numpy() for batch in _batches(pipeline, text, limit)])
+        return np.concatenate([batch.vectors(name).float().cpu().numpy() for batch in _batches(pipeline, text)])
 
 
-def attention(pipeline: Pipeline, text: str | Doc, encoder: str | None, limit: int) -> list[AttentionMap]:
+def attention(pipeline: Pipeline, text: str | Doc, encoder: str | None) -> list[AttentionMap]:
     """What the tokens of each sentence look at, in an encoder that has attention; computed in full precision."""
     chosen = pipeline.encoders[_encoder(pipeline, encoder)]
     import torch
 
     with pipeline._inference(), torch.autocast(pipeline.device.type, enabled=False):
-        return [one for batch in _batches(pipeline, text, limit) for one in chosen.attention(batch)]
+        return [one for batch in _batches(pipeline, text) for one in chosen.attention(batch)]
 
 
-def _batches(pipeline: Pipeline, text: str | Doc, limit: int) -> list[Batch]:
+def _batches(pipeline: Pipeline, text: str | Doc) -> list[Batch]:
     """A document, in parts where it is long."""
     doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
-    return [Batch([part], pipeline._encode, pipeline.tokenize) for part in pieces(doc, limit)]
+    return [Batch([part], pipeline._encode, pipeline.tokenize) for part in in_parts(doc)]
 
 
 def _encoder(pipeline: Pipeline, name: str | None) -> str:

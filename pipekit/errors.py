@@ -16,6 +16,8 @@
     │   ├── AlignmentError       offsets that do not fall on token borders
     │   └── DocTooLargeError     more than an offset can count
     ├── ProcessingError          a component failed on a document: which, where, why
+    │   └── OutOfMemoryError     of which no more than a sentence at a time was computed
+    ├── DeviceError              a GPU that this process can use no more
     ├── JobStopped               a job over a corpus ended early: why, and how to go on
     └── StoreError               a file could not be written: path, reason, the old copy is intact
 
@@ -73,6 +75,14 @@ class ProcessingError(PipekitError):
         super().__init__(message)
         self.document = document
         self.component = component
+
+
+class OutOfMemoryError(ProcessingError):
+    """Memory ran out on a document, though it was alone and cut between its sentences."""
+
+
+class DeviceError(PipekitError):
+    """The device failed in a way after which the process cannot use it any more."""
 
 
 class PluginContractError(PluginError, ProcessingError):

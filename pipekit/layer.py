@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipekit.columns import Column, Packed, bounds, encode, pack_column, unpack_column
 from pipekit.errors import DocError, near
 
 UNSURE = "?"  # the value of a feature in `morph` that an annotation leaves open, "Voice=?"
 Kind = Literal["token", "span", "link", "doc"]
 KINDS: tuple[str, ...] = get_args(Kind)
 REQUIRED: dict[str, tuple[str, ...]] = {"token": (), "span": ("start", "end"), "link": ("head", "tail"), "doc": ()}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: `values` [rows], and where they are codes, the `labels` they point to; code -1 is unset."""
-
-    values: NDArray[Any]
-    labels: Sequence[str] | None = None
-
-    def __getitem__(self, row: Any) -> Any:
-        """The value of a row as a plain Python object; None where unset."""
-        value = self.values[row].item()
-        if self.labels is not None:
-            return None if value < 0 else self.labels[value]
-        return None if value != value else value
-
-    def strings(self) -> list[str | None]:
-        """All values of a labelled column."""
-        table: list[str | None] = [*(self.labels or ()), None]
-        return [table[code] for code in self.values.tolist()]
-
-
-def encode(strings: Sequence[str | None]) -> Column:
-    """Strings as codes into their own sorted labels; None is -1."""
-    labels = sorted({s for s in strings if s is not None})
-    code: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
-    code[None] = -1
-    return Column(np.fromiter(map(code.__getitem__, strings), dtype=np.int32, count=len(strings)), labels)
 
 
 class Layer:
@@ -60,7 +32,12 @@ class Layer:
         self.kind: Kind = kind
         self.size = size
         self.target = target
-        self._columns: dict[str, Column] = {}
+        self._columns: dict[str, Column | Packed] = {}  # packed as they were read, until somebody looks
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self._columns)
 
     def set(self, name: str, values: ArrayLike | Sequence[str | None], labels: Sequence[str] | None = None) -> Layer:
         """Add or replace a column: numbers, or integer codes into `labels` (-1 for unset), or a list of strings and Nones."""
@@ -81,19 +58,40 @@ class Layer:
                 raise DocError("a column 'score' holds numbers: give labels another name")
             if array.dtype.kind not in "iu":
                 raise DocError(f"column {name!r} has labels, so its values must be integer codes, not {array.dtype}")
-            if self.size and (int(array.max()) >= len(labels) or int(array.min()) < -1):
-                raise DocError(f"column {name!r} has codes from {array.min()} to {array.max()} for {len(labels)} labels")
+            low, high = bounds(array)
+            if self.size and (high >= len(labels) or low < -1):
+                raise DocError(f"column {name!r} has codes from {low} to {high} for {len(labels)} labels")
         return Column(array, labels)
 
     def __getitem__(self, name: str) -> Column:
-        try:
-            return self._columns[name]
-        except KeyError:
-            raise DocError(f"this {self.kind} layer has no column {name!r}.{near(name, self._columns)}") from None
+        column = self.get(name)
+        if column is None:
+            raise DocError(f"this {self.kind} layer has no column {name!r}.{near(name, self._columns)}")
+        return column
 
     def get(self, name: str) -> Column | None:
         """The column, or None where no one has written it."""
-        return self._columns.get(name)
+        found = self._columns.get(name)
+        if isinstance(found, tuple):
+            found = self._columns[name] = unpack_column(found)
+        return found
+
+    def put(self, name: str, column: Column) -> Layer:
+        """Add or replace a column known to fit: nothing is checked. For what writes to many documents."""
+        self._columns[name] = column
+        return self
+
+    def set_packed(self, name: str, packed: Packed) -> None:
+        """Add a column as bytes that `pipekit.columns.wrong` finds nothing in; arrays are made of it when somebody asks for them."""
+        self._columns[name] = packed
+
+    def packed(self) -> Iterator[tuple[str, Packed]]:
+        """Each column as bytes. Errors: `DocError`."""
+        for name, column in self._columns.items():
+            yield name, column if isinstance(column, tuple) else pack_column(name, column)
+
+    def _items(self) -> Iterator[tuple[str, Column]]:
+        return ((name, self[name]) for name in self._columns)
 
     def remove(self, name: str) -> None:
         """Drop a column, if it is there."""
@@ -111,19 +109,25 @@ class Layer:
     def rows(self, start: int, stop: int) -> Layer:
         """The rows from start to stop as a layer of their own; columns are views."""
         part = Layer(self.kind, stop - start, target=self.target)
-        part._columns = {name: Column(c.values[start:stop], c.labels) for name, c in self._columns.items()}
+        part._columns = {name: Column(c.values[start:stop], c.labels) for name, c in self._items()}
         return part
 
     def take(self, rows: NDArray[Any]) -> Layer:
         """The chosen rows as a layer of their own."""
         part = Layer(self.kind, int(rows.sum()) if rows.dtype == bool else len(rows), target=self.target)
-        part._columns = {name: Column(c.values[rows], c.labels) for name, c in self._columns.items()}
+        part._columns = {name: Column(c.values[rows], c.labels) for name, c in self._items()}
         return part
 
     def copy(self) -> Layer:
         """The same rows in arrays of their own."""
         twin = Layer(self.kind, self.size, target=self.target)
-        twin._columns = {name: Column(c.values.copy(), c.labels) for name, c in self._columns.items()}
+        twin._columns = {name: Column(c.values.copy(), c.labels) for name, c in self._items()}
+        return twin
+
+    def shared(self) -> Layer:
+        """The same columns, arrays and all, in a layer of its own: what is set on one is not set on the other."""
+        twin = Layer(self.kind, self.size, target=self.target)
+        twin._columns = self._columns.copy()
         return twin
 
     def __repr__(self) -> str:

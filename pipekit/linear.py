@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from pipekit.batching import Batch
 from pipekit.chars import Ints
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.terms import Terms, Tokens, Vocabulary, learn
 
@@ -24,7 +25,7 @@ KEPT = ("hashes", "idf", "piece")  # the tables that are saved; the weights are 
 def logits(terms: Terms, weights: Tensor, bias: Tensor) -> Tensor:
     """float[texts, classes] for weights float[terms, classes]."""
     device = weights.device
-    ids, offsets, values = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (terms.ids, terms.offsets, terms.values))
+    ids, offsets, values = (to_device(np.ascontiguousarray(array), device) for array in (terms.ids, terms.offsets, terms.values))
     if not len(terms.ids):
         return bias.expand(len(offsets) - 1, -1)
     found = functional.embedding_bag(
@@ -107,7 +108,7 @@ class FittedTerms(nn.Module):
         if not self.training or self.fold_weights is None:
             return self.trust * logits(terms, self.weights, self.bias)
         every = logits(terms, self.fold_weights, self.fold_bias).reshape(tokens.texts, FOLDS, self.classes)  # type: ignore[arg-type]
-        own = torch.from_numpy(folds(batch.docs)[owner]).to(every.device)
+        own = to_device(folds(batch.docs)[owner], every.device)
         return self.trust * every[torch.arange(tokens.texts, device=every.device), own]
 
 

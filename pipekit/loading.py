@@ -40,7 +40,7 @@ def load(
 
     Args:
         device: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
-        precision: "float32", "bfloat16", or "auto" for bfloat16 on devices where that is faster.
+        precision: "float32", "bfloat16", "int8" for linear layers on a CPU, or "auto" for bfloat16 on devices where that is faster.
         exclude: components to leave out; include: the only components to take. Encoders that none of them reads are left out too.
 
     Nothing is downloaded. Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`, `ConfigError`.

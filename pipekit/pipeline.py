@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, overload
-
-import numpy as np
 
 from pipekit import registry
 from pipekit.answering import Answer, answer_pairs
 from pipekit.attention import AttentionMap
-from pipekit.batching import Batch, gather, pieces, whole
-from pipekit.devices import bfloat16_pays, pick_device
+from pipekit.batching import Batch, gather
+from pipekit.columns import Column
+from pipekit.devices import check_precision, inference, pick_device
 from pipekit.doc import Doc, clean
 from pipekit.embedding import WordVectors, attention, encode
-from pipekit.errors import ConfigError, DocError, PipekitError, PluginContractError, ProcessingError, near
+from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.hooks import hooks
 from pipekit.registry import Registry, check_name
+from pipekit.running import CHARS, CHUNK_WORDS, Item, Order, Result, Run, work
 from pipekit.vectors import Floats
-from pipekit.workers.annotator import Item, Order
 from pipekit.workers.supervisor import annotate
 
 if TYPE_CHECKING:
@@ -31,10 +28,7 @@ if TYPE_CHECKING:
 
     from pipekit.model import Component, Encoder, EncoderRef, Tables
 
-PRECISIONS = ("auto", "float32", "bfloat16")
 ON_ERROR = ("raise", "skip", "record")
-CHUNK_WORDS = 8_192  # words that travel together
-CHARS = 6  # about how many characters a word takes
 _KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
 _CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
 
@@ -48,7 +42,7 @@ class Pipeline(WordVectors):
         tables: fixed arrays of parts, by "encoders/<name>" or "components/<name>".
         meta: name, version, description, licence, sources, figures: whatever describes the pipeline.
 
-    `precision` is "float32", "bfloat16", or "auto" for bfloat16 on devices where that is faster; weights are kept as they are.
+    `precision` is "float32", "bfloat16", "int8", or "auto" for bfloat16 on devices where that is faster; weights are kept as they are.
     A pipeline does not change while it runs, so threads may share it. Errors: `ConfigError` and `PluginError` as the registries raise them.
     """
 
@@ -101,14 +95,17 @@ class Pipeline(WordVectors):
         if not parts and str(device) in ("auto", "cpu"):
             return self
         target = pick_device(device)
+        check_precision(self.precision, target)
         for part in parts:
             part.to(target)
         return self
 
     def with_precision(self, precision: str) -> Pipeline:
-        """Choose "float32", "bfloat16" or "auto" for computing. Returns the pipeline. Errors: `ConfigError` for another name."""
-        if precision not in PRECISIONS:
-            raise ConfigError(f"unknown precision {precision!r}.{near(precision, PRECISIONS)}")
+        """Choose "float32", "bfloat16", "int8" for linear layers on a CPU, or "auto" for computing; weights stay as they are.
+
+        Returns the pipeline. Errors: `ConfigError` for another name, and where the device cannot compute so.
+        """
+        check_precision(precision, self.device)
         self.precision = precision
         return self
 
@@ -236,14 +233,14 @@ class Pipeline(WordVectors):
 
         A Doc's tokens are kept, and nothing is written to it. Errors: `ConfigError` without an encoder, or with several and none named.
         """
-        return encode(self, text, encoder, CHUNK_WORDS)
+        return encode(self, text, encoder)
 
     def attention(self, text: str | Doc, *, encoder: str | None = None) -> list[AttentionMap]:
         """What the tokens of each sentence look at: their attention weights by layer and head, which `pipekit.attention.heat_map` draws.
 
         Errors: `ConfigError` as `encode`, and where the encoder has no attention.
         """
-        return attention(self, text, encoder, CHUNK_WORDS)
+        return attention(self, text, encoder)
 
     def tokenize(self, texts: Sequence[str]) -> list[Doc]:
         """Texts as Docs with tokens and sentences, through no component."""
@@ -251,7 +248,7 @@ class Pipeline(WordVectors):
         docs = []
         for text, segments in zip(cleaned, self.tokenizer.segment(cleaned), strict=True):
             doc = Doc.trusted(text, segments.starts, segments.ends)
-            doc.tokens.set("sent_start", segments.sentence_starts)
+            doc.tokens.put("sent_start", Column(segments.sentence_starts))
             docs.append(doc)
         return docs
 
@@ -262,7 +259,8 @@ class Pipeline(WordVectors):
         as_tuples: bool = False,
         on_error: str = "raise",
         overwrite: bool = False,
-        n_process: int = 1,
+        n_process: int | None = None,
+        devices: Sequence[str] = (),
         doc_timeout: float | None = None,
         progress: bool = False,
         batch_words: int = CHUNK_WORDS,
@@ -274,8 +272,10 @@ class Pipeline(WordVectors):
             on_error: what happens where a component fails on a document: "raise" a `ProcessingError` that names it, "skip" it, or "record"
                 the reason in `doc.error` of a document that has tokens only, in its place in the stream.
             overwrite: whether components may replace layers that a given Doc has already.
-            n_process: worker processes on the CPU, each with the pipeline and one thread. One that dies is replaced; a document on which
-                worker after worker dies has failed.
+            n_process: worker processes, each with the pipeline and one thread; one for each device by default, and none where no devices are
+                named. One that dies is replaced; a document on which worker after worker dies has failed.
+            devices: where worker processes compute, in turn, such as ["cuda:0", "cuda:1"]; the pipeline's own device by default. Those
+                that share a GPU keep it busy: while one makes features or decodes, another computes.
             doc_timeout: seconds that a document may take in a worker, and a batch before its documents go one by one; one that takes
                 longer has failed.
             progress: show a bar on a terminal.
@@ -283,17 +283,30 @@ class Pipeline(WordVectors):
         """
         if on_error not in ON_ERROR:
             raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
-        _check_numbers(batch_words, n_process, doc_timeout)
+        places = self._places(n_process, [devices] if isinstance(devices, str) else devices)
+        _check_numbers(batch_words, doc_timeout, places)
         if isinstance(texts, str | Doc):
             raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
         stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
         chunks = gather(stream, lambda item: work(item.source), batch_words * CHARS)
         order = Order(overwrite, batch_words)
-        alone = (done for chunk in chunks for done in self.run_chunk(chunk, order))
-        done = alone if n_process == 1 else annotate(self, chunks, n_process, order, doc_timeout)
+        run = Run(self, order)
+        alone = (result for chunk in chunks for result in run.chunk(chunk))
+        done = alone if not places else annotate(self, chunks, places, order, doc_timeout)
         return self._leave(done, as_tuples, on_error)
 
-    def _leave(self, done: Generator[tuple[Item, Doc, ProcessingError | None]], as_tuples: bool, on_error: str) -> Iterator[Any]:
+    def _places(self, n_process: int | None, devices: Sequence[str]) -> list[str]:
+        """The device of each worker process; none where this process does the work."""
+        if n_process is not None and n_process < 1:
+            raise ConfigError(f"n_process is {n_process}: it is at least 1")
+        if not devices and n_process in (None, 1):
+            return []
+        found = [pick_device(name) for name in devices] or [self.device]
+        for device in found:
+            check_precision(self.precision, device)
+        return [str(found[i % len(found)]) for i in range(n_process or len(found))]
+
+    def _leave(self, done: Generator[Result], as_tuples: bool, on_error: str) -> Iterator[Any]:
         """Documents as their caller asked for them, and the failed as `on_error` says."""
         with closing(done):  # at once, not when the last traceback that knows it is gone: there may be processes behind it
             for item, doc, error in done:
@@ -305,103 +318,17 @@ class Pipeline(WordVectors):
                 if error is None or on_error == "record":
                     yield (doc, item.context) if as_tuples else doc
 
-    def run_chunk(self, chunk: list[Item], order: Order) -> Iterator[tuple[Item, Doc, ProcessingError | None]]:
-        """All at once; where that fails, in halves, so that what fails alone is found and costs the others nothing."""
-        try:
-            docs = self._process(chunk, order)
-        except ProcessingError as error:
-            if len(chunk) == 1:
-                yield chunk[0], self._failed(chunk[0].source, error), error
-                return
-            yield from self.run_chunk(chunk[: len(chunk) // 2], order)
-            yield from self.run_chunk(chunk[len(chunk) // 2 :], order)
-            return
-        yield from zip(chunk, docs, repeat(None))
-
-    def _process(self, chunk: list[Item], order: Order) -> list[Doc]:
-        docs = self._docs(chunk)
-        for item, doc in zip(chunk, docs, strict=True):
-            self._check_given(item, doc)
-        if not order.overwrite:
-            for item in chunk:
-                if isinstance(item.source, Doc):
-                    self._refuse_overwrite(item.number, item.source)
-        parts = [pieces(doc, CHUNK_WORDS) for doc in docs]
-        # A chunk is gathered by characters, before there are words to count: somewhat more of them are not worth a second batch.
-        for group in gather((part for doc in parts for part in doc), len, 2 * order.batch_words):
-            self._run(group, chunk[0])
-        for doc, cut in zip(docs, parts, strict=True):
-            whole(doc, cut)
-        for item, doc in zip(chunk, docs, strict=True):
-            if isinstance(item.source, Doc):
-                item.source.layers = doc.layers
-        return [item.source if isinstance(item.source, Doc) else doc for item, doc in zip(chunk, docs, strict=True)]
-
-    def _docs(self, chunk: list[Item]) -> list[Doc]:
-        """Tokenize the texts together. Docs are copied, so that nothing half-written stays on the caller's where a component fails."""
-        texts = [item.source for item in chunk if isinstance(item.source, str)]
-        for item in chunk:
-            if not isinstance(item.source, str | Doc):
-                raise ProcessingError(
-                    f"document {item.number} is of type {type(item.source).__name__}: give texts or Docs", document=item.number
-                )
-        try:
-            made = iter(self.tokenize(texts))
-        except Exception as error:
-            raise _failure(chunk[0], "tokenizer", error) from error
-        return [item.source.copy() if isinstance(item.source, Doc) else next(made) for item in chunk]
-
-    def _check_given(self, item: Item, doc: Doc) -> None:
-        for layer in self.given:
-            if not doc.has_annotation(layer):
-                raise _failure(item, "pipeline", DocError(f"it needs Docs that bring the layer {layer!r}, which this one lacks"))
-
-    def _refuse_overwrite(self, number: int, doc: Doc) -> None:
-        for name, component in self.components.items():
-            for layer in component.assigns:
-                if doc.has_annotation(layer):
-                    raise DocError(
-                        f"document {number} has {layer!r} already, which {name!r} would replace: "
-                        "pass overwrite=True, leave the component out, or give a bare copy, doc.copy(bare=True)"
-                    )
-
-    def _run(self, docs: Sequence[Doc], first: Item) -> None:
-        """A batch through all components."""
-        begun = time.perf_counter()
-        batch = Batch(docs, self._encode, self.tokenize)
-        with self._inference():
-            for name, component in self.components.items():
-                try:
-                    answer: object = component(batch)  # type: ignore[func-returns-value]
-                    _check_contract(name, component, batch, answer)
-                except Exception as error:
-                    raise _failure(first, name, error) from error
-        hooks.tell("batch_done", docs=batch.docs, seconds=time.perf_counter() - begun)
-
     @contextmanager
     def _inference(self) -> Iterator[None]:
         if not self.encoders and not any(hasattr(part, "state_dict") for part in self.components.values()):
             yield
             return
-        import torch
-
-        device = self.device.type
-        half = self.precision == "bfloat16" or (self.precision == "auto" and bfloat16_pays(device))
-        with torch.inference_mode(), torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+        with inference(self.device, self.precision):
             yield
 
     def _encode(self, name: str, batch: Batch) -> torch.Tensor:
         encoder = self.encoders[name]
         return encoder(encoder.features(batch))  # type: ignore[no-any-return]
-
-    def _failed(self, source: str | Doc, error: ProcessingError) -> Doc:
-        """The document with tokens only, if the tokenizer can make them, and the reason."""
-        try:
-            doc = source.copy(bare=True) if isinstance(source, Doc) else self.tokenize([source])[0]
-        except Exception:
-            doc = Doc(words=[])
-        doc.error = str(error)
-        return doc
 
     # -- files
 
@@ -433,11 +360,6 @@ def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[s
     return dict([*items[:place], (name, part), *items[place:]])
 
 
-def work(source: object) -> int:
-    """About how many characters of work a document is: what a stream is cut into chunks by."""
-    return max(1, len(source) * CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1)
-
-
 def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
     if not progress:
         return texts
@@ -446,16 +368,10 @@ def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
     return tqdm(texts, unit=" docs", disable=None)
 
 
-def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
-    reason = str(error) if isinstance(error, PipekitError) else f"{type(error).__name__}: {error}"
-    kind = PluginContractError if isinstance(error, PluginContractError) else ProcessingError
-    return kind(f"{item.title}: {component} failed: {reason}", document=item.number, component=component)
-
-
-def _check_numbers(batch_words: int, n_process: int, doc_timeout: float | None) -> None:
-    if batch_words < 1 or n_process < 1:
-        raise ConfigError(f"batch_words is {batch_words} and n_process {n_process}: both are at least 1")
-    if doc_timeout is not None and (n_process == 1 or not doc_timeout > 0):
+def _check_numbers(batch_words: int, doc_timeout: float | None, workers: Sequence[str]) -> None:
+    if batch_words < 1:
+        raise ConfigError(f"batch_words is {batch_words}: it is at least 1")
+    if doc_timeout is not None and not (workers and doc_timeout > 0):
         raise ConfigError(f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped")
 
 
@@ -465,28 +381,3 @@ def _check_promises(part: object, name: str, type: str) -> None:
         if not hasattr(part, promised):
             supplier = registry.components.supplier(type)
             raise PluginContractError(f"component {name!r}, brought by {supplier}, has no {promised}: it cannot stand in a pipeline")
-
-
-def _check_contract(name: str, component: Component, batch: Batch, answer: object) -> None:
-    """What a component may not do, it is told of with the document. Errors: `PluginContractError`."""
-    if answer is not None:
-        raise PluginContractError(f"component {name!r} returned {type(answer).__name__}: it writes to the documents and returns nothing")
-    for doc in batch.docs:
-        for assigned in component.assigns:
-            if not doc.has_annotation(assigned):
-                raise PluginContractError(f"component {name!r} assigns {assigned!r} but wrote none to {doc!r}")
-            layer = doc.layers.get(assigned)
-            if layer is not None and layer.kind == "span":
-                _check_spans(name, assigned, doc)
-
-
-def _check_spans(name: str, assigned: str, doc: Doc) -> None:
-    layer = doc.layers[assigned]
-    start, end = layer["start"].values, layer["end"].values
-    if layer.size and (int(start.min()) < 0 or int(end.max()) > len(doc) or bool((start >= end).any())):
-        raise PluginContractError(f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}")
-    score = layer.get("score")
-    if score is not None and bool(np.isnan(score.values).any()):
-        raise PluginContractError(f"component {name!r} wrote a score that is no number to {assigned!r} of {doc!r}")
-
-

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from pipekit.batching import Batch, gather, pieces
+from pipekit.batching import Batch, gather
 from pipekit.model import Head
-from pipekit.pipeline import CHARS, CHUNK_WORDS, Pipeline
+from pipekit.pipeline import Pipeline
+from pipekit.running import CHARS, CHUNK_WORDS, in_parts
 
 NETWORK, AROUND = "network", "around"
 REST = "Docs, planning and the rest"
@@ -82,7 +83,7 @@ def profile(nlp: Pipeline, texts: Sequence[str], runs: int = 5) -> Profile:
 def _chunk(nlp: Pipeline, texts: Sequence[str], clock: Clock) -> None:
     with clock("tokenizer", AROUND):
         docs = nlp.tokenize(texts)
-    for group in gather((part for doc in docs for part in pieces(doc, CHUNK_WORDS)), len, 2 * CHUNK_WORDS):
+    for group in gather((part for doc in docs for part in in_parts(doc)), len, 2 * CHUNK_WORDS):
         ready: dict[str, object] = {}
         batch = Batch(group, lambda name, _, ready=ready: ready[name], nlp.tokenize)  # type: ignore[misc]
         with nlp._inference():

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.chars import Ints
+from pipekit.devices import to_device
 from pipekit.errors import ConfigError
 from pipekit.ragged import grid, groups
 
@@ -70,10 +71,10 @@ def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
     answers, rows = [], []
     for chosen in groups(lengths, CELLS):
         cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
-        padded = values[torch.from_numpy(cells).to(values.device)]
+        padded = values[to_device(cells, values.device)]
         packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(lengths[chosen]), batch_first=True)
         states = nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
-        answers.append(states[torch.from_numpy(inside).to(values.device)])
+        answers.append(states.flatten(0, 1)[to_device(np.flatnonzero(inside), values.device)])
         rows.append(cells[inside])
-    found, row = torch.cat(answers), torch.from_numpy(np.concatenate(rows)).to(values.device)
+    found, row = torch.cat(answers), to_device(np.concatenate(rows), values.device)
     return torch.empty_like(found).index_copy(0, row, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from pipekit.batching import Batch
 from pipekit.chars import Ints
+from pipekit.columns import Column
 from pipekit.doc import Doc
-from pipekit.layer import Column, span_layer
+from pipekit.layer import Layer
 
 Bools = NDArray[np.bool_]
 UNKNOWN = -1  # the code of a span whose label is unset, or none of those asked for
@@ -56,9 +56,13 @@ def batch_spans(batch: Batch, layer: str, labels: Sequence[str]) -> SpanRows:
 def write_spans(batch: Batch, layer: str, spans: SpanRows, labels: Sequence[str], scores: NDArray[Any]) -> None:
     """Give every document of the batch its share of the spans, which ascend by start, as a layer."""
     cuts = np.searchsorted(spans.start, batch.offsets)
-    for doc, offset, (first, last) in zip(batch.docs, batch.offsets.tolist(), pairwise(cuts.tolist()), strict=False):
-        column = Column(spans.label[first:last].astype(np.int32), list(labels))
-        doc.layers[layer] = span_layer(spans.start[first:last] - offset, spans.end[first:last] - offset, column, scores[first:last])
+    shift = np.repeat(batch.offsets[:-1], np.diff(cuts))
+    start, end = ((rows - shift).astype(np.int32) for rows in (spans.start, spans.end))
+    label, names, score = spans.label.astype(np.int32), list(labels), scores.astype(np.float32)
+    for doc, first, last in zip(batch.docs, cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+        found = doc.layers[layer] = Layer("span", last - first)
+        found.put("start", Column(start[first:last])).put("end", Column(end[first:last]))
+        found.put("label", Column(label[first:last], names)).put("score", Column(score[first:last]))
 
 
 def within(borders: Ints, start: Ints, end: Ints) -> Bools:

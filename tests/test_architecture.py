@@ -19,15 +19,15 @@ import pipekit
 ROOT = Path(pipekit.__file__).parent
 ROOMS = (
     "errors builtin",
-    "chars layer names similarity views",
+    "chars columns layer names similarity views",
     "doc",
     "files packing drawing attention",
     "docdict codec docfile store",
     "registry hooks",
-    "lexicon features ragged batching spans terms linear vectors reading subwords sentencepieces vocabularies",
-    "resources model devices",
+    "lexicon features ragged batching spans terms devices quantization linear vectors reading subwords sentencepieces vocabularies",
+    "resources model memory",
     "tokenizers encoders components",
-    "answering embedding workers pipeline loading importing profiling",
+    "running answering embedding workers pipeline loading importing profiling",
     "training",
     "pretraining jobs",
     "cli __init__ __main__",
@@ -50,7 +50,7 @@ DOORS = {
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # Besides all encoders and components.
 TRAINING = {f"training.{name}" for name in ("building", "computing", "loop", "checkpoint", "layers", "plot")}
-WITH_TORCH = {"importing", "linear", "model", "profiling", "reading"} | TRAINING
+WITH_TORCH = {"importing", "linear", "model", "profiling", "quantization", "reading"} | TRAINING
 
 
 class Import(NamedTuple):

@@ -100,7 +100,7 @@ def test_a_document_in_parts_has_the_mean_weighted_by_tokens(table: Path, tmp_pa
     nlp = trained("classifier", table, tmp_path / "run")
     text = " ".join(text for text, _ in TEXTS)
     [doc] = nlp.tokenize([text])
-    monkeypatch.setattr("pipekit.pipeline.CHUNK_WORDS", 8)
+    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 8)
     parts = [nlp(part.copy(bare=True)) for part in pipekit.batching.pieces(doc, 8)]
     weights = [len(part) for part in parts]
     for name, value in nlp(text).sentiment.probabilities.items():

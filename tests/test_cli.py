@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -275,6 +276,17 @@ def test_figures_are_a_table_or_json(run: Run, model: str) -> None:
     assert table.code == 0
     assert table.out.startswith("ten.conllu: 10 documents")
     assert "lemma" in table.out
+
+
+def test_precisions_stand_side_by_side_with_their_distance_from_the_first(run: Run, model: str) -> None:
+    found = run("evaluate", model, TEN, "--gold-tokens", "--precision", "float32", "bfloat16", "int8")
+    head = re.search(r"\|\s+\| float32 \| bfloat16 \| points \| +int8 \| points \|", found.out)
+    assert (found.code, bool(head)) == (0, True)
+    assert re.search(r"\| pos +\| +100\.00 \| +100\.00 \| +\+0\.00 \| +100\.00 \| +\+0\.00 \|", found.out)
+    data = json.loads(run("evaluate", model, TEN, "--precision", "float32", "int8", "--json").out)
+    assert list(data[str(TEN)]) == ["float32", "int8"]
+    wrong = run("evaluate", model, TEN, "--precision", "float23")
+    assert (wrong.code, "did you mean 'float32'" in wrong.err.lower()) == (1, True)
 
 
 def test_a_file_without_documents_or_of_another_format_is_named(run: Run, model: str, tmp_path: Path) -> None:

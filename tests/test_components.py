@@ -150,7 +150,7 @@ def test_as_float16_it_still_knows_the_ten_sentences(trained: Trained) -> None:
 def test_a_document_that_goes_through_in_parts_is_a_whole_again(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(doc.text for doc in ten()) + " "
     long = trained.nlp(text * 3)
-    monkeypatch.setattr("pipekit.pipeline.CHUNK_WORDS", 10)
+    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 10)
     cut = trained.nlp(text * 3)
     assert trained.said(cut) == trained.said(long)
     assert cut.to_array("start").tolist() == long.to_array("start").tolist()

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipekit import Doc, Layer, Morph, Span
+from pipekit.columns import encode
 from pipekit.doc import ALIGNMENT_MODES, concatenate
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError
-from pipekit.layer import encode
 
 
 def cat() -> Doc:

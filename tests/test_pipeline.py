@@ -309,7 +309,7 @@ def test_a_list_and_a_stream_give_the_same(tagger: Pipeline) -> None:
 
 
 def test_a_long_document_is_what_its_sentences_are_alone(tagger: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.pipeline.CHUNK_WORDS", 12)
+    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 12)
     sentences = [doc.text for doc in ten()] * 5
     whole = tagger(" ".join(sentences))
     alone = [token for sentence in sentences for token in said(tagger(sentence))]
@@ -318,7 +318,7 @@ def test_a_long_document_is_what_its_sentences_are_alone(tagger: Pipeline, monke
 
 
 def test_a_document_without_sentences_is_cut_all_the_same(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.pipeline.CHUNK_WORDS", 30)
+    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 30)
     doc = Doc(words=["слово"] * 100)
     assert nlp(doc) is doc
     assert marks(doc) == [*range(30), *range(30), *range(30), *range(10)]

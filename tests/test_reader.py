@@ -101,7 +101,7 @@ def test_a_long_text_is_read_in_passages_that_cover_it(nlp: Pipeline) -> None:
 
 
 def test_a_text_that_goes_through_in_parts_keeps_its_questions(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.pipeline.CHUNK_WORDS", 10)
+    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 10)
     found = nlp.answers(TEXT, "Кто мыл раму?", top=50)
     assert len({one[1:3] for one in found}) == len(found) > 5
     assert all(TEXT[one.start_char : one.end_char] == one.text for one in found)

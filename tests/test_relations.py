@@ -137,7 +137,7 @@ def test_a_batch_gives_what_single_docs_give_and_a_file_keeps_it(nlp: Pipeline) 
 
 def test_links_of_a_document_in_parts_stand_in_the_whole(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(text for text, _ in TEXTS[:2]) + " "
-    monkeypatch.setattr("pipekit.pipeline.CHUNK_WORDS", 9)
+    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 9)
     one, many = nlp(text), nlp(text * 3)
     size = len(one)
     assert said(many) == [(head + i * size, label, tail + i * size) for i in range(3) for head, label, tail in said(one)]

@@ -124,6 +124,17 @@ def test_bfloat16_costs_names_less_than_a_tenth_of_a_point(nlp: pipekit.Pipeline
     assert found[0] - found[1] < 0.001
 
 
+@pytest.mark.filterwarnings("ignore::pipekit.errors.PipekitWarning")  # as above
+def test_int8_costs_less_than_a_fifth_of_a_point(nlp: pipekit.Pipeline, data: Path) -> None:
+    [source] = read_recipe(ROOT / "recipes/ner/ner.toml").dev
+    corpora = {"tagger": list(read_conllu(data / "morph/ru_taiga-dev.conllu.gz")), "ner": read_source(source, nlp.tokenize)}
+    for name, gold in corpora.items():
+        exact = nlp.select_pipes(enable=[name])
+        full, coarse = evaluate(exact, gold), evaluate(exact.select_pipes().with_precision("int8"), gold)
+        for figure in {"pos", "morph", "lemma", "ents"} & {*full.figures}:
+            assert (full[figure] or 0) - (coarse[figure] or 0) < 0.002, figure
+
+
 def test_a_document_and_its_file_say_the_same(nlp: pipekit.Pipeline, tmp_path: Path) -> None:
     docs = list(nlp.pipe([TEXT, "", "  Ёжик 😀 #супер"]))
     pipekit.write_docs(docs, tmp_path / "some.docs")

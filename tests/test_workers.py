@@ -25,7 +25,8 @@ import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.errors import ConfigError, DocError, PluginContractError, PluginMissingError, ProcessingError
 from pipekit.hooks import hookimpl, hooks
-from pipekit.workers.annotator import Annotator, Failure, Order, Source
+from pipekit.running import Order
+from pipekit.workers.annotator import Annotator, Failure, Source
 from pipekit.workers.supervisor import in_words
 
 TROUBLE = """

@@ -25,7 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         (("--text", "--text-field"), {"default": "text", "metavar": "FIELD", "help": "the field with the text; all others are kept"}),
         (("--unit",), {"help": "a document is a line, paragraph or file of plain text, a sentence or document of CoNLL-U"}),
         (("--only",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "the annotations to write: ents, lemma, sentiment, …"}),
-        (("--processes",), {"type": int, "default": 1, "metavar": "N", "help": "worker processes on the CPU"}),
+        (("--processes",), {"type": int, "metavar": "N", "help": "worker processes; one for each of --devices by default"}),
+        (("--devices",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "where they compute, in turn: cuda:0 cuda:1"}),
         (("--batch-words",), {"type": int, "metavar": "N", "help": "about how many words are computed together"}),
         (("--shard",), {"default": "1/1", "metavar": "I/N", "help": "take every n-th record, from the i-th on"}),
         (("--resume",), {"action": "store_true", "help": "go on where the job stopped, or begin it"}),
@@ -46,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
 
     def loaded() -> Any:
         if not nlp:
-            nlp.append(load(given.pipeline, device=given.device, exclude=given.exclude))
+            nlp.append(load(given.pipeline, device="cpu" if given.devices else given.device, exclude=given.exclude))
         return nlp[0]
 
     code = 0
@@ -78,7 +79,7 @@ def _jobs(given: argparse.Namespace, loaded: Any) -> Iterator[Any]:
         Job,
         loaded,
         reading=Reading(given.text, given.unit, Shard.of_text(given.shard)),
-        options={"n_process": given.processes, **({"batch_words": given.batch_words} if given.batch_words else {})},
+        options={"n_process": given.processes, "devices": given.devices, **({"batch_words": given.batch_words} if given.batch_words else {})},
         begin=begin,
         limits=Limits(given.max_errors, given.commit_seconds),
         progress=True,

@@ -17,6 +17,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", metavar="KEY", help="figures for each value of a comment too, for instance genre")
     parser.add_argument("--details", action="store_true", help="every attribute and label by itself")
     parser.add_argument("--block", type=int, default=1, metavar="N", help="so many sentences make a document (CoNLL-U); 1 is the default")
+    parser.add_argument(
+        "--precision", nargs="+", default=["auto"], metavar="NAME", help="float32, bfloat16, int8 or auto; several stand side by side"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
 
@@ -24,18 +27,28 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     from pipekit.loading import load
     from pipekit.training.evaluation import evaluate
+    from pipekit.training.metrics import side_by_side
     from pipekit.training.sources import read_corpus
 
     nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
+    for precision in given.precision:
+        nlp.with_precision(precision)  # what cannot be is refused before any file is read
     found = {}
     for path in given.files:
         options = {"group": given.block} if given.block > 1 else {}
         docs = read_corpus(path, given.format, nlp.tokenize, **options)
         gold_tokens = given.gold_tokens or bool(given.gold or nlp.given)
-        found[str(path)] = evaluate(nlp, docs, gold_tokens=gold_tokens, keep=given.gold, by=given.by)
+        found[str(path)] = {
+            precision: evaluate(nlp.with_precision(precision), docs, gold_tokens=gold_tokens, keep=given.gold, by=given.by)
+            for precision in given.precision
+        }
+    several = len(given.precision) > 1
     if given.json:
-        print(json.dumps({path: scores.to_dict() for path, scores in found.items()}, ensure_ascii=False))
+        plain = {path: {name: scores.to_dict() for name, scores in each.items()} for path, each in found.items()}
+        print(json.dumps(plain if several else {path: each.popitem()[1] for path, each in plain.items()}, ensure_ascii=False))
         return 0
-    for path, scores in found.items():
-        print(f"{Path(path).name}: {scores.documents} documents\n\n{scores.table(details=given.details)}\n")
+    for path, each in found.items():
+        first = each[given.precision[0]]
+        table = side_by_side(each) if several else first.table(details=given.details)
+        print(f"{Path(path).name}: {first.documents} documents\n\n{table}\n")
     return 0

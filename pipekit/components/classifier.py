@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipekit.batching import Batch
 from pipekit.components.classes import attend, gold, labels_of, largest, mean, probabilities, write
 from pipekit.components.context import Context
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.linear import FittedTerms, balance, class_loss, fit_folds, folds
@@ -85,7 +86,7 @@ class Classifier(Head):
         """Logits, float[docs, classes]."""
         hidden = self.context(batch.vectors(self.encoder.name), batch.sequences)
         size = len(batch.docs)
-        owners = torch.from_numpy(np.repeat(np.arange(size), np.diff(batch.offsets))).to(hidden.device)
+        owners = to_device(np.repeat(np.arange(size), np.diff(batch.offsets)), hidden.device)
         pooled = [attend(hidden, self.attention(hidden), owners, size), mean(hidden, owners, size), largest(hidden, owners, size)]
         answer: Tensor = self.output(torch.cat(pooled, dim=1)).float()
         return answer if self.terms is None else answer + self.terms(batch, documents(batch), np.arange(size))
@@ -97,6 +98,6 @@ class Classifier(Head):
         """The mean over annotated documents."""
         rows, targets = gold(batch.docs, self.layer, self.labels, self.exclusive)
         scores = self.scores(batch)
-        chosen = scores[torch.from_numpy(rows).to(scores.device)]
-        lost = class_loss(chosen, torch.from_numpy(targets).to(scores.device), self.exclusive, self.class_weights)  # type: ignore[arg-type]
+        chosen = scores[to_device(rows, scores.device)]
+        lost = class_loss(chosen, to_device(targets, scores.device), self.exclusive, self.class_weights)  # type: ignore[arg-type]
         return lost.sum() / max(len(rows), 1)

@@ -13,6 +13,7 @@ from pipekit.batching import Batch
 from pipekit.chars import ranges
 from pipekit.components.classes import attend, entity_gold, entity_labels, mean, probabilities, write_entities
 from pipekit.components.context import Context
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.linear import FittedTerms, balance, class_loss, fit_folds, folds
@@ -97,10 +98,10 @@ class EntitySentiment(Head):
         owners, rows = np.repeat(np.arange(size), spans.end - spans.start), ranges(spans.start, spans.end - spans.start)
         marked = np.zeros(len(batch), np.int64)
         marked[rows] = 1
-        hidden = self.context(vectors, batch.sequences, self.mark(torch.from_numpy(marked).to(vectors.device)))
-        owner, row, far = (torch.from_numpy(array).to(hidden.device) for array in around(batch, spans, self.window))
+        hidden = self.context(vectors, batch.sequences, self.mark(to_device(marked, vectors.device)))
+        owner, row, far = (to_device(array, hidden.device) for array in around(batch, spans, self.window))
         near = far.clamp(-_NEAR, _NEAR) + _NEAR
-        entity = mean(hidden[torch.from_numpy(rows).to(hidden.device)], torch.from_numpy(owners).to(hidden.device), size)
+        entity = mean(hidden[to_device(rows, hidden.device)], to_device(owners, hidden.device), size)
         seen = hidden[row] + self.place(near)
         logits = self.key(torch.tanh(seen + self.query(entity)[owner])) + self.far(near)
         pooled = [entity, attend(seen, logits, owner, size), mean(seen, owner, size)]
@@ -114,6 +115,6 @@ class EntitySentiment(Head):
         """The mean over annotated entities."""
         known, wanted = entity_gold(batch.docs, self.entities, self.labels)
         scores = self.scores(batch)
-        rows, gold = torch.from_numpy(known).to(scores.device), torch.from_numpy(wanted).to(scores.device)
+        rows, gold = to_device(known, scores.device), to_device(wanted, scores.device)
         lost = class_loss(scores[rows], gold, True, self.class_weights)  # type: ignore[arg-type]
         return lost.sum() / max(len(rows), 1)

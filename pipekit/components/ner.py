@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pipekit.batching import Batch
 from pipekit.components.crf import CRF, Tags
+from pipekit.devices import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.model import EncoderRef, Head, Prepared
@@ -75,32 +76,37 @@ class EntityRecognizer(Head):
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
         tags = np.zeros(len(batch), dtype=np.int64)
-        for group in _groups(batch.sequences, np.arange(len(batch.sequences) - 1), scores.device):
-            best = self.crf.best(scores[group.rows], group.inside).cpu().numpy()
-            inside = group.inside.cpu().numpy()
-            tags[group.rows.cpu().numpy()[inside]] = best[inside]
+        chosen = _chosen(batch.sequences, np.arange(len(batch.sequences) - 1))
+        parts = [_group(batch.sequences, some, scores.device) for some in chosen]
+        paths = to_arrays(self.crf.best(scores[group.rows], group.inside) for group in parts)
+        for (rows, inside), best in zip((_grid(batch.sequences, some) for some in chosen), paths, strict=True):
+            tags[rows[inside]] = best[inside]
         found = SpanRows(*self.tags.read(tags))
         write_spans(batch, self.layer, found, self.labels, self.confidence(batch, scores, found))
 
     def confidence(self, batch: Batch, scores: Tensor, spans: SpanRows) -> NDArray[np.float32]:
         """The probability of each span with its label, float32[spans]; only sentences that have spans are looked at."""
-        found = np.zeros(len(spans.start), dtype=np.float32)
+        places, chances, temperature = [], [], float(self.temperature)
         sentence = np.searchsorted(batch.sequences, spans.start, "right") - 1
         for chosen in _chosen(batch.sequences, np.unique(sentence)):
-            places = np.flatnonzero(np.isin(sentence, chosen))
+            mine = np.flatnonzero(np.isin(sentence, chosen))
             group = _group(batch.sequences, chosen, scores.device)
             row_of = np.zeros(len(batch.sequences), dtype=np.int64)
             row_of[chosen] = np.arange(len(chosen))
-            first = batch.sequences[sentence[places]]
-            cells = (row_of[sentence[places]], spans.start[places] - first, spans.end[places] - 1 - first, spans.label[places])
-            where = tuple(torch.from_numpy(array).to(scores.device) for array in cells)
-            found[places] = self.crf.span_scores(scores[group.rows], group.inside, where, float(self.temperature)).cpu().numpy()
+            first = batch.sequences[sentence[mine]]
+            cells = (row_of[sentence[mine]], spans.start[mine] - first, spans.end[mine] - 1 - first, spans.label[mine])
+            where = tuple(to_device(array, scores.device) for array in cells)
+            places.append(mine)
+            chances.append(self.crf.span_scores(scores[group.rows], group.inside, where, temperature))
+        found = np.zeros(len(spans.start), dtype=np.float32)
+        for mine, values in zip(places, to_arrays(chances), strict=True):
+            found[mine] = values
         return found
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the log probability of the annotated tags, for each token."""
         scores = self.scores(batch)
-        allowed = torch.from_numpy(self.allowed(batch)).to(scores.device)
+        allowed = to_device(self.allowed(batch), scores.device)
         known = annotated(batch, self.layer)[batch.sequences[:-1]]
         lost = [
             self.crf.loss(scores[group.rows], group.inside, allowed[group.rows]).sum()
@@ -127,8 +133,11 @@ def _chosen(borders: NDArray[np.int64], sentences: NDArray[np.int64]) -> list[ND
 
 
 def _group(borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device) -> Group:
-    rows, inside = grid(borders[sentences], np.diff(borders)[sentences])
-    return Group(torch.from_numpy(rows).to(device), torch.from_numpy(inside).to(device))
+    return Group(*(to_device(array, device) for array in _grid(borders, sentences)))
+
+
+def _grid(borders: NDArray[np.int64], sentences: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    return grid(borders[sentences], np.diff(borders)[sentences])
 
 
 def _groups(borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device) -> list[Group]:

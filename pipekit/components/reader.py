@@ -21,6 +21,7 @@ from pipekit.batching import Batch
 from pipekit.chars import Ints, codes, ranges
 from pipekit.components.qa.matching import keys, learn_rarity, likeness, rarity
 from pipekit.components.qa.network import PassageNetwork, Passages
+from pipekit.devices import to_arrays, to_device
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
 from pipekit.layer import Layer, span_layer
@@ -142,8 +143,8 @@ class Reader(Head):
         words, asked_words = batch.distinct.index[rows], companion.distinct.index[asked_rows]
         like = compared.like[words[:, :, None], asked_words[:, None, :]]
         arrays = (inside, asked_rows, asked, like, compared.rare[words], compared.sought[asked_words], sentence - sentence[:, :1])
-        places = [torch.from_numpy(array).to(text.device) for array in arrays]
-        return Passages(text[torch.from_numpy(rows).to(text.device)], places[0], question[places[1]], *places[2:])
+        places = [to_device(array, text.device) for array in arrays]
+        return Passages(text[to_device(rows, text.device)], places[0], question[places[1]], *places[2:])
 
     def _pairs(self, batch: Batch, asked: Asked) -> Pairs:
         """Each question with each passage of its document."""
@@ -165,7 +166,7 @@ class Reader(Head):
         pairs, parts = self._pairs(batch, some), [NOTHING_FOUND]
         for numbers, scores in self._read(batch, some, pairs) if len(pairs.start) else ():
             best = scores.softmax(1)[:, :-1].topk(min(_RAW, scores.shape[1] - 1))
-            place, probability = best.indices.cpu().numpy(), best.values.double().cpu().numpy()
+            place, probability = to_arrays((best.indices, best.values.double()))
             start = pairs.start[numbers][:, None] + place // self.longest
             columns = (chosen[pairs.question[numbers]][:, None] + 0 * place, start, start + place % self.longest + 1, probability)
             parts.append(Found(*(column[probability > _LEAST] for column in columns)))
@@ -231,7 +232,7 @@ class Reader(Head):
         right = np.zeros(scores.shape, dtype=bool)
         for row, mine in enumerate(places):
             right[row, mine] = True
-        return torch.from_numpy(right).to(scores.device)
+        return to_device(right, scores.device)
 
 
 class Compared(NamedTuple):

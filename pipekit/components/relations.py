@@ -25,6 +25,7 @@ from torch.nn import functional
 from pipekit.batching import Batch
 from pipekit.chars import Ints
 from pipekit.components.pairs import GAPS, RIVALS, Entities, Pairs, between, candidates, entities, geometry, rivals
+from pipekit.devices import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError
 from pipekit.layer import Layer
@@ -104,8 +105,8 @@ class RelationExtractor(Head):
         found, pairs = self._candidates(batch, range(len(batch.docs)))
         chances = torch.sigmoid(self._logits(batch, found, pairs)[1])
         row, label = torch.nonzero(chances >= self.threshold, as_tuple=True)
-        score, chosen = chances[row, label].cpu().numpy(), row.cpu().numpy()
-        return Found(found, pairs.head[chosen], pairs.tail[chosen], label.cpu().numpy(), score)
+        score, chosen, labels = to_arrays((chances[row, label], row, label))
+        return Found(found, pairs.head[chosen], pairs.tail[chosen], labels, score)
 
     def _candidates(self, batch: Batch, chosen: Sequence[int]) -> tuple[Entities, Pairs]:
         found = entities(batch, self.layer, self.kinds, chosen)
@@ -116,10 +117,10 @@ class RelationExtractor(Head):
         device, size = self.mask.device, len(self.kinds)
         chunks = [slice(begin, begin + CHUNK) for begin in range(0, max(len(pairs), 1), CHUNK)]
         read = self.pairs.read(self.tokens(batch.vectors(self.encoder.name), batch.sequences, found), found)
-        types = torch.from_numpy(found.kind[pairs.head] * size + found.kind[pairs.tail]).to(device)
+        types = to_device(found.kind[pairs.head] * size + found.kind[pairs.tail], device)
         parts = [self.pairs(read, found, Pairs(pairs.head[chunk], pairs.tail[chunk]), types[chunk]).float() for chunk in chunks]
         alone = torch.cat(parts).masked_fill(~self.mask[types], -30.0)
-        rest = self.others.read(alone, torch.from_numpy(np.stack(pairs)).to(device), len(found))
+        rest = self.others.read(alone, to_device(np.stack(pairs), device), len(found))
         parts = [self.others(rest, alone[chunk], chunk, types[chunk]).float() for chunk in chunks]
         joint = (alone + torch.cat(parts)) / self.temperature
         return alone, joint.masked_fill(~self.mask[types], -30.0)
@@ -144,7 +145,7 @@ class RelationExtractor(Head):
         found, pairs = self._candidates(batch, chosen)
         if not len(pairs):
             return sum((p.sum() * 0 for p in self.parameters()), self.mask.new_zeros((), dtype=torch.float32))
-        gold = torch.from_numpy(self._gold(batch, found, pairs, chosen)).to(self.mask.device)
+        gold = to_device(self._gold(batch, found, pairs, chosen), self.mask.device)
         lost = [functional.binary_cross_entropy_with_logits(scores, gold, reduction="sum") for scores in self._logits(batch, found, pairs)]
         return torch.stack(lost).sum() / max(len(batch), 1)
 
@@ -194,8 +195,8 @@ class TokenReader(nn.Module):
             return narrow.new_zeros(0, self.width)  # type: ignore[no-any-return]
         edges = np.concatenate([found.start, found.end - 1])
         kinds = np.concatenate([found.kind * 2 + 2, found.kind * 2 + 3])
-        marks = self.marks(torch.from_numpy(kinds).to(narrow.device)).to(narrow.dtype)
-        marked = narrow.index_add(0, torch.from_numpy(edges).to(narrow.device), marks)
+        marks = self.marks(to_device(kinds, narrow.device)).to(narrow.dtype)
+        marked = narrow.index_add(0, to_device(edges, narrow.device), marks)
         return torch.cat([narrow, read_sequences(self.network, self.dropout(marked), sequences)], 1)
 
 
@@ -221,7 +222,7 @@ class PairScorer(nn.Module):
 
     def read(self, tokens: Tensor, found: Entities) -> Scored:
         """Each entity by its first token, its last, the mean of all, and its type."""
-        start, last, kind = (torch.from_numpy(a).to(tokens.device) for a in (found.start, found.end - 1, found.kind + 1))
+        start, last, kind = (to_device(a, tokens.device) for a in (found.start, found.end - 1, found.kind + 1))
         span = torch.cat([tokens[start], tokens[last], _means(tokens, found), self.kind(kind).to(tokens.dtype)], 1)
         head, tail, left, right = self.dropout(self.ends(self.span(span))).chunk(4, 1)
         return Scored(head, tail, left, right, self.between(tokens))
@@ -229,7 +230,7 @@ class PairScorer(nn.Module):
     def forward(self, read: Scored, found: Entities, pairs: Pairs, types: Tensor) -> Tensor:
         """float[pairs, labels]"""
         codes = pairs.head, pairs.tail, geometry(found, pairs, self.sentences)[0], rivals(found, pairs, self.kinds)[0]
-        head, tail, lies, rival = (torch.from_numpy(code).to(types.device) for code in codes)
+        head, tail, lies, rival = (to_device(code, types.device) for code in codes)
         product = read.left[head] * read.right[tail]
         given = torch.cat([product, _greatest(read.tokens, *between(found, pairs))], 1)
         total = read.head[head] + read.tail[tail] + self.types(types) + self.geometry(lies) + self.rivals(rival) + self.mix(given)
@@ -250,9 +251,9 @@ def _greatest(values: Tensor, start: Ints, end: Ints) -> Tensor:
     offset = (np.cumsum(sizes) - sizes)[power]
     table = torch.cat(levels)
     low = np.minimum(start, len(values) - length)
-    ends = (torch.from_numpy(offset + row).to(values.device) for row in (low, low + length - (1 << power)))
+    ends = (to_device(offset + row, values.device) for row in (low, low + length - (1 << power)))
     first, second = (table[row] for row in ends)
-    return torch.maximum(first, second) * torch.from_numpy(end > start).to(values.device)[:, None]
+    return torch.maximum(first, second) * to_device(end > start, values.device)[:, None]
 
 
 class Around(NamedTuple):
@@ -296,9 +297,9 @@ def _means(tokens: Tensor, found: Entities) -> Tensor:
     owner = np.repeat(np.arange(len(found)), lengths)
     rows = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + found.start[owner]
     sums = tokens.new_zeros(len(found), tokens.shape[1]).index_add(
-        0, torch.from_numpy(owner).to(tokens.device), tokens[torch.from_numpy(rows).to(tokens.device)]
+        0, to_device(owner, tokens.device), tokens[to_device(rows, tokens.device)]
     )
-    return sums / torch.from_numpy(lengths).to(tokens.device)[:, None]
+    return sums / to_device(lengths, tokens.device)[:, None]
 
 
 def _inventory(patterns: Sequence[str]) -> tuple[dict[str, int], list[str], NDArray[np.bool_]]:

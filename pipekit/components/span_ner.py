@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit.batching import Batch
+from pipekit.devices import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
 from pipekit.model import EncoderRef, Head, Prepared
@@ -104,7 +105,7 @@ class SpanRecognizer(Head):
         hidden = self.hidden(batch.vectors(self.encoder.name))
         mentions, possible = self._mentions(hidden).float(), self._possible(batch, hidden.device)
         likely = possible & (mentions.detach() > float(np.log(self.prune / (1 - self.prune))))
-        likely[tuple(torch.from_numpy(always).to(hidden.device))] = True
+        likely[tuple(to_device(always, hidden.device))] = True
         start, size = likely.nonzero(as_tuple=True)
         return Candidates(mentions, possible, start, size, self._classes(hidden, start, size))
 
@@ -121,7 +122,7 @@ class SpanRecognizer(Head):
     def _possible(self, batch: Batch, device: torch.device) -> Tensor:
         """Which starts and lengths are spans of one sentence, bool[tokens, longest]."""
         left = np.repeat(batch.sequences[1:], np.diff(batch.sequences)) - np.arange(len(batch))
-        return torch.from_numpy(np.arange(self.longest) < left[:, None]).to(device)
+        return to_device(np.arange(self.longest) < left[:, None], device)
 
     def _classes(self, hidden: Tensor, start: Tensor, size: Tensor) -> Tensor:
         """float32[candidates, 1 + labels] from the two ends, the mean of the words, and the length."""
@@ -134,12 +135,12 @@ class SpanRecognizer(Head):
 
     def decode(self, batch: Batch, scores: Candidates) -> None:
         best, label = scores.classes.softmax(1)[:, 1:].max(1)
-        kept = best >= self.threshold
+        kept = (best >= self.threshold).nonzero()[:, 0]
         calibrated = (scores.classes[kept] / self.temperature).softmax(1)[:, 1:].gather(1, label[kept, None])[:, 0]
-        start, size, code = (part[kept].cpu().numpy() for part in (scores.start, scores.size, label))
-        found, chances = SpanRows(start, start + size + 1, code), calibrated.cpu().numpy()
+        start, size, code, sure, chances = to_arrays([*(part[kept] for part in (scores.start, scores.size, label, best)), calibrated])
+        found = SpanRows(start, start + size + 1, code)
         if self.overlaps != "any" and len(start):
-            order = np.argsort(-best[kept].cpu().numpy(), kind="stable")
+            order = np.argsort(-sure, kind="stable")
             stays = settle(found.start, found.end, order, nested=self.overlaps == "nested")
             found, chances = found.take(stays), chances[stays]
         write_spans(batch, self.layer, found, self.labels, chances)
@@ -153,8 +154,8 @@ class SpanRecognizer(Head):
         wanted = np.zeros((len(batch), self.longest), dtype=np.int64)
         wanted[gold.start, gold.end - gold.start - 1] = np.where(gold.label == UNKNOWN, -1, gold.label + 1)
         found = self._candidates(batch, np.array(np.nonzero(wanted)))
-        target = torch.from_numpy(wanted).to(found.mentions.device)
-        known = torch.from_numpy(annotated(batch, self.layer)).to(target.device)
+        target = to_device(wanted, found.mentions.device)
+        known = to_device(annotated(batch, self.layer), target.device)
         counted = found.possible & known.unsqueeze(1) & (target >= 0)
         there = functional.binary_cross_entropy_with_logits(found.mentions, (target > 0).float(), reduction="none")
         classes = target[found.start, found.size].masked_fill(~known[found.start], -1)

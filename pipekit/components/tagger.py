@@ -24,7 +24,9 @@ from torch.nn import functional
 from pipekit import resources
 from pipekit.batching import Batch
 from pipekit.chars import Ints, fold
+from pipekit.columns import Column
 from pipekit.components.lemmas import SAME, Candidates, LemmaRules, learn_rules
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.layer import UNSURE
@@ -130,7 +132,7 @@ class Tagger(Head):
         columns = (("pos", pos, self.tags.parts), ("morph", morph, self.tags.features), ("lemma", lemma, lemmas))
         for doc, rows in _rows(batch):
             for name, values, labels in columns:
-                doc.tokens.set(name, _unset_lead(values[rows], doc), labels)
+                doc.tokens.put(name, Column(_unset_lead(values[rows], doc), labels))
 
     def _lemmas(self, batch: Batch, scores: TagScores, parts: NDArray[Any]) -> tuple[NDArray[np.int32], list[str]]:
         """Codes into a list of lemmas, int32[tokens]: spelled once for each word, script and kind of capitals."""
@@ -160,10 +162,10 @@ class Tagger(Head):
         vectors = batch.vectors(self.encoder.name)
         if not len(known):
             return vectors.sum() * 0.0
-        scores = self._scores(batch, vectors[torch.from_numpy(known).to(vectors.device)], batch.distinct.index[known])
+        scores = self._scores(batch, vectors[to_device(known, vectors.device)], batch.distinct.index[known])
         words, parts, features, lemmas = (np.array(column, dtype=object)[known].tolist() for column in _annotation(batch))
         allowed = np.stack([self.tags.allowed(*pair) for pair in zip(parts, features, strict=True)])
-        lost = PartialLoss.apply(scores.tags.float(), torch.from_numpy(allowed).to(scores.tags.device)).sum()  # type: ignore[no-untyped-call]
+        lost = PartialLoss.apply(scores.tags.float(), to_device(allowed, scores.tags.device)).sum()  # type: ignore[no-untyped-call]
         return (lost + self._lemma_loss(words, lemmas, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
 
     def _lemma_loss(self, words: Sequence[str], lemmas: Sequence[str | None], scores: TagScores) -> Tensor:
@@ -171,7 +173,7 @@ class Tagger(Head):
         gold = np.array([-1 if g is None else self.rules.script(w, g) for w, g in zip(words, lemmas, strict=True)])
         right = scores.scripts == gold[scores.owners]
         found, device = scores.lemmas.float(), scores.lemmas.device
-        rows, hits = torch.from_numpy(scores.owners).to(device), torch.from_numpy(right).to(device)
+        rows, hits = to_device(scores.owners, device), to_device(right, device)
         answered = torch.zeros(len(gold), dtype=torch.bool, device=device).index_fill_(0, rows[hits], True)
         total, good = sum_exp(found, rows, len(gold)), sum_exp(found[hits], rows[hits], len(gold))
         return (total - good)[answered].sum()
@@ -193,8 +195,8 @@ class LemmaRanker(nn.Module):
 
     def forward(self, hidden: Tensor, values: Tensor, owners: Ints, origins: Ints, numbers: Ints) -> Tensor:
         """float[candidates], for hidden float[tokens, hidden], the values of their tags, and the token, source and script of each."""
-        sources, scripts = torch.from_numpy(origins).to(hidden.device), torch.from_numpy(numbers).to(hidden.device)
-        queries = (self.query(hidden) + self.agree(values))[torch.from_numpy(owners).to(hidden.device)]
+        sources, scripts = to_device(origins, hidden.device), to_device(numbers, hidden.device)
+        queries = (self.query(hidden) + self.agree(values))[to_device(owners, hidden.device)]
         keys = self.source(sources) + self.script(scripts)
         return (queries * keys).sum(1) + self.source_bias[sources] + self.script_bias[scripts]  # type: ignore[no-any-return]
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pipekit.batching import Batch
 from pipekit.chars import Ints
 from pipekit.components.classes import Floats, entity_gold, entity_labels, gold, labels_of, probabilities, write, write_entities
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.linear import balance, class_loss, fit, logits
@@ -99,5 +100,5 @@ class Tfidf(Head):
         """The mean over annotated documents or entities."""
         rows, wanted = self._gold(batch)
         scores = self.scores(batch)
-        chosen = scores[torch.from_numpy(rows).to(scores.device)]
-        return class_loss(chosen, torch.from_numpy(wanted).to(scores.device), self.exclusive).sum() / max(len(rows), 1)
+        chosen = scores[to_device(rows, scores.device)]
+        return class_loss(chosen, to_device(wanted, scores.device), self.exclusive).sum() / max(len(rows), 1)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from pipekit import resources
 from pipekit.batching import Batch
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.features import Bag, FeatureMaker, Features
@@ -103,13 +104,13 @@ class Embedder(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """float[words, width]."""
         device = self.output.weight.device
-        columns = torch.from_numpy(features.columns).to(device)
+        columns = to_device(features.columns, device)
         found = [self._column(name, columns[:, i]) for i, name in enumerate(self.maker.column_sizes)]
         found += [self.bags[name](*_flat(features.bags[name], device)) for name in self.bags]
         if self.maker.lexicon is not None:
             found += self.tags(*_flat(features.bags["tags"], device))
         mixed: Tensor = self.norm(functional.gelu(self.output(self.dropout(torch.cat(found, dim=1)))))
-        return mixed[torch.from_numpy(features.index).to(device)]
+        return mixed[to_device(features.index, device)]
 
     def _column(self, name: str, numbers: Tensor) -> Tensor:
         if self.training and name in ("word", "vector"):
@@ -164,4 +165,4 @@ def _width(name: str, sizes: Mapping[str, float]) -> int:
 
 
 def _flat(bag: Bag, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(bag.ids).to(device), torch.from_numpy(bag.offsets).to(device)
+    return to_device(bag.ids, device), to_device(bag.offsets, device)

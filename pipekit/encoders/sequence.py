@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipekit.batching import Batch
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.embed import Embedder
 from pipekit.errors import ConfigError
@@ -39,7 +40,7 @@ def padded_groups(plan: Windows, cells: int, device: torch.device) -> Iterator[t
         answers = inside & (rows >= plan.first[chosen, None]) & (rows < plan.last[chosen, None])
         cell = answers.ravel().nonzero()[0]
         row = rows.ravel()[cell]
-        yield tuple(torch.from_numpy(array).to(device) for array in (rows, inside, cell, row))  # type: ignore[misc]
+        yield tuple(to_device(array, device) for array in (rows, inside, cell, row))  # type: ignore[misc]
 
 
 class SequenceEncoder(Encoder):

@@ -23,7 +23,7 @@ from pipekit.jobs.progress import Progress
 from pipekit.jobs.reading import DOCS, Reading, records
 from pipekit.jobs.source import Record, Source
 from pipekit.jobs.writing import FORMATS, Rows, Stream, Target, check_only
-from pipekit.pipeline import CHARS, CHUNK_WORDS, work
+from pipekit.running import CHARS, CHUNK_WORDS, work
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.batching import Batch, gather
+from pipekit.columns import encode
 from pipekit.devices import release_memory
 from pipekit.doc import QUESTIONS, Doc
 from pipekit.errors import ConfigError
 from pipekit.hooks import hooks
-from pipekit.layer import encode
 from pipekit.loading import load
 from pipekit.model import Head
 from pipekit.pipeline import Pipeline

@@ -30,9 +30,10 @@ from typing import Any, NamedTuple
 
 from pipekit import store
 from pipekit.chars import fold, from_strings, normalize
+from pipekit.columns import encode
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
-from pipekit.layer import UNSURE, encode
+from pipekit.layer import UNSURE
 from pipekit.lexicon import Lexicon
 
 CONDITIONS = (

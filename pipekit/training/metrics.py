@@ -133,6 +133,21 @@ class Scores:
         return None if counts is None else counts.f1
 
 
+def side_by_side(found: Mapping[str, Scores]) -> str:
+    """The F1 of several pipelines on the same documents in per cent, as a Markdown table: a column for each, and beside those after the
+    first how many points they are from it.
+    """
+    first, *others = found
+    rows = [["", first, *(cell for name in others for cell in (name, "points"))]]
+    for figure in found[first].figures:
+        base = found[first][figure]
+        row = [figure, _percent(base)]
+        for value in (found[name][figure] for name in others):
+            row += [_percent(value), "-" if base is None or value is None else f"{100 * (value - base):+.2f}"]
+        rows.append(row)
+    return _markdown(rows)
+
+
 def score(pairs: Iterable[tuple[Doc, Doc]], *, by: str | None = None, spans: Sequence[str] = ("ents",)) -> Scores:
     """The figures of (gold, predicted) pairs of the same text.
 

@@ -10,37 +10,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipekit import errors
 from pipekit.doc import Doc
 from pipekit.errors import DocError, PipekitError, ProcessingError
+from pipekit.running import Item, Order, Run
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
-
-
-class Item(NamedTuple):
-    """A document on its way: its position in the stream, and what the caller gave."""
-
-    number: int
-    source: str | Doc
-    context: Any = None
-
-    @property
-    def title(self) -> str:
-        """What errors call it: its number, its name if it has one, how it begins."""
-        name = self.source.name if isinstance(self.source, Doc) else None
-        text = str(self.source)
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        return f"document {self.number}{f' ({name})' if name else ''}, {shown!r}"
-
-
-class Order(NamedTuple):
-    """How documents are to be treated: the arguments of `Pipeline.pipe`."""
-
-    overwrite: bool
-    batch_words: int
 
 
 class Source(NamedTuple):
@@ -90,25 +68,26 @@ class Annotator:
 
     Args:
         path: the pipeline file.
-        precision: as of `pipekit.load`.
+        precision, device: as of `pipekit.load`.
     """
 
     path: str
     precision: str = "auto"
+    device: str = "cpu"
 
     @property
     def pipeline(self) -> Pipeline:
-        """The pipeline, loaded once in each process, on the CPU and with one thread. Errors: those of `pipekit.load`."""
-        return _load(self.path, self.precision)
+        """The pipeline, loaded once in each process, with one thread. Errors: those of `pipekit.load`."""
+        return _load(self.path, self.precision, self.device)
 
     def __call__(self, sources: Sequence[Source], order: Order) -> list[Answer]:
         """An answer to each document, in their order. Errors: `DocError` for a Doc that has what a component would write."""
         items = [Item(number, Doc.from_bytes(value) if isinstance(value, bytes) else value) for number, value in sources]
-        return [answer(item, doc, error) for item, doc, error in self.pipeline.run_chunk(items, order)]
+        return [answer(item, doc, error) for item, doc, error in _run(self, order).chunk(items)]
 
 
 def answer(item: Item, doc: Doc, error: Exception | None) -> Answer:
-    """What `Pipeline.run_chunk` says of a document, as it travels; a document that cannot be written as bytes has failed too."""
+    """What a `Run` says of a document, as it travels; a document that cannot be written as bytes has failed too."""
     try:
         return Answer(doc.to_bytes(), None if error is None else Failure.of(error))
     except DocError as unfit:
@@ -118,13 +97,19 @@ def answer(item: Item, doc: Doc, error: Exception | None) -> Answer:
 
 
 @cache
-def _load(path: str, precision: str) -> Pipeline:
+def _run(annotator: Annotator, order: Order) -> Run:
+    """What a process finds out about memory lasts as long as it does."""
+    return Run(annotator.pipeline, order)
+
+
+@cache
+def _load(path: str, precision: str, device: str) -> Pipeline:
     os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later
     from pipekit.devices import keep_memory
     from pipekit.loading import load
 
     keep_memory()
-    pipeline = load(path, device="cpu", precision=precision)
+    pipeline = load(path, device=device, precision=precision)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
     return pipeline

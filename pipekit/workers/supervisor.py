@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING
 
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, ProcessingError
-from pipekit.workers.annotator import Annotator, Answer, Failure, Item, Order, Source, answer
+from pipekit.running import Item, Order, Result, Run
+from pipekit.workers.annotator import Annotator, Answer, Failure, Source, answer
 from pipekit.workers.worker import Worker
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
-
-Result = tuple[Item, Doc, ProcessingError | None]  # with an error, the document has tokens only
 
 _AHEAD = 2  # chunks under way for each worker: enough to keep it busy, few enough to bound memory
 _STARTS = 5  # for each worker: how many may be killed in a row while they load
@@ -84,20 +83,19 @@ class Task:
 
 
 def annotate(
-    pipeline: Pipeline, chunks: Iterable[list[Item]], workers: int, order: Order, doc_timeout: float | None = None
+    pipeline: Pipeline, chunks: Iterable[list[Item]], devices: Sequence[str], order: Order, doc_timeout: float | None = None
 ) -> Generator[Result]:
-    """Each item with its document, in the order of the items.
+    """Each item with its document, in the order of the items, computed by a worker on each of the devices.
 
-    Errors: `ProcessingError` where workers cannot start or die one after the other, `ConfigError` where the pipeline computes on a GPU,
-    and what the stream of chunks itself raises, after the documents before.
+    Errors: `ProcessingError` where workers cannot start or die one after the other, and what the stream of chunks itself raises, after the
+    documents before.
     """
-    if pipeline.device.type != "cpu":
-        raise ConfigError(f"n_process={workers} is for CPUs; one process keeps {pipeline.device} busy: leave n_process out")
     with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
         path = Path(folder) / "worker.pipekit"
         pipeline.to_disk(path)
-        with closing(Supervisor(Annotator(str(path), pipeline.precision), workers, order, doc_timeout)) as supervisor:
-            yield from _in_order(supervisor, _entries(pipeline, chunks, order), workers * _AHEAD)
+        annotators = [Annotator(str(path), pipeline.precision, device) for device in devices]
+        with closing(Supervisor(annotators, order, doc_timeout)) as supervisor:
+            yield from _in_order(supervisor, _entries(pipeline, chunks, order), len(annotators) * _AHEAD)
 
 
 def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> Iterator[Result]:
@@ -127,7 +125,7 @@ def _entries(pipeline: Pipeline, chunks: Iterable[list[Item]], order: Order) -> 
                 if isinstance(item.source, str | Doc):
                     chunk.sources.append(Source(item.number, item.source.to_bytes() if isinstance(item.source, Doc) else item.source))
                 else:  # it cannot travel, and fails before any component sees it
-                    chunk.answers[item.number] = next(answer(*result) for result in pipeline.run_chunk([item], order))
+                    chunk.answers[item.number] = next(answer(*result) for result in Run(pipeline, order).chunk([item]))
             yield chunk
     except Exception as error:
         yield Chunk(error=error)
@@ -137,15 +135,13 @@ class Supervisor:
     """Worker processes, the tasks that wait for them, and who has which.
 
     Args:
-        annotator: what each worker loads and runs.
-        count: how many workers there are at most; they start when there is work for them.
+        annotators: what each worker loads and runs; workers start when there is work for them.
         order: how documents are to be treated.
         doc_timeout: seconds after which a worker counts as hung, None for no limit: for a chunk, then for each of its documents alone.
     """
 
-    def __init__(self, annotator: Annotator, count: int, order: Order, doc_timeout: float | None = None) -> None:
-        self.annotator = annotator
-        self.count = count
+    def __init__(self, annotators: Sequence[Annotator], order: Order, doc_timeout: float | None = None) -> None:
+        self.annotators = annotators
         self.order = order
         self.doc_timeout = doc_timeout
         self.workers: list[Worker] = []
@@ -189,8 +185,11 @@ class Supervisor:
             if self.tasks and worker.ready and worker.task is None and worker.give(self.tasks[0], self.order):
                 self.tasks.popleft()
         busy = sum(worker.task is not None for worker in self.workers)
-        while len(self.workers) < min(self.count, busy + len(self.tasks)):
-            self.workers.append(Worker(self.annotator))
+        while len(self.workers) < min(len(self.annotators), busy + len(self.tasks)):
+            free = list(self.annotators)
+            for worker in self.workers:
+                free.remove(worker.annotator)
+            self.workers.append(Worker(free[0]))
 
     def _seconds_left(self, worker: Worker) -> float:
         if self.doc_timeout is None or worker.task is None:
@@ -227,7 +226,7 @@ class Supervisor:
             self._failed_start(code)
         elif not hung:
             self.deaths += 1
-            if self.deaths > _DEATHS * self.count:
+            if self.deaths > _DEATHS * len(self.annotators):
                 raise ProcessingError(
                     f"{self.deaths} worker processes died in a row without finishing a document, and the last one {in_words(code)}: "
                     "a component crashes on every document, or memory runs out"
@@ -238,7 +237,7 @@ class Supervisor:
 
     def _failed_start(self, code: int) -> None:
         self.failed_starts += 1
-        if code >= 0 or self.failed_starts > _STARTS * self.count:
+        if code >= 0 or self.failed_starts > _STARTS * len(self.annotators):
             raise ProcessingError(f"a worker process {in_words(code)} before it had loaded the pipeline. {_GUARD}")
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipekit.workers.annotator import Annotator, Failure, Order, Source
+from pipekit.running import Order
+from pipekit.workers.annotator import Annotator, Failure, Source
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -82,6 +83,7 @@ class Worker:
         self.process = _SPAWN.Process(target=serve, args=(theirs, annotator), name="pipekit-worker", daemon=True)
         with theirs, _interrupts_held():
             self.process.start()
+        self.annotator = annotator
         self.ready = False
         self.task: Task | None = None
         self.since = 0.0  # when it was given the task, or last answered

@@ -14,6 +14,7 @@ from torch.nn import functional
 from pipekit.attention import AttentionMap
 from pipekit.batching import Batch
 from pipekit.chars import Ints, ranges
+from pipekit.devices import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
@@ -138,8 +139,8 @@ class Bert(Encoder):
 
     def forward(self, features: PieceFeatures) -> Tensor:
         device = self.network.embed.pieces.weight.device
-        borders = torch.from_numpy(features.borders).to(device)
-        owner = torch.repeat_interleave(borders.diff())
+        borders = to_device(features.borders, device)
+        owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
         beside = self._beside(features, owner)
         answers = [(self._read(framed, beside), framed.row) for framed in self.framed(features)]
         if not answers:
@@ -150,7 +151,7 @@ class Bert(Encoder):
     def framed(self, features: PieceFeatures) -> Iterator[Framed]:
         """The windows as the network reads them, those of like length together."""
         device = self.network.embed.pieces.weight.device
-        special, flat = self.subwords.special, torch.from_numpy(features.ids).to(device)
+        special, flat = self.subwords.special, to_device(features.ids, device)
         for rows, inside, cell, row in padded_groups(features.windows, CPU_CELLS if device.type == "cpu" else GPU_CELLS, device):
             ids = functional.pad(flat[rows].masked_fill(~inside, special.pad), (1, 1), value=special.pad)
             ids[:, 0] = special.cls
@@ -159,7 +160,7 @@ class Bert(Encoder):
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features = self.features(batch)
-        borders = torch.from_numpy(features.borders).to(self.network.embed.pieces.weight.device)
+        borders = to_device(features.borders, self.network.embed.pieces.weight.device)
         beside, found = self._beside(features, torch.repeat_interleave(borders.diff())), dict[int, AttentionMap]()
         for framed in self.framed(features):
             seen: list[Tensor] = []

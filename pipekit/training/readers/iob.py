@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from pipekit.columns import encode
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
-from pipekit.layer import encode, span_layer
+from pipekit.layer import span_layer
 from pipekit.training.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.training.readers.sentences import Group, Sentence, assemble, grouped
 

@@ -9,9 +9,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.columns import encode
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
-from pipekit.layer import Layer, encode
+from pipekit.layer import Layer
 
 Group = Literal["sentence", "document"] | int
 _BUNCH = 256

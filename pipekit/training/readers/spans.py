@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from pipekit.columns import encode
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
-from pipekit.layer import encode, span_layer
+from pipekit.layer import span_layer
 from pipekit.training.readers.files import CorpusFile
 
 Misaligned = Literal["expand", "skip", "raise"]

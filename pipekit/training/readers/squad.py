@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pipekit.columns import encode
 from pipekit.doc import Doc
-from pipekit.layer import encode, span_layer
+from pipekit.layer import span_layer
 from pipekit.training.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.training.readers.spans import Tokenize, picture
 

@@ -1,0 +1,50 @@
+"""What to do when memory runs out: how it shows, what can be given back, and how many words are worth trying next. No import of torch."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")  # of CUDA, the CPU allocators, cuBLAS and cuDNN
+_GROWTH = 64  # so many times the room in words must pass before twice as much is tried: one failure in 64 batches at most
+
+
+class Room:
+    """How many words fit into memory at a time, as far as that has been found out.
+
+    It is halved where a batch does not fit and doubled after a while, since others may have left the device.
+    """
+
+    def __init__(self) -> None:
+        self.words = sys.maxsize
+        self._passed = 0
+
+    def failed(self, words: int) -> None:
+        """So many did not fit."""
+        self.words, self._passed = max(1, words // 2), 0
+
+    def passed(self, words: int) -> None:
+        """So many did."""
+        self._passed += words
+        if self._passed >= _GROWTH * self.words:
+            self.words, self._passed = 2 * self.words, 0
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an exception says that there was too little memory, on whatever device."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
+
+
+def lost_device(error: Exception) -> bool:
+    """Whether an exception says that this process cannot use its GPU any more: each call after a CUDA error fails alike."""
+    return isinstance(error, RuntimeError) and not ran_out(error) and (type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error))
+
+
+def release() -> None:
+    """Give back what is kept for later or hangs in circles, so that the next try finds all there is."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
