@@ -83,6 +83,16 @@ def test_the_score_of_a_span_is_the_share_of_the_paths_that_have_it(seed: int, l
         assert score == pytest.approx(sum(having) / sum(weighed.values()), abs=1e-4)
 
 
+def test_sums_are_as_exact_where_networks_compute_in_bfloat16() -> None:
+    made, emissions, inside = crf(7, [9, 5, 1])
+    with torch.inference_mode():
+        exact = made.forward_scores(emissions, inside)[1], made.backward_scores(emissions, inside)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = made.forward_scores(emissions, inside)[1], made.backward_scores(emissions, inside)
+    for one, other in zip(exact, found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @given(st.integers(0, 1000), SIZES)
 @settings(max_examples=15, deadline=None)
 def test_the_loss_is_that_of_all_paths_through_allowed_tags(seed: int, lengths: list[int]) -> None:

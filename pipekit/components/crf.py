@@ -87,9 +87,10 @@ class CRF(nn.Module):
         matrix, emissions = transitions.exp(), emissions.float() / temperature
         alpha = first + emissions[:, 0]
         alphas = [alpha]
-        for step in range(1, emissions.shape[1]):
-            alpha = torch.where(inside[:, step, None], _product(alpha, matrix) + emissions[:, step], alpha)
-            alphas.append(alpha)
+        with _exactly(emissions):
+            for step in range(1, emissions.shape[1]):
+                alpha = torch.where(inside[:, step, None], _product(alpha, matrix) + emissions[:, step], alpha)
+                alphas.append(alpha)
         return torch.stack(alphas, 1), (alpha + last).logsumexp(1)
 
     def backward_scores(self, emissions: Tensor, inside: Tensor, temperature: float = 1.0) -> Tensor:
@@ -98,9 +99,10 @@ class CRF(nn.Module):
         matrix, emissions = transitions.exp().t(), emissions.float() / temperature
         beta = last.expand(len(emissions), -1)
         betas = [beta]
-        for step in range(emissions.shape[1] - 1, 0, -1):
-            beta = torch.where(inside[:, step, None], _product(beta + emissions[:, step], matrix), beta)
-            betas.append(beta)
+        with _exactly(emissions):
+            for step in range(emissions.shape[1] - 1, 0, -1):
+                beta = torch.where(inside[:, step, None], _product(beta + emissions[:, step], matrix), beta)
+                betas.append(beta)
         return torch.stack(betas[::-1], 1)
 
     def loss(self, emissions: Tensor, inside: Tensor, allowed: Tensor) -> Tensor:
@@ -146,6 +148,11 @@ class CRF(nn.Module):
         long = alphas[row, first, begin] + path + betas[row, last, end]
         short = alphas[row, first, alone] + betas[row, last, alone]
         return (torch.where(last == first, short, long) - total[row]).exp().clamp(0, 1)
+
+
+def _exactly(scores: Tensor) -> torch.autocast:
+    """Products in the type of the tensors, whatever the networks around compute in."""
+    return torch.autocast(scores.device.type, enabled=False)
 
 
 def _product(scores: Tensor, matrix: Tensor) -> Tensor:

@@ -70,9 +70,14 @@ class LemmaRules:
             found.append((np.repeat(rows, np.diff(analyses.offsets)), analyses.tags, analyses.scripts))
         owner, tags, scripts = (np.concatenate(column) for column in zip(*found, strict=True))
         order = np.lexsort((scripts, owner))
+        owner, tags, scripts = owner[order], tags[order], scripts[order]
+        first = np.searchsorted(owner, rows)
+        last = np.searchsorted(owner, rows, side="right") - 1
+        kept = (scripts[first] != scripts[last])[owner]  # where all agree on the script, one of them says it
+        kept[first] = True
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(owner, minlength=len(rows)), out=offsets[1:])
-        return Candidates(offsets, tags[order], scripts[order])
+        np.cumsum(np.bincount(owner[kept], minlength=len(rows)), out=offsets[1:])
+        return Candidates(offsets, tags[kept], scripts[kept])
 
     def _matches(self, keys: NDArray[np.uint32], rows: Ints) -> tuple[Ints, Ints, Ints]:
         first = np.searchsorted(self._keys, keys)
