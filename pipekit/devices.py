@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
+from importlib.util import find_spec
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 from pipekit.errors import ConfigError, near
@@ -13,8 +16,10 @@ from pipekit.errors import ConfigError, near
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+    from torch import nn
 
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+_PROGRAMS = "64"
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 
 
@@ -57,13 +62,13 @@ def to_arrays(tensors: Iterable[torch.Tensor]) -> list[NDArray[Any]]:
     return [tensor.numpy() for tensor in found]
 
 
-def check_precision(precision: str, device: torch.device) -> None:
+def check_precision(precision: str, device: str) -> None:
     """Errors: `ConfigError` for what is no precision, and for one that this device or processor cannot compute in."""
     if precision not in PRECISIONS:
         raise ConfigError(f"unknown precision {precision!r}.{near(precision, PRECISIONS)}")
     if precision != "int8":
         return
-    if device.type != "cpu":
+    if device != "cpu":
         raise ConfigError(f"int8 is computed on CPUs only, and this pipeline is on {device}: take bfloat16 there, or device='cpu'")
     from pipekit.quantization import is_exact
 
@@ -85,8 +90,32 @@ def inference(device: torch.device, precision: str) -> Iterator[None]:
         torch.inference_mode(),
         torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
         Int8() if precision == "int8" else nullcontext(),
+        _all_digits() if precision == "float32" and device.type == "cuda" else nullcontext(),
     ):
         yield
+
+
+def _all_digits() -> AbstractContextManager[None]:
+    """Within it recurrent layers on a GPU compute in float32 as asked: cuDNN would round to TensorFloat-32, of 10 bits."""
+    from torch.backends import cudnn
+
+    now = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    return cudnn.flags(**now, allow_tf32=False)
+
+
+def compile_parts(parts: Sequence[nn.Module], device: torch.device) -> None:
+    """Let torch compile networks, for inputs of any length, when they are first used.
+
+    Errors: `ConfigError` where there are none, and without the compiler that the device asks for.
+    """
+    if not parts:
+        raise ConfigError("nothing here is compiled: only a transformer or a bert has layers that torch has no kernel for")
+    if device.type == "cpu" and not any(map(which, (os.environ.get("CXX", "g++"), "clang++", "cl"))):
+        raise ConfigError("torch compiles for a CPU by a C++ compiler, and there is none: install g++ or clang, or name one by CXX")
+    if device.type == "cuda" and find_spec("triton") is None:
+        raise ConfigError("torch compiles for a GPU by triton, which is not installed: pip install triton")
+    for part in parts:
+        part.compile(dynamic=True)
 
 
 @cache
@@ -95,7 +124,7 @@ def bfloat16_pays(device: str) -> bool:
     import torch
 
     if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu" and 1.5 * _product_seconds(torch.bfloat16) < _product_seconds(torch.float32)
 
 
@@ -115,9 +144,14 @@ def _product_seconds(dtype: torch.dtype) -> float:
 def keep_memory() -> None:
     """Let the C library keep what tensors free instead of giving it back to the system and asking for it anew at the next step: new pages
     cost more time than small networks need to compute. For processes that do nothing else; where the library is not glibc, nothing is done.
+
+    Of the programs that oneDNN writes for each shape it meets, few are kept, by oneDNN and by torch: batches are of ever new shapes, and
+    1,024 of these programs, as many as each would keep, take some hundred megabytes. That is heard only before the first network computes.
     """
     import ctypes
 
+    for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(cache, _PROGRAMS)
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         for parameter, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):

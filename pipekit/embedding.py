@@ -9,6 +9,7 @@ import numpy as np
 
 from pipekit.attention import AttentionMap
 from pipekit.batching import Batch
+from pipekit.devices import inference
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.running import in_parts
@@ -53,9 +54,7 @@ def encode(pipeline: Pipeline, text: str | Doc, encoder: str | None) -> Floats:
 def attention(pipeline: Pipeline, text: str | Doc, encoder: str | None) -> list[AttentionMap]:
     """What the tokens of each sentence look at, in an encoder that has attention; computed in full precision."""
     chosen = pipeline.encoders[_encoder(pipeline, encoder)]
-    import torch
-
-    with pipeline._inference(), torch.autocast(pipeline.device.type, enabled=False):
+    with inference(pipeline.device, "float32"):
         return [one for batch in _batches(pipeline, text) for one in chosen.attention(batch)]
 
 

@@ -107,6 +107,8 @@ def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, registry.Registry, 
 
 def _tensors(pipeline: Pipeline) -> Iterator[tuple[str, NDArray[Any]]]:
     """Tables and weights of all parts, "<kind>/<part>/<tables or weights>/<name>"."""
+    if not pipeline.encoders and not pipeline.components:
+        return
     from pipekit.model import tables, weights
 
     for kind, parts in (("encoders", pipeline.encoders), ("components", pipeline.components)):

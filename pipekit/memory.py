@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")  # of CUDA, the CPU allocators, cuBLAS and cuDNN
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")  # of CUDA, CPU allocators, and cuBLAS
 _GROWTH = 64  # so many times the room in words must pass before twice as much is tried: one failure in 64 batches at most
 
 
@@ -34,17 +34,19 @@ def ran_out(error: Exception) -> bool:
     """Whether an exception says that there was too little memory, on whatever device."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
 def lost_device(error: Exception) -> bool:
     """Whether an exception says that this process cannot use its GPU any more: each call after a CUDA error fails alike."""
-    return isinstance(error, RuntimeError) and not ran_out(error) and (type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error))
+    if not isinstance(error, RuntimeError) or ran_out(error):
+        return False
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
 def release() -> None:
-    """Give back what is kept for later or hangs in circles, so that the next try finds all there is."""
-    gc.collect()
+    """Give back what is kept on GPUs for later, or hangs in circles, so that the next try finds all there is."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
         torch.cuda.empty_cache()

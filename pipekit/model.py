@@ -69,6 +69,10 @@ class Encoder(nn.Module):
         """
         return [self]
 
+    def compilable(self) -> list[nn.Module]:
+        """What `Pipeline.compile` compiles: parts that read nothing but tensors; none where torch has a kernel for the whole."""
+        return []
+
     def features(self, batch: Batch) -> Any:
         """What the network is told of a batch: integers, made on the CPU. No weights are read."""
         raise NotImplementedError

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
 from pipekit import registry
 from pipekit.answering import Answer, answer_pairs
+from pipekit.arriving import Arrivals
 from pipekit.attention import AttentionMap
 from pipekit.batching import Batch, gather
 from pipekit.columns import Column
-from pipekit.devices import check_precision, inference, pick_device
+from pipekit.devices import check_precision, compile_parts, inference, pick_device
 from pipekit.doc import Doc, clean
 from pipekit.embedding import WordVectors, attention, encode
 from pipekit.errors import ConfigError, PluginContractError, near
@@ -86,8 +88,13 @@ class Pipeline(WordVectors):
         """Where the weights are."""
         import torch
 
+        return torch.device(self.device_name)
+
+    @property
+    def device_name(self) -> str:
+        """Where the weights are, "cpu" or "cuda:0": without torch, which a pipeline without networks does not need."""
         found = (p.device for part in (*self.encoders.values(), *self.components.values()) for p in _parameters(part))
-        return next(found, torch.device("cpu"))
+        return str(next(found, "cpu"))
 
     def to(self, device: str | torch.device) -> Pipeline:
         """Move the weights: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one. Returns the pipeline."""
@@ -95,7 +102,7 @@ class Pipeline(WordVectors):
         if not parts and str(device) in ("auto", "cpu"):
             return self
         target = pick_device(device)
-        check_precision(self.precision, target)
+        check_precision(self.precision, str(target))
         for part in parts:
             part.to(target)
         return self
@@ -105,8 +112,19 @@ class Pipeline(WordVectors):
 
         Returns the pipeline. Errors: `ConfigError` for another name, and where the device cannot compute so.
         """
-        check_precision(precision, self.device)
+        check_precision(precision, self.device_name)
         self.precision = precision
+        return self
+
+    def compile(self) -> Pipeline:
+        """Compile the layers of attention of its encoders by `torch.compile`: the first texts take a minute then. Weights and files stay as
+        they are, and workers do not inherit it. Returns the pipeline.
+
+        Errors: `ConfigError` where no encoder has such layers or the compiler is missing, and for int8, which is not compiled.
+        """
+        if self.precision == "int8":
+            raise ConfigError("int8 is not compiled: choose another precision")
+        compile_parts([part for encoder in self.encoders.values() for part in encoder.compilable()], self.device)
         return self
 
     def add_encoder(self, name: str, type: str, *, tables: Tables | None = None, **settings: Any) -> Encoder:
@@ -264,6 +282,7 @@ class Pipeline(WordVectors):
         doc_timeout: float | None = None,
         progress: bool = False,
         batch_words: int = CHUNK_WORDS,
+        max_delay: float | None = None,
     ) -> Iterator[Doc] | Iterator[tuple[Doc, Any]]:
         """Texts or Docs through all components, as a stream, in their order.
 
@@ -272,39 +291,43 @@ class Pipeline(WordVectors):
             on_error: what happens where a component fails on a document: "raise" a `ProcessingError` that names it, "skip" it, or "record"
                 the reason in `doc.error` of a document that has tokens only, in its place in the stream.
             overwrite: whether components may replace layers that a given Doc has already.
-            n_process: worker processes, each with the pipeline and one thread; one for each device by default, and none where no devices are
-                named. One that dies is replaced; a document on which worker after worker dies has failed.
+            n_process: worker processes, each with the pipeline and one thread; as many as devices by default, none where none is named.
+                One that dies is replaced; a document on which worker after worker dies has failed.
             devices: where worker processes compute, in turn, such as ["cuda:0", "cuda:1"]; the pipeline's own device by default. Those
                 that share a GPU keep it busy: while one makes features or decodes, another computes.
             doc_timeout: seconds that a document may take in a worker, and a batch before its documents go one by one; one that takes
                 longer has failed.
             progress: show a bar on a terminal.
-            batch_words: about how many words travel together; documents of more than CHUNK_WORDS go through in parts.
+            batch_words: about how many words are waited for and travel together: more are faster, fewer come out sooner. Documents of more
+                than CHUNK_WORDS go through in parts.
+            max_delay: for interactive streams: seconds that a document waits for others at most; with 0 it travels with what has come. A
+                thread reads `texts` then. By default a document waits until the batch is full and another has come.
         """
-        if on_error not in ON_ERROR:
-            raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
-        places = self._places(n_process, [devices] if isinstance(devices, str) else devices)
-        _check_numbers(batch_words, doc_timeout, places)
-        if isinstance(texts, str | Doc):
-            raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
+        _check_arguments(texts, on_error, batch_words, max_delay)
+        places = self.places(n_process, devices, doc_timeout)
         stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
-        chunks = gather(stream, lambda item: work(item.source), batch_words * CHARS)
+        chunks = _chunks(stream, batch_words * CHARS, max_delay)
         order = Order(overwrite, batch_words)
-        run = Run(self, order)
-        alone = (result for chunk in chunks for result in run.chunk(chunk))
-        done = alone if not places else annotate(self, chunks, places, order, doc_timeout)
+        done = annotate(self, chunks, places, order, doc_timeout) if places else Run(self, order).chunks(chunks)
         return self._leave(done, as_tuples, on_error)
 
-    def _places(self, n_process: int | None, devices: Sequence[str]) -> list[str]:
-        """The device of each worker process; none where this process does the work."""
+    def places(self, n_process: int | None, devices: Sequence[str], doc_timeout: float | None = None) -> list[str]:
+        """The device of each worker process that `pipe` starts for these arguments; none where this process does the work.
+
+        Errors: `ConfigError` for arguments that cannot be, and for devices that are not there or do not compute in the precision.
+        """
         if n_process is not None and n_process < 1:
             raise ConfigError(f"n_process is {n_process}: it is at least 1")
-        if not devices and n_process in (None, 1):
+        workers = bool(devices) or n_process not in (None, 1)
+        if doc_timeout is not None and not (workers and doc_timeout > 0):
+            raise ConfigError(f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped")
+        if not workers:
             return []
-        found = [pick_device(name) for name in devices] or [self.device]
+        names = [devices] if isinstance(devices, str) else devices
+        found = [str(pick_device(name)) for name in names] or [self.device_name]
         for device in found:
             check_precision(self.precision, device)
-        return [str(found[i % len(found)]) for i in range(n_process or len(found))]
+        return [found[i % len(found)] for i in range(n_process or len(found))]
 
     def _leave(self, done: Generator[Result], as_tuples: bool, on_error: str) -> Iterator[Any]:
         """Documents as their caller asked for them, and the failed as `on_error` says."""
@@ -350,14 +373,31 @@ class Pipeline(WordVectors):
 
 
 def _parameters(part: object) -> Iterable[torch.Tensor]:
-    from torch import nn
-
-    return part.parameters() if isinstance(part, nn.Module) else ()
+    torch = sys.modules.get("torch")  # where nobody has imported it, there are no networks
+    return part.parameters() if torch and isinstance(part, torch.nn.Module) else ()
 
 
 def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[str, Any]:
     items = list(parts.items())
     return dict([*items[:place], (name, part), *items[place:]])
+
+
+def _chunks(stream: Iterator[Item], limit: int, max_delay: float | None) -> Iterable[list[Item]]:
+    def size(item: Item) -> int:
+        return work(item.source)
+
+    return gather(stream, size, limit) if max_delay is None else Arrivals(stream, size, limit, max_delay)
+
+
+def _check_arguments(texts: object, on_error: str, batch_words: int, max_delay: float | None) -> None:
+    if on_error not in ON_ERROR:
+        raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
+    if batch_words < 1:
+        raise ConfigError(f"batch_words is {batch_words}: it is at least 1")
+    if max_delay is not None and not max_delay >= 0:
+        raise ConfigError(f"max_delay is {max_delay}: it is a number of seconds, 0 or more")
+    if isinstance(texts, str | Doc):
+        raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
 
 
 def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
@@ -366,13 +406,6 @@ def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
     from tqdm import tqdm
 
     return tqdm(texts, unit=" docs", disable=None)
-
-
-def _check_numbers(batch_words: int, doc_timeout: float | None, workers: Sequence[str]) -> None:
-    if batch_words < 1:
-        raise ConfigError(f"batch_words is {batch_words}: it is at least 1")
-    if doc_timeout is not None and not (workers and doc_timeout > 0):
-        raise ConfigError(f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped")
 
 
 def _check_promises(part: object, name: str, type: str) -> None:

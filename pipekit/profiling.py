@@ -41,6 +41,12 @@ class Profile:
         found = [Stage(name, kind, statistics.median(run[name, kind] for run in self.runs) / self.words) for name, kind in names]
         return sorted(found, key=lambda stage: stage.kind != NETWORK)
 
+    @property
+    def waiting(self) -> float:
+        """The share of the time that is spent around the networks, while the device that computes them waits."""
+        stages = self.stages()
+        return sum(stage.seconds for stage in stages if stage.kind == AROUND) / sum(stage.seconds for stage in stages)
+
 
 class Clock:
     """Adds up what stages take; on a GPU it waits until the work is done."""

@@ -56,3 +56,14 @@ def grid(starts: Ints, lengths: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     steps = np.arange(int(lengths.max()) if lengths.size else 0)
     inside = steps < lengths[:, None]
     return starts[:, None] + np.where(inside, steps, 0), inside
+
+
+def steps(starts: Ints, lengths: Ints, *, backwards: bool = False) -> tuple[Ints, Ints]:
+    """Row numbers of sequences, longest first, step after step, and how many sequences have each step: how packed sequences lie.
+
+    Backwards, the first step is the last row of each sequence.
+    """
+    step = np.arange(int(lengths.max()) if lengths.size else 0)[:, None]
+    inside = step < lengths
+    rows = starts + (lengths - 1 - step if backwards else step)
+    return rows[inside], inside.sum(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,6 +81,13 @@ class Run:
         self.pipeline = pipeline
         self.order = order
         self.room = Room()
+        self.began: Callable[[str], object] | None = None  # is told each component that begins, and "tokenizer"
+
+    def chunks(self, chunks: Iterable[Sequence[Item]]) -> Generator[Result]:
+        """All documents of a stream, as `chunk`."""
+        for items in chunks:
+            if items:
+                yield from self.chunk(items)
 
     def chunk(self, items: Sequence[Item]) -> Iterator[Result]:
         """All at once; where that fails, in halves, so that what fails alone is found and costs the others nothing.
@@ -129,6 +136,8 @@ class Run:
                 raise ProcessingError(
                     f"document {item.number} is of type {type(item.source).__name__}: give texts or Docs", document=item.number
                 )
+        if self.began:
+            self.began("tokenizer")
         try:
             made = iter(self.pipeline.tokenize(texts))
         except Exception as error:
@@ -155,14 +164,14 @@ class Run:
         # A chunk is gathered by characters, before there are words to count: somewhat more of them are not worth a second batch.
         limit = min(2 * self.order.batch_words, self.room.words)
         for group in gather(chain.from_iterable(cut), lambda part: part.words, limit):
-            too_many = len(group) > 1 and sum(part.words for part in group) > self.room.words  # as one before it has shown
+            too_many = _divisible(group) and sum(part.words for part in group) > self.room.words  # as one before it has shown
             if too_many or not self._fits(group):
                 self._through(group)
         for (_, doc), parts in zip(docs, cut, strict=True):
             whole(doc, [part.doc for part in parts])
 
     def _fits(self, group: Sequence[Part]) -> bool:
-        """Run a batch. False where memory ran out: its documents are as they were. Errors: `OutOfMemoryError` for one that cannot be cut."""
+        """Run a batch. False where memory ran out: its documents are as they were. Errors: `OutOfMemoryError` if none can be cut."""
         words = sum(part.words for part in group)
         before = [{name: layer.shared() for name, layer in part.doc.layers.items()} for part in group]
         reason = self._run([part.doc for part in group], group[0].item)
@@ -173,7 +182,7 @@ class Run:
             part.doc.layers = layers
         release()
         self.room.failed(words)
-        if len(group) == 1 and longest(group[0].doc) >= len(group[0].doc):
+        if not _divisible(group):
             raise _too_large(group[0], reason, str(self.pipeline.device))
         return False
 
@@ -183,6 +192,8 @@ class Run:
         batch = Batch(docs, self.pipeline._encode, self.pipeline.tokenize)
         with self.pipeline._inference():
             for name, component in self.pipeline.components.items():
+                if self.began:
+                    self.began(name)
                 try:
                     answer: object = component(batch)  # type: ignore[func-returns-value]
                     _check_contract(name, component, batch, answer)
@@ -203,6 +214,10 @@ class Run:
             doc = Doc(words=[])
         doc.error = str(error)
         return doc
+
+
+def _divisible(group: Sequence[Part]) -> bool:
+    return len(group) > 1 or longest(group[0].doc) < len(group[0].doc)
 
 
 def _failure(item: Item, component: str, error: Exception) -> ProcessingError:

@@ -25,7 +25,7 @@ ROOMS = (
     "docdict codec docfile store",
     "registry hooks",
     "lexicon features ragged batching spans terms devices quantization linear vectors reading subwords sentencepieces vocabularies",
-    "resources model memory",
+    "resources model memory arriving",
     "tokenizers encoders components",
     "running answering embedding workers pipeline loading importing profiling",
     "training",

@@ -211,6 +211,16 @@ def test_a_corpus_is_annotated_and_keeps_its_fields(run: Run, model: str, tmp_pa
     assert "Мама" in (tmp_path / "out" / "a.jsonl").read_text(encoding="utf-8")
 
 
+def test_a_corpus_is_annotated_on_several_devices(run: Run, model: str, tmp_path: Path) -> None:
+    source = lines(tmp_path / "in.jsonl", *({"text": doc.text} for doc in ten()))
+    for name, options in (("one", []), ("two", ["--devices", "cpu", "cpu"])):
+        assert run("apply", model, source, "-o", tmp_path / f"{name}.jsonl", "--device", "cpu", *options).code == 0
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+    assert run("apply", model, source, "-o", tmp_path / "three.jsonl", "--devices", "cpu", "--precision", "int8").code == 0
+    found = run("apply", model, source, "-o", tmp_path / "four.jsonl", "--devices", "cpu", "gpu")
+    assert (found.code, "no device is called 'gpu'" in found.err) == (1, True)
+
+
 def test_each_input_has_its_output_in_a_folder_and_lines_of_text_are_texts(run: Run, model: str, tmp_path: Path) -> None:
     lines(tmp_path / "a.jsonl", {"body": "Кот спит.", "n": 1})
     (tmp_path / "b.txt").write_text("Мама мыла раму.\n\nКот\n", encoding="utf-8")

@@ -222,6 +222,19 @@ def test_padded_groups_answer_for_every_row_once(lengths: NDArray[np.int64], lim
     assert sorted(answered) == list(range(int(lengths.sum())))
 
 
+@pytest.mark.parametrize("more", [{}, {"layers": 2, "mix": True}, {"bidirectional": False}, {"window": 8, "overlap": 4}])
+@pytest.mark.parametrize("name", ["gru", "rnn", "bilstm"])
+def test_packed_sequences_and_padded_ones_say_the_same(name: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = pipeline({**ENCODERS[name], **more})
+    given = docs(60, 59)
+    kind = type(nlp.encoders["main"])
+    found = []
+    for packs in (True, False):
+        monkeypatch.setattr(kind, "packs", packs)
+        found.append(torch.cat(vectors(nlp, given)))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("width", [1, 2, 7, 16])
 def test_sinusoids_are_those_of_the_paper(width: int) -> None:
     table = sinusoids(5, width)

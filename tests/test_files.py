@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chaos import run_alone
 
 from pipekit import files, store
 from pipekit.errors import CorruptModelError, PipekitError, StoreError
@@ -122,43 +121,30 @@ def test_what_the_chunks_raise_passes_and_leaves_the_old_file(path: Path) -> Non
 
 
 KILLED = """
-import os, signal, sys
+import sys
 from pathlib import Path
-from pipekit import files, store
 import numpy as np
+from chaos import killed_at
+from pipekit import store
 
 path = Path(sys.argv[1])
 def save(which):
     store.save(path, {"which": which}, {"large": np.full(400_000, len(which), dtype=np.float32)})
-for at in range(1, 30):
+at, killed = 0, True
+while killed:
+    at += 1
     save("old")
-    child = os.fork()
-    if not child:
-        calls = []
-        def kill(call, path):
-            calls.append(call)
-            if len(calls) == at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return 700_000
-        files.failpoint = kill
-        save("newest")
-        os._exit(0)
-    killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    killed = killed_at(at, lambda: save("newest"), short=700_000)
     for found in (store.load(path), store.load(path.parent)):
         assert found.header["which"] in ("old", "newest")
         assert (found.tensors["large"] == len(found.header["which"])).all()
-    if not killed:
-        break
 print(at)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_killed_save_leaves_the_old_file_or_the_new_and_strays_are_not_picked_up(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "m.pipekit")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}, check=False)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 7
+    assert int(run_alone(KILLED, tmp_path / "m.pipekit")) > 7
     strays = [name for name in os.listdir(tmp_path) if name != "m.pipekit"]
     assert strays and all(name.startswith(".pipekit-") and name.endswith(".tmp") for name in strays)
 

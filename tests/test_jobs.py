@@ -7,7 +7,6 @@ import gzip
 import json
 import lzma
 import os
-import random
 import re
 import resource
 import signal
@@ -16,16 +15,20 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
+from chaos import apply_job, children, committed, failing_at, job_outputs, run_alone, running, wait_until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packages import Site
 from tiny import TEN, learn, recipe
 
 import pipekit
-from pipekit import Batch, Pipeline, files, registry
+from pipekit import Batch, Pipeline, cli, files, registry
 from pipekit.errors import ConfigError, JobStopped, StoreError
 from pipekit.jobs import Job, Limits, Reading, Shard, Source, Target, annotate
 from pipekit.jobs.parquet import kind_of, merged
@@ -94,11 +97,6 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def errors(output: Path) -> list[dict[str, Any]]:
     path = output.with_name(output.name + ".errors.jsonl")
     return rows(path) if path.exists() else []
-
-
-def outputs(output: Path) -> dict[str, bytes]:
-    """What a job leaves, without its journal, which tells of times and processes."""
-    return {path.name: path.read_bytes() for path in (output, output.with_name(output.name + ".errors.jsonl")) if path.exists()}
 
 
 # -- what is read
@@ -302,66 +300,44 @@ class Dies(BaseException):
     """A process that is gone."""
 
 
-def stop_at(at: int, source: Path, output: Path, error: BaseException | None = None, **given: Any) -> bool:
-    """A job that breaks at an I/O call; whether it did."""
-    calls = []
+def stop_at(at: int, source: Path, output: Path, error: BaseException | None = None, **given: Any) -> None:
+    """A job that may break at an I/O call."""
 
-    def breaks(call: str, path: str) -> int | None:
-        calls.append(call)
-        if len(calls) == at:
-            raise error or Dies
-        return None
+    def fail() -> None:
+        raise error or Dies
 
-    files.failpoint = breaks
-    try:
+    with failing_at(at, fail), suppress(Dies, StoreError):
         annotate(job(source, output, **{"begin": "resume", **given}))
-    except (Dies, StoreError):
-        return True
-    finally:
-        files.failpoint = None
-    return False
 
 
 KILLED = """
-import os, signal, sys, json
+import sys
+import time
 from pathlib import Path
+from textwrap import indent
 import pipekit
-from pipekit import files
+from chaos import killed_at
 from pipekit.jobs import Job, Limits, Source, Target, annotate
 
 source, output = Path(sys.argv[1]), Path(sys.argv[2])
 nlp = pipekit.blank("ru")
 def job():
-    return Job(lambda: nlp, [Source.of(source)], Target.of(output), options={"batch_words": 4}, begin="resume", limits=Limits(None, 0.0))
+    annotate(Job(lambda: nlp, [Source.of(source)], Target.of(output), options={"batch_words": 4}, begin="resume", limits=Limits(None, 0.0)))
 def left():
     return {p.name: p.read_bytes() for p in output.parent.iterdir() if p.name.startswith(output.name) and not p.name.endswith(".journal")}
 def clear():
     for p in output.parent.iterdir():
-        if p != source:
-            p.unlink()
-annotate(job())
+        p.unlink()
+job()
 whole = left()
-at, deaths = 0, 0
-while True:
-    at += 1
-    clear()
-    child = os.fork()
-    if not child:
-        calls = []
-        def kill(call, path):
-            calls.append(call)
-            if len(calls) == at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return 300
-        files.failpoint = kill
-        annotate(job())
-        os._exit(0)
-    if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
-        break
-    deaths += 1
-    annotate(job())
+clear()
+at = 1
+while killed_at(at, job, short=300):
+    job()
     assert left() == whole, (at, left(), whole)
-print(deaths)
+    clear()
+    at += 1
+print(at - 1)
 """
 
 
@@ -373,11 +349,7 @@ def test_a_job_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not(endi
     source = lines(tmp_path / "a.jsonl", TEXTS[:4])
     source.write_bytes(source.read_bytes().replace(b'{"id": 2', b'{"id": '))
     (tmp_path / "out").mkdir()
-    command = [sys.executable, "-c", KILLED, str(source), str(tmp_path / "out" / f"o.{ending}")]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 15
+    assert int(run_alone(KILLED, source, tmp_path / "out" / f"o.{ending}")) > 15
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -400,7 +372,7 @@ def test_any_number_of_deaths_and_full_disks_change_nothing(
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         stop_at(at, source, output, full if number % 2 else None, limits=limits)
     annotate(job(source, output, begin="resume", limits=limits))
-    assert outputs(output) == outputs(folder / "whole" / f"o.{ending}")
+    assert job_outputs(output) == job_outputs(folder / "whole" / f"o.{ending}")
 
 
 @pytest.fixture(scope="module")
@@ -425,7 +397,7 @@ def test_scores_are_those_of_an_unbroken_job_to_the_last_digit(scores: Pipeline,
         stop_at(at, source, output, pipeline=lambda: scores, options=options)
     annotate(job(source, output, lambda: scores, options=options, begin="resume"))
     assert "cats" in rows(output)[0]
-    assert outputs(output) == outputs(tmp_path / "whole" / "o.jsonl")
+    assert job_outputs(output) == job_outputs(tmp_path / "whole" / "o.jsonl")
 
 
 def test_chunks_end_where_those_of_the_pipeline_end(tmp_path: Path) -> None:
@@ -450,27 +422,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start(model: Path, source: Path, output: Path, *more: str, **given: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pipekit", "apply", str(model), str(source), "-o", str(output), "--commit-seconds", "0", *more]
-    return subprocess.Popen([*command, "--batch-words", "20"], stderr=subprocess.PIPE, text=True, **given)
-
-
-def committed(output: Path, process: subprocess.Popen[str], documents: int = 1) -> None:
-    """Wait until a job has committed something."""
-    until = time.monotonic() + 60
-    journal = output.with_name(output.name + ".journal")
-    while time.monotonic() < until and process.poll() is None:
-        if journal.exists() and json.loads(journal.read_bytes())["documents"] >= documents:
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"the job ended with {process.poll()}: {process.stderr.read() if process.stderr else ''}")
-
-
 def test_a_killed_process_goes_on_and_another_job_is_kept_out(model: Path, tmp_path: Path) -> None:
     source, output = lines(tmp_path / "a.jsonl", [f"Слово {i}, и ещё одно." for i in range(20_000)]), tmp_path / "o.jsonl"
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         before = json.loads(output.with_name("o.jsonl.journal").read_bytes())["documents"] if output.exists() else 0
-        process = start(model, source, output, "--resume")
+        process = apply_job(model, source, output, "--resume")
         committed(output, process, before + 1)
         if number == signal.SIGINT:
             with pytest.raises(ConfigError, match=rf"another job writes .*, process {process.pid}"):
@@ -485,12 +441,12 @@ def test_a_killed_process_goes_on_and_another_job_is_kept_out(model: Path, tmp_p
     assert resumed.documents == 20_000
     (tmp_path / "whole").mkdir()
     annotate(job(source, tmp_path / "whole" / "o.jsonl", options=options, limits=Limits()))
-    assert outputs(output) == outputs(tmp_path / "whole" / "o.jsonl")
+    assert job_outputs(output) == job_outputs(tmp_path / "whole" / "o.jsonl")
 
 
 def test_a_full_disk_ends_with_four_and_what_was_committed_stands(model: Path, tmp_path: Path) -> None:
     source, output = lines(tmp_path / "a.jsonl", TEXTS * 50), tmp_path / "o.jsonl"
-    process = start(model, source, output, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)))
+    process = apply_job(model, source, output, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)))
     told = process.communicate(timeout=60)[1]
     assert (process.returncode, "File too large" in told, "--resume" in told) == (4, True, True), told
     annotate(job(source, output, lambda: pipekit.load(model), begin="resume", options={"batch_words": 20}))
@@ -503,21 +459,110 @@ def test_standard_input_and_output(model: Path, tmp_path: Path) -> None:
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["Раз.", "Два."], done.stderr
 
 
-@pytest.mark.slow
-def test_a_hundred_kills_at_random_moments(model: Path, tmp_path: Path) -> None:
-    source, output = lines(tmp_path / "a.jsonl", [f"Слово {i}, и ещё одно." for i in range(20_000)]), tmp_path / "o.jsonl"
-    (tmp_path / "whole").mkdir()
-    annotate(job(source, tmp_path / "whole" / "o.jsonl", options={"batch_words": 20}, limits=Limits()))
-    chance, kills = random.Random(7), 0
-    while kills < 100:
-        process = start(model, source, output, "--resume")
-        try:
-            process.communicate(timeout=chance.uniform(0.5, 6))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-            continue
-        assert process.returncode == 0 and outputs(output) == outputs(tmp_path / "whole" / "o.jsonl")
-        for path in (output, output.with_name("o.jsonl.journal")):
-            path.unlink()
+DISTURBING = """
+import os, re, signal
+
+class Disturbing:
+    requires = ()
+    assigns = ()
+
+    def __call__(self, batch):
+        for doc in batch.docs:
+            if "убить" in doc.text:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if "увязнуть" in doc.text:
+                re.fullmatch("(а+)+", "а" * 60 + "б")
+"""
+
+
+@pytest.fixture
+def disturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A pipeline file whose component dies and hangs on words."""
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(site.folder))
+    site.install("pipekit-disturbing", DISTURBING, {"pipekit_components": "disturbing = pipekit_disturbing:Disturbing"})
+    nlp = blank()
+    nlp.add_pipe("disturbing")
+    nlp.to_disk(tmp_path / "disturbed.pipekit")
+    yield tmp_path / "disturbed.pipekit"
+    site.forget()
+
+
+def test_documents_that_hang_or_kill_are_among_the_errors_and_the_others_come_out(disturbed: Path, tmp_path: Path) -> None:
+    texts = [f"Слово {i}." + {5: " убить", 30: " увязнуть"}.get(i, "") for i in range(60)]
+    source, output = lines(tmp_path / "a.jsonl", texts), tmp_path / "o.jsonl"
+    options = {"n_process": 2, "doc_timeout": 1.5, "batch_words": 40}
+    with pytest.raises(JobStopped, match="more than --max-errors 1"):
+        annotate(job(source, output, lambda: pipekit.load(disturbed), options=options, limits=Limits(1, 0.0)))
+    assert 0 < len(rows(output)) < 58
+    done = annotate(job(source, output, lambda: pipekit.load(disturbed), options=options, begin="resume"))
+    assert (done.documents, done.failed) == (58, 2)
+    assert [row["id"] for row in rows(output)] == [i for i in range(60) if i not in (5, 30)]
+    killed, hung = errors(output)
+    assert (killed["line"], hung["line"], killed["file"]) == (6, 31, str(source))
+    assert "Слово 5. убить': its worker process was killed by SIGKILL" in killed["reason"] and "in 'disturbing'" in killed["reason"]
+    assert hung["reason"].endswith("took longer than doc_timeout=1.5 s in 'disturbing'")
+
+
+def test_a_second_interruption_waits_for_no_document(disturbed: Path, tmp_path: Path) -> None:
+    source, output = lines(tmp_path / "a.jsonl", ["Слово."] * 40 + ["увязнуть"] + ["Слово."] * 40), tmp_path / "o.jsonl"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    process = apply_job(disturbed, source, output, "--processes", "2", env=environment)
+    committed(output, process, 40)  # all that come before the batch with the one that hangs
+    family = children(process.pid)
+    for _ in range(2):
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=10)[1]
+    assert (process.returncode, said.endswith("interrupted\n")) == (130, True), said
+    assert wait_until(lambda: not any(map(running, family)), seconds=5)
+    assert rows(output)
+
+
+def test_a_timeout_for_a_document_asks_for_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match="takes n_process=2 or more"):
+        annotate(job(lines(tmp_path / "a.jsonl"), tmp_path / "o.jsonl", options={"doc_timeout": 5.0}))
+    assert cli.main(["apply", "x", str(tmp_path / "a.jsonl"), "-o", str(tmp_path / "o.jsonl"), "--doc-timeout", "5"]) == 1
+    assert "--doc-timeout takes --processes 2 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "conllu", "docs"])
+def test_rows_of_workers_are_those_of_one_process(ending: str, scores: Pipeline, tmp_path: Path) -> None:
+    source = lines(tmp_path / "a.jsonl", [*TEXTS, "\ud800 Кот"])
+    source.write_bytes(source.read_bytes() + '{"text": 5}\n{"text": "Кот", "больше": {"a": [1]}}\n'.encode())
+    for n in (1, 2):
+        (tmp_path / str(n)).mkdir()
+        options = {"batch_words": 12, "n_process": n}
+        annotate(job([source, TEN], tmp_path / str(n) / f"o.{ending}", lambda: scores, options=options))
+    assert job_outputs(tmp_path / "1" / f"o.{ending}") == job_outputs(tmp_path / "2" / f"o.{ending}")
+    assert len(errors(tmp_path / "2" / f"o.{ending}")) == 1
+
+
+WHILE_TAKEN = """
+import sys
+import time
+from pipekit import cli, files
+with files.File(sys.argv[2], append=True):
+    code = cli.main(["apply", "no pipeline is loaded", sys.argv[1], "-o", sys.argv[2], "--resume"])
+print(code, "torch" in sys.modules)
+"""
+
+
+def test_an_output_that_is_taken_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    assert run_alone(WHILE_TAKEN, lines(tmp_path / "a.jsonl"), tmp_path / "o.jsonl") == "1 False\n"
+
+
+WITHOUT_NETWORKS = """
+import sys
+from pipekit import cli
+code = cli.main(["apply", *sys.argv[1:3], "-o", sys.argv[3], "--processes", "2"])
+print(code, "torch" in sys.modules)
+"""
+
+
+def test_a_pipeline_without_networks_needs_no_torch(model: Path, tmp_path: Path) -> None:
+    program = f'if __name__ == "__main__":\n{indent(WITHOUT_NETWORKS, "    ")}'
+    assert run_alone(program, model, lines(tmp_path / "a.jsonl"), tmp_path / "o.jsonl") == "0 False\n"
+    assert len(rows(tmp_path / "o.jsonl")) == len(TEXTS)

@@ -101,7 +101,7 @@ def test_workers_compute_in_int_8_too(nlp: Pipeline) -> None:
 
 def test_it_is_refused_where_there_is_no_cpu_below() -> None:
     with pytest.raises(ConfigError, match="int8 is computed on CPUs only, and this pipeline is on cuda:1"):
-        check_precision("int8", torch.device("cuda:1"))
+        check_precision("int8", "cuda:1")
 
 
 def test_outside_of_it_layers_are_as_they_were() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from math import log2
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chaos import running, wait_until
 from packages import Site
 from tiny import ten
 
@@ -27,7 +29,7 @@ from pipekit.errors import ConfigError, DocError, PluginContractError, PluginMis
 from pipekit.hooks import hookimpl, hooks
 from pipekit.running import Order
 from pipekit.workers.annotator import Annotator, Failure, Source
-from pipekit.workers.supervisor import in_words
+from pipekit.workers.supervisor import Supervisor, in_words
 
 TROUBLE = """
 import ctypes, multiprocessing, os, re, signal, sys, time
@@ -44,6 +46,7 @@ DEEDS = {
     "медлить": lambda doc: time.sleep(0.3),
     "исказить": lambda doc: doc.layers.update(other=Layer("token", len(doc) + 1)),
     "ошибиться": lambda doc: 1 // 0,
+    "потерять": lambda doc: (_ for _ in ()).throw(RuntimeError("CUDA error: an illegal memory access was encountered")),
 }
 
 
@@ -117,20 +120,6 @@ def started(pids: Path) -> int:
     return len(list(pids.iterdir())) - 1
 
 
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not (done := reached()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return done
-
-
 def kill_a_worker() -> None:
     """One that works, waits, or starts; none if all are dead already."""
     for worker in random.sample(found := multiprocessing.active_children(), min(1, len(found))):
@@ -166,9 +155,36 @@ def test_any_number_of_workers_gives_the_same_bytes_and_so_does_one_that_was_kil
     assert [(doc.to_bytes(), i) for doc, i in found] == expected
 
 
-def test_workers_are_for_processors(tagger: Pipeline) -> None:
-    with pytest.raises(ConfigError, match="n_process=2 is for CPUs; one process keeps meta busy"):
-        list(pipekit.from_bytes(tagger.to_bytes(), device="meta").pipe(["а"], n_process=2))
+def test_devices_are_shared_out_among_workers(tagger: Pipeline) -> None:
+    given = [doc.text for doc in ten()] * 6
+    options: list[dict[str, Any]] = [{"devices": ["cpu", "cpu"]}, {"devices": "cpu", "n_process": 3}, {"devices": ["cpu"]}]
+    expected, *found = ([doc.to_bytes() for doc in tagger.pipe(given, batch_words=20, **more)] for more in [{}, *options])  # type: ignore
+    assert found == [expected] * 3
+
+
+def test_a_worker_has_the_device_of_the_one_whose_place_it_takes() -> None:
+    annotators = [Annotator("a", device=device) for device in ("cuda:0", "cuda:1", "cuda:0")]
+    supervisor: Any = Supervisor(annotators, Order(overwrite=False, batch_words=1))
+    for gone, place in enumerate(("cuda:0", "cuda:1", "cuda:0")):
+        supervisor.workers = [Namespace(annotator=one) for i, one in enumerate(annotators) if i != gone]
+        assert supervisor.vacant().device == place
+
+
+def test_devices_that_are_not_there_are_refused_before_any_worker_starts(nlp: Pipeline, pids: Path) -> None:
+    with pytest.raises(ConfigError, match="no device is called 'gpu'"):
+        nlp.pipe(texts(3), devices=["cpu", "gpu"])
+    with pytest.raises(ConfigError, match=r"'cuda:99' cannot be used: (this torch has no CUDA|no driver|the last GPU)"):
+        nlp.pipe(texts(3), devices=["cuda:99"], n_process=2)
+    with pytest.raises(ConfigError, match="n_process is 0: it is at least 1"):
+        nlp.pipe(texts(3), n_process=0)
+    assert not started(pids)
+
+
+def test_a_worker_that_lost_its_gpu_is_replaced(nlp: Pipeline, pids: Path) -> None:
+    docs: list[Any] = list(nlp.pipe(texts(12, потерять=5), devices=["cpu"], on_error="record"))
+    assert [i for i, doc in enumerate(docs) if doc.error] == [5]
+    assert docs[5].error.startswith("document 5, 'Текст номер 5 потерять': its worker process exited with code 1")
+    assert 2 <= started(pids) <= 5
 
 
 def test_a_given_doc_comes_back_itself(nlp: Pipeline) -> None:
@@ -282,7 +298,7 @@ def test_a_document_that_kills_its_worker_is_found_and_costs_the_others_nothing(
     docs: list[Any] = list(nlp.pipe(given, n_process=2, batch_words=64, on_error="record"))
     assert [doc.text for doc in docs] == given
     assert [i for i, doc in enumerate(docs) if doc.error] == [137] == [i for i, doc in enumerate(docs) if not doc.has_annotation("mark")]
-    assert docs[137].error == f"document 137, 'Текст номер 137 {word}': its worker process {ending}"
+    assert docs[137].error == f"document 137, 'Текст номер 137 {word}': its worker process {ending} in 'trouble'"
     assert docs[137].words == ["Текст", "номер", "137", word]
     assert started(pids) <= 2 + 4 <= 2 + log2(16) + 2
 
@@ -306,7 +322,7 @@ def test_the_first_document_that_kills_ends_the_stream_if_errors_are_raised(nlp:
     assert len([next(docs) for _ in range(45)]) == 45
     with pytest.raises(ProcessingError, match=r"document 50, .* was killed by SIGKILL") as caught:
         list(docs)
-    assert caught.value.document == 50
+    assert (caught.value.document, caught.value.component) == (50, "trouble")
     assert not multiprocessing.active_children()
 
 
@@ -320,7 +336,7 @@ def test_a_document_that_hangs_is_found(nlp: Pipeline, pids: Path, word: str, ba
     assert time.monotonic() - begun < 30
     assert [doc.text for doc in docs] == given
     assert {i: doc.error for i, doc in enumerate(docs) if doc.error} == {
-        11: f"document 11, 'Текст номер 11 {word}': took longer than doc_timeout=1.5 s"
+        11: f"document 11, 'Текст номер 11 {word}': took longer than doc_timeout=1.5 s in 'trouble'"
     }
     assert started(pids) <= 2 + 2
 
@@ -414,6 +430,13 @@ def test_workers_that_die_while_they_load_are_not_replaced_for_ever(
     with pytest.raises(ProcessingError, match=f"a worker process {message}.* before it had loaded the pipeline. In a script"):
         list(nlp.pipe(texts(50), n_process=2, batch_words=3, on_error="skip"))
     assert started(pids) <= starts
+
+
+def test_a_worker_that_hangs_while_it_loads_is_not_waited_for(pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipekit.workers.supervisor._LOADING", 3.0)
+    nlp = troubled(pids, start="спать")
+    with pytest.raises(ProcessingError, match="a worker process has not loaded the pipeline within 3 s"):
+        list(nlp.pipe(["а"], n_process=2))
 
 
 def test_what_keeps_a_worker_from_loading_is_told(pids: Path) -> None:
@@ -557,6 +580,28 @@ def test_an_annotator_is_made_of_strings_and_loads_once(nlp: Pipeline, tmp_path:
     assert again.pipeline is annotator.pipeline
     given = [Source(7, "Мама мыла"), Source(8, Doc(words=["раму"]).to_bytes()), Source(9, "ошибиться")]
     answers = again(given, Order(overwrite=False, batch_words=100))
-    assert [Doc.from_bytes(one.doc).words for one in answers] == [["Мама", "мыла"], ["раму"], ["ошибиться"]]
+    assert [Doc.from_bytes(one.made).words for one in answers] == [["Мама", "мыла"], ["раму"], ["ошибиться"]]
     assert [one.failure and one.failure.kind for one in answers] == [None, None, "ProcessingError"]
+    assert [one.words for one in answers] == [2, 1, 1]
     assert answers[2].failure.message.startswith("document 9, 'ошибиться': trouble failed: ZeroDivisionError")
+
+
+def test_each_component_that_begins_is_told_to_who_asks(nlp: Pipeline, tmp_path: Path) -> None:
+    nlp.to_disk(tmp_path / "a.pipekit")
+    told: list[str] = []
+    annotator, order = Annotator(str(tmp_path / "a.pipekit")), Order(overwrite=False, batch_words=100)
+    for began in (told.append, None):
+        annotator([Source(0, "Мама мыла")], order, began)
+    assert told == ["tokenizer", "trouble"]
+
+
+def test_a_document_that_is_too_large_to_travel_fails_alone(nlp: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipekit.workers.annotator.LARGEST", 3_000)
+    large = Doc(words=["слово"] * 500)
+    docs: list[Any] = list(nlp.pipe(["раз", "два " * 1_000, large, "три"], n_process=2, on_error="record"))
+    assert [doc.text for doc in docs] == ["раз", "два " * 1_000, large.text, "три"]
+    assert [doc.error is None for doc in docs] == [True, False, False, True]
+    assert "are more than the 3000 that travel between processes" in docs[1].error
+    nlp.to_disk(tmp_path / "a.pipekit")
+    [answer] = Annotator(str(tmp_path / "a.pipekit"))([Source(0, "ab " * 999)], Order(overwrite=False, batch_words=100))
+    assert answer.failure is not None and "that travel between processes" in answer.failure.message

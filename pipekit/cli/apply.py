@@ -25,8 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         (("--text", "--text-field"), {"default": "text", "metavar": "FIELD", "help": "the field with the text; all others are kept"}),
         (("--unit",), {"help": "a document is a line, paragraph or file of plain text, a sentence or document of CoNLL-U"}),
         (("--only",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "the annotations to write: ents, lemma, sentiment, …"}),
+        (("--precision",), {"default": "auto", "metavar": "NAME", "help": "float32, bfloat16, int8 or auto (the default)"}),
         (("--processes",), {"type": int, "metavar": "N", "help": "worker processes; one for each of --devices by default"}),
         (("--devices",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "where they compute, in turn: cuda:0 cuda:1"}),
+        (("--doc-timeout",), {"type": float, "metavar": "S", "help": "seconds that a document may take, with --processes 2 or more"}),
         (("--batch-words",), {"type": int, "metavar": "N", "help": "about how many words are computed together"}),
         (("--shard",), {"default": "1/1", "metavar": "I/N", "help": "take every n-th record, from the i-th on"}),
         (("--resume",), {"action": "store_true", "help": "go on where the job stopped, or begin it"}),
@@ -47,7 +49,8 @@ def run(given: argparse.Namespace) -> int:
 
     def loaded() -> Any:
         if not nlp:
-            nlp.append(load(given.pipeline, device="cpu" if given.devices else given.device, exclude=given.exclude))
+            device = "cpu" if given.devices else given.device
+            nlp.append(load(given.pipeline, device=device, precision=given.precision, exclude=given.exclude))
         return nlp[0]
 
     code = 0
@@ -73,13 +76,20 @@ def _jobs(given: argparse.Namespace, loaded: Any) -> Iterator[Any]:
 
     if given.resume and given.overwrite:
         raise ConfigError("give --resume or --overwrite, not both")
+    if given.doc_timeout is not None and given.processes in (None, 1) and not given.devices:
+        raise ConfigError("--doc-timeout takes --processes 2 or more: only a worker can be stopped")
     sources = [Source.of(path, given.format) for path in given.inputs]
     begin: Begin = "resume" if given.resume else "overwrite" if given.overwrite else "new"
     make = partial(
         Job,
         loaded,
         reading=Reading(given.text, given.unit, Shard.of_text(given.shard)),
-        options={"n_process": given.processes, "devices": given.devices, **({"batch_words": given.batch_words} if given.batch_words else {})},
+        options={
+            "n_process": given.processes,
+            "devices": given.devices,
+            "doc_timeout": given.doc_timeout,
+            **({"batch_words": given.batch_words} if given.batch_words else {}),
+        },
         begin=begin,
         limits=Limits(given.max_errors, given.commit_seconds),
         progress=True,

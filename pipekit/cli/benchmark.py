@@ -16,6 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
     corpus_options(parser)
     parser.add_argument("--runs", type=int, default=5, help="of which the medians are shown (default: 5)")
+    parser.add_argument("--precision", default="auto", metavar="NAME", help="float32, bfloat16, int8 or auto (the default)")
     parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU (default: 1)")
     parser.set_defaults(run=run)
 
@@ -28,11 +29,13 @@ def run(given: argparse.Namespace) -> int:
     from pipekit.training.sources import read_corpus
 
     torch.set_num_threads(given.threads)
-    nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
+    nlp = load(given.pipeline, device=given.device, precision=given.precision, exclude=given.exclude)
     texts = [doc.text for file in given.files for doc in read_corpus(file, given.format, nlp.tokenize)]
     found = profile(nlp, texts, given.runs)
     print(table(lines(found.stages())))
     print(f"\n{len(texts):,} documents, {found.words:,} words, {given.runs} runs, on {nlp.device}, {given.threads} thread(s)")
+    if nlp.device.type != "cpu":
+        print(f"{nlp.device} waits {100 * found.waiting:.1f} % of the time: pipe(…, n_process=…) lets several processes share it")
     return 0
 
 

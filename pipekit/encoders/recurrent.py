@@ -3,24 +3,29 @@ GRU (Cho et al. 2014), and MUT1 to MUT3 (Jozefowicz et al. 2015)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
 from pipekit.model import Tables
+from pipekit.ragged import Windows, groups, steps
 from pipekit.reading import LayerMix, WordDropout, reorder, reverse
+
+PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
 
 
 class Recurrent(SequenceEncoder):
     """A stack of layers, each of which reads its sequence forwards and backwards.
 
-    The backward cell reads each sequence reversed within its own length, so that padding always follows and never changes an answer;
-    that is faster on a CPU than packed sequences.
+    The backward cell reads each sequence reversed within its own length, so that padding always follows and never changes an answer.
+    Where torch's packed sequences, which hold no padding, are faster (`packs`: on CPUs, when nothing is learned), these are read.
 
     Args:
         width: of both directions together.
@@ -30,6 +35,8 @@ class Recurrent(SequenceEncoder):
             among them, `skip` is for that.
         forget_bias: what is added to the first bias of an LSTM's forget gates; Jozefowicz et al. (2015) advise 1.
     """
+
+    packs: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -70,21 +77,51 @@ class Recurrent(SequenceEncoder):
         return [self.embed, *(nn.ModuleList([ahead, *self.backwards[i : i + 1]]) for i, ahead in enumerate(self.forwards))]
 
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
-        backwards = reverse(inside) if self.backwards else None
-        states, every = self.dropout(padded), []
+        order = reverse(inside) if self.backwards else inside
+
+        def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
+            found: Tensor = cell(reorder(states, order) if backwards else states)[0]
+            return reorder(found, order) if backwards else found
+
+        return self._stack(padded, read)
+
+    def _stack(self, embedded: Tensor, read: Callable[[nn.Module, Tensor, bool], Tensor]) -> Tensor:
+        """All layers, given how a cell reads states, forwards or backwards."""
+        states, every = self.dropout(embedded), []
         for layer, ahead in enumerate(self.forwards):
-            found = [ahead(states)[0]]
-            if backwards is not None:
-                found.append(reorder(self.backwards[layer](reorder(states, backwards))[0], backwards))
-            states = self.dropout(torch.cat(found, dim=2))
+            found = [read(ahead, states, False), *(read(back, states, True) for back in self.backwards[layer : layer + 1])]
+            states = self.dropout(torch.cat(found, dim=-1))
             every.append(states)
         if self.mix is not None:
             states = self.mix(every)
-        return torch.cat([states, padded], dim=2) if self.skip else states
+        return torch.cat([states, embedded], dim=-1) if self.skip else states
+
+    def answers(self, flat: Tensor, plan: Windows) -> Iterator[tuple[Tensor, Tensor]]:
+        if not self.packs or self.training or flat.device.type != "cpu":
+            yield from super().answers(flat, plan)
+            return
+        for chosen in groups(plan.length, PACKED_WORDS):
+            yield self._packed(flat, Windows(*(column[chosen] for column in plan)))
+
+    def _packed(self, flat: Tensor, plan: Windows) -> tuple[Tensor, Tensor]:
+        """Windows, longest first, as packed sequences."""
+        begin = np.cumsum(plan.length) - plan.length  # among the rows of these windows alone
+        rows = np.repeat(plan.start - begin, plan.length) + np.arange(plan.length.sum())
+        orders = [[torch.from_numpy(order) for order in steps(begin, plan.length, backwards=way)] for way in (False, True)]
+
+        def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
+            order, sizes = orders[backwards]
+            found: Tensor = cell(PackedSequence(states[order], sizes))[0].data
+            return torch.empty_like(found).index_copy(0, order, found)
+
+        first, last = np.repeat(plan.first, plan.length), np.repeat(plan.last, plan.length)
+        kept = np.flatnonzero((rows >= first) & (rows < last))
+        states = self._stack(flat[torch.from_numpy(rows)], read)
+        return states[torch.from_numpy(kept)], torch.from_numpy(rows[kept])
 
 
 class LSTM(Recurrent):
-    """Long short-term memory."""
+    """Long short-term memory. On a CPU padded groups are read 1.5 times as fast as packed sequences (`recipes/benchmarks/packing.py`)."""
 
     @staticmethod
     def cell(width_in: int, width: int) -> nn.Module:
@@ -100,6 +137,8 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """Gated recurrent units."""
 
+    packs = True
+
     @staticmethod
     def cell(width_in: int, width: int) -> nn.Module:
         return nn.GRU(width_in, width, batch_first=True)
@@ -107,6 +146,8 @@ class GRU(Recurrent):
 
 class RNN(Recurrent):
     """Plain recurrence, h_{t+1} = tanh(W_x x_t + W_h h_t + b)."""
+
+    packs = True
 
     @staticmethod
     def cell(width_in: int, width: int) -> nn.Module:

@@ -64,6 +64,9 @@ class Transformer(SequenceEncoder):
         learned = [self.positions] if isinstance(self.positions, nn.Parameter) else []
         return [nn.ModuleList([self.embed, self.project, self.enter, nn.ParameterList(learned)]), *self.stack.layers()]
 
+    def compilable(self) -> list[nn.Module]:
+        return list(self.stack.blocks)
+
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features, words = self.features(batch), to_strings(batch.words)
         flat, found = self.embed(features.words), dict[int, NDArray[np.float32]]()

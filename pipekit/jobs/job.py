@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipekit import registry
-from pipekit.batching import gather
-from pipekit.doc import Doc
 from pipekit.errors import ConfigError, JobStopped, PipekitError, StoreError
 from pipekit.files import File, remove
 from pipekit.jobs.journal import Journal, changes, of_inputs
 from pipekit.jobs.progress import Progress
 from pipekit.jobs.reading import DOCS, Reading, records
+from pipekit.jobs.rows import Row, rows
 from pipekit.jobs.source import Record, Source
-from pipekit.jobs.writing import FORMATS, Rows, Stream, Target, check_only
-from pipekit.running import CHARS, CHUNK_WORDS, work
+from pipekit.jobs.writing import FORMATS, Stream, Target, Written, check_only
+from pipekit.running import CHUNK_WORDS
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
@@ -58,7 +57,7 @@ class Job:
         pipeline: what loads it, called once the output is known to be free.
         inputs, output: files.
         reading: how inputs are read.
-        options: further arguments of `Pipeline.pipe`: n_process, batch_words.
+        options: further arguments of `Pipeline.pipe`: n_process, devices, batch_words, doc_timeout.
         begin: "new" refuses an output that is there, "overwrite" replaces it, "resume" goes on where a job stopped, or begins it.
         limits: when it stops, and how often it commits.
         progress: show a bar on a terminal.
@@ -177,8 +176,12 @@ class _Run:
             "--to": output.format,
             "--only": sorted(only),
             "--batch-words": self._batch_words,
-            "--device": nlp.device.type,
+            "--device": self._device_types(nlp),
         }
+
+    def _device_types(self, nlp: Pipeline) -> str:
+        """Scores depend in their last digit on these, not on how many there are."""
+        return " ".join(sorted({str(name).partition(":")[0] for name in self.job.options.get("devices") or [nlp.device_name]}))
 
     @property
     def _batch_words(self) -> int:
@@ -194,51 +197,45 @@ class _Run:
     def _annotate(self, nlp: Pipeline) -> None:
         job, journal = self.job, self.journal
         only = frozenset(name.split(".")[0] for name in job.output.only)
-        marked = _marked(records(job.inputs, job.reading, journal.position), self._batch_words)
-        pairs = ((record.source, record) for record in marked)
-        docs: Any = nlp.pipe(pairs, as_tuples=True, on_error="record", overwrite=True, **job.options)
+        made = rows(nlp, records(job.inputs, job.reading, journal.position), job.output.format, only, job.options)
         with (
-            Rows(job.output, only, self.body, journal.output, journal.errors) as rows,
+            Written(job.output, self.body, journal.output, journal.errors) as written,
             Progress(job.inputs, journal.position, shown=job.progress) as progress,
             _signals() as caught,
-            closing(docs),
+            closing(made),
         ):
             try:
-                self._write(docs, rows, progress, caught)
+                self._write(made, written, progress, caught)
             except PipekitError:
                 if not caught:
                     raise  # else a worker got the signal as well, and died of it
             if caught:
                 raise self._stopped(f"stopped by {signal.Signals(caught[0]).name}", 128 + caught[0])
 
-    def _write(self, docs: Iterable[tuple[Doc, Record]], rows: Rows, progress: Progress, caught: Sequence[int]) -> None:
-        """Write documents up to the end, or to the end of a chunk when a signal was caught; commit there, and whenever it is time."""
+    def _write(self, made: Iterable[tuple[Record, Row]], written: Written, progress: Progress, caught: Sequence[int]) -> None:
+        """Write rows up to the end, or to the end of a chunk when a signal was caught; commit there, and whenever it is time."""
         due = time.monotonic() + self.job.limits.commit_seconds
-        for doc, record in docs:
-            self._put(doc, record, rows)
-            progress.show(record, len(doc))
+        for record, row in made:
+            self._put(record, row, written)
+            progress.show(record, row.words)
             if record.last:
-                rows.end_chunk()
+                written.end_chunk()
                 self.journal.position = record.after
                 if caught or time.monotonic() >= due:
-                    self._commit(rows)
+                    self._commit(written)
                     due = time.monotonic() + self.job.limits.commit_seconds
                 if caught:
                     return
-        self._commit(rows)
+        self._commit(written)
 
-    def _put(self, doc: Doc, record: Record, rows: Rows) -> None:
-        reason = record.reason or doc.error
+    def _put(self, record: Record, row: Row, written: Written) -> None:
+        reason = record.reason or row.reason
         if reason is None:
-            try:
-                rows.write(doc, record)
-            except PipekitError as error:
-                reason = str(error)
-        if reason is None:
+            written.write(row.data)
             self.journal.documents += 1
-            self.journal.words += len(doc)
+            self.journal.words += row.words
             return
-        rows.fail(record, _NUMBER.sub("", reason))
+        written.fail(record, _NUMBER.sub("", reason))
         self.journal.failed += 1
         most = self.job.limits.max_errors
         if most is not None and self.journal.failed > most:
@@ -246,8 +243,8 @@ class _Run:
         if not self.journal.documents and self.journal.failed >= _HOPELESS:
             raise self._stopped(f"the first {_HOPELESS} records all failed; the last one {reason}", TOO_MANY)
 
-    def _commit(self, rows: Rows) -> None:
-        self.journal.output, self.journal.errors = rows.sync()
+    def _commit(self, written: Written) -> None:
+        self.journal.output, self.journal.errors = written.sync()
         self._record()
 
     def _record(self) -> None:
@@ -286,13 +283,6 @@ def _of_pipeline(nlp: Pipeline) -> dict[str, Any]:
 def _written(nlp: Pipeline) -> set[str]:
     """The names of what a pipeline writes, and of what its documents bring."""
     return {*nlp.given, *getattr(nlp.tokenizer, "assigns", ()), *(name for part in nlp.components.values() for name in part.assigns)}
-
-
-def _marked(stream: Iterable[Record], batch_words: int) -> Iterator[Record]:
-    """The records, of which those are marked behind which `Pipeline.pipe` cuts the stream into chunks."""
-    for chunk in gather(stream, lambda record: work(record.source), batch_words * CHARS):
-        chunk[-1].last = True
-        yield from chunk
 
 
 @contextmanager

@@ -65,9 +65,10 @@ def records(sources: Sequence[Source], reading: Reading, start: Position) -> Ite
     """The records of all inputs as one stream, from a position on; of a shard, its own."""
     number = start.number
     for i in range(start.input, len(sources)):
+        file = str(sources[i].path)
         begin = Mark(start.offset, start.line) if i == start.input else Mark(0, 0)
         for record in _up_to_damage(sources[i], begin, reading):
-            record.file, record.after = str(sources[i].path), Position(i, *record.end, number + 1)
+            record.file, record.after = file, Position(i, *record.end, number + 1)
             if number % reading.shard.of == reading.shard.part - 1:
                 yield record
             number += 1

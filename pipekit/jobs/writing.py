@@ -11,6 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+import numpy as np
+
+from pipekit.columns import Column
 from pipekit.doc import Doc, clean
 from pipekit.docfile import MAGIC, frame
 from pipekit.errors import ConfigError, near
@@ -23,6 +26,7 @@ from pipekit.training.readers.files import COMPRESSED
 
 _LEVEL = 6  # of compression, that of gzip and xz themselves
 _NAMES = ("id", "name")  # fields that name a document
+_FIRST = np.zeros(1, dtype=np.int32)  # a column of one row, which has the first label
 
 Chosen = frozenset[str]
 Row = Callable[[Doc, Record, Chosen], bytes]
@@ -71,12 +75,14 @@ def _described(doc: Doc, record: Record) -> Doc:
     """A document made of a text gets its name, and its other fields as columns of strings of the layer "meta"; a Doc brings its own."""
     if isinstance(record.source, Doc):
         return doc
-    place = next(iter(record.place.values()))
-    doc.name = clean(str(next((record.fields[key] for key in _NAMES if record.fields.get(key) is not None), f"{record.file}:{place}")))
+    fields, text = record.fields, record.source
+    name = next((fields[key] for key in _NAMES if fields.get(key) is not None), None)
+    doc.name = clean(f"{record.file}:{next(iter(record.place.values()))}" if name is None else str(name))
     layer = doc.add_layer("meta", "doc", 1)
-    for key, value in record.fields.items():
-        if value != record.source:
-            layer.set(clean(key), [clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))])
+    for key, value in fields.items():
+        if value is not text and value != text:
+            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            layer.put(clean(key), Column(_FIRST, [clean(said)]))
     return doc
 
 
@@ -190,19 +196,17 @@ class Stream:
         self._stream.flush()
 
 
-class Rows:
+class Written:
     """The rows of a job on their way to the disk, in `with`: out of `end_chunk` in whole frames, out of `sync` for good.
 
     Args:
         target, body: the output, and the file of rows, open.
-        only: the layers and columns that are written.
         start, errors: the sizes to which body and file of errors are cut.
     """
 
-    def __init__(self, target: Target, only: Chosen, body: File | Stream, start: int, errors: int) -> None:
+    def __init__(self, target: Target, body: File | Stream, start: int, errors: int) -> None:
         self._target, self._body = target, body
         self._errors: File | Stream | None = None
-        self._format, self._only = FORMATS[target.format], only
         self._start, self._errors_start = start, errors
         self._chunk: list[bytes] = []
 
@@ -211,9 +215,8 @@ class Rows:
             self._errors = Stream(sys.stderr) if self._target.is_stdout else File(self._target.errors, append=True)
         return self._errors
 
-    def write(self, doc: Doc, record: Record) -> None:
-        """Errors: `PipekitError` for a document that the format cannot say."""
-        self._chunk.append(self._format.row(doc, record, self._only))
+    def write(self, row: bytes) -> None:
+        self._chunk.append(row)
 
     def fail(self, record: Record, reason: str) -> None:
         row: dict[str, Any] = {"file": record.file, **record.place, "reason": reason}
@@ -231,11 +234,11 @@ class Rows:
             self._errors.sync()
         return self._start + self._body.written, self._errors_start + (self._errors.written if self._errors else 0)
 
-    def __enter__(self) -> Rows:
+    def __enter__(self) -> Written:
         try:
             self._body.truncate(self._start)
             if not self._start:
-                self._body.write(self._format.head)
+                self._body.write(FORMATS[self._target.format].head)
             if not self._target.is_stdout and self._target.errors.exists():
                 self._open_errors().truncate(self._errors_start)
         except BaseException:

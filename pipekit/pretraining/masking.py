@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pipekit.devices import to_device
 from pipekit.subwords import Special
 
 HIDDEN, KEPT = 0.8, 0.1  # of the chosen words: hidden, left as they are; the rest is exchanged (Devlin et al. 2019, section 3.1)
@@ -32,7 +33,7 @@ class Sequences:
     def to(self, device: torch.device) -> Sequences:
         """The same on a device."""
         parts = (self.ids, self.begins, self.segments, self.follows)
-        return Sequences(*(None if part is None else part.to(device, non_blocking=True) for part in parts))  # type: ignore[arg-type]
+        return Sequences(*(None if part is None else to_device(part.numpy(), device) for part in parts))  # type: ignore[arg-type]
 
 
 class Corrupted(NamedTuple):

@@ -6,26 +6,30 @@ What travels is plain: texts, Docs as their bytes, failures as strings.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipekit import errors
 from pipekit.doc import Doc
-from pipekit.errors import DocError, PipekitError, ProcessingError
+from pipekit.errors import DocTooLargeError, PipekitError, ProcessingError
 from pipekit.running import Item, Order, Run
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
 
+LARGEST = 2**31 - 1  # bytes of a document that travels: what a pipe counts on every system
+
 
 class Source(NamedTuple):
-    """A document on its way to a worker: its position in the stream, and a text, or a Doc as bytes."""
+    """A document on its way to a worker: its position in the stream, a text, or a Doc as bytes, and what else is to be known of it."""
 
     number: int
     value: str | bytes
+    context: Any = None
 
 
 class Failure(NamedTuple):
@@ -56,15 +60,18 @@ class Failure(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A document as bytes, or what failed on it; with a failure the bytes are of its tokens."""
+    """What was made of a document, as bytes, and its words; or what failed on it."""
 
-    doc: bytes
+    made: bytes
+    words: int = 0
     failure: Failure | None = None
 
 
 @dataclass(frozen=True)
 class Annotator:
     """A pipeline file as a function of plain messages. It is made of strings alone, so it may be sent to any process or machine.
+
+    What is made of a document are the bytes of its Doc; of one that failed, those of a Doc with tokens only.
 
     Args:
         path: the pipeline file.
@@ -80,20 +87,51 @@ class Annotator:
         """The pipeline, loaded once in each process, with one thread. Errors: those of `pipekit.load`."""
         return _load(self.path, self.precision, self.device)
 
-    def __call__(self, sources: Sequence[Source], order: Order) -> list[Answer]:
-        """An answer to each document, in their order. Errors: `DocError` for a Doc that has what a component would write."""
-        items = [Item(number, Doc.from_bytes(value) if isinstance(value, bytes) else value) for number, value in sources]
-        return [answer(item, doc, error) for item, doc, error in _run(self, order).chunk(items)]
+    def __call__(self, sources: Sequence[Source], order: Order, began: Callable[[str], object] | None = None) -> list[Answer]:
+        """An answer to each document, in their order; `began` is told each component that begins.
+
+        Errors: `DocError` for a Doc that has what a component would write.
+        """
+        run = _run(self, order)
+        run.began = began
+        return [self.answer(*result) for result in run.chunk([self.received(source) for source in sources])]
+
+    def sent(self, item: Item) -> Source:
+        """A document as it travels. Errors: `ValueError` for one that cannot: `DocError`, `DocTooLargeError`."""
+        value = item.source.to_bytes() if isinstance(item.source, Doc) else item.source
+        return Source(item.number, _small(value, item))
+
+    def received(self, source: Source) -> Item:
+        """A document that has travelled."""
+        return Item(source.number, Doc.from_bytes(source.value) if isinstance(source.value, bytes) else source.value)
+
+    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Answer:
+        """What a `Run` says of a document, as it travels; a document that cannot be written as bytes has failed too."""
+        try:
+            return Answer(_small(doc.to_bytes(), item), len(doc), None if error is None else Failure.of(error))
+        except (ValueError, MemoryError) as unfit:
+            doc = doc.copy(bare=True)
+            doc.error = f"{item.title}: {unfit}"
+            return Answer(doc.to_bytes(), len(doc), Failure("ProcessingError", doc.error))
+
+    def failed(self, item: Item, reason: str, component: str | None = None) -> Answer:
+        """The answer to a document that no process survived. The words between white space are its tokens: that the tokenizer can be
+        trusted with it is not known.
+        """
+        if isinstance(item.source, Doc):
+            doc = item.source.copy(bare=True)
+        else:
+            borders = [found.span() for found in re.finditer(r"\A\s+|\S+", item.source)]
+            doc = Doc(item.source, starts=[start for start, _ in borders], ends=[end for _, end in borders])
+        doc.error = f"{item.title}: {reason}"
+        return Answer(doc.to_bytes(), len(doc), Failure("ProcessingError", doc.error, component))
 
 
-def answer(item: Item, doc: Doc, error: Exception | None) -> Answer:
-    """What a `Run` says of a document, as it travels; a document that cannot be written as bytes has failed too."""
-    try:
-        return Answer(doc.to_bytes(), None if error is None else Failure.of(error))
-    except DocError as unfit:
-        doc = doc.copy(bare=True)
-        doc.error = f"{item.title}: {unfit}"
-        return Answer(doc.to_bytes(), Failure("ProcessingError", doc.error))
+def _small(value: Any, item: Item) -> Any:
+    """What travels. Errors: `DocTooLargeError`."""
+    if len(value) > LARGEST:
+        raise DocTooLargeError(f"{item.title}: {len(value)} bytes are more than the {LARGEST} that travel between processes: split it")
+    return value
 
 
 @cache

@@ -6,12 +6,11 @@ or takes longer than it may, fails; the others cost nothing but time. So one suc
 
 from __future__ import annotations
 
-import re
 import signal
 import tempfile
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipekit.doc import Doc
-from pipekit.errors import ConfigError, ProcessingError
+from pipekit.errors import ProcessingError
 from pipekit.running import Item, Order, Result, Run
-from pipekit.workers.annotator import Annotator, Answer, Failure, Source, answer
+from pipekit.workers.annotator import Annotator, Answer, Failure, Source
 from pipekit.workers.worker import Worker
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 _AHEAD = 2  # chunks under way for each worker: enough to keep it busy, few enough to bound memory
 _STARTS = 5  # for each worker: how many may be killed in a row while they load
 _DEATHS = 10  # for each worker: how many may die in a row with no document done between them
+_LOADING = 600.0  # seconds after which a worker that has not loaded the pipeline counts as hung
+_OFTEN = 0.002  # seconds between two looks at workers while documents leave
 _GRACE = 5.0  # seconds for a process whose end has been noticed to leave its exit code
 _GUARD = "In a script, the call that starts workers stands under `if __name__ == '__main__':`"
 
@@ -48,16 +49,12 @@ class Chunk:
         """Whether all has been answered."""
         return self.error is not None or len(self.answers) == len(self.items)
 
-    def results(self) -> Iterator[Result]:
-        """Each item with its document. Errors: what kept them from being answered."""
+    def results(self) -> Iterator[tuple[Item, Answer]]:
+        """Each item with its answer. Errors: what kept them from being answered."""
         if self.error is not None:
             raise self.error
         for item in self.items:
-            found = self.answers.pop(item.number)
-            doc = Doc.from_bytes(found.doc)
-            if isinstance(item.source, Doc) and found.failure is None:
-                item.source.layers, doc = doc.layers, item.source
-            yield item, doc, None if found.failure is None else found.failure.of_document(item.number)
+            yield item, self.answers.pop(item.number)
 
 
 @dataclass
@@ -72,7 +69,7 @@ class Task:
     @property
     def apart(self) -> bool:
         """Whether the documents go one by one."""
-        return self.deaths > 1
+        return self.deaths > 1 or len(self.sources) == 1
 
     def take(self, answers: Sequence[Answer]) -> bool:
         """Note what its worker answers to the next documents; whether that is all."""
@@ -85,24 +82,48 @@ class Task:
 def annotate(
     pipeline: Pipeline, chunks: Iterable[list[Item]], devices: Sequence[str], order: Order, doc_timeout: float | None = None
 ) -> Generator[Result]:
-    """Each item with its document, in the order of the items, computed by a worker on each of the devices.
+    """Each item with its document, in the order of the items, by a worker process for each of the devices. Errors: as `answers`."""
+    with closing(answers(pipeline, chunks, Annotator, devices, order, doc_timeout)) as answered:
+        for item, found in answered:
+            doc = Doc.from_bytes(found.made)
+            if isinstance(item.source, Doc) and found.failure is None:
+                item.source.layers, doc = doc.layers, item.source
+            yield item, doc, None if found.failure is None else found.failure.of_document(item.number)
 
-    Errors: `ProcessingError` where workers cannot start or die one after the other, and what the stream of chunks itself raises, after the
-    documents before.
+
+def answers(
+    pipeline: Pipeline,
+    chunks: Iterable[list[Item]],
+    annotator: Callable[[str, str, str], Annotator],
+    devices: Sequence[str],
+    order: Order,
+    doc_timeout: float | None = None,
+) -> Generator[tuple[Item, Answer]]:
+    """Each item with what an annotator, made of the path of a pipeline file, a precision and a device, says of it, in their order.
+
+    Errors: `ProcessingError` where workers cannot start or die one after the other, and what the stream of chunks itself raises, after
+    the documents before.
     """
     with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
         path = Path(folder) / "worker.pipekit"
         pipeline.to_disk(path)
-        annotators = [Annotator(str(path), pipeline.precision, device) for device in devices]
-        with closing(Supervisor(annotators, order, doc_timeout)) as supervisor:
-            yield from _in_order(supervisor, _entries(pipeline, chunks, order), len(annotators) * _AHEAD)
+        made = [annotator(str(path), pipeline.precision, device) for device in devices]
+        with closing(Supervisor(made, order, doc_timeout)) as supervisor:
+            yield from _in_order(supervisor, _entries(made[0], Run(pipeline, order), chunks), len(devices) * _AHEAD)
 
 
-def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> Iterator[Result]:
-    """The documents of each chunk, with `ahead` chunks under way at most. Workers are attended to whenever this comes to run."""
+def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> Iterator[tuple[Item, Answer]]:
+    """The documents of each chunk, with `ahead` chunks under way at most. Workers are attended to whenever this comes to run.
+
+    An empty chunk says that the stream has nothing now: what is under way leaves before more is waited for.
+    """
     under_way: deque[Chunk] = deque()
+    quiet = False
     while True:
-        while len(under_way) < ahead and (entry := next(entries, None)) is not None:
+        while len(under_way) < ahead and not (quiet and under_way) and (entry := next(entries, None)) is not None:
+            quiet = not entry.items and entry.error is None
+            if quiet:
+                continue
             under_way.append(entry)
             supervisor.submit(entry)
             supervisor.attend(wait_for_news=False)
@@ -113,19 +134,22 @@ def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> I
             supervisor.attend()
         for result in first.results():
             yield result
-            supervisor.attend(wait_for_news=False)
+            supervisor.attend_now_and_then()
 
 
-def _entries(pipeline: Pipeline, chunks: Iterable[list[Item]], order: Order) -> Iterator[Chunk]:
+def _entries(annotator: Annotator, run: Run, chunks: Iterable[list[Item]]) -> Iterator[Chunk]:
     """What fails here fails in its turn: documents before it still come out."""
     try:
         for items in chunks:
             chunk = Chunk(items)
             for item in items:
-                if isinstance(item.source, str | Doc):
-                    chunk.sources.append(Source(item.number, item.source.to_bytes() if isinstance(item.source, Doc) else item.source))
-                else:  # it cannot travel, and fails before any component sees it
-                    chunk.answers[item.number] = next(answer(*result) for result in Run(pipeline, order).chunk([item]))
+                if not isinstance(item.source, str | Doc):  # it cannot travel, and fails before any component sees it
+                    chunk.answers[item.number] = next(annotator.answer(*result) for result in run.chunk([item]))
+                    continue
+                try:
+                    chunk.sources.append(annotator.sent(item))
+                except ValueError as unfit:
+                    chunk.answers[item.number] = annotator.failed(item, str(unfit))
             yield chunk
     except Exception as error:
         yield Chunk(error=error)
@@ -148,6 +172,7 @@ class Supervisor:
         self.tasks: deque[Task] = deque()
         self.deaths = 0  # in a row, with no document done between them
         self.failed_starts = 0  # in a row, with no start and no document between them
+        self._attended = 0.0
 
     def submit(self, chunk: Chunk) -> None:
         """Let the documents of a chunk be annotated, after those submitted before."""
@@ -159,6 +184,7 @@ class Supervisor:
 
         Errors: `ProcessingError` where that is hopeless, and what keeps a worker from loading the pipeline.
         """
+        self._attended = time.monotonic()
         self._staff()
         ends = [end for worker in self.workers for end in (worker.connection, worker.process.sentinel)]
         news = wait(ends, self._patience() if wait_for_news else 0)
@@ -170,6 +196,11 @@ class Supervisor:
             elif self._seconds_left(worker) <= 0:
                 self._replace(worker, hung=True)
         self._staff()
+
+    def attend_now_and_then(self) -> None:
+        """For a caller that comes often: a worker waits for its next task no longer than is noticed."""
+        if time.monotonic() - self._attended > _OFTEN:
+            self.attend(wait_for_news=False)
 
     def close(self) -> None:
         """End all workers: those that wait for a task by themselves, all others by force."""
@@ -186,15 +217,18 @@ class Supervisor:
                 self.tasks.popleft()
         busy = sum(worker.task is not None for worker in self.workers)
         while len(self.workers) < min(len(self.annotators), busy + len(self.tasks)):
-            free = list(self.annotators)
-            for worker in self.workers:
-                free.remove(worker.annotator)
-            self.workers.append(Worker(free[0]))
+            self.workers.append(Worker(self.vacant()))
+
+    def vacant(self) -> Annotator:
+        """The first annotator that no worker has."""
+        free = list(self.annotators)
+        for worker in self.workers:
+            free.remove(worker.annotator)
+        return free[0]
 
     def _seconds_left(self, worker: Worker) -> float:
-        if self.doc_timeout is None or worker.task is None:
-            return float("inf")
-        return worker.since + self.doc_timeout - time.monotonic()
+        limit = _LOADING if not worker.ready else self.doc_timeout if worker.task else None
+        return float("inf") if limit is None else worker.since + limit - time.monotonic()
 
     def _patience(self) -> float | None:
         left = min(map(self._seconds_left, self.workers), default=0.0)
@@ -211,10 +245,12 @@ class Supervisor:
             if said is not None:
                 raise said._replace(message=f"a worker process cannot load the pipeline: {said.message}").error()
             worker.ready, self.failed_starts = True, 0
+        elif isinstance(said, str):
+            worker.component = said
         elif isinstance(said, Failure):
             task.chunk.error, worker.task = said.error(), None
         else:
-            worker.since = time.monotonic()
+            worker.since, worker.component = time.monotonic(), None
             self.deaths = self.failed_starts = 0
             worker.task = None if task.take(said) else task
 
@@ -223,7 +259,7 @@ class Supervisor:
         self.workers.remove(worker)
         code = worker.end(0.0 if hung else _GRACE)
         if not worker.ready:
-            self._failed_start(code)
+            self._failed_start(code, hung)
         elif not hung:
             self.deaths += 1
             if self.deaths > _DEATHS * len(self.annotators):
@@ -232,39 +268,30 @@ class Supervisor:
                     "a component crashes on every document, or memory runs out"
                 )
         if worker.task is not None:
+            where = f" in {worker.component!r}" if worker.component else ""
             reason = f"took longer than doc_timeout={self.doc_timeout:g} s" if hung else f"its worker process {in_words(code)}"
-            self.tasks.extendleft(reversed(_again(worker.task, reason, hung)))
+            self.tasks.extendleft(reversed(self._again(worker.task, reason + where, worker.component, hung)))
 
-    def _failed_start(self, code: int) -> None:
+    def _failed_start(self, code: int, hung: bool) -> None:
+        if hung:
+            raise ProcessingError(f"a worker process has not loaded the pipeline within {_LOADING:g} s: it hangs, or its disk does")
         self.failed_starts += 1
         if code >= 0 or self.failed_starts > _STARTS * len(self.annotators):
             raise ProcessingError(f"a worker process {in_words(code)} before it had loaded the pipeline. {_GUARD}")
 
-
-def _again(task: Task, reason: str, hung: bool) -> list[Task]:
-    """What is left of a task whose worker is gone: together, then one by one, then the suspect alone, which has failed then."""
-    chunk, rest, alone = task.chunk, task.sources[task.answered :], len(task.sources) == 1
-    if not hung and not task.deaths:
-        return [Task(chunk, rest, 1)]
-    if not alone and not task.apart:
-        return [Task(chunk, rest, 2)]
-    suspect = rest[:1]
-    if hung or alone:
-        item = next(item for item in chunk.items if item.number == rest[0].number)
-        chunk.answers[item.number] = _failed(item, reason)
-        suspect = []
-    return [Task(chunk, part, 2) for part in (suspect, rest[1:]) if part]
-
-
-def _failed(item: Item, reason: str) -> Answer:
-    """The words between white space are its tokens: that the tokenizer can be trusted with it is not known."""
-    if isinstance(item.source, Doc):
-        doc = item.source.copy(bare=True)
-    else:
-        borders = [found.span() for found in re.finditer(r"\A\s+|\S+", item.source)]
-        doc = Doc(item.source, starts=[start for start, _ in borders], ends=[end for _, end in borders])
-    doc.error = f"{item.title}: {reason}"
-    return Answer(doc.to_bytes(), Failure("ProcessingError", doc.error))
+    def _again(self, task: Task, reason: str, component: str | None, hung: bool) -> list[Task]:
+        """What is left of a task whose worker is gone: together, then one by one, then the suspect alone, which has failed then."""
+        chunk, rest, alone = task.chunk, task.sources[task.answered :], len(task.sources) == 1
+        if not hung and not task.deaths:
+            return [Task(chunk, rest, 1)]
+        if not alone and not task.apart:
+            return [Task(chunk, rest, 2)]
+        suspect = rest[:1]
+        if hung or alone:
+            item = next(item for item in chunk.items if item.number == rest[0].number)
+            chunk.answers[item.number] = self.annotators[0].failed(item, reason, component)
+            suspect = []
+        return [Task(chunk, part, 2) for part in (suspect, rest[1:]) if part]
 
 
 def in_words(code: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipekit.errors import DeviceError
 from pipekit.running import Order
 from pipekit.workers.annotator import Annotator, Failure, Source
 
@@ -25,7 +26,9 @@ _PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class Message(NamedTuple):
-    """A task as it travels; `apart` asks for each document by itself, so that the parent knows at which one a worker is."""
+    """A task as it travels; `apart` asks for each document by itself, and to be told of each component that begins, so that the parent
+    knows at which one a worker is.
+    """
 
     sources: Sequence[Source]
     apart: bool
@@ -36,7 +39,9 @@ class Message(NamedTuple):
 
 
 def serve(connection: Connection, annotator: Annotator) -> None:
-    """Load the pipeline, say None, then answer each message with lists of answers, or with a `Failure`, until the parent is gone."""
+    """Load the pipeline, say None, then answer each message with lists of answers, or with a `Failure`, until the parent is gone; before,
+    where it asks for it, with the names of components.
+    """
     _end_with_parent()
     with suppress(EOFError, ConnectionError):
         try:
@@ -52,7 +57,9 @@ def serve(connection: Connection, annotator: Annotator) -> None:
 def _answer(connection: Connection, annotator: Annotator, message: Message) -> None:
     for sources in [[source] for source in message.sources] if message.apart else [message.sources]:
         try:
-            answers = annotator(sources, message.order)
+            answers = annotator(sources, message.order, connection.send if message.apart else None)
+        except DeviceError as error:
+            sys.exit(str(error))  # a process that takes its place can use the device again
         except Exception as error:
             connection.send(Failure.of(error))
             return
@@ -86,7 +93,8 @@ class Worker:
         self.annotator = annotator
         self.ready = False
         self.task: Task | None = None
-        self.since = 0.0  # when it was given the task, or last answered
+        self.since = time.monotonic()  # when it was started, or given the task, or last answered
+        self.component: str | None = None  # the one that it is in, where that is known
 
     def give(self, task: Task, order: Order) -> bool:
         """Send it a task; False if it is dead."""
@@ -94,7 +102,7 @@ class Worker:
             self.connection.send(Message(task.sources, task.apart, order))
         except OSError:
             return False
-        self.task, self.since = task, time.monotonic()
+        self.task, self.since, self.component = task, time.monotonic(), None
         return True
 
     def hear(self) -> Any:

@@ -19,7 +19,7 @@ from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
-from pipekit.encoders.sequence import CPU_CELLS, GPU_CELLS, padded_groups
+from pipekit.encoders.sequence import cells_on, padded_groups
 from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError, near
 from pipekit.features import Features
@@ -118,6 +118,9 @@ class Bert(Encoder):
         below, places = self.network.embed, self.network.stack.places
         return [below if places is None else nn.ModuleList([below, places]), *self.network.stack.layers()]
 
+    def compilable(self) -> list[nn.Module]:
+        return list(self.network.stack.blocks)
+
     @property
     def window(self) -> int:
         """The most pieces that the network reads at a time."""
@@ -152,7 +155,7 @@ class Bert(Encoder):
         """The windows as the network reads them, those of like length together."""
         device = self.network.embed.pieces.weight.device
         special, flat = self.subwords.special, to_device(features.ids, device)
-        for rows, inside, cell, row in padded_groups(features.windows, CPU_CELLS if device.type == "cpu" else GPU_CELLS, device):
+        for rows, inside, cell, row in padded_groups(features.windows, cells_on(device), device):
             ids = functional.pad(flat[rows].masked_fill(~inside, special.pad), (1, 1), value=special.pad)
             ids[:, 0] = special.cls
             ids.scatter_(1, inside.sum(1, keepdim=True) + 1, special.sep)
