@@ -7,6 +7,7 @@ built only if an installed package brings its name.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,16 +108,23 @@ def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, registry.Registry, 
 
 def _tensors(pipeline: Pipeline) -> Iterator[tuple[str, NDArray[Any]]]:
     """Tables and weights of all parts, "<kind>/<part>/<tables or weights>/<name>"."""
-    if not pipeline.encoders and not pipeline.components:
-        return
-    from pipekit.model import tables, weights
-
     for kind, parts in (("encoders", pipeline.encoders), ("components", pipeline.components)):
         for name, part in parts.items():
             for key, array in tables(part).items():
                 yield f"{kind}/{name}/{_TABLES}/{key}", array
-            for key, tensor in weights(part).items():
+            for key, tensor in _weights(part).items():
                 yield f"{kind}/{name}/{_WEIGHTS}/{key}", np.ascontiguousarray(tensor.detach().cpu().numpy())
+
+
+def tables(part: Any) -> dict[str, NDArray[Any]]:
+    """The fixed arrays of a part."""
+    return {name: np.asarray(array) for name, array in getattr(part, "tables", {}).items()}
+
+
+def _weights(part: Any) -> dict[str, Any]:
+    """The learned tensors of a part; none for a part without a network."""
+    torch = sys.modules.get("torch")  # where nobody has imported it, there are no networks
+    return dict(part.state_dict()) if torch and isinstance(part, torch.nn.Module) else {}
 
 
 def _build(container: store.Container, where: str, exclude: Sequence[str], include: Sequence[str] | None) -> Pipeline:
@@ -173,11 +181,7 @@ def _selected(config: dict[str, Any], exclude: Sequence[str], include: Sequence[
 
 
 def _load_weights(part: Any, state: Mapping[str, NDArray[Any]], where: str) -> None:
-    if not state and not hasattr(part, "state_dict"):
-        return
-    from pipekit.model import weights
-
-    if not weights(part) and not state:
+    if not state and not _weights(part):
         return
     import torch
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -115,17 +114,6 @@ class Head(nn.Module):
 
     def forward(self, batch: Batch) -> None:
         self.decode(batch, self.scores(batch))
-
-
-def weights(part: object) -> dict[str, Tensor]:
-    """The learned tensors of a part; none for a part without a network."""
-    return dict(part.state_dict()) if isinstance(part, nn.Module) else {}
-
-
-def tables(part: object) -> Tables:
-    """The fixed arrays of a part."""
-    found = getattr(part, "tables", {})
-    return {name: np.asarray(array) for name, array in found.items()}
 
 
 def under(tables: Mapping[str, NDArray[Any]], prefix: str) -> Tables:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipekit import model, registry
+from pipekit import loading, registry
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
-from pipekit.loading import load
 from pipekit.model import Tables
 from pipekit.pipeline import Pipeline
 from pipekit.training.recipe import Recipe
@@ -90,7 +89,7 @@ def build(recipe: Recipe, docs: Sequence[Doc]) -> Pipeline:
     pipeline = Pipeline(parts.config, shared(parts.tables), recipe.meta)
     if path := recipe.settings.start:
         pairs = {name: name for name in modules(pipeline) if name not in parts.origin}
-        start_from(pipeline, load(path, device="cpu"), pairs, f"[training] start = {path!r}")
+        start_from(pipeline, loading.load(path, device="cpu"), pairs, f"[training] start = {path!r}")
     for name, origin in parts.origin.items():
         start_from(pipeline, parts.saved[origin.path], {name: origin.part}, f"[{name}] source = {origin.path!r}")
     return pipeline
@@ -99,12 +98,12 @@ def build(recipe: Recipe, docs: Sequence[Doc]) -> Pipeline:
 def _take(parts: Parts, kind: str, name: str, part: Mapping[str, Any], docs: Sequence[Doc]) -> None:
     """The settings and tables of a part of a saved pipeline, with what the recipe says beside them."""
     path, theirs = part["source"], part.get("part", name)
-    other = parts.saved[path] = parts.saved.get(path) or load(path, device="cpu")
+    other = parts.saved[path] = parts.saved.get(path) or loading.load(path, device="cpu")
     if theirs not in other.configs[kind]:
         hint = "" if "part" in part else ' Take a part of another name with part = "NAME".'
         raise ConfigError(f"[{kind}.{name}] source = {path!r}: no {theirs!r} is there.{near(theirs, other.configs[kind])}{hint}")
     parts.origin[f"{kind}.{name}"] = Origin(path, f"{kind}.{theirs}")
-    settings, tables = dict(other.configs[kind][theirs]), model.tables(getattr(other, kind)[theirs])
+    settings, tables = dict(other.configs[kind][theirs]), loading.tables(getattr(other, kind)[theirs])
     changes = {key: value for key, value in part.items() if key not in ("source", "part")}
     if changes:
         _check_changes(kind, name, changes)
