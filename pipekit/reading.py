@@ -68,13 +68,18 @@ def reorder(padded: Tensor, order: Tensor) -> Tensor:
 def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
     """The states of a network that reads the rows between each two of the borders `sequences`, one for each row."""
     lengths = np.diff(sequences)
-    answers, rows = [], []
+    answers = []
     for chosen in groups(lengths, CELLS):
         cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
         padded = values[to_device(cells, values.device)]
         packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(lengths[chosen]), batch_first=True)
         states = nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
-        answers.append(states.flatten(0, 1)[to_device(np.flatnonzero(inside), values.device)])
-        rows.append(cells[inside])
-    found, row = torch.cat(answers), to_device(np.concatenate(rows), values.device)
-    return torch.empty_like(found).index_copy(0, row, found)
+        kept, rows = (to_device(array, values.device) for array in (np.flatnonzero(inside), cells[inside]))
+        answers.append((states.flatten(0, 1)[kept], rows))
+    return by_row(answers)
+
+
+def by_row(answers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """What was said group by group, float[answers, width], of which rows, int64[answers], in the order of the rows; each occurs once."""
+    found, rows = torch.cat([said for said, _ in answers]), torch.cat([row for _, row in answers])
+    return torch.empty_like(found).index_copy_(0, rows, found)

@@ -193,7 +193,8 @@ def loss_of(nlp: Pipeline, pos: str | None, morph: str | None) -> float:
 
 def probabilities(nlp: Pipeline) -> dict[str, float]:
     head = nlp.components["tagger"]
-    scores = head.scores(Batch([Doc(words=["мыши"])], nlp._encode)).tags
+    hidden = head.hidden(Batch([Doc(words=["мыши"])], nlp._encode).vectors("main"))
+    scores = torch.nn.functional.linear(hidden, *head.tag_weights())
     return dict(zip(TAGS, torch.softmax(scores[0], 0).tolist(), strict=True))
 
 

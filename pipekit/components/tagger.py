@@ -36,11 +36,13 @@ from pipekit.model import EncoderRef, Head, Prepared, Tables, under
 COMMON, NAME, FOREIGN = range(3)  # words by how their lemmas are capitalised
 Bools = NDArray[np.bool_]
 
+# Tokens whose tags are scored at a time: that many scores stay in a processor's cache until the best are found.
+_ROWS = 1024
+
 
 class TagScores(NamedTuple):
-    """`tags` float[tokens, tags] and the `best` of them; for each lemma candidate its token (`owners`), script, and score (`lemmas`)."""
+    """The `best` tag of each token; for each lemma candidate its token (`owners`), script, and score (`lemmas`)."""
 
-    tags: Tensor
     best: Tensor
     lemmas: Tensor
     owners: Ints
@@ -105,21 +107,20 @@ class Tagger(Head):
     # -- from vectors to documents
 
     def scores(self, batch: Batch) -> TagScores:
-        return self._scores(batch, batch.vectors(self.encoder.name), batch.distinct.index)
+        hidden = self.hidden(batch.vectors(self.encoder.name))
+        weight, bias = self.tag_weights()
+        best = torch.cat([best_columns(functional.linear(rows, weight, bias)) for rows in hidden.split(_ROWS)])
+        return self._scores(batch, hidden, best, batch.distinct.index)
 
-    def _scores(self, batch: Batch, vectors: Tensor, words: Ints) -> TagScores:
-        """For tokens by their vectors, and by which of the distinct words of the batch each is."""
-        hidden = self.hidden(vectors)
+    def _scores(self, batch: Batch, hidden: Tensor, best: Tensor, words: Ints) -> TagScores:
+        """For tokens by their hidden layer, their tags, and by which of the distinct words of the batch each is."""
         owners, origins, scripts = self._candidates(batch).take(words)
-        tags = self._tag_scores(hidden)
-        best = best_columns(tags.detach())
         lemmas = self.ranker(hidden, self.of_tags.t()[best], owners, origins, scripts)
-        return TagScores(tags, best, lemmas, owners, scripts)
+        return TagScores(best, lemmas, owners, scripts)
 
-    def _tag_scores(self, hidden: Tensor) -> Tensor:
-        """The scores of a tag's values and its own are both linear in the hidden layer, so they are one product."""
-        weight = self.own.weight + self.of_tags.t() @ self.values.weight
-        return functional.linear(hidden, weight, self.own.bias + self.of_tags.t() @ self.values.bias)
+    def tag_weights(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the scores of all tags: a tag's values' and its own are linear in the hidden layer, so one product."""
+        return self.own.weight + self.of_tags.t() @ self.values.weight, self.own.bias + self.of_tags.t() @ self.values.bias
 
     def _candidates(self, batch: Batch) -> Candidates:
         analyses = None if self.rules.lexicon is None else batch.analyses(self.rules.lexicon)
@@ -162,10 +163,12 @@ class Tagger(Head):
         vectors = batch.vectors(self.encoder.name)
         if not len(known):
             return vectors.sum() * 0.0
-        scores = self._scores(batch, vectors[to_device(known, vectors.device)], batch.distinct.index[known])
+        hidden = self.hidden(vectors[to_device(known, vectors.device)])
+        tags = functional.linear(hidden, *self.tag_weights())
+        scores = self._scores(batch, hidden, best_columns(tags.detach()), batch.distinct.index[known])
         words, parts, features, lemmas = (np.array(column, dtype=object)[known].tolist() for column in _annotation(batch))
         allowed = np.stack([self.tags.allowed(*pair) for pair in zip(parts, features, strict=True)])
-        lost = PartialLoss.apply(scores.tags.float(), to_device(allowed, scores.tags.device)).sum()  # type: ignore[no-untyped-call]
+        lost = PartialLoss.apply(tags.float(), to_device(allowed, tags.device)).sum()  # type: ignore[no-untyped-call]
         return (lost + self._lemma_loss(words, lemmas, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
 
     def _lemma_loss(self, words: Sequence[str], lemmas: Sequence[str | None], scores: TagScores) -> Tensor:

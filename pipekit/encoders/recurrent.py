@@ -16,7 +16,7 @@ from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
 from pipekit.model import Tables
 from pipekit.ragged import Windows, groups, steps
-from pipekit.reading import LayerMix, WordDropout, reorder, reverse
+from pipekit.reading import LayerMix, WordDropout, by_row, reorder, reverse
 
 PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
 
@@ -76,6 +76,10 @@ class Recurrent(SequenceEncoder):
     def layers(self) -> list[nn.Module]:
         return [self.embed, *(nn.ModuleList([ahead, *self.backwards[i : i + 1]]) for i, ahead in enumerate(self.forwards))]
 
+    def through(self, flat: Tensor, plan: Windows) -> Tensor:
+        states: Tensor = super().through(flat, plan)
+        return torch.cat([states, flat], dim=1) if self.skip else states
+
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
         order = reverse(inside) if self.backwards else inside
 
@@ -87,14 +91,15 @@ class Recurrent(SequenceEncoder):
 
     def _stack(self, embedded: Tensor, read: Callable[[nn.Module, Tensor, bool], Tensor]) -> Tensor:
         """All layers, given how a cell reads states, forwards or backwards."""
-        states, every = self.dropout(embedded), []
+        states: Tensor = self.dropout(embedded)
+        every = []
         for layer, ahead in enumerate(self.forwards):
             found = [read(ahead, states, False), *(read(back, states, True) for back in self.backwards[layer : layer + 1])]
             states = self.dropout(torch.cat(found, dim=-1))
             every.append(states)
         if self.mix is not None:
             states = self.mix(every)
-        return torch.cat([states, embedded], dim=-1) if self.skip else states
+        return states
 
     def answers(self, flat: Tensor, plan: Windows) -> Iterator[tuple[Tensor, Tensor]]:
         if not self.packs or self.training or flat.device.type != "cpu":
@@ -112,7 +117,7 @@ class Recurrent(SequenceEncoder):
         def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
             order, sizes = orders[backwards]
             found: Tensor = cell(PackedSequence(states[order], sizes))[0].data
-            return torch.empty_like(found).index_copy(0, order, found)
+            return by_row([(found, order)])
 
         first, last = np.repeat(plan.first, plan.length), np.repeat(plan.last, plan.length)
         kept = np.flatnonzero((rows >= first) & (rows < last))

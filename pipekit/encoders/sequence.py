@@ -17,6 +17,7 @@ from pipekit.errors import ConfigError
 from pipekit.features import Features
 from pipekit.model import Encoder, Prepared, Tables
 from pipekit.ragged import Windows, grid, groups, windows
+from pipekit.reading import by_row
 
 # Padded cells that go through the network at a time: few on a CPU, where less padding counts, many on a GPU, where fewer steps do. On a
 # CPU 512 to 3,072 are as fast within 5 %, 8,192 a quarter slower (`recipes/benchmarks/packing.py`).
@@ -77,18 +78,15 @@ class SequenceEncoder(Encoder):
         return SequenceFeatures(self.embed.features(batch), windows(batch.sequences, self.window, self.overlap))
 
     def forward(self, features: SequenceFeatures) -> Tensor:
-        return self.through(self.embed(features.words), features.windows)
+        flat = self.embed(features.words)
+        return self.through(flat, features.windows) if len(flat) else flat.new_zeros(0, self.width)
 
     def through(self, flat: Tensor, plan: Windows) -> Tensor:
-        """Embedded rows float[rows, in] through the network, window by window, float[rows, width]."""
-        answers = list(self.answers(flat, plan))
-        if not answers:
-            return flat.new_zeros(0, self.width)
-        found, order = torch.cat([a for a, _ in answers]), torch.cat([row for _, row in answers])
-        return torch.empty_like(found).index_copy(0, order, found)
+        """Embedded rows float[rows, in], one at least, through the network, window by window, float[rows, width]."""
+        return by_row(list(self.answers(flat, plan)))
 
     def answers(self, flat: Tensor, plan: Windows) -> Iterator[tuple[Tensor, Tensor]]:
-        """Group by group what the network says, float[answers, width], and the rows that it says this of, int64[answers]."""
+        """Group by group what the network says, float[answers, …], and the rows that it says this of, int64[answers]."""
         for rows, inside, cell, row in padded_groups(plan, cells_on(flat.device), flat.device):
             yield self._group(flat, rows, inside, cell), row
 
@@ -96,7 +94,7 @@ class SequenceEncoder(Encoder):
         return self.contextualize(flat[rows], inside).flatten(0, 1)[cell]
 
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
-        """float[sequences, longest, in] and which cells are no padding, bool[sequences, longest], to float[sequences, longest, width].
+        """float[sequences, longest, in] and which cells are no padding, bool[sequences, longest], to float[sequences, longest, …].
 
         The answer in a cell depends on the cells inside its own sequence alone.
         """

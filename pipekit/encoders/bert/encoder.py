@@ -25,7 +25,7 @@ from pipekit.errors import ConfigError, near
 from pipekit.features import Features
 from pipekit.model import Encoder, Prepared, Tables
 from pipekit.ragged import Windows, windows
-from pipekit.reading import LayerMix
+from pipekit.reading import LayerMix, by_row
 from pipekit.subwords import Cut, Subwords, text_of
 from pipekit.vocabularies import from_settings
 
@@ -148,8 +148,7 @@ class Bert(Encoder):
         answers = [(self._read(framed, beside), framed.row) for framed in self.framed(features)]
         if not answers:
             return torch.zeros(0, self.width, device=device)
-        found, order = torch.cat([a for a, _ in answers]), torch.cat([row for _, row in answers])
-        return self._to_words(torch.empty_like(found).index_copy(0, order, found), owner, borders)
+        return self._to_words(by_row(answers), owner, borders)
 
     def framed(self, features: PieceFeatures) -> Iterator[Framed]:
         """The windows as the network reads them, those of like length together."""
