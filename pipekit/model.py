@@ -6,9 +6,12 @@ A part is its settings (plain data, the arguments that build it), its tables (ar
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -18,6 +21,9 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 
 Tables = dict[str, NDArray[Any]]
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads, and OpenMP would wait for them for ever
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 class Prepared(NamedTuple):

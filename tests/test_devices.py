@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -54,6 +55,31 @@ def test_a_process_that_keeps_memory_asks_the_system_for_no_new_pages() -> None:
 def test_memory_that_is_kept_is_given_back_when_that_is_asked() -> None:
     many = "tensors = [torch.ones(10_000_000) for _ in range(5)]; last = torch.ones(1000); del tensors"
     assert process(f"keep_memory(); {many}; before = resident(); release_memory(); print(before - resident())") > 150_000_000
+
+
+FORK = """
+import multiprocessing, sys, torch, pipekit
+
+def words(text):
+    return len(nlp(text))
+
+torch.set_num_threads(2)
+nlp = pipekit.load("ru_core", include=["tagger"])
+texts = ["Мама мыла раму. " * 100] * 4
+if sys.argv[1] == "computed":
+    list(nlp.pipe(texts))
+for _ in range(int(sys.argv[2])):
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(words, texts) == [400] * 4
+assert torch.get_num_threads() == 2
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.parametrize("state", ["loaded", "computed"])
+@pytest.mark.parametrize("pools", [1, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_forked_process_does_not_wait_for_the_threads_of_its_parent(state: str, pools: int) -> None:
+    subprocess.run([sys.executable, "-c", FORK, state, str(pools)], timeout=30 + 5 * pools, check=True)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
