@@ -303,11 +303,11 @@ class Pipeline(WordVectors):
             max_delay: for interactive streams: seconds that a document waits for others at most; with 0 it travels with what has come. A
                 thread reads `texts` then. By default a document waits until the batch is full and another has come.
         """
-        _check_arguments(texts, on_error, batch_words, max_delay)
+        _check_arguments(texts, on_error, max_delay)
+        order = Order(overwrite, batch_words).checked()
         places = self.places(n_process, devices, doc_timeout)
         stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
         chunks = _chunks(stream, batch_words * CHARS, max_delay)
-        order = Order(overwrite, batch_words)
         done = annotate(self, chunks, places, order, doc_timeout) if places else Run(self, order).chunks(chunks)
         return self._leave(done, as_tuples, on_error)
 
@@ -389,11 +389,9 @@ def _chunks(stream: Iterator[Item], limit: int, max_delay: float | None) -> Iter
     return gather(stream, size, limit) if max_delay is None else Arrivals(stream, size, limit, max_delay)
 
 
-def _check_arguments(texts: object, on_error: str, batch_words: int, max_delay: float | None) -> None:
+def _check_arguments(texts: object, on_error: str, max_delay: float | None) -> None:
     if on_error not in ON_ERROR:
         raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
-    if batch_words < 1:
-        raise ConfigError(f"batch_words is {batch_words}: it is at least 1")
     if max_delay is not None and not max_delay >= 0:
         raise ConfigError(f"max_delay is {max_delay}: it is a number of seconds, 0 or more")
     if isinstance(texts, str | Doc):

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipekit.batching import Batch, gather, longest, pieces, whole
 from pipekit.doc import Doc
-from pipekit.errors import DeviceError, DocError, OutOfMemoryError, PipekitError, PluginContractError, ProcessingError
+from pipekit.errors import ConfigError, DeviceError, DocError, OutOfMemoryError, PipekitError, PluginContractError, ProcessingError
 from pipekit.hooks import hooks
 from pipekit.memory import Room, lost_device, ran_out, release
 
@@ -44,6 +44,12 @@ class Order(NamedTuple):
 
     overwrite: bool
     batch_words: int
+
+    def checked(self) -> Order:
+        """Itself. Errors: `ConfigError` for batches of no words."""
+        if self.batch_words < 1:
+            raise ConfigError(f"batch_words is {self.batch_words}: it is at least 1")
+        return self
 
 
 class Part(NamedTuple):

@@ -528,6 +528,16 @@ def test_a_timeout_for_a_document_asks_for_workers(tmp_path: Path, capsys: pytes
     assert "--doc-timeout takes --processes 2 or more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["batch_words 0", "max_errors -1", "commit_seconds nan"])
+def test_a_number_without_a_meaning_is_refused(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipekit.blank("ru").to_disk(tmp_path / "p.pipekit")
+    name, value = option.split()
+    paths = [str(tmp_path / "p.pipekit"), str(lines(tmp_path / "a.jsonl")), "-o", str(tmp_path / "o.jsonl")]
+    assert cli.main(["apply", *paths, "--" + name.replace("_", "-"), value]) == 1
+    assert f"{name} is {value}: it is " in capsys.readouterr().err
+    assert not (tmp_path / "o.jsonl").exists()
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "conllu", "docs"])
 def test_rows_of_workers_are_those_of_one_process(ending: str, scores: Pipeline, tmp_path: Path) -> None:
     source = lines(tmp_path / "a.jsonl", [*TEXTS, "\ud800 Кот"])

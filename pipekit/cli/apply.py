@@ -88,7 +88,7 @@ def _jobs(given: argparse.Namespace, loaded: Any) -> Iterator[Any]:
             "n_process": given.processes,
             "devices": given.devices,
             "doc_timeout": given.doc_timeout,
-            **({"batch_words": given.batch_words} if given.batch_words else {}),
+            **({"batch_words": given.batch_words} if given.batch_words is not None else {}),
         },
         begin=begin,
         limits=Limits(given.max_errors, given.commit_seconds),

@@ -19,7 +19,7 @@ from pipekit.files import File, remove
 from pipekit.jobs.journal import Journal, changes, of_inputs
 from pipekit.jobs.progress import Progress
 from pipekit.jobs.reading import DOCS, Reading, records
-from pipekit.jobs.rows import Row, rows
+from pipekit.jobs.rows import Row, Rows, rows
 from pipekit.jobs.source import Record, Source
 from pipekit.jobs.writing import FORMATS, Stream, Target, Written, check_only
 from pipekit.running import CHUNK_WORDS
@@ -38,6 +38,12 @@ class Limits(NamedTuple):
 
     max_errors: int | None = None
     commit_seconds: float = 5.0
+
+    def check(self) -> None:
+        """Errors: `ConfigError` for what is below 0 or no number."""
+        for name, value in self._asdict().items():
+            if value is not None and not value >= 0:
+                raise ConfigError(f"{name} is {value}: it is 0 or more")
 
 
 class Report(NamedTuple):
@@ -80,6 +86,7 @@ def annotate(job: Job) -> Report:
     where it is taken, or not what the journal says, `DataError` for inputs that cannot be read.
     """
     job.reading.check(job.inputs)
+    job.limits.check()
     _refuse_loss(job)
     job.output.path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(job.output) as body:
@@ -134,8 +141,9 @@ class _Run:
                 return Report(found.documents, found.words, found.failed, before=True)
         self.journal = found or Journal(made_of)
         self.journal.pid = os.getpid()
+        made = self._made(nlp)
         self._record()
-        self._annotate(nlp)
+        self._annotate(made)
         self._finish()
         return Report(self.journal.documents, self.journal.words, self.journal.failed, before=False)
 
@@ -194,10 +202,13 @@ class _Run:
 
     # -- the work
 
-    def _annotate(self, nlp: Pipeline) -> None:
-        job, journal = self.job, self.journal
+    def _made(self, nlp: Pipeline) -> Rows:
+        job = self.job
         only = frozenset(name.split(".")[0] for name in job.output.only)
-        made = rows(nlp, records(job.inputs, job.reading, journal.position), job.output.format, only, job.options)
+        return rows(nlp, records(job.inputs, job.reading, self.journal.position), job.output.format, only, job.options)
+
+    def _annotate(self, made: Rows) -> None:
+        job, journal = self.job, self.journal
         with (
             Written(job.output, self.body, journal.output, journal.errors) as written,
             Progress(job.inputs, journal.position, shown=job.progress) as progress,

@@ -30,6 +30,9 @@ class Row(NamedTuple):
     reason: str | None = None
 
 
+Rows = Generator[tuple[Record, Row]]
+
+
 def row_of(doc: Doc, record: Record, format: str, only: Chosen) -> Row:
     """An annotated document as a row of a format."""
     if doc.error is not None:
@@ -40,26 +43,29 @@ def row_of(doc: Doc, record: Record, format: str, only: Chosen) -> Row:
         return Row(b"", 0, str(error))
 
 
-def rows(
-    nlp: Pipeline, stream: Iterable[Record], format: str, only: Chosen, options: Mapping[str, Any]
-) -> Generator[tuple[Record, Row]]:
+def rows(nlp: Pipeline, stream: Iterable[Record], format: str, only: Chosen, options: Mapping[str, Any]) -> Rows:
     """Each record with its row, in their order; those are marked behind which the stream is cut.
 
-    `options` and errors are those of `Pipeline.pipe`.
+    `options` and errors are those of `Pipeline.pipe`; arguments that cannot be are refused by the call itself.
     """
-    batch_words = options.get("batch_words", CHUNK_WORDS)
-    chunks = _chunks(stream, batch_words)
+    order = Order(True, options.get("batch_words", CHUNK_WORDS)).checked()
+    chunks = _chunks(stream, order.batch_words)
     devices = nlp.places(options.get("n_process"), options.get("devices", ()), options.get("doc_timeout"))
-    if not devices:
-        pairs = ((record.source, record) for chunk in chunks for record in chunk)
-        docs: Any = nlp.pipe(pairs, as_tuples=True, on_error="record", overwrite=True, **options)
-        with closing(docs):
-            for doc, record in docs:
-                yield record, row_of(doc, record, format, only)
-        return
-    annotator = partial(RowAnnotator, format=format, only=only)
-    order = Order(True, batch_words)
-    with closing(answers(nlp, _numbered(chunks), annotator, devices, order, options.get("doc_timeout"))) as answered:
+    if devices:
+        annotator = partial(RowAnnotator, format=format, only=only)
+        return _of_workers(answers(nlp, _numbered(chunks), annotator, devices, order, options.get("doc_timeout")))
+    pairs = ((record.source, record) for chunk in chunks for record in chunk)
+    return _of_docs(nlp.pipe(pairs, as_tuples=True, on_error="record", overwrite=True, **options), format, only)
+
+
+def _of_docs(docs: Any, format: str, only: Chosen) -> Rows:
+    with closing(docs):
+        for doc, record in docs:
+            yield record, row_of(doc, record, format, only)
+
+
+def _of_workers(answered: Any) -> Rows:
+    with closing(answered):
         for item, answer in answered:
             yield item.context, Row(answer.made, answer.words, _told(item, answer))
 

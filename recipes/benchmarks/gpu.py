@@ -113,7 +113,6 @@ class Bench:
 
 def main() -> int:
     arguments = _arguments()
-    sys.path.remove(str(Path(__file__).resolve().parent))  # there is a tokenizers.py in it, which is not the library that vocabularies need
     torch.set_num_threads(1)
     report, begun = Report(arguments.output), time.perf_counter()
     bench = Bench(pick_device(arguments.device), _texts(arguments), 1 if arguments.quick else 3, arguments.quick)

@@ -1,6 +1,6 @@
 """Tokens and sentences of pipekit, razdel and spaCy side by side: F1 against treebanks, and words per second on one core.
 
-    python recipes/benchmarks/tokenizers.py [--json FILE]
+    python recipes/benchmarks/tokenization.py [--json FILE]
 
 Every dev treebank is read as text: its sentences, joined by one space in blocks of 20, are what each system gets. A token or a
 sentence is right if both its ends are. Speed is words (runs between spaces) over seconds for tokens and sentences together, the
