@@ -5,7 +5,8 @@
      "sents": [{"start", "end"}],
      "ents": [{"start", "end", "text", "label", "score", …}],              in characters
      "spans": {name: rows like those of "ents"},
-     "relations": [{"head", "tail", "label", "score", …}],                 rows of "ents"
+     "relations": [{"head", "tail", "label", "score", …}],                 rows of "ents", or of the layer that "targets" names
+     "targets"?: {"relations": name}, "columns"?: {name: [its columns]},   of layers without rows that have other columns than those above
      "cats": {name: score}, "sentiment": {name: probability},
      "layers": {name: {"kind", "size", "target"?, "columns": {name: [values]}}}}
 
@@ -26,7 +27,7 @@ from pipekit.doc import Doc
 from pipekit.errors import DocError, PipekitFormatError, near
 from pipekit.layer import KINDS, REQUIRED, Layer
 
-_KEYS = ("text", "name", "error", "tokens", "sents", "ents", "spans", "relations", "cats", "sentiment", "layers")
+_KEYS = ("text", "name", "error", "tokens", "sents", "ents", "spans", "relations", "targets", "columns", "cats", "sentiment", "layers")
 _STANDARD = {"span": {"start", "end", "label", "score"}, "link": {"head", "tail", "label", "score"}}
 _TOKEN_KEYS = ("text", "start", "end")
 _CLASSES = {"cats", "sentiment"}  # layers of one row, that of the document: a score for each class
@@ -111,17 +112,26 @@ def _are_sents(column: Column) -> bool:
 
 def _put(data: dict[str, Any], doc: Doc, name: str, layer: Layer) -> None:
     """Add a layer where it reads best, of the places from which it comes back whole."""
-    in_rows = "text" not in layer if layer.size else set(layer) == _STANDARD.get(layer.kind)
-    if layer.kind == "span" and in_rows:
+    if layer.kind == "span" and "text" not in layer:
         place, key = (data, "ents") if name == "ents" else (data.setdefault("spans", {}), name)
         place[key] = _span_rows(doc, layer)
-    elif (name, layer.kind, layer.target) == ("relations", "link", _LINKED) and in_rows:
+        _put_columns(data, name, layer)
+    elif name == "relations" and layer.kind == "link" and layer.target is not None:
         columns = [_values(layer[column]) for column in layer]
         data["relations"] = [dict(zip(layer, row, strict=True)) for row in zip(*columns, strict=True)]
+        if layer.target != _LINKED:
+            data["targets"] = {"relations": layer.target}
+        _put_columns(data, name, layer)
     elif name in _CLASSES and (layer.kind, layer.size) == ("doc", 1) and all(layer[column].labels is None for column in layer):
         data[name] = {column: _values(layer[column])[0] for column in layer}
     else:
         data.setdefault("layers", {})[name] = _whole(layer, list(layer))
+
+
+def _put_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
+    """What rows would say, where there are none."""
+    if not layer.size and set(layer) != _STANDARD[layer.kind]:
+        data.setdefault("columns", {})[name] = [column for column in layer if column not in _TOKEN_KEYS]
 
 
 def _span_rows(doc: Doc, layer: Layer) -> list[Row]:
@@ -195,11 +205,18 @@ def _sent_starts(doc: Doc, rows: Sequence[Row]) -> NDArray[np.bool_]:
 
 def _add_layers(doc: Doc, data: Mapping[str, Any]) -> None:
     spans = {"ents": data["ents"]} if "ents" in data else {}
+    columns = _columns(data)
     for name, rows in (*spans.items(), *_map(data.get("spans", {}), "spans").items()):
-        _add(doc, name, _spans(doc, _list(rows, name), name))
+        _add(doc, name, _spans(doc, _list(rows, name), name, columns.pop(name, None)))
+    target = _map(data.get("targets", {}), "targets", ("relations",)).get("relations", _LINKED)
     if "relations" in data:
         rows = _list(data["relations"], "relations")
-        _add(doc, "relations", _set_columns(Layer("link", len(rows), target=_LINKED), rows, "relations"))
+        layer = Layer("link", len(rows), target=_typed(target, str, "targets.relations"))
+        _add(doc, "relations", _set_columns(layer, rows, "relations", columns.pop("relations", None)))
+    elif "targets" in data:
+        _refuse("targets.relations", "is the target of no relations")
+    for name in columns:
+        _refuse(f"columns.{name}", "is of no layer whose rows stand here")
     for key in data.keys() & _CLASSES:
         layer = Layer("doc", 1)
         for name, score in _map(data[key], key).items():
@@ -209,13 +226,21 @@ def _add_layers(doc: Doc, data: Mapping[str, Any]) -> None:
         _add_whole(doc, name, _map(whole, f"layers.{name}", ("kind", "size", "target", "columns")))
 
 
+def _columns(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names of columns, by layer."""
+    found = {}
+    for name, columns in _map(data.get("columns", {}), "columns").items():
+        found[name] = [_typed(column, str, f"columns.{name}") for column in _typed(columns, list, f"columns.{name}")]
+    return found
+
+
 def _add(doc: Doc, name: str, layer: Layer) -> None:
     if name in doc.layers:
         _refuse(f"layer {name!r}", "stands there twice")
     doc.layers[name] = layer
 
 
-def _spans(doc: Doc, rows: Sequence[Row], name: str) -> Layer:
+def _spans(doc: Doc, rows: Sequence[Row], name: str, columns: Sequence[str] | None) -> Layer:
     first = {len(doc.text): len(doc), **{start: i for i, start in enumerate(doc.starts.tolist())}}
     last = {end: i + 1 for i, end in enumerate(doc.ends.tolist())}
     edges = np.zeros((2, len(rows)), dtype=np.int32)
@@ -225,15 +250,21 @@ def _spans(doc: Doc, rows: Sequence[Row], name: str) -> Layer:
             _refuse(f"{name}[{i}]", f"[{start}, {end}) does not begin and end with tokens")
         edges[:, i] = first[start], first[start] if start == end else last[end]
     layer = Layer("span", len(rows)).set("start", edges[0]).set("end", edges[1])
-    return _set_columns(layer, rows, name, skip=_TOKEN_KEYS)
+    return _set_columns(layer, rows, name, columns, skip=_TOKEN_KEYS)
 
 
-def _set_columns(layer: Layer, rows: Sequence[Row], place: str, skip: Iterable[str] = ()) -> Layer:
-    """Columns from rows; a layer without rows gets those that every layer of its kind has."""
+def _set_columns(
+    layer: Layer, rows: Sequence[Row], place: str, columns: Sequence[str] | None = None, skip: Iterable[str] = ()
+) -> Layer:
+    """Columns from rows; a layer without rows gets those that are named, or those that every layer of its kind has."""
     names = dict.fromkeys(key for row in rows for key in row)
     if len(names) * len(rows) > _DENSE * sum(map(len, rows)) + _FEW_CELLS:
         _refuse(place, f"has {len(names)} different keys in {len(rows)} rows, most of them absent")
-    for name in names if rows else sorted(_STANDARD.get(layer.kind, ())):
+    if rows and columns is not None:
+        _refuse(f"columns.{place}", "names the columns of rows that say them themselves")
+    if not rows:
+        names = dict.fromkeys(sorted(_STANDARD.get(layer.kind, ())) if columns is None else columns)
+    for name in names:
         if name not in skip:
             _typed(name, str, f"a key of {place}")
             layer.set(name, *_column([row.get(name) for row in rows], name, f"{place}[…].{name}"))

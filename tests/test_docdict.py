@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from doc_strategies import content, docs, tagged
 from hypothesis import given, settings
@@ -47,6 +48,23 @@ def test_plain_data_read_well() -> None:
     }
 
 
+@pytest.mark.parametrize("rows", [0, 2])
+def test_names_and_relations_stand_in_rows_whatever_they_have_and_are_of(rows: int) -> None:
+    doc = Doc(words=["Мама", "Рим"])
+    edges = np.arange(rows)
+    doc.add_layer("fine", "span", rows).set("start", edges).set("end", edges + 1).set("label", ["X"] * rows).set("sure", edges / 2)
+    links = doc.add_layer("relations", "link", rows, target="fine").set("head", edges).set("tail", edges)
+    links.set("label", ["В"] * rows)
+    data = doc.to_dict()
+    assert data["targets"] == {"relations": "fine"}
+    assert [(row["text"], row["sure"]) for row in data["spans"]["fine"]] == [("Мама", 0.0), ("Рим", 0.5)][:rows]
+    assert data["relations"] == [{"head": i, "tail": i, "label": "В"} for i in range(rows)]
+    assert data.get("columns") == (None if rows else {"fine": ["label", "sure"], "relations": ["head", "tail", "label"]})
+    assert "layers" not in data
+    back = Doc.from_dict(json.loads(json.dumps(data)))
+    assert {name: list(layer) for name, layer in back.layers.items()} == {name: list(layer) for name, layer in doc.layers.items()}
+
+
 def test_what_no_one_has_written_stays_absent() -> None:
     doc = Doc.from_dict(Doc(words=["Мама"]).to_dict())
     assert doc.to_dict() == {"text": "Мама", "tokens": [{"text": "Мама", "start": 0, "end": 4}]}
@@ -84,6 +102,14 @@ PLAIN: dict[str, tuple[Any, str]] = {
     "a label that is a list": ({"text": "ab", "tokens": [{**WORD, "pos": []}]}, r"tokens\[…\].pos mixes list"),
     "a number beyond 64 bits": ({"text": "ab", "tokens": [{**WORD, "n": 2**64}]}, "more than 64 bits"),
     "a relation of no entities": ({"text": "ab", "tokens": [WORD], "relations": [{"head": 0, "tail": 0}]}, "which is no span layer"),
+    "a target of no relations": ({"text": "ab", "tokens": [WORD], "targets": {"relations": "x"}}, "targets.relations is the target of no"),
+    "relations of no layer": ({"text": "ab", "tokens": [WORD], "relations": [], "targets": {"relations": "x"}}, "rows of 'x', which is no"),
+    "columns of no layer": ({"text": "ab", "tokens": [WORD], "columns": {"ents": ["label"]}}, "columns.ents is of no layer"),
+    "columns of rows": (
+        {"text": "ab", "tokens": [WORD], "ents": [{"start": 0, "end": 2}], "columns": {"ents": ["label"]}},
+        "columns.ents names the columns of rows that",
+    ),
+    "columns that are no names": ({"text": "ab", "tokens": [WORD], "columns": {"ents": [1]}}, "columns.ents is 1; it must be str"),
     "a layer of no kind": (with_layer({"kind": "tokens", "size": 1}), "layers.x.kind is 'tokens'. Did you"),
     "a layer without a size": (with_layer({"kind": "doc"}), "layers.x.size is None"),
     "a column too short": (with_layer({"kind": "doc", "size": 2, "columns": {"y": [1]}}), "column 'y' has shape"),
