@@ -521,6 +521,16 @@ def test_a_second_interruption_waits_for_no_document(disturbed: Path, tmp_path: 
     assert rows(output)
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_field_whose_name_is_taken_is_kept_as_input(ending: str, tmp_path: Path) -> None:
+    source, output = tmp_path / "a.jsonl", tmp_path / f"o.{ending}"
+    source.write_text('{"id": 1, "text": "Мама мыла.", "tokens": 2, "sents": "одно", "input": "сайт"}\n', encoding="utf-8")
+    annotate(job(source, output, only=["sents"]))
+    [row] = rows(output) if ending == "jsonl" else pytest.importorskip("pyarrow.parquet").read_table(output).to_pylist()
+    assert (row["id"], row["tokens"], row["sents"]) == (1, 2, [{"start": 0, "end": 10}])
+    assert row["input"] == {"sents": "одно", "input": "сайт"}
+
+
 def test_a_timeout_for_a_document_asks_for_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="takes n_process=2 or more"):
         annotate(job(lines(tmp_path / "a.jsonl"), tmp_path / "o.jsonl", options={"doc_timeout": 5.0}))

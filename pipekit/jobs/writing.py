@@ -26,6 +26,7 @@ from pipekit.training.readers.files import COMPRESSED
 
 _LEVEL = 6  # of compression, that of gzip and xz themselves
 _NAMES = ("id", "name")  # fields that name a document
+_INPUT = "input"  # the field for fields whose names are taken
 _FIRST = np.zeros(1, dtype=np.int32)  # a column of one row, which has the first label
 
 Chosen = frozenset[str]
@@ -61,10 +62,15 @@ def check_only(only: Collection[str], known: Iterable[str]) -> Chosen:
 
 
 def _jsonl(doc: Doc, record: Record, only: Chosen) -> bytes:
+    """The fields of the record and what was found; fields of a name that is taken, such as a sentiment given by people, go to "input"."""
     data = chosen_of(doc, only).to_dict()
     if only and "tokens" not in only and not only & set(doc.tokens):
         del data["tokens"]
-    return (clean(json.dumps({**record.fields, **data}, ensure_ascii=False, default=str)) + "\n").encode()
+    free = {key: value for key, value in record.fields.items() if key not in data or value in (data[key], record.source)}
+    if taken := {key: value for key, value in record.fields.items() if key not in free}:
+        data[_INPUT] = taken | {key: free[key] for key in (_INPUT,) if key in free}
+    row = {**free, **data}
+    return (clean(json.dumps(row, ensure_ascii=False, default=str)) + "\n").encode()
 
 
 def _docs(doc: Doc, record: Record, only: Chosen) -> bytes:
