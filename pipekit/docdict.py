@@ -131,7 +131,8 @@ def _put(data: dict[str, Any], doc: Doc, name: str, layer: Layer) -> None:
 def _put_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
     """What rows would say, where there are none."""
     if not layer.size and set(layer) != _STANDARD[layer.kind]:
-        data.setdefault("columns", {})[name] = [column for column in layer if column not in _TOKEN_KEYS]
+        places = _TOKEN_KEYS if layer.kind == "span" else ()
+        data.setdefault("columns", {})[name] = [column for column in layer if column not in places]
 
 
 def _span_rows(doc: Doc, layer: Layer) -> list[Row]:

@@ -108,7 +108,8 @@ class Vocabulary:
     def terms(self, batch: Batch, tokens: Tokens) -> Terms:
         """The known terms of each text: (1 + log count) × idf."""
         text, hashes, _ = occurrences(batch, tokens, self.pieces)
-        rows = np.searchsorted(self.hashes, hashes)
+        distinct, place = np.unique(hashes, return_inverse=True)  # fewer and in order, they are found in a third of the time
+        rows = np.searchsorted(self.hashes, distinct)[place]
         known = rows < len(self)
         known[known] = self.hashes[rows[known]] == hashes[known]
         keys, counts = np.unique(text[known] * max(len(self), 1) + rows[known], return_counts=True)

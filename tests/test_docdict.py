@@ -9,15 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 from doc_strategies import content, docs, tagged
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipekit import Doc
 from pipekit.errors import PipekitFormatError
 
 
+def linked_without_rows() -> Doc:
+    doc, none = Doc(words=[]), np.zeros(0, dtype=np.int32)
+    doc.add_layer("ents", "span", 0).set("start", none).set("end", none)
+    doc.add_layer("relations", "link", 0, target="ents").set("head", none).set("tail", none).set("text", none, labels=[])
+    return doc
+
+
 @settings(max_examples=100, deadline=None)
 @given(docs())
+@example(linked_without_rows())
 def test_json_gives_back_everything_but_the_width_of_numbers(doc: Doc) -> None:
     text = json.dumps(doc.to_dict(), ensure_ascii=True)
     back = Doc.from_dict(json.loads(text))

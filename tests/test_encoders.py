@@ -24,7 +24,7 @@ from pipekit.errors import ConfigError
 from pipekit.features import FeatureMaker, shapes
 from pipekit.lexicon import KINDS, Analyses, Lexicon, pack, short, unpack
 from pipekit.ragged import grid, groups, windows
-from pipekit.reading import reverse
+from pipekit.reading import read_sequences, reverse
 
 NETWORK = {"width": 16, "heads": 2, "layers": 1}
 SMALL = {"width": 16, "word_buckets": 500, "ngrams": [3]}
@@ -233,6 +233,17 @@ def test_packed_sequences_and_padded_ones_say_the_same(name: str, more: dict[str
         monkeypatch.setattr(kind, "packs", packs)
         found.append(torch.cat(vectors(nlp, given)))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=0)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12).map(np.array))
+def test_a_layer_over_sentences_says_when_it_works_what_it_said_when_it_learned(lengths: NDArray[np.int64]) -> None:
+    torch.manual_seed(0)
+    layer, values = torch.nn.LSTM(5, 3, batch_first=True, bidirectional=True), torch.randn(int(lengths.sum()), 5)
+    borders = np.concatenate([[0], np.cumsum(lengths)])
+    learning = read_sequences(layer.train(), values, borders)
+    torch.testing.assert_close(read_sequences(layer.eval(), values, borders), learning, atol=1e-6, rtol=0)
+    alone = [layer(values[start:end][None])[0][0] for start, end in pairwise(borders.tolist())]
+    torch.testing.assert_close(torch.cat(alone), learning, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 16])
