@@ -107,23 +107,31 @@ class Vocabulary:
 
     def terms(self, batch: Batch, tokens: Tokens) -> Terms:
         """The known terms of each text: (1 + log count) × idf."""
-        text, hashes, _ = occurrences(batch, tokens, self.pieces)
-        distinct, place = np.unique(hashes, return_inverse=True)  # fewer and in order, they are found in a third of the time
-        rows = np.searchsorted(self.hashes, distinct)[place]
-        known = rows < len(self)
-        known[known] = self.hashes[rows[known]] == hashes[known]
-        keys, counts = np.unique(text[known] * max(len(self), 1) + rows[known], return_counts=True)
-        owner, ids = np.divmod(keys, max(len(self), 1))
+        size = max(len(self), 1)
+        found = [self._keys(part, size) for part in occurrences(batch, tokens, self.pieces)]
+        keys, counts = np.unique(np.concatenate(found), return_counts=True)
+        owner, ids = np.divmod(keys, size)
         values = (1 + np.log(counts)) * self.idf[ids]
         block = owner * 2 + self.piece[ids]
         length = np.sqrt(np.bincount(block, values**2, minlength=2 * tokens.texts))
         offsets = np.searchsorted(owner, np.arange(tokens.texts + 1))
         return Terms(ids, (values / length[block]).astype(np.float32), offsets)
 
+    def _keys(self, given: Occurrences, size: int) -> Ints:
+        """Text times `size` plus the row of the term, for the terms that are known."""
+        distinct, place = np.unique(given.hashes, return_inverse=True)  # fewer and in order, they are found in a third of the time
+        rows = np.searchsorted(self.hashes, distinct)
+        known = rows < len(self)
+        known[known] = self.hashes[rows[known]] == distinct[known]
+        row = np.where(known, rows, -1)[place][given.term]
+        return (given.text * size + row)[row >= 0]
+
 
 def learn(batch: Batch, tokens: Tokens, pieces: tuple[int, ...], min_count: int) -> dict[str, NDArray[np.generic]]:
     """The tables of a vocabulary: terms that `min_count` texts have, with idf = log((1 + texts) / (1 + those that have it)) + 1."""
-    text, hashes, piece = occurrences(batch, tokens, pieces)
+    found = occurrences(batch, tokens, pieces)
+    text, hashes = np.concatenate([part.text for part in found]), np.concatenate([part.hashes[part.term] for part in found])
+    piece = np.repeat(np.arange(len(found)) > 0, [len(part.text) for part in found])
     distinct, first, index = np.unique(hashes, return_index=True, return_inverse=True)
     pairs = np.unique(index * max(tokens.texts, 1) + text)
     having = np.bincount(pairs // max(tokens.texts, 1), minlength=len(distinct))
@@ -132,24 +140,29 @@ def learn(batch: Batch, tokens: Tokens, pieces: tuple[int, ...], min_count: int)
     return {"hashes": distinct[keep], "idf": idf.astype(np.float32), "piece": piece[first][keep]}
 
 
-def occurrences(batch: Batch, tokens: Tokens, pieces: tuple[int, ...]) -> tuple[Ints, Hashes, NDArray[np.bool_]]:
-    """Every term of every text: the text, the hash, and whether it is a piece of a word. Marked tokens give words only."""
+class Occurrences(NamedTuple):
+    """Text ``text[i]`` has the term ``hashes[term[i]]``."""
+
+    text: Ints
+    term: Ints
+    hashes: Hashes
+
+
+def occurrences(batch: Batch, tokens: Tokens, pieces: tuple[int, ...]) -> list[Occurrences]:
+    """Every term of every text: words and pairs of them; then, with `pieces`, pieces of words. Marked tokens give words only."""
     plain = batch.distinct.plain
     words = plain.hashes(plain.starts, plain.ends)[batch.distinct.index[tokens.row]]
     words = np.where(tokens.mark > 0, mix(words ^ (tokens.mark.astype(np.uint64) * _MARK)), words)
     after = np.flatnonzero((np.diff(tokens.text) == 0) & (np.diff(tokens.row) == 1) & (np.diff(tokens.mark) == 0))
-    pairs = mix(words[after] * _PAIR + words[after + 1])
-    found, texts = [words, pairs], [tokens.text, tokens.text[after]]
+    hashes = np.concatenate([words, mix(words[after] * _PAIR + words[after + 1])])
+    found = [Occurrences(np.concatenate([tokens.text, tokens.text[after]]), np.arange(len(hashes)), hashes)]
     if pieces:
         bare = np.flatnonzero(tokens.mark == 0)
         hashes, offsets = _pieces(plain, pieces)
         rows = batch.distinct.index[tokens.row[bare]]
         sizes = np.diff(offsets)[rows]
-        found.append(hashes[ranges(offsets[rows], sizes)])
-        texts.append(np.repeat(tokens.text[bare], sizes))
-    sizes = np.array([len(part) for part in found])
-    is_piece = np.arange(int(sizes.sum())) >= sizes[:2].sum()
-    return np.concatenate(texts), np.concatenate(found), is_piece
+        found.append(Occurrences(np.repeat(tokens.text[bare], sizes), ranges(offsets[rows], sizes), hashes))
+    return found
 
 
 def _pieces(words: Words, lengths: tuple[int, ...]) -> tuple[Hashes, Ints]:

@@ -16,7 +16,7 @@ from tiny import FEATURES, TEN, TRAINING, learn
 import pipekit
 from pipekit import Batch, Doc, Pipeline, Span, Token, registry
 from pipekit.components.pairs import candidates, entities, geometry, rivals
-from pipekit.components.relations import _greatest
+from pipekit.components.relations import _cover, _greatest
 from pipekit.errors import ConfigError, DataError, ProcessingError
 from pipekit.layer import span_layer
 from pipekit.training.evaluation import evaluate
@@ -179,7 +179,8 @@ def test_a_temperature_changes_chances_and_no_links(nlp: Pipeline) -> None:
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=20), st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=9))
 def test_the_greatest_of_a_range_is_its_maximum(values: list[int], ranges: list[tuple[int, int]]) -> None:
     start, end = (np.array([min(r[i], len(values)) for r in ranges], dtype=np.int64) for i in (0, 1))
-    found = _greatest(torch.tensor(values)[:, None], start, end)
+    table = _greatest(torch.tensor(values)[:, None], start, end)
+    found = torch.maximum(*table[torch.from_numpy(_cover(len(values), start, end))])
     assert found[:, 0].tolist() == [max(values[a:b], default=0) for a, b in zip(start.tolist(), end.tolist(), strict=True)]
 
 

@@ -32,7 +32,8 @@ from pipekit.layer import Layer
 from pipekit.model import EncoderRef, Head, Prepared
 from pipekit.reading import read_sequences
 
-CHUNK = 32_768  # pairs that are scored at a time
+CPU_PAIRS, GPU_PAIRS = 1_024, 32_768  # pairs that are scored at a time: on a CPU as few as its cache holds
+TYPES = 2  # the row of a pair's codes that says of what types head and tail are; the rows before are head and tail
 OTHERS = 128  # width of what other pairs say of a pair
 
 
@@ -114,16 +115,17 @@ class RelationExtractor(Head):
 
     def _logits(self, batch: Batch, found: Entities, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Of each pair alone, and in view of the others, float32[pairs, labels]; labels that the types forbid have -30."""
-        device, size = self.mask.device, len(self.kinds)
-        chunks = [slice(begin, begin + CHUNK) for begin in range(0, max(len(pairs), 1), CHUNK)]
-        read = self.pairs.read(self.tokens(batch.vectors(self.encoder.name), batch.sequences, found), found)
-        types = to_device(found.kind[pairs.head] * size + found.kind[pairs.tail], device)
-        parts = [self.pairs(read, found, Pairs(pairs.head[chunk], pairs.tail[chunk]), types[chunk]).float() for chunk in chunks]
-        alone = torch.cat(parts).masked_fill(~self.mask[types], -30.0)
-        rest = self.others.read(alone, to_device(np.stack(pairs), device), len(found))
-        parts = [self.others(rest, alone[chunk], chunk, types[chunk]).float() for chunk in chunks]
+        device = self.mask.device
+        step = CPU_PAIRS if device.type == "cpu" else GPU_PAIRS
+        chunks = [slice(begin, begin + step) for begin in range(0, max(len(pairs), 1), step)]
+        tokens = self.tokens(batch.vectors(self.encoder.name), batch.sequences, found)
+        read, codes = self.pairs.read(tokens, found, pairs), to_device(self.pairs.codes(found, pairs, len(batch)), device)
+        forbidden = ~self.mask[codes[TYPES]]
+        alone = torch.cat([self.pairs(read, codes[:, chunk]).float() for chunk in chunks]).masked_fill(forbidden, -30.0)
+        rest = self.others.read(alone, codes[:TYPES], len(found))
+        parts = [self.others(rest, alone[chunk], chunk, codes[TYPES, chunk]).float() for chunk in chunks]
         joint = (alone + torch.cat(parts)) / self.temperature
-        return alone, joint.masked_fill(~self.mask[types], -30.0)
+        return alone, joint.masked_fill(forbidden, -30.0)
 
     def decode(self, batch: Batch, scores: Found) -> None:
         order = np.lexsort((scores.label, scores.tail, scores.head))
@@ -165,13 +167,13 @@ class RelationExtractor(Head):
 
 class Scored(NamedTuple):
     """What is said of each entity, as `head` and `tail` of a sum and as factors of a product, float[entities, hidden] each; and of tokens
-    that stand between entities, float[tokens, hidden / 2]."""
+    that stand between entities, the `greatest` of ranges of them, float[ranges, hidden / 2]."""
 
     head: Tensor
     tail: Tensor
     left: Tensor
     right: Tensor
-    tokens: Tensor
+    greatest: Tensor
 
 
 class TokenReader(nn.Module):
@@ -220,40 +222,45 @@ class PairScorer(nn.Module):
         self.label = nn.Linear(2 * hidden, labels)
         nn.init.constant_(self.label.bias, -3.0)
 
-    def read(self, tokens: Tensor, found: Entities) -> Scored:
+    def read(self, tokens: Tensor, found: Entities, pairs: Pairs) -> Scored:
         """Each entity by its first token, its last, the mean of all, and its type."""
         start, last, kind = (to_device(a, tokens.device) for a in (found.start, found.end - 1, found.kind + 1))
         span = torch.cat([tokens[start], tokens[last], _means(tokens, found), self.kind(kind).to(tokens.dtype)], 1)
         head, tail, left, right = self.dropout(self.ends(self.span(span))).chunk(4, 1)
-        return Scored(head, tail, left, right, self.between(tokens))
+        return Scored(head, tail, left, right, _greatest(self.between(tokens), *between(found, pairs)))
 
-    def forward(self, read: Scored, found: Entities, pairs: Pairs, types: Tensor) -> Tensor:
+    def codes(self, found: Entities, pairs: Pairs, tokens: int) -> Ints:
+        """All that is told of pairs by numbers, int64[7, pairs]: rows of entities, of the three tables and, twice, of the greatest."""
+        types = found.kind[pairs.head] * self.kinds + found.kind[pairs.tail]
+        lies, rival = geometry(found, pairs, self.sentences)[0], rivals(found, pairs, self.kinds)[0]
+        return np.stack([*pairs, types, lies, rival, *_cover(tokens, *between(found, pairs))])
+
+    def forward(self, read: Scored, codes: Tensor) -> Tensor:
         """float[pairs, labels]"""
-        codes = pairs.head, pairs.tail, geometry(found, pairs, self.sentences)[0], rivals(found, pairs, self.kinds)[0]
-        head, tail, lies, rival = (to_device(code, types.device) for code in codes)
+        head, tail, types, lies, rival, first, second = codes
         product = read.left[head] * read.right[tail]
-        given = torch.cat([product, _greatest(read.tokens, *between(found, pairs))], 1)
+        given = torch.cat([product, torch.maximum(read.greatest[first], read.greatest[second])], 1)
         total = read.head[head] + read.tail[tail] + self.types(types) + self.geometry(lies) + self.rivals(rival) + self.mix(given)
         return self.label(torch.cat([self.dropout(functional.relu(total)), product.to(total.dtype)], 1))  # type: ignore[no-any-return]
 
 
 def _greatest(values: Tensor, start: Ints, end: Ints) -> Tensor:
-    """The greatest of the rows ``start:end`` of each range, float[ranges, width]; zeros where a range is empty.
-
-    Each range is two, maybe overlapping, whose length is a power of two; a table has the greatest of all those.
+    """The greatest of the rows of all ranges of 1, 2, 4, … rows, as many as the longest of ``start:end`` asks for, by length and start;
+    at the end a row of zeros.
     """
+    levels = [values]
+    for power in range(int((end - start).max(initial=1)).bit_length() - 1):
+        levels.append(torch.maximum(levels[-1][: -(1 << power)], levels[-1][1 << power :]))
+    return torch.cat([*levels, values.new_zeros(1, values.shape[1])])
+
+
+def _cover(rows: int, start: Ints, end: Ints) -> Ints:
+    """The two of `_greatest` of so many rows that ``start:end`` is made of, int64[2, ranges]; the row of zeros for those that are empty."""
     length = np.maximum(end - start, 1)
     power = np.frexp(length)[1] - 1
-    levels = [values]
-    for step in 1 << np.arange(power.max(initial=0)):
-        levels.append(torch.maximum(levels[-1][:-step], levels[-1][step:]))
-    sizes = np.array([len(level) for level in levels])
-    offset = (np.cumsum(sizes) - sizes)[power]
-    table = torch.cat(levels)
-    low = np.minimum(start, len(values) - length)
-    ends = (to_device(offset + row, values.device) for row in (low, low + length - (1 << power)))
-    first, second = (table[row] for row in ends)
-    return torch.maximum(first, second) * to_device(end > start, values.device)[:, None]
+    sizes = rows + 1 - (1 << np.arange(power.max(initial=0) + 1))
+    first = (np.cumsum(sizes) - sizes)[power] + start
+    return np.where(end > start, np.stack([first, first + length - (1 << power)]), sizes.sum())
 
 
 class Around(NamedTuple):

@@ -17,16 +17,7 @@ from pipekit.errors import ConfigError
 from pipekit.features import Features
 from pipekit.model import Encoder, Prepared, Tables
 from pipekit.ragged import Windows, grid, groups, windows
-from pipekit.reading import by_row
-
-# Padded cells that go through the network at a time: few on a CPU, where less padding counts, many on a GPU, where fewer steps do. On a
-# CPU 512 to 3,072 are as fast within 5 %, 8,192 a quarter slower (`recipes/benchmarks/packing.py`).
-CPU_CELLS, GPU_CELLS = 2_048, 65_536
-
-
-def cells_on(device: torch.device) -> int:
-    """The padded cells that go through a network at a time."""
-    return CPU_CELLS if device.type == "cpu" else GPU_CELLS
+from pipekit.reading import by_row, cells_on
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,9 @@ import torch
 from tqdm import tqdm
 
 import pipekit
-from pipekit import Doc, Pipeline, registry
+from pipekit import Doc, Pipeline, reading, registry
 from pipekit.batching import Batch
 from pipekit.devices import pick_device
-from pipekit.encoders import sequence
 from pipekit.memory import Room
 from pipekit.profiling import profile
 from pipekit.training.evaluation import evaluate
@@ -253,12 +252,12 @@ def _cell_row(bench: Bench, name: str, docs: list[Doc], limits: Sequence[int]) -
 
 @contextmanager
 def cells_at_a_time(limit: int) -> Iterator[None]:
-    before = sequence.CPU_CELLS, sequence.GPU_CELLS
-    sequence.CPU_CELLS = sequence.GPU_CELLS = limit
+    before = reading.CPU_CELLS, reading.GPU_CELLS
+    reading.CPU_CELLS = reading.GPU_CELLS = limit
     try:
         yield
     finally:
-        sequence.CPU_CELLS, sequence.GPU_CELLS = before
+        reading.CPU_CELLS, reading.GPU_CELLS = before
 
 
 # -- the pipeline

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 import pipekit
+from pipekit import reading
 from pipekit.chars import Ints
 from pipekit.devices import keep_memory
-from pipekit.encoders import sequence
 from pipekit.encoders.recurrent import GRU, LSTM, RNN, Recurrent
 from pipekit.ragged import Windows, groups, windows
 
@@ -114,7 +114,7 @@ def two_modules(encoder: Recurrent, cells: int) -> Way:
 
 def padded(encoder: Recurrent, cells: int) -> Way:
     def way(flat: Tensor, plan: Windows) -> Tensor:
-        sequence.CPU_CELLS = cells
+        reading.CPU_CELLS = cells
         return encoder.through(flat, plan)
 
     return way

@@ -19,13 +19,13 @@ from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
-from pipekit.encoders.sequence import cells_on, padded_groups
+from pipekit.encoders.sequence import padded_groups
 from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError, near
 from pipekit.features import Features
 from pipekit.model import Encoder, Prepared, Tables
 from pipekit.ragged import Windows, windows
-from pipekit.reading import LayerMix, by_row
+from pipekit.reading import LayerMix, by_row, cells_on
 from pipekit.subwords import Cut, Subwords, text_of
 from pipekit.vocabularies import from_settings
 
