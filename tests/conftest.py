@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from pipekit.training.toml import data_folder
 
 settings.register_profile("pipekit", deadline=None)  # how long a test takes is for benchmarks to tell
 settings.load_profile("pipekit")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TOKEN = re.compile(r"\A\s+|\w+|[^\w\s]")
 
