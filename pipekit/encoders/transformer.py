@@ -17,7 +17,7 @@ from pipekit.encoders.sequence import SequenceEncoder, padded_groups
 from pipekit.encoders.stack import Shape, Stack, by_window, sinusoids
 from pipekit.errors import ConfigError, near
 from pipekit.model import Tables
-from pipekit.reading import LayerMix, cells_on
+from pipekit.reading import CPU_CELLS, LayerMix
 
 POSITIONS = ("sinusoidal", "learned")
 
@@ -70,7 +70,8 @@ class Transformer(SequenceEncoder):
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features, words = self.features(batch), to_strings(batch.words)
         flat, found = self.embed(features.words), dict[int, NDArray[np.float32]]()
-        for rows, inside, *_ in padded_groups(features.windows, cells_on(flat.device), flat.device):
+        # The weights of all pairs of cells are kept, so that few go through at a time on a GPU too.
+        for rows, inside, *_ in padded_groups(features.windows, CPU_CELLS, flat.device):
             seen: list[Tensor] = []
             self.contextualize(flat[rows], inside, seen)
             found |= by_window(seen, inside, rows[:, 0])
