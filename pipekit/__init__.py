@@ -15,17 +15,17 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from pipekit.doc import Doc
+from pipekit.doc.layer import Layer
+from pipekit.doc.views import Morph, Relation, Span, Token
 from pipekit.errors import PipekitError, PipekitWarning
-from pipekit.layer import Layer
-from pipekit.views import Morph, Relation, Span, Token
 
 if TYPE_CHECKING:
-    from pipekit.batching import Batch
-    from pipekit.docfile import read_docs, write_docs
-    from pipekit.hooks import hookimpl
-    from pipekit.importing import import_bert
-    from pipekit.loading import blank, from_bytes, load
+    from pipekit.doc.file import read_docs, write_docs
+    from pipekit.parts.batch import Batch
     from pipekit.pipeline import Pipeline
+    from pipekit.pipeline.hooks import hookimpl
+    from pipekit.pipeline.importing import import_bert
+    from pipekit.pipeline.loading import blank, from_bytes, load
 
 __all__ = [
     "Batch",
@@ -52,15 +52,15 @@ __version__ = "0.3.0"
 
 # Found on first use: `import pipekit` stays quick, and torch is imported when a network is.
 _LATER = {
-    "Batch": "pipekit.batching",
-    "Pipeline": "pipekit.pipeline",
-    "blank": "pipekit.loading",
-    "from_bytes": "pipekit.loading",
-    "hookimpl": "pipekit.hooks",
-    "import_bert": "pipekit.importing",
-    "load": "pipekit.loading",
-    "read_docs": "pipekit.docfile",
-    "write_docs": "pipekit.docfile",
+    "Batch": "pipekit.parts.batch",
+    "Pipeline": "pipekit.pipeline.pipeline",
+    "blank": "pipekit.pipeline.loading",
+    "from_bytes": "pipekit.pipeline.loading",
+    "hookimpl": "pipekit.pipeline.hooks",
+    "import_bert": "pipekit.pipeline.importing",
+    "load": "pipekit.pipeline.loading",
+    "read_docs": "pipekit.doc.file",
+    "write_docs": "pipekit.doc.file",
 }
 
 logging.getLogger("pipekit").addHandler(logging.NullHandler())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipekit.drawing import blank
 from pipekit.errors import ConfigError
-from pipekit.files import write_atomically
+from pipekit.storage.files import write_atomically
 
 _LONGEST = 24  # letters of a label
 _CELL, _SMALLEST, _LARGEST = 0.26, 2.2, 14.0  # inches of a cell, and of a map at least and at most

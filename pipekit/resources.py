@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pipekit import store
+from pipekit.storage import store
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipekit import files
+from pipekit.storage import files
 
 
 @contextmanager

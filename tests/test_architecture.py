@@ -81,7 +81,7 @@ def imports_of(source: str, tree: ast.AST, later: bool = False) -> Iterator[Impo
 
 
 def _module(module: str, name: str) -> str:
-    """`from pipekit import store` names a module, `from pipekit.store import load` does not."""
+    """`from pipekit import store` names a module, `from pipekit.storage.store import load` does not."""
     dotted = f"{module}.{name}"
     return dotted if dotted.removeprefix("pipekit.") in modules() and dotted.startswith("pipekit.") else module
 

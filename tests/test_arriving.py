@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Pipeline
-from pipekit.arriving import Arrivals
 from pipekit.errors import ConfigError, ProcessingError
+from pipekit.pipeline.streams import Arrivals
 
 FOREVER = 1e6
 LONG = 20.0  # seconds after which a test that hangs gives up

@@ -120,7 +120,7 @@ def pipeline(**settings: Any) -> Pipeline:
 
 def vectors(nlp: Pipeline, docs: list[Doc]) -> list[Tensor]:
     with torch.inference_mode():
-        batch = Batch(docs, nlp._encode)
+        batch = nlp.batch(docs)
         return [batch.vectors("main")[start:end] for start, end in pairwise(batch.offsets.tolist())]
 
 

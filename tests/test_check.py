@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from pipekit.corpora.check import check
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError
 from pipekit.registry import readers
-from pipekit.training.check import check
 
 
 def row(number, form, upos="NOUN", feats="_", head="0", dep="root"):

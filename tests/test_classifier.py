@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from tiny import FEATURES, TRAINING, learn
 
 import pipekit
-from pipekit import Batch, Doc, Pipeline
-from pipekit.components.classes import attend, largest, mean
-from pipekit.doc import concatenate
+from pipekit import Doc, Pipeline
+from pipekit.components.classes.classes import attend, largest, mean
+from pipekit.corpora.readers.table import read_table
+from pipekit.doc.cutting import concatenate
 from pipekit.errors import ConfigError, DataError, PipekitWarning
-from pipekit.training.evaluation import evaluate, figure
-from pipekit.training.metrics import score
-from pipekit.training.readers.table import read_table
+from pipekit.evaluation.evaluate import evaluate, figure
+from pipekit.evaluation.metrics import score
 
 Tokenizer = Callable[[Sequence[str]], list[Doc]]
 TEXTS = [
@@ -93,14 +93,14 @@ def test_classes_are_learned_alone_in_batches_and_from_the_file(kind: str, table
 def test_documents_without_classes_add_nothing_to_the_loss(kind: str, table: Path, tmp_path: Path) -> None:
     nlp = trained(kind, table, tmp_path / "run")
     [head] = nlp.components.values()
-    assert head.loss(Batch(nlp.tokenize(["Один текст.", ""]), nlp._encode)).item() == 0
+    assert head.loss(nlp.batch(nlp.tokenize(["Один текст.", ""]))).item() == 0
 
 
 def test_a_document_in_parts_has_the_mean_weighted_by_tokens(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = trained("classifier", table, tmp_path / "run")
     text = " ".join(text for text, _ in TEXTS)
     [doc] = nlp.tokenize([text])
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 8)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 8)
     parts = [nlp(part.copy(bare=True)) for part in pipekit.batching.pieces(doc, 8)]
     weights = [len(part) for part in parts]
     for name, value in nlp(text).sentiment.probabilities.items():
@@ -135,7 +135,7 @@ def test_the_sentiment_toward_entities_is_learned_and_measured(kind: str, target
     bare = gold[1].copy(bare=True)
     bare.set_spans("ents", ())
     assert nlp(bare).has_annotation("ents.sentiment")
-    assert [head.loss(Batch([bare.copy(bare=True)], nlp._encode)).item() for head in nlp.components.values()] == [0]
+    assert [head.loss(nlp.batch([bare.copy(bare=True)])).item() for head in nlp.components.values()] == [0]
 
 
 def test_sentiment_is_none_until_someone_wrote_it() -> None:

@@ -169,7 +169,7 @@ def test_a_file_is_read(run: Run, model: str, tmp_path: Path) -> None:
 
 
 def pipekit_read(path: Path) -> list[pipekit.Doc]:
-    from pipekit.training.readers import read_conllu
+    from pipekit.corpora.readers import read_conllu
 
     return list(read_conllu(path))
 
@@ -377,7 +377,7 @@ def test_an_unknown_format_is_wrong_usage_of_one_who_knows_better(run: Run) -> N
 
 
 def test_an_interrupt_ends_with_one_hundred_and_thirty(run: Run, model: str, tmp_path: Path) -> None:
-    from pipekit.hooks import hooks
+    from pipekit.pipeline.hooks import hooks
 
     class Stop:
         @pipekit.hookimpl

@@ -13,9 +13,11 @@ from doc_strategies import content, docs, tagged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipekit import Doc, Layer, docdict, packing
+from pipekit import Doc, Layer
+from pipekit.doc import as_dict as docdict
 from pipekit.errors import DocError, PipekitFormatError
-from pipekit.packing import pack, unpack, unpack_flat
+from pipekit.storage import packing
+from pipekit.storage.packing import pack, unpack, unpack_flat
 
 # -- bytes
 

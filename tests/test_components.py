@@ -12,7 +12,7 @@ import torch
 from tiny import TAGGER, learn, recipe, ten
 
 import pipekit
-from pipekit import Batch, Doc, Pipeline
+from pipekit import Doc, Pipeline
 from pipekit.errors import DataError
 
 Said = Callable[[Doc], Any]
@@ -150,7 +150,7 @@ def test_as_float16_it_still_knows_the_ten_sentences(trained: Trained) -> None:
 def test_a_document_that_goes_through_in_parts_is_a_whole_again(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(doc.text for doc in ten()) + " "
     long = trained.nlp(text * 3)
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 10)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 10)
     cut = trained.nlp(text * 3)
     assert trained.said(cut) == trained.said(long)
     assert cut.to_array("start").tolist() == long.to_array("start").tolist()
@@ -164,7 +164,7 @@ def test_nothing_is_random_once_it_is_trained(trained: Trained) -> None:
 
 def test_the_loss_of_documents_that_say_nothing_is_nothing(trained: Trained) -> None:
     *_, head = trained.nlp.components.values()
-    batch = Batch(bare(), trained.nlp._encode)
+    batch = trained.nlp.batch(bare())
     loss = head.loss(batch)
     assert loss.item() == pytest.approx(0, abs=1e-5)
     for gradient in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True):
@@ -188,12 +188,12 @@ def tagger() -> Pipeline:
 def loss_of(nlp: Pipeline, pos: str | None, morph: str | None) -> float:
     doc = Doc(words=["мыши"])
     doc.tokens.set("pos", [pos]).set("morph", [morph])
-    return nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item()
+    return nlp.components["tagger"].loss(nlp.batch([doc])).item()
 
 
 def probabilities(nlp: Pipeline) -> dict[str, float]:
     head = nlp.components["tagger"]
-    hidden = head.hidden(Batch([Doc(words=["мыши"])], nlp._encode).vectors("main"))
+    hidden = head.hidden(nlp.batch([Doc(words=["мыши"])]).vectors("main"))
     scores = torch.nn.functional.linear(hidden, *head.tag_weights())
     return dict(zip(TAGS, torch.softmax(scores[0], 0).tolist(), strict=True))
 
@@ -217,7 +217,7 @@ def test_what_an_annotation_leaves_open_is_summed_over(pos: str | None, morph: s
 
 
 def test_the_gradient_of_the_partial_loss_is_that_of_its_formula() -> None:
-    from pipekit.components.tagger import PartialLoss
+    from pipekit.components.tagger.tagger import PartialLoss
 
     scores = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
     allowed = torch.tensor([[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1]], dtype=torch.bool)
@@ -252,6 +252,6 @@ def test_a_tagger_without_tags_is_refused() -> None:
     ],
 )
 def test_the_lemma_of_a_name_has_the_capitals_of_the_word(lemma: str, word: str, shown: str) -> None:
-    from pipekit.components.tagger import capitalise
+    from pipekit.components.tagger.tagger import capitalise
 
     assert capitalise(lemma, word) == shown

@@ -18,7 +18,8 @@ from tiny import FEATURES
 
 import pipekit
 from pipekit import Pipeline
-from pipekit.devices import _all_digits, pick_device, to_arrays, to_device
+from pipekit.devices.placement import pick_device, to_arrays, to_device
+from pipekit.devices.precision import _all_digits
 from pipekit.errors import ConfigError
 
 START = """

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipekit import Doc, Layer, Morph, Span
-from pipekit.columns import encode
-from pipekit.doc import ALIGNMENT_MODES, concatenate
+from pipekit.doc.columns import encode
+from pipekit.doc.cutting import concatenate
+from pipekit.doc.doc import ALIGNMENT_MODES
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError
 
 
@@ -94,7 +95,7 @@ def test_what_makes_no_doc_is_refused_with_the_word_or_the_offset(arguments: dic
 
 
 def test_a_text_longer_than_offsets_count_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.doc._MAX_LENGTH", 4)
+    monkeypatch.setattr("pipekit.doc.doc._MAX_LENGTH", 4)
     assert Doc("abcd", starts=[0], ends=[4]).ends.dtype == np.int32
     with pytest.raises(DocTooLargeError, match="5 characters"):
         Doc("abcde", starts=[0], ends=[5])

@@ -16,9 +16,11 @@ from doc_strategies import content, docs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipekit import Doc, PipekitWarning, docfile, files
-from pipekit.docfile import read_docs, write_docs
+from pipekit import Doc, PipekitWarning
+from pipekit.doc import file as docfile
+from pipekit.doc.file import read_docs, write_docs
 from pipekit.errors import DataError, PipekitFormatError, StoreError
+from pipekit.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"
 

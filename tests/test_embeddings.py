@@ -19,12 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 
 import pipekit
-from pipekit import Doc, Pipeline, resources, store
-from pipekit.chars import from_strings
+from pipekit import Doc, Pipeline, resources
 from pipekit.components.embeddings import Embeddings
 from pipekit.errors import ConfigError, DataError, DocError
-from pipekit.lexicon import pack, short
-from pipekit.vectors import Vectors, pack_rows, packed, unit, unpack_rows
+from pipekit.storage import store
+from pipekit.words.chars import from_strings
+from pipekit.words.lexicon import pack, short
+from pipekit.words.vectors import Vectors, pack_rows, packed, unit, unpack_rows
 
 NAMES = ["кот", "кошка", "дом"]
 
@@ -95,7 +96,7 @@ def test_a_pipeline_lends_vectors_and_a_document_saves_none(tmp_path: Path) -> N
 def test_documents_have_vectors_from_worker_processes_and_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nlp, texts = lending(tmp_path), ["Кот и кошка.", "", "Дом. Кот. Дом."]
     alone = [nlp(text).vector for text in texts]
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 2)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 2)
     for found in ([doc.vector for doc in nlp.pipe(texts, n_process=n)] for n in (1, 2)):
         assert [None if v is None else v.tolist() for v in found] == [None if v is None else v.tolist() for v in alone]
 
@@ -163,7 +164,7 @@ def test_the_vectors_of_tokens_in_context_are_those_of_the_encoder(monkeypatch: 
     assert (found.dtype, found.shape) == (np.float32, (6, width))
     assert [nlp.encode(doc, encoder="main").shape, nlp.encode("").shape] == [(2, width), (0, width)]
     assert doc.has_annotation("pos") is False
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 3)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 3)
     np.testing.assert_allclose(nlp.encode(text)[:3], nlp.encode("Кот спит."), atol=1e-6)
     assert nlp.encode(text).shape == found.shape
 

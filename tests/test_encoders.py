@@ -16,15 +16,15 @@ from strategies import DECOMPOSED, EMOJI, INVISIBLE, RUSSIAN, hostile_text
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
-from pipekit.chars import from_strings, normalize, to_strings
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.sequence import padded_groups
 from pipekit.encoders.stack import sinusoids
 from pipekit.errors import ConfigError
-from pipekit.features import FeatureMaker, shapes
-from pipekit.lexicon import KINDS, Analyses, Lexicon, pack, short, unpack
-from pipekit.ragged import grid, groups, windows
-from pipekit.reading import read_sequences, reverse
+from pipekit.nn.padding import grid, groups, windows
+from pipekit.nn.sequences import read_sequences, reverse
+from pipekit.words.chars import from_strings, normalize, to_strings
+from pipekit.words.features import FeatureMaker, shapes
+from pipekit.words.lexicon import KINDS, Analyses, Lexicon, pack, short, unpack
 
 NETWORK = {"width": 16, "heads": 2, "layers": 1}
 SMALL = {"width": 16, "word_buckets": 500, "ngrams": [3]}
@@ -64,7 +64,7 @@ def pipeline(settings: dict[str, Any]) -> Pipeline:
 def vectors(nlp: Pipeline, docs: list[Doc]) -> list[torch.Tensor]:
     """What the encoder says of each document, all of them in one batch."""
     with torch.inference_mode():
-        batch = Batch(docs, nlp._encode)
+        batch = nlp.batch(docs)
         return [batch.vectors("main")[start:end] for start, end in pairwise(batch.offsets.tolist())]
 
 

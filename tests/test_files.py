@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from chaos import run_alone
 
-from pipekit import files, store
 from pipekit.errors import CorruptModelError, PipekitError, StoreError
+from pipekit.storage import files, store
 
 OLD, NEW = {"config": {"which": "old"}}, {"config": {"which": "new"}}
 

@@ -15,8 +15,8 @@ from test_components import COMPONENTS, ENCODERS, hostile
 from tiny import learn, recipe, ten
 from torch import nn
 
-from pipekit import Batch, Pipeline
-from pipekit.model import Head
+from pipekit import Pipeline
+from pipekit.parts.contracts import Head
 
 ROOT = Path(__file__).parent.parent
 PAIRS = [("tagger", encoder) for encoder in ENCODERS] + [(component, "bilstm") for component in COMPONENTS if component != "tagger"]
@@ -64,7 +64,7 @@ def test_the_figures_of_a_gpu_can_be_rehearsed_without_one(data: Path, tmp_path:
 def lost(nlp: Pipeline, head: Head) -> float:
     torch.manual_seed(1)
     with torch.no_grad():
-        return float(head.loss(Batch(ten(), nlp._encode, nlp.tokenize)))
+        return float(head.loss(nlp.batch(ten())))
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -72,5 +72,5 @@ def test_an_encoder_never_waits_for_the_device(encoder: str, tmp_path: Path) -> 
     nlp = learn(recipe(ENCODERS[encoder], epochs=1), tmp_path)
     pretended.move(nlp.encoders["main"])
     with pretended.device() as device:
-        assert len(Batch(ten(), nlp._encode).vectors("main")) == sum(map(len, ten()))
+        assert len(nlp.batch(ten()).vectors("main")) == sum(map(len, ten()))
     assert device.waits == []

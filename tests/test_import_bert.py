@@ -29,8 +29,8 @@ from pipekit.encoders.bert.disentangled import Distances
 from pipekit.encoders.bert.families import FAMILIES, shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.errors import ConfigError
-from pipekit.subwords import learn, text_of
-from pipekit.vocabularies import FILES, read
+from pipekit.subwords.cutter import learn, text_of
+from pipekit.subwords.published import FILES, read
 
 safetensors = pytest.importorskip("safetensors.torch", reason="safetensors is not installed: pip install 'pipekit-nlp[bert]'")
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed: pip install 'pipekit-nlp[bert]'")

@@ -28,10 +28,11 @@ from packages import Site
 from tiny import TEN, learn, recipe
 
 import pipekit
-from pipekit import Batch, Pipeline, cli, files, registry
+from pipekit import Batch, Pipeline, cli, registry
 from pipekit.errors import ConfigError, JobStopped, StoreError
 from pipekit.jobs import Job, Limits, Reading, Shard, Source, Target, annotate
 from pipekit.jobs.parquet import kind_of, merged
+from pipekit.storage import files
 
 TEXTS = ["Мама мыла раму.", "Кот спит на окне.", "", "Мы живём в Москве. Там снег.", "Он купил три книги.", "Привет 🙂!", "Да", "Нет."]
 OFTEN = Limits(commit_seconds=0.0)

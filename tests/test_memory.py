@@ -20,8 +20,8 @@ from tiny import learn, recipe, ten
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
+from pipekit.devices.memory import Room, lost_device, ran_out
 from pipekit.errors import ConfigError, DeviceError, OutOfMemoryError, ProcessingError
-from pipekit.memory import Room, lost_device, ran_out
 
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 SHORTAGES = [CUDA, MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")]

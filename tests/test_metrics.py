@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipekit.corpora.readers import read_conllu
 from pipekit.doc import Doc
+from pipekit.doc.layer import span_layer
 from pipekit.errors import DataError
-from pipekit.layer import span_layer
-from pipekit.training.metrics import Counts, score
-from pipekit.training.readers import read_conllu
+from pipekit.evaluation.metrics import Counts, score
 
 
 def tagged(words, spaces=None, **columns):

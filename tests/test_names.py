@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipekit import Doc
-from pipekit.layer import span_layer
-from pipekit.names import adjective, plural
+from pipekit.doc.layer import span_layer
+from pipekit.words.name_forms import adjective, plural
 
 
 def name(*tokens: tuple[str, str, str, str], label: str | None = "ORG") -> str | None:

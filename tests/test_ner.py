@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from tiny import learn, recipe, ten
 
 import pipekit
-from pipekit import Batch, Doc, Pipeline
-from pipekit.components.crf import CRF, Tags
+from pipekit import Doc, Pipeline
+from pipekit.components.ner.crf import CRF, Tags
+from pipekit.corpora.readers.factrueval import read_factrueval
+from pipekit.corpora.span_rules import SpanMapping, read_rules, without
+from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, DataError
-from pipekit.layer import span_layer
-from pipekit.spans import settle
-from pipekit.training.readers.factrueval import read_factrueval
-from pipekit.training.span_mapping import SpanMapping, read_rules, without
+from pipekit.parts.spans import settle
 
 BILSTM = {"type": "bilstm", "width": 32}
 SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=3)
@@ -163,7 +163,7 @@ def untrained(kind: str, **options: Any) -> Pipeline:
 
 def loss_of(nlp: Pipeline, docs: list[Doc]) -> float:
     [head] = nlp.components.values()
-    return float(head.loss(Batch(docs, nlp._encode)).detach())
+    return float(head.loss(nlp.batch(docs)).detach())
 
 
 def test_both_learn_the_spans_and_are_sure_of_them(both: Pipeline) -> None:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from pipekit.corpora.readers import read_conllu
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.bert.families import FAMILIES
 from pipekit.encoders.bert.network import Network
@@ -27,8 +28,7 @@ from pipekit.pretraining.objective import PieceHead
 from pipekit.pretraining.objectives import OBJECTIVES, build_objectives, losses, sample
 from pipekit.pretraining.permutation import Permutation, draw_order, foretell
 from pipekit.pretraining.shards import LINE, NUMBER, SENTENCE, WORD, Pieces
-from pipekit.subwords import Special
-from pipekit.training.readers import read_conllu
+from pipekit.subwords.cutter import Special
 
 SPECIAL = Special(pad=0, unknown=1, cls=2, sep=3, mask=4)
 TEN = Path(__file__).parent / "cases" / "ten.conllu"

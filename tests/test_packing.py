@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipekit import Doc
 from pipekit.errors import PipekitFormatError
-from pipekit.packing import pack, unpack
+from pipekit.storage.packing import pack, unpack
 
 LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=40) | st.binary()
 TREES = st.recursive(

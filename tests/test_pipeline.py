@@ -16,7 +16,7 @@ from strategies import hostile_text
 from tiny import gold, learn, recipe, ten
 
 import pipekit
-from pipekit import Batch, Doc, Pipeline, registry, store
+from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.errors import (
     ConfigError,
     CorruptModelError,
@@ -26,6 +26,7 @@ from pipekit.errors import (
     UnknownComponentError,
     UnknownNameError,
 )
+from pipekit.storage import store
 
 HOSTILE_NAMES = ["..", "../a", "/abs", "a/b", "C:\\a", "a\x00b", "x" * 300, "CON", "nul.txt", "имя", "\u202ea"]
 
@@ -309,7 +310,7 @@ def test_a_list_and_a_stream_give_the_same(tagger: Pipeline) -> None:
 
 
 def test_a_long_document_is_what_its_sentences_are_alone(tagger: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 12)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 12)
     sentences = [doc.text for doc in ten()] * 5
     whole = tagger(" ".join(sentences))
     alone = [token for sentence in sentences for token in said(tagger(sentence))]
@@ -318,7 +319,7 @@ def test_a_long_document_is_what_its_sentences_are_alone(tagger: Pipeline, monke
 
 
 def test_a_document_without_sentences_is_cut_all_the_same(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 30)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 30)
     doc = Doc(words=["слово"] * 100)
     assert nlp(doc) is doc
     assert marks(doc) == [*range(30), *range(30), *range(30), *range(10)]
@@ -471,7 +472,7 @@ def test_a_file_that_holds_no_pipeline_is_told_as_such(header: dict[str, Any], t
         pipekit.from_bytes(data)
 
 
-@pytest.mark.parametrize("type", ["os.system", "pipekit.components.tagger:Tagger", "../x", "builtins.eval", "nosuch"])
+@pytest.mark.parametrize("type", ["os.system", "pipekit.components.tagger.tagger:Tagger", "../x", "builtins.eval", "nosuch"])
 def test_a_file_builds_nothing_but_what_installed_packages_bring(type: str) -> None:
     config = {**CONFIG, "components": {"a": {"type": type}}}
     with pytest.raises(PluginMissingError, match="which evil brought"):

@@ -24,7 +24,7 @@ from pipekit.errors import (
     ProcessingError,
     UnknownComponentError,
 )
-from pipekit.hooks import Hooks, Specs
+from pipekit.pipeline.hooks import Hooks, Specs
 
 BROKEN = {
     "import": ("import nosuchmodule", "ModuleNotFoundError: No module named 'nosuchmodule'"),
@@ -380,7 +380,7 @@ class Witness:
 
 @pytest.fixture
 def witness() -> Iterator[Witness]:
-    from pipekit.hooks import hooks
+    from pipekit.pipeline.hooks import hooks
 
     found = Witness()
     hooks.add(found)

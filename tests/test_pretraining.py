@@ -14,16 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipekit
-from pipekit import Pipeline, store
-from pipekit.chars import from_strings, normalize
+from pipekit import Pipeline
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import ConfigError, DataError
-from pipekit.lexicon import short
 from pipekit.pretraining import loop
 from pipekit.pretraining.recipe import Recipe, read_recipe
 from pipekit.pretraining.shards import LINE, NUMBER, SENTENCE, WORD, Corpus, Source, cut
-from pipekit.subwords import Subwords, learn, text_of
+from pipekit.storage import store
+from pipekit.subwords.cutter import Subwords, learn, text_of
+from pipekit.words.chars import from_strings, normalize
+from pipekit.words.lexicon import short
 
 LINES = ["Мама мыла раму. Кот ел рыбу!", "Пил ли чай человек, что жил в доме?", "", "Кот спал. Мама пела."]
 NLP = Pipeline({"lang": "ru"})

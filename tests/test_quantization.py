@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit import Pipeline, from_bytes, load
-from pipekit.devices import check_precision, inference
+from pipekit.devices.int8 import Int8, is_exact, linear
+from pipekit.devices.precision import check_precision, inference
 from pipekit.errors import ConfigError
-from pipekit.quantization import Int8, is_exact, linear
 
 pytestmark = pytest.mark.skipif(not is_exact(), reason="this processor loses digits of int8")
 CPU = torch.device("cpu")

@@ -18,15 +18,15 @@ from tiny import ASKED, learn, recipe, ten
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline
-from pipekit.answering import Answer, balanced
+from pipekit.components.qa.answerer import apart, sentences
 from pipekit.components.qa.matching import BEGINNING, FORM, NOTHING, keys, learn_rarity, likeness, rarity
-from pipekit.components.reader import apart, sentences
+from pipekit.corpora.readers.files import Problem
+from pipekit.corpora.readers.squad import read_squad
 from pipekit.errors import ConfigError, DataError
-from pipekit.training.evaluation import evaluate
+from pipekit.evaluation.answers import exact, overlap
+from pipekit.evaluation.evaluate import evaluate
+from pipekit.pipeline.questions import Answer, balanced
 from pipekit.training.loop import lowered
-from pipekit.training.metrics_answers import exact, overlap
-from pipekit.training.readers.files import Problem
-from pipekit.training.readers.squad import read_squad
 
 TEXT = " ".join(doc.text for doc in ten())
 
@@ -79,7 +79,7 @@ def test_many_questions_get_what_each_gets_alone(nlp: Pipeline) -> None:
 def test_more_questions_than_are_read_at_once_are_answered_too(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [question for question, _ in ASKED]
     expected = nlp.answers(TEXT, asked)
-    monkeypatch.setattr("pipekit.components.reader.AT_ONCE", 3)
+    monkeypatch.setattr("pipekit.components.qa.answerer.AT_ONCE", 3)
     assert all(map(close, nlp.answers(TEXT, asked), expected))
 
 
@@ -101,7 +101,7 @@ def test_a_long_text_is_read_in_passages_that_cover_it(nlp: Pipeline) -> None:
 
 
 def test_a_text_that_goes_through_in_parts_keeps_its_questions(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 10)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 10)
     found = nlp.answers(TEXT, "Кто мыл раму?", top=50)
     assert len({one[1:3] for one in found}) == len(found) > 5
     assert all(TEXT[one.start_char : one.end_char] == one.text for one in found)
@@ -140,10 +140,10 @@ def test_only_passages_that_hold_the_answer_are_asked_for_it(nlp: Pipeline) -> N
     doc.add_layer("questions", "doc", 1).set("text", ["Кто мыл раму?"])
     doc.layers["answers"] = ten()[0].layers["answers"].copy().set("start", np.array([160])).set("end", np.array([161]))
     [reader] = nlp.components.values()
-    loss = reader.loss(Batch([doc], nlp._encode, nlp.tokenize))
+    loss = reader.loss(nlp.batch([doc]))
     assert loss.item() > 0
     doc.layers["answers"].set("start", np.array([100]))  # longer than any answer that is scored
-    lost = reader.loss(Batch([doc], nlp._encode, nlp.tokenize))
+    lost = reader.loss(nlp.batch([doc]))
     gradients = [g for g in torch.autograd.grad(lost, list(reader.parameters()), allow_unused=True) if g is not None]
     assert gradients and all(bool(torch.isfinite(g).all()) for g in gradients)
 

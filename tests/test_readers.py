@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipekit.corpora.readers import Problem, read_brat, read_conllu, read_iob, read_jsonl, read_text, write_conllu
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, PipekitWarning
 from pipekit.registry import readers
-from pipekit.training.readers import Problem, read_brat, read_conllu, read_iob, read_jsonl, read_text, write_conllu
 
 TREEBANKS = ("ru_taiga-dev", "ru_gsd-dev", "ru_poetry-dev", "en_ewt-dev")
 COLUMNS = ("pos", "morph", "lemma", "dep")

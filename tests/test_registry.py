@@ -76,7 +76,7 @@ def test_an_unknown_name_is_told_what_is_near() -> None:
         registry.components.get("taggre")
 
 
-@pytest.mark.parametrize("name", ["os.system", "pipekit.components.tagger:Tagger", "../tagger", "builtins:eval", ""])
+@pytest.mark.parametrize("name", ["os.system", "pipekit.components.tagger.tagger:Tagger", "../tagger", "builtins:eval", ""])
 def test_a_dotted_path_is_no_name(name: str) -> None:
     with pytest.raises(UnknownComponentError):
         registry.components.get(name)

@@ -15,11 +15,11 @@ from tiny import FEATURES, TEN, TRAINING, learn
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, Span, Token, registry
-from pipekit.components.pairs import candidates, entities, geometry, rivals
-from pipekit.components.relations import _cover, _greatest
+from pipekit.components.relations.extractor import _cover, _greatest
+from pipekit.components.relations.pairs import candidates, entities, geometry, rivals
+from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, DataError, ProcessingError
-from pipekit.layer import span_layer
-from pipekit.training.evaluation import evaluate
+from pipekit.evaluation.evaluate import evaluate
 
 KINDS = {"A": 0, "B": 1}
 TEXTS = [("Анна живёт в Москве .", "LIVES"), ("Пётр любит Анну .", "LOVES"), ("Пётр живёт в Москве . Анна тоже .", "LIVES")]
@@ -137,7 +137,7 @@ def test_a_batch_gives_what_single_docs_give_and_a_file_keeps_it(nlp: Pipeline) 
 
 def test_links_of_a_document_in_parts_stand_in_the_whole(nlp: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(text for text, _ in TEXTS[:2]) + " "
-    monkeypatch.setattr("pipekit.running.CHUNK_WORDS", 9)
+    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 9)
     one, many = nlp(text), nlp(text * 3)
     size = len(one)
     assert said(many) == [(head + i * size, label, tail + i * size) for i in range(3) for head, label, tail in said(one)]
@@ -146,11 +146,11 @@ def test_links_of_a_document_in_parts_stand_in_the_whole(nlp: Pipeline, monkeypa
 def test_the_loss_of_documents_that_say_nothing_is_nothing(nlp: Pipeline) -> None:
     head: Any = nlp.components["relations"]
     bare = [doc.copy(bare=True) for doc in linked()]
-    loss = head.loss(Batch(bare, nlp._encode))
+    loss = head.loss(nlp.batch(bare))
     assert loss.item() == 0
     assert all(not g.any() for g in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True) if g is not None)
-    mixed = head.loss(Batch([*bare, linked()[0]], nlp._encode)) * sum(map(len, [*bare, linked()[0]]))
-    assert mixed.item() == pytest.approx(head.loss(Batch([linked()[0]], nlp._encode)).item() * len(linked()[0]), rel=1e-4)
+    mixed = head.loss(nlp.batch([*bare, linked()[0]])) * sum(map(len, [*bare, linked()[0]]))
+    assert mixed.item() == pytest.approx(head.loss(nlp.batch([linked()[0]])).item() * len(linked()[0]), rel=1e-4)
 
 
 def test_documents_without_links_teach_that_there_are_none(nlp: Pipeline) -> None:
@@ -158,8 +158,8 @@ def test_documents_without_links_teach_that_there_are_none(nlp: Pipeline) -> Non
     docs = linked()
     for doc in docs:
         doc.add_layer("relations", "link", 0, target="ents").set("head", []).set("tail", []).set("label", [])
-    assert head.loss(Batch(docs, nlp._encode)).item() > 0.1
-    assert head.loss(Batch([docs[0], linked()[1]], nlp._encode)).item() > head.loss(Batch(linked()[:2], nlp._encode)).item()
+    assert head.loss(nlp.batch(docs)).item() > 0.1
+    assert head.loss(nlp.batch([docs[0], linked()[1]])).item() > head.loss(nlp.batch(linked()[:2])).item()
 
 
 def test_a_temperature_changes_chances_and_no_links(nlp: Pipeline) -> None:
@@ -167,7 +167,7 @@ def test_a_temperature_changes_chances_and_no_links(nlp: Pipeline) -> None:
     docs = [[doc.copy(bare=True) for doc in linked()] for _ in range(2)]
     for some, temperature in zip(docs, (1.0, 3.0), strict=True):
         head.temperature.fill_(temperature)
-        batch = Batch(some, nlp._encode)
+        batch = nlp.batch(some)
         Names()(batch)
         with torch.inference_mode():
             head(batch)

@@ -11,10 +11,10 @@ import pytest
 
 import pipekit
 from pipekit import registry
-from pipekit.training.evaluation import evaluate
-from pipekit.training.readers import read_conllu
+from pipekit.corpora.readers import read_conllu
+from pipekit.corpora.sources import read_source
+from pipekit.evaluation.evaluate import evaluate
 from pipekit.training.recipe import read_recipe
-from pipekit.training.sources import read_source
 
 if "ru_core" not in registry.pipelines.names():
     pytest.skip("ru_core is not installed: pip install ./plugins/ru_core", allow_module_level=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipekit import store
 from pipekit.errors import ConfigError, CorruptModelError
-from pipekit.packing import MAX_DEPTH, pack, unpack
+from pipekit.storage import store
+from pipekit.storage.packing import MAX_DEPTH, pack, unpack
 
 GOLDEN = Path(__file__).parent / "golden"
 COMPONENTS = {"tagger": {"type": "tagger"}, "ner": {"type": "ner", "labels": ["PER", "МЕСТО"]}}

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_store import HEADER, PREFIX, reheaded, saved, tensors, with_header
 
-from pipekit import store
 from pipekit.errors import CorruptModelError
+from pipekit.storage import store
 
 # -- what is no pipeline file
 

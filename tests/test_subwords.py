@@ -21,9 +21,9 @@ from strategies import hostile_text
 from tiny import ten
 
 from pipekit.errors import ConfigError, PipekitError, PipekitFormatError
-from pipekit.sentencepieces import fields, tokenizer_json
-from pipekit.subwords import SPECIAL, START, Subwords, from_text, learn, text_of
-from pipekit.vocabularies import FILES, from_settings, read, unprefixed
+from pipekit.subwords.cutter import SPECIAL, START, Subwords, from_text, learn, text_of
+from pipekit.subwords.published import FILES, from_settings, read, unprefixed
+from pipekit.subwords.sentencepiece import fields, tokenizer_json
 
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed: pip install 'pipekit-nlp[bert]'")
 

@@ -18,16 +18,16 @@ from tiny import TAGGER, TEN, StopAt, gold, learn, recipe, ten
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
-from pipekit.components.tagger import Tagger
+from pipekit.components.tagger.tagger import Tagger
+from pipekit.corpora import token_rules as mapping
+from pipekit.corpora.sources import Source, format_of, read_corpus, read_source
 from pipekit.errors import ConfigError, CorruptModelError, DataError
-from pipekit.hooks import hooks
-from pipekit.training import mapping
+from pipekit.evaluation.evaluate import evaluate
+from pipekit.pipeline.hooks import hooks
 from pipekit.training.building import modules, prepare, shared
 from pipekit.training.computing import schedule, undisturbed
-from pipekit.training.evaluation import evaluate
 from pipekit.training.loop import BEST, LAST, LOG, Trainer
-from pipekit.training.recipe import Source, parse_recipe, read_recipe
-from pipekit.training.sources import format_of, read_corpus, read_source
+from pipekit.training.recipe import parse_recipe, read_recipe
 
 GRU = {"type": "gru", "width": 16}
 SHORT = {"epochs": 6, "evaluate_every": 2}
@@ -286,7 +286,7 @@ def test_what_a_corpus_leaves_open_teaches_nothing(tmp_path: Path) -> None:
         doc.tokens.remove("pos")
         doc.tokens.remove("morph")
         doc.tokens.remove("lemma")
-        assert nlp.components["tagger"].loss(Batch([doc], nlp._encode)).item() == pytest.approx(0, abs=1e-5)
+        assert nlp.components["tagger"].loss(nlp.batch([doc])).item() == pytest.approx(0, abs=1e-5)
 
 
 # -- stopped and gone on with

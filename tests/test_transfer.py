@@ -17,11 +17,11 @@ from torch import nn
 import pipekit
 from pipekit import Pipeline
 from pipekit.errors import ConfigError
-from pipekit.hooks import hooks
-from pipekit.model import Encoder
-from pipekit.reading import LayerMix
+from pipekit.evaluation.evaluate import evaluate
+from pipekit.nn.sequences import LayerMix
+from pipekit.parts.contracts import Encoder
+from pipekit.pipeline.hooks import hooks
 from pipekit.training.building import build, merged, modules, prepare
-from pipekit.training.evaluation import evaluate
 from pipekit.training.layers import Learning, layers_of
 from pipekit.training.loop import BEST, LOG, Trainer
 from pipekit.training.recipe import Settings, parse_recipe

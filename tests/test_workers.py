@@ -26,10 +26,10 @@ from tiny import ten
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
 from pipekit.errors import ConfigError, DocError, PluginContractError, PluginMissingError, ProcessingError
-from pipekit.hooks import hookimpl, hooks
-from pipekit.running import Order
-from pipekit.workers.annotator import Annotator, Failure, Source
-from pipekit.workers.supervisor import Supervisor, in_words
+from pipekit.pipeline.hooks import hookimpl, hooks
+from pipekit.pipeline.running import Order
+from pipekit.pipeline.workers.annotator import Annotator, Failure, Source
+from pipekit.pipeline.workers.supervisor import Supervisor, in_words
 
 TROUBLE = """
 import ctypes, multiprocessing, os, re, signal, sys, time
@@ -425,7 +425,7 @@ def test_a_component_that_only_this_process_has_is_told(site: Site) -> None:
 def test_workers_that_die_while_they_load_are_not_replaced_for_ever(
     pids: Path, deed: str, message: str, starts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipekit.workers.supervisor._STARTS", 1)
+    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._STARTS", 1)
     nlp = troubled(pids, start=deed)
     with pytest.raises(ProcessingError, match=f"a worker process {message}.* before it had loaded the pipeline. In a script"):
         list(nlp.pipe(texts(50), n_process=2, batch_words=3, on_error="skip"))
@@ -433,7 +433,7 @@ def test_workers_that_die_while_they_load_are_not_replaced_for_ever(
 
 
 def test_a_worker_that_hangs_while_it_loads_is_not_waited_for(pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.workers.supervisor._LOADING", 3.0)
+    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._LOADING", 3.0)
     nlp = troubled(pids, start="спать")
     with pytest.raises(ProcessingError, match="a worker process has not loaded the pipeline within 3 s"):
         list(nlp.pipe(["а"], n_process=2))
@@ -446,7 +446,7 @@ def test_what_keeps_a_worker_from_loading_is_told(pids: Path) -> None:
 
 
 def test_where_every_document_kills_the_job_ends(nlp: Pipeline, pids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.workers.supervisor._DEATHS", 3)
+    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._DEATHS", 3)
     with pytest.raises(ProcessingError, match="7 worker processes died in a row without finishing a document, and the last one was killed"):
         list(nlp.pipe(["убить"] * 200, n_process=2, batch_words=4, on_error="skip"))
     assert started(pids) <= 9
@@ -596,7 +596,7 @@ def test_each_component_that_begins_is_told_to_who_asks(nlp: Pipeline, tmp_path:
 
 
 def test_a_document_that_is_too_large_to_travel_fails_alone(nlp: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.workers.annotator.LARGEST", 3_000)
+    monkeypatch.setattr("pipekit.pipeline.workers.annotator.LARGEST", 3_000)
     large = Doc(words=["слово"] * 500)
     docs: list[Any] = list(nlp.pipe(["раз", "два " * 1_000, large, "три"], n_process=2, on_error="record"))
     assert [doc.text for doc in docs] == ["раз", "два " * 1_000, large.text, "три"]

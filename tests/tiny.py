@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from pipekit import Batch, Doc, Pipeline, hookimpl, registry
-from pipekit.layer import span_layer
+from pipekit.corpora.readers import read_conllu
+from pipekit.doc.layer import span_layer
+from pipekit.doc.views import Span
 from pipekit.training.loop import train
-from pipekit.training.readers import read_conllu
 from pipekit.training.recipe import parse_recipe
-from pipekit.views import Span
 
 TEN = Path(__file__).parent / "cases" / "ten.conllu"
 FEATURES = {"width": 48, "word_width": 24, "word_buckets": 2000, "affix_buckets": 500, "shape_buckets": 100}

@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; what is wrong with the input goes to standard error as one message, and the exit code says so."""
-    from pipekit.devices import keep_memory
+    from pipekit.devices.memory import keep_memory
     from pipekit.errors import PipekitError
 
     keep_memory()

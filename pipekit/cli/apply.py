@@ -43,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     from pipekit.jobs import TOO_MANY, annotate
-    from pipekit.loading import load
+    from pipekit.pipeline.loading import load
 
     nlp: list[Any] = []
 

@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     text = given.text if given.text not in (None, "-") else read(given.file)
     from pipekit.attention import heat_map
-    from pipekit.loading import load
+    from pipekit.pipeline.loading import load
 
     found = load(given.pipeline, device=given.device, exclude=given.exclude).attention(text, encoder=given.encoder)
     if not 1 <= given.sentence <= len(found):

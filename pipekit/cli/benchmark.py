@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipekit.cli.options import corpus_options, pipeline_options, table
 
 if TYPE_CHECKING:
-    from pipekit.profiling import Stage
+    from pipekit.pipeline.profiling import Stage
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +24,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     import torch
 
-    from pipekit.loading import load
-    from pipekit.profiling import profile
-    from pipekit.training.sources import read_corpus
+    from pipekit.corpora.sources import read_corpus
+    from pipekit.pipeline.loading import load
+    from pipekit.pipeline.profiling import profile
 
     torch.set_num_threads(given.threads)
     nlp = load(given.pipeline, device=given.device, precision=given.precision, exclude=given.exclude)
@@ -41,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
 
 def lines(stages: list[Stage]) -> Iterator[tuple[str, str, str, str]]:
     """A row for each stage: the speed were there no more than what stands up to it, what it takes, and its share."""
-    from pipekit.profiling import NETWORK
+    from pipekit.pipeline.profiling import NETWORK
 
     whole, so_far = sum(stage.seconds for stage in stages), 0.0
     yield "", "words a second so far", "microseconds a word", "share"

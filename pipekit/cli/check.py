@@ -22,8 +22,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    from pipekit.training.check import check
-    from pipekit.training.sources import format_of
+    from pipekit.corpora.check import check
+    from pipekit.corpora.sources import format_of
 
     name = given.format or format_of(given.file)
     report = check(given.file, name, dev=given.dev, fewest=given.fewest, **tokenizer_for(name, given.lang))
@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
 
 def tokenizer_for(format: str, lang: str) -> dict[str, Any]:
     """The option `tokenize`, for a reader that takes one."""
-    from pipekit.loading import blank
+    from pipekit.pipeline.loading import blank
     from pipekit.registry import readers
 
     takes = inspect.signature(readers.get(format)).parameters

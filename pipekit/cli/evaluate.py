@@ -25,10 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    from pipekit.loading import load
-    from pipekit.training.evaluation import evaluate
-    from pipekit.training.metrics import side_by_side
-    from pipekit.training.sources import read_corpus
+    from pipekit.corpora.sources import read_corpus
+    from pipekit.evaluation.evaluate import evaluate
+    from pipekit.evaluation.metrics import side_by_side
+    from pipekit.pipeline.loading import load
 
     nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
     for precision in given.precision:

@@ -15,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    from pipekit.importing import ENCODER, import_bert
+    from pipekit.pipeline.importing import ENCODER, import_bert
 
     nlp = import_bert(given.folder, lang=given.lang)
     nlp.to_disk(given.output, half=given.half)

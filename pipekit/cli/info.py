@@ -57,7 +57,7 @@ def of_installation() -> dict[str, Any]:
 
 def of_pipeline(name: str) -> dict[str, Any]:
     """Its meta data, parts and sizes."""
-    from pipekit.loading import load
+    from pipekit.pipeline.loading import load
 
     nlp = load(name, device="cpu")
     sizes = {}

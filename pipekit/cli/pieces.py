@@ -12,7 +12,7 @@ from pipekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
-    from pipekit.subwords import Subwords
+    from pipekit.subwords.cutter import Subwords
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _lines(subwords: Subwords, nlp: Pipeline, text: str) -> Iterator[tuple[str, str]]:
-    from pipekit.batching import Batch
+    from pipekit.parts.batch import Batch
 
     batch = Batch(nlp.tokenize([text]))
     words = list(batch.docs[0].words)
@@ -48,10 +48,10 @@ def _lines(subwords: Subwords, nlp: Pipeline, text: str) -> Iterator[tuple[str, 
 
 def _named(name: str) -> tuple[Subwords, Pipeline]:
     """What a vocabulary file, a folder or a pipeline cuts by."""
-    from pipekit import store
-    from pipekit.loading import load
     from pipekit.pipeline import Pipeline
-    from pipekit.vocabularies import read
+    from pipekit.pipeline.loading import load
+    from pipekit.storage import store
+    from pipekit.subwords.published import read
 
     if Path(name).exists() and not name.endswith(store.SUFFIX):
         return read(Path(name)), Pipeline({"lang": "ru"})
@@ -64,7 +64,7 @@ def _named(name: str) -> tuple[Subwords, Pipeline]:
 
 def _installed() -> tuple[Subwords, Pipeline]:
     from pipekit import registry
-    from pipekit.loading import load
+    from pipekit.pipeline.loading import load
 
     for name in registry.pipelines.names():
         nlp = load(name, device="cpu")
@@ -76,7 +76,7 @@ def _installed() -> tuple[Subwords, Pipeline]:
 
 def of(nlp: Pipeline) -> Subwords | None:
     """The vocabulary of the first encoder that has one."""
-    from pipekit.subwords import Subwords
+    from pipekit.subwords.cutter import Subwords
 
     found = (getattr(encoder, "subwords", None) for encoder in nlp.encoders.values())
     return next((each for each in found if isinstance(each, Subwords)), None)

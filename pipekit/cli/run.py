@@ -21,13 +21,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     text = given.text if given.text not in (None, "-") else read(given.file)
-    from pipekit.loading import load
+    from pipekit.pipeline.loading import load
 
     doc = load(given.pipeline, device=given.device, exclude=given.exclude)(text)
     if given.format == "json":
         print(json.dumps(doc.to_dict(), ensure_ascii=False))
     elif given.format == "conllu":
-        from pipekit.training.readers import write_conllu
+        from pipekit.corpora.readers import write_conllu
 
         write_conllu([doc], sys.stdout)
     else:

@@ -20,8 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from pipekit.files import write_atomically
-    from pipekit.subwords import learn
+    from pipekit.storage.files import write_atomically
+    from pipekit.subwords.cutter import learn
 
     lines = tqdm(texts(given.files, given.lang, given.chars), desc="reading", unit=" lines", mininterval=1, disable=None)
     found = learn(lines, given.algorithm, given.size)
@@ -32,9 +32,9 @@ def run(given: argparse.Namespace) -> int:
 
 def texts(files: Sequence[Path], lang: str, chars: int) -> Iterator[str]:
     """The beginnings of files, of `chars` characters together, in the form that a vocabulary is learned from."""
+    from pipekit.corpora.readers import read_text
     from pipekit.pipeline import Pipeline
-    from pipekit.subwords import text_of
-    from pipekit.training.readers import read_text
+    from pipekit.subwords.cutter import text_of
 
     tokenize = Pipeline({"lang": lang}).tokenize
     for file in files:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pipekit import resources
-from pipekit.batching import Batch
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
-from pipekit.model import Prepared, Tables
-from pipekit.vectors import Vectors
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Prepared, Tables
+from pipekit.words.vectors import Vectors
 
 _HOW = "read a file into tables: add_pipe('embeddings', tables=pipekit.resources.read(path))"
 

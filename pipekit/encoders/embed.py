@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit import resources
-from pipekit.batching import Batch
-from pipekit.devices import to_device
+from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
-from pipekit.features import Bag, FeatureMaker, Features
-from pipekit.lexicon import KINDS, Lexicon
-from pipekit.model import Prepared, Tables, under
-from pipekit.vectors import Floats, Vectors, unpack_rows
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Prepared, Tables, under
+from pipekit.words.features import Bag, FeatureMaker, Features
+from pipekit.words.lexicon import KINDS, Lexicon
+from pipekit.words.vectors import Floats, Vectors, unpack_rows
 
 # Settings of the embedder itself; all others are those of FeatureMaker.
 WIDTHS: dict[str, float] = {
@@ -44,7 +44,7 @@ class Embedder(nn.Module):
 
     Args:
         settings: those of `FeatureMaker` and of WIDTHS; `lexicon` and `vectors` say that the tables hold them.
-        tables: "lexicon.<array>" for `Lexicon`; "vectors.<array>" as `pipekit.vectors.Vectors` has them, of which only
+        tables: "lexicon.<array>" for `Lexicon`; "vectors.<array>" as `pipekit.words.vectors.Vectors` has them, of which only
             hashes, rows, values and scale are read.
     """
 

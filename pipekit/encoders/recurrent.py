@@ -14,9 +14,9 @@ from torch.nn.utils.rnn import PackedSequence
 from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
-from pipekit.model import Tables
-from pipekit.ragged import Windows, groups, steps
-from pipekit.reading import LayerMix, WordDropout, by_row, reorder, reverse
+from pipekit.nn.padding import Windows, groups, steps
+from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
+from pipekit.parts.contracts import Tables
 
 PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
 

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipekit.batching import Batch
-from pipekit.devices import to_device
+from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.embed import Embedder
 from pipekit.errors import ConfigError
-from pipekit.features import Features
-from pipekit.model import Encoder, Prepared, Tables
-from pipekit.ragged import Windows, grid, groups, windows
-from pipekit.reading import by_row, cells_on
+from pipekit.nn.padding import Windows, grid, groups, windows
+from pipekit.nn.sequences import by_row, cells_on
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Encoder, Prepared, Tables
+from pipekit.words.features import Features
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SequenceEncoder(Encoder):
     """An encoder over word features. A subclass sets `width` and writes `contextualize`.
 
     Args:
-        features: settings of `pipekit.features.FeatureMaker` and `pipekit.encoders.embed.Embedder`.
+        features: settings of `pipekit.words.features.FeatureMaker` and `pipekit.encoders.embed.Embedder`.
         tables: the arrays that the features need.
         window: the most words that the network reads at a time; longer sentences are cut in overlapping windows.
         overlap: how many words neighbouring windows share.

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipekit.attention import AttentionMap
-from pipekit.batching import Batch
-from pipekit.chars import to_strings
 from pipekit.encoders.sequence import SequenceEncoder, padded_groups
 from pipekit.encoders.stack import Shape, Stack, by_window, sinusoids
 from pipekit.errors import ConfigError, near
-from pipekit.model import Tables
-from pipekit.reading import CPU_CELLS, LayerMix
+from pipekit.nn.sequences import CPU_CELLS, LayerMix
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Tables
+from pipekit.words.chars import to_strings
 
 POSITIONS = ("sinusoidal", "learned")
 

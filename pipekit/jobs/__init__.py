@@ -4,9 +4,9 @@
     annotate(Job(lambda: pipekit.load("ru_core"), [Source.of("news.jsonl.gz")], Target.of("out.jsonl"), begin="resume"))
 """
 
+from pipekit.jobs.inputs import Reading, Shard
 from pipekit.jobs.job import TOO_MANY, Begin, Job, Limits, Report, annotate
-from pipekit.jobs.reading import Reading, Shard
-from pipekit.jobs.source import Source
-from pipekit.jobs.writing import Target
+from pipekit.jobs.outputs import Target
+from pipekit.jobs.records import Source
 
 __all__ = ["TOO_MANY", "Begin", "Job", "Limits", "Reading", "Report", "Shard", "Source", "Target", "annotate"]

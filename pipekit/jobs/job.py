@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipekit import registry
 from pipekit.errors import ConfigError, JobStopped, PipekitError, StoreError
-from pipekit.files import File, remove
+from pipekit.jobs.inputs import DOCS, Reading, records
 from pipekit.jobs.journal import Journal, changes, of_inputs
+from pipekit.jobs.outputs import FORMATS, Stream, Target, Written, check_only
 from pipekit.jobs.progress import Progress
-from pipekit.jobs.reading import DOCS, Reading, records
+from pipekit.jobs.records import Record, Source
 from pipekit.jobs.rows import Row, Rows, rows
-from pipekit.jobs.source import Record, Source
-from pipekit.jobs.writing import FORMATS, Stream, Target, Written, check_only
-from pipekit.running import CHUNK_WORDS
+from pipekit.pipeline.streams import CHUNK_WORDS
+from pipekit.storage.files import File, remove
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
@@ -205,7 +205,7 @@ class _Run:
     def _made(self, nlp: Pipeline) -> Rows:
         job = self.job
         only = frozenset(name.split(".")[0] for name in job.output.only)
-        return rows(nlp, records(job.inputs, job.reading, self.journal.position), job.output.format, only, job.options)
+        return rows(nlp, records(job.inputs, job.reading, self.journal.position), job.output.format, only, **job.options)
 
     def _annotate(self, made: Rows) -> None:
         job, journal = self.job, self.journal
@@ -281,7 +281,7 @@ class _Run:
 
 
 def _of_pipeline(nlp: Pipeline) -> dict[str, Any]:
-    from pipekit.loading import fingerprint
+    from pipekit.pipeline.saving import fingerprint
 
     names = {key: nlp.meta.get(key) for key in ("name", "version")}
     known = {"encoders": registry.encoders, "components": registry.components}

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipekit.errors import DataError
-from pipekit.files import write_atomically
-from pipekit.jobs.source import Position, Source, readable
+from pipekit.jobs.records import Position, Source, readable
+from pipekit.storage.files import write_atomically
 
 _VERSION = 1
 _ENDS = 1 << 16  # bytes at the beginning and the end of an input that are looked at

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipekit.batching import gather
 from pipekit.errors import ConfigError, DataError, near
-from pipekit.files import write_atomically
+from pipekit.pipeline.streams import gather
+from pipekit.storage.files import write_atomically
 
 _BATCH = 256  # rows that are read at once
 _GROUP = 1 << 25  # about how many bytes of JSON become a group of rows, which is held in memory

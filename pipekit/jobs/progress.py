@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from itertools import accumulate
 
-from pipekit.jobs.source import Position, Record, Source
+from pipekit.jobs.records import Position, Record, Source
 
 
 class Progress:

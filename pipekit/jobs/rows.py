@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from pipekit.batching import gather
 from pipekit.doc import Doc
-from pipekit.errors import PipekitError
-from pipekit.hooks import hooks
-from pipekit.jobs.source import Mark, Record
-from pipekit.jobs.writing import FORMATS, Chosen
-from pipekit.running import CHARS, CHUNK_WORDS, Item, Order, work
-from pipekit.workers.annotator import Annotator, Answer, Failure, Source
-from pipekit.workers.supervisor import answers
-
-if TYPE_CHECKING:
-    from pipekit.pipeline import Pipeline
+from pipekit.errors import PipekitError, ProcessingError
+from pipekit.jobs.outputs import FORMATS, Chosen
+from pipekit.jobs.records import Mark, Record
+from pipekit.pipeline import Pipeline
+from pipekit.pipeline.hooks import hooks
+from pipekit.pipeline.running import Order, Result, Run
+from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked
+from pipekit.pipeline.workers.annotator import Annotator, Answer, Failure, Source
+from pipekit.pipeline.workers.supervisor import answers
 
 
 class Row(NamedTuple):
@@ -43,54 +41,61 @@ def row_of(doc: Doc, record: Record, format: str, only: Chosen) -> Row:
         return Row(b"", 0, str(error))
 
 
-def rows(nlp: Pipeline, stream: Iterable[Record], format: str, only: Chosen, options: Mapping[str, Any]) -> Rows:
-    """Each record with its row, in their order; those are marked behind which the stream is cut.
+def rows(
+    nlp: Pipeline,
+    stream: Iterable[Record],
+    format: str,
+    only: Chosen,
+    *,
+    batch_words: int = CHUNK_WORDS,
+    n_process: int | None = None,
+    devices: Sequence[str] = (),
+    doc_timeout: float | None = None,
+) -> Rows:
+    """Each record with its row, in the order of the records; the last record of a chunk is marked.
 
-    `options` and errors are those of `Pipeline.pipe`; arguments that cannot be are refused by the call itself.
+    The stream is cut into chunks here, and nowhere after it. The options are those of
+    `Pipeline.pipe`; wrong ones are refused by the call itself.
     """
-    order = Order(True, options.get("batch_words", CHUNK_WORDS)).checked()
-    chunks = _chunks(stream, order.batch_words)
-    devices = nlp.places(options.get("n_process"), options.get("devices", ()), options.get("doc_timeout"))
-    if devices:
+    order = Order(True, batch_words).checked()
+    places = nlp.places(n_process, devices, doc_timeout)
+    items = (Item(number, record.source, record) for number, record in enumerate(stream))
+    chunks = _marked(chunked(items, batch_words))
+    if places:
         annotator = partial(RowAnnotator, format=format, only=only)
-        return _of_workers(answers(nlp, _numbered(chunks), annotator, devices, order, options.get("doc_timeout")))
-    pairs = ((record.source, record) for chunk in chunks for record in chunk)
-    return _of_docs(nlp.pipe(pairs, as_tuples=True, on_error="record", overwrite=True, **options), format, only)
+        return _of_workers(answers(nlp, chunks, annotator, places, order, doc_timeout))
+    return _of_docs(Run(nlp, order).chunks(chunks), format, only)
 
 
-def _of_docs(docs: Any, format: str, only: Chosen) -> Rows:
-    with closing(docs):
-        for doc, record in docs:
-            yield record, row_of(doc, record, format, only)
-
-
-def _of_workers(answered: Any) -> Rows:
-    with closing(answered):
-        for item, answer in answered:
-            yield item.context, Row(answer.made, answer.words, _told(item, answer))
-
-
-def _told(item: Item, answer: Answer) -> str | None:
-    """Why there is no row, which listeners are told of."""
-    if answer.failure is None:
-        return None
-    error = answer.failure.of_document(item.number)
-    hooks.tell("doc_failed", document=item.number, component=error.component or "", error=error)
-    return answer.failure.message
-
-
-def _chunks(stream: Iterable[Record], batch_words: int) -> Iterator[list[Record]]:
-    """The records as `Pipeline.pipe` cuts them into chunks, the last one of each marked."""
-    for chunk in gather(stream, lambda record: work(record.source), batch_words * CHARS):
-        chunk[-1].last = True
+def _marked(chunks: Iterable[list[Item]]) -> Iterator[list[Item]]:
+    """The chunks; the last record of each says that it is the last."""
+    for chunk in chunks:
+        chunk[-1].context.last = True
         yield chunk
 
 
-def _numbered(chunks: Iterable[list[Record]]) -> Iterator[list[Item]]:
-    number = 0
-    for chunk in chunks:
-        yield [Item(number + i, record.source, record) for i, record in enumerate(chunk)]
-        number += len(chunk)
+def _of_docs(results: Generator[Result], format: str, only: Chosen) -> Rows:
+    with closing(results):
+        for item, doc, error in results:
+            if error is not None:
+                _tell(item, error)
+            yield item.context, row_of(doc, item.context, format, only)
+
+
+def _of_workers(answered: Generator[tuple[Item, Answer]]) -> Rows:
+    with closing(answered):
+        for item, answer in answered:
+            reason = None
+            if answer.failure is not None:
+                _tell(item, answer.failure.of_document(item.number))
+                reason = answer.failure.message
+            yield item.context, Row(answer.made, answer.words, reason)
+
+
+def _tell(item: Item, error: ProcessingError) -> None:
+    """Let listeners know of a document that failed."""
+    component = error.component or ""
+    hooks.tell("doc_failed", document=item.number, component=component, error=error)
 
 
 @dataclass(frozen=True)

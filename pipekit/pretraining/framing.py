@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipekit.chars import Ints
 from pipekit.errors import ConfigError
 from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.shards import NUMBER, SENTENCE, WORD, Pieces
-from pipekit.subwords import Special
+from pipekit.subwords.cutter import Special
+from pipekit.words.chars import Ints
 
 REACH = 64  # pieces within which a text of a pair looks for a sentence to begin with
 

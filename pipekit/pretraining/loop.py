@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipekit import registry, resources
-from pipekit.devices import pick_device, release_memory
+from pipekit.devices.memory import release_memory
+from pipekit.devices.placement import pick_device
 from pipekit.encoders.bert.encoder import SUBWORDS, Bert
 from pipekit.errors import ConfigError
 from pipekit.pipeline import Pipeline
@@ -27,7 +28,7 @@ from pipekit.training import building
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import autocast, schedule, set_up, undisturbed, without_denormals, write_log
 from pipekit.training.recipe import parse_recipe
-from pipekit.vectors import Vectors, unpack_rows
+from pipekit.words.vectors import Vectors, unpack_rows
 
 ENCODER = "main"
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"

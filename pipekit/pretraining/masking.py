@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pipekit.devices import to_device
-from pipekit.subwords import Special
+from pipekit.devices.placement import to_device
+from pipekit.subwords.cutter import Special
 
 HIDDEN, KEPT = 0.8, 0.1  # of the chosen words: hidden, left as they are; the rest is exchanged (Devlin et al. 2019, section 3.1)
 

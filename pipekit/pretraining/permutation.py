@@ -11,7 +11,7 @@ from pipekit.encoders.bert.network import Network
 from pipekit.errors import ConfigError
 from pipekit.pretraining.masking import Chances, Sequences
 from pipekit.pretraining.objective import Objective, PieceHead, cross_entropy
-from pipekit.subwords import Special
+from pipekit.subwords.cutter import Special
 
 
 class Permutation(Objective):

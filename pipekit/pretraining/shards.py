@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipekit.batching import Batch, gather
-from pipekit.chars import Ints
+from pipekit.corpora.readers import read_text
 from pipekit.doc import Doc
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import DataError
-from pipekit.files import write_atomically
-from pipekit.training.readers import read_text
+from pipekit.parts.batch import Batch
+from pipekit.pipeline.streams import gather
+from pipekit.storage.files import write_atomically
+from pipekit.words.chars import Ints
 
 Pieces = NDArray[np.uint32]
 NUMBER = np.uint32(0xFFFFFF)

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.chars import Codes
+from pipekit.words.chars import Codes
 
 Kinds = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

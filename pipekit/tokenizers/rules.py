@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit import chars
 from pipekit.tokenizers.kinds import CUT, CUT_LOOK, JOIN, JOIN_LOOK, Kind, Kinds, Mask, kind_table, kinds_of, pair_table
 from pipekit.tokenizers.sentences import Splitter, Tokens, newlines_of
 from pipekit.tokenizers.special import Specials
+from pipekit.words import chars
 
 Ints = NDArray[np.int64]
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipekit import chars
-from pipekit.chars import Codes, Hashes, Ints
-from pipekit.packing import unpack
+from pipekit.storage.packing import unpack
 from pipekit.tokenizers.kinds import Kind, Kinds, Mask
+from pipekit.words import chars
+from pipekit.words.chars import Codes, Hashes, Ints
 
 BITS = 16  # of a feature's row in the table of weights
 NEWLINE = 2.0  # what a single line break adds to the log-odds of a border

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipekit import loading, registry
+from pipekit import registry
+from pipekit.corpora.sources import read_source
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
-from pipekit.model import Tables
-from pipekit.pipeline import Pipeline
+from pipekit.parts.contracts import Tables
+from pipekit.pipeline import Pipeline, loading, saving
 from pipekit.training.recipe import Recipe
-from pipekit.training.sources import read_source
 from pipekit.training.toml import PATH_KEYS
 
 KINDS = (("encoders", registry.encoders), ("components", registry.components))
@@ -103,7 +103,7 @@ def _take(parts: Parts, kind: str, name: str, part: Mapping[str, Any], docs: Seq
         hint = "" if "part" in part else ' Take a part of another name with part = "NAME".'
         raise ConfigError(f"[{kind}.{name}] source = {path!r}: no {theirs!r} is there.{near(theirs, other.configs[kind])}{hint}")
     parts.origin[f"{kind}.{name}"] = Origin(path, f"{kind}.{theirs}")
-    settings, tables = dict(other.configs[kind][theirs]), loading.tables(getattr(other, kind)[theirs])
+    settings, tables = dict(other.configs[kind][theirs]), saving.tables(getattr(other, kind)[theirs])
     changes = {key: value for key, value in part.items() if key not in ("source", "part")}
     if changes:
         _check_changes(kind, name, changes)

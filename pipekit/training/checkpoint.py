@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipekit import store
+from pipekit.storage import store
 
 _STATE = "state/"
 

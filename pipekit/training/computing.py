@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from pipekit.devices import keep_memory
-from pipekit.files import write_atomically
+from pipekit.devices.memory import keep_memory
+from pipekit.storage.files import write_atomically
 
 
 def set_up(seed: int, threads: int) -> None:

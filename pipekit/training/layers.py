@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from pipekit.errors import ConfigError, near
-from pipekit.model import Encoder
+from pipekit.parts.contracts import Encoder
 from pipekit.training.recipe import Settings
 
 _SLICE = re.compile(r"\[(-?\d*):(-?\d*)\]")

@@ -13,19 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.batching import Batch, gather
-from pipekit.columns import encode
-from pipekit.devices import release_memory
-from pipekit.doc import QUESTIONS, Doc
+from pipekit.devices.memory import release_memory
+from pipekit.doc import Doc
+from pipekit.doc.columns import encode
+from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
-from pipekit.hooks import hooks
-from pipekit.loading import load
-from pipekit.model import Head
+from pipekit.evaluation.evaluate import check_figures, evaluate, figure
+from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
+from pipekit.pipeline.hooks import hooks
+from pipekit.pipeline.loading import load
+from pipekit.pipeline.streams import gather
 from pipekit.training.building import Prepared, modules, named, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import autocast, schedule, set_up, undisturbed, without_denormals, write_log
-from pipekit.training.evaluation import check_figures, evaluate, figure
 from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
 
@@ -160,7 +161,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         with autocast(self.device, self.settings.mixed_precision):
-            batch = Batch(docs, self.pipeline._encode, self.pipeline.tokenize)
+            batch = self.pipeline.batch(docs)
             losses = {name: head.loss(batch) for name, head in self.learners.items()}
         total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)

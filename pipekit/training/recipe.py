@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipekit.corpora.sources import Source
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
@@ -83,17 +84,6 @@ class Settings:
     start: str = ""
     half: bool = False
     threads: int = 0
-
-
-@dataclass(frozen=True)
-class Source:
-    """A corpus of a recipe: `options` go to the reader of its `format`."""
-
-    path: Path
-    format: str
-    repeat: int = 1
-    until: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

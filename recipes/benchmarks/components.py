@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 import pipekit
 from pipekit import Pipeline
-from pipekit.devices import keep_memory
+from pipekit.devices.memory import keep_memory
 
 
 def read(path: Path, times: int) -> list[str]:

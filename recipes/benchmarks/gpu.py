@@ -35,15 +35,17 @@ import torch
 from tqdm import tqdm
 
 import pipekit
-from pipekit import Doc, Pipeline, reading, registry
-from pipekit.batching import Batch
-from pipekit.devices import pick_device
-from pipekit.memory import Room
-from pipekit.profiling import profile
-from pipekit.training.evaluation import evaluate
-from pipekit.training.readers import read_conllu
+from pipekit import Doc, Pipeline, registry
+from pipekit.corpora.readers import read_conllu
+from pipekit.corpora.sources import read_source
+from pipekit.devices.memory import Room
+from pipekit.devices.placement import pick_device
+from pipekit.evaluation.evaluate import evaluate
+from pipekit.nn import sequences as reading
+from pipekit.parts.batch import Batch
+from pipekit.pipeline.profiling import profile
+from pipekit.pipeline.streams import gather
 from pipekit.training.recipe import read_recipe
-from pipekit.training.sources import read_source
 from pipekit.training.toml import data_folder
 
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -179,7 +181,7 @@ def made(bench: Bench, name: str, docs: Sequence[Doc]) -> Pipeline:
 
 
 def batches(nlp: Pipeline, docs: Sequence[Doc], words: int = 16_384) -> list[Batch]:
-    return [Batch(group, nlp._encode, nlp.tokenize) for group in pipekit.batching.gather(docs, len, words)]
+    return [nlp.batch(group) for group in gather(docs, len, words)]
 
 
 def encoders(report: Report, bench: Bench, _: Pipeline, __: argparse.Namespace) -> None:
@@ -206,13 +208,13 @@ def _encoder_rows(report: Report, bench: Bench, docs: list[Doc]) -> Iterator[lis
 
 def vectors(nlp: Pipeline, docs: Sequence[Doc]) -> np.ndarray[Any, Any]:
     """float32[words, width], from features on."""
-    with nlp._inference():
+    with nlp.inference():
         return np.concatenate([batch.vectors("main").float().cpu().numpy() for batch in batches(nlp, docs)])
 
 
 def network(nlp: Pipeline, ready: Sequence[Any]) -> None:
     """The network alone, on features that are there."""
-    with nlp._inference():
+    with nlp.inference():
         for features in ready:
             nlp.encoders["main"](features)
 

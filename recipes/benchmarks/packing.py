@@ -25,11 +25,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 import pipekit
-from pipekit import reading
-from pipekit.chars import Ints
-from pipekit.devices import keep_memory
+from pipekit.devices.memory import keep_memory
 from pipekit.encoders.recurrent import GRU, LSTM, RNN, Recurrent
-from pipekit.ragged import Windows, groups, windows
+from pipekit.nn import sequences as reading
+from pipekit.nn.padding import Windows, groups, windows
+from pipekit.words.chars import Ints
 
 KINDS: dict[str, type[Recurrent]] = {"LSTM": LSTM, "GRU": GRU, "RNN": RNN}
 WIDTHS, LAYERS = (200, 400), (1, 2)

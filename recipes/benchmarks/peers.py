@@ -36,8 +36,8 @@ import torch
 from tqdm import tqdm
 
 import pipekit
-from pipekit.devices import keep_memory
-from pipekit.training.readers import read_conllu
+from pipekit.corpora.readers import read_conllu
+from pipekit.devices.memory import keep_memory
 
 SEED = 1
 STARTER = """import resource, subprocess, sys, time

@@ -25,11 +25,11 @@ import torch
 from tqdm import tqdm
 
 import pipekit
-from pipekit.training.evaluation import evaluate
-from pipekit.training.metrics import score
-from pipekit.training.readers import read_conllu
+from pipekit.corpora.readers import read_conllu
+from pipekit.corpora.sources import read_source
+from pipekit.evaluation.evaluate import evaluate
+from pipekit.evaluation.metrics import score
 from pipekit.training.recipe import read_recipe
-from pipekit.training.sources import read_source
 
 SEED = 1
 BATCH = 128

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 import pipekit
+from pipekit.corpora.readers import read_jsonl
 from pipekit.training.loop import BEST, LOG, train
-from pipekit.training.readers import read_jsonl
 from pipekit.training.recipe import parse_recipe
 from pipekit.training.toml import data_folder, filled, read_toml
 

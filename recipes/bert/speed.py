@@ -24,11 +24,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from pipekit import Doc
-from pipekit.devices import keep_memory
+from pipekit.devices.memory import keep_memory
 from pipekit.pretraining.loop import Pretrainer, build
 from pipekit.pretraining.objectives import MaskedTokens
 from pipekit.pretraining.recipe import Recipe, Settings, Text
-from pipekit.subwords import learn, text_of
+from pipekit.subwords.cutter import learn, text_of
 
 PIECES = 8_000
 WORDS, LINES, PER_LINE = 20_000, 10_000, 40

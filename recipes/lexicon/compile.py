@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit import store
-from pipekit.chars import fold, from_strings
-from pipekit.components.lemmas import script_of
-from pipekit.lexicon import pack, short
+from pipekit.components.tagger.lemmas import script_of
+from pipekit.storage import store
+from pipekit.words.chars import fold, from_strings
+from pipekit.words.lexicon import pack, short
 
 # Style, spelling variants and what no treebank marks: tags that differ in these only are one tag.
 DROPPED = frozenset(

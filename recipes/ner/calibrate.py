@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 import pipekit
 from pipekit import Doc, Pipeline
+from pipekit.corpora.sources import read_source
 from pipekit.training.recipe import read_recipe
-from pipekit.training.sources import read_source
 
 TEMPERATURES = np.round(np.arange(0.7, 3.01, 0.1), 2)
 

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 import pipekit
-from pipekit import Batch, Doc
-from pipekit.spans import settle
-from pipekit.training.evaluation import evaluate
+from pipekit import Doc
+from pipekit.corpora.sources import read_source
+from pipekit.evaluation.evaluate import evaluate
+from pipekit.evaluation.metrics import score
+from pipekit.parts.spans import settle
 from pipekit.training.loop import lowered
-from pipekit.training.metrics import score
 from pipekit.training.recipe import read_recipe
-from pipekit.training.sources import read_source
 
 
 def outermost(doc: Doc, layer: str) -> Doc:
@@ -33,7 +33,7 @@ def outermost(doc: Doc, layer: str) -> Doc:
 def microseconds(nlp: Any, name: str, docs: list[Doc]) -> float:
     """The time of the head alone for a word, on one thread."""
     torch.set_num_threads(1)
-    batch = Batch([doc.copy(bare=True) for doc in docs], nlp._encode)
+    batch = nlp.batch([doc.copy(bare=True) for doc in docs])
     head = nlp.components[name]
     with torch.inference_mode():
         batch.vectors(head.encoder.name)

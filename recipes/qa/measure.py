@@ -23,10 +23,10 @@ import torch
 
 import pipekit
 from pipekit import Doc, Pipeline
-from pipekit.chars import fold
-from pipekit.training.metrics_answers import answers_of, exact, overlap
-from pipekit.training.readers.squad import read_squad
+from pipekit.corpora.readers.squad import read_squad
+from pipekit.evaluation.answers import answers_of, exact, overlap
 from pipekit.training.toml import data_folder
+from pipekit.words.chars import fold
 
 PARTS = {"sberquad-part-dev": {}, "tydi-goldp-ru-dev": {"begin": 600}}
 THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)

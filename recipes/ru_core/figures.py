@@ -15,9 +15,9 @@ import torch
 
 import pipekit
 from pipekit import Doc, Pipeline
-from pipekit.training.evaluation import evaluate
+from pipekit.corpora.sources import read_source
+from pipekit.evaluation.evaluate import evaluate
 from pipekit.training.recipe import read_recipe
-from pipekit.training.sources import read_source
 
 RECIPES = Path(__file__).parent.parent
 LINKS = ["relations within", "relations across", "relations"]

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pipekit
-from pipekit.training.evaluation import evaluate
-from pipekit.training.readers import read_conllu
+from pipekit.corpora.readers import read_conllu
+from pipekit.evaluation.evaluate import evaluate
 from pipekit.training.toml import data_folder
 
 PARTS = ("ru_taiga-test", "ru_taiga-dev", "ru_gsd-dev", "ru_poetry-dev")

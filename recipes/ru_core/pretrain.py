@@ -26,11 +26,12 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from pipekit import Pipeline, registry
-from pipekit.batching import Batch, gather
 from pipekit.doc import Doc
 from pipekit.encoders.recurrent import Recurrent
 from pipekit.errors import ConfigError
-from pipekit.model import Encoder
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Encoder
+from pipekit.pipeline.streams import gather
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import schedule
 from pipekit.training.recipe import read_recipe

@@ -29,7 +29,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tokenizers import BLOCK, DATA, TREEBANKS, f1, read_blocks, read_sentences  # noqa: E402
 
-from pipekit.packing import pack  # noqa: E402
+from pipekit.storage.packing import pack  # noqa: E402
 from pipekit.tokenizers import sentences as splitter  # noqa: E402
 from pipekit.tokenizers.rules import RuleTokenizer  # noqa: E402
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipekit.loading import load
+from pipekit.corpora.sources import Source, read_source
+from pipekit.evaluation.evaluate import evaluate, figure
+from pipekit.evaluation.metrics import Scores
 from pipekit.pipeline import Pipeline
-from pipekit.training.evaluation import evaluate, figure
-from pipekit.training.metrics import Scores
-from pipekit.training.recipe import Source, read_recipe
-from pipekit.training.sources import read_source
+from pipekit.pipeline.loading import load
+from pipekit.training.recipe import read_recipe
 from pipekit.training.toml import data_folder
 
 HERE = Path(__file__).resolve().parent

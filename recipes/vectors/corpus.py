@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pipekit
-from pipekit import chars
-from pipekit.lexicon import short
+from pipekit.corpora.sources import read_corpus
 from pipekit.tokenizers.rules import RuleTokenizer
-from pipekit.training.sources import read_corpus
+from pipekit.words import chars
+from pipekit.words.lexicon import short
 
 CHUNK = 8_000_000  # characters read at a time
 # News, Wikipedia, reports: path, format, what its reader is told, and how much of it is for training.

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.chars import from_strings
-from pipekit.lexicon import KINDS, Lexicon
+from pipekit.words.chars import from_strings
+from pipekit.words.lexicon import KINDS, Lexicon
 
 ROUNDS = 12
 GUESSED = KINDS.index("suffix")

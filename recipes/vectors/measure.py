@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pipekit
-from pipekit import store
-from pipekit.vectors import Vectors, unit
+from pipekit.storage import store
+from pipekit.words.vectors import Vectors, unit
 
 SEED = 1
 

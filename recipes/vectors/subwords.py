@@ -16,10 +16,10 @@ from torch.nn import functional
 from tqdm import tqdm
 from vocabulary import Corpus
 
-from pipekit import store
-from pipekit.chars import from_strings
-from pipekit.lexicon import unpack
-from pipekit.vectors import Floats, guesses, ngrams_of, pack_rows, packed, unit
+from pipekit.storage import store
+from pipekit.words.chars import from_strings
+from pipekit.words.lexicon import unpack
+from pipekit.words.vectors import Floats, guesses, ngrams_of, pack_rows, packed, unit
 
 BUCKETS = 40_000
 BACKING = 400  # occurrences that a word's n-grams count for
@@ -64,7 +64,7 @@ def backed(vectors: Floats, guessed: Floats, counts: NDArray[np.int64]) -> Float
 
 
 def compact(path: Path, vectors: Floats, corpus: Corpus, *, components: int = 0, buckets: int = BUCKETS) -> None:
-    """Write the vectors of a corpus's lemmas as the tables of `pipekit.vectors.Vectors`."""
+    """Write the vectors of a corpus's lemmas as the tables of `pipekit.words.vectors.Vectors`."""
     vectors, names = centred(vectors, components), unpack(corpus.names)
     tables: dict[str, NDArray[Any]] = {
         "hashes": corpus.forms,

@@ -21,9 +21,9 @@ from corpus import chunks, segment
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipekit import store
-from pipekit.lexicon import find
+from pipekit.storage import store
 from pipekit.tokenizers.rules import RuleTokenizer
+from pipekit.words.lexicon import find
 
 WORDS = 80_000  # rows: the most frequent words, weighted
 CONTEXTS = 8_000  # columns for each place: the most frequent of them

@@ -14,10 +14,10 @@ from lemmas import lemmatize
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipekit import store
-from pipekit.chars import from_strings, to_strings
-from pipekit.lexicon import Lexicon, find, pack, short, unpack
+from pipekit.storage import store
 from pipekit.tokenizers.rules import RuleTokenizer
+from pipekit.words.chars import from_strings, to_strings
+from pipekit.words.lexicon import Lexicon, find, pack, short, unpack
 
 ROWS = 150_000  # lemmas: the most frequent, weighted
 MIN_FORM = 2  # occurrences of a form that is looked at

@@ -25,7 +25,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from vocabulary import Corpus, arguments_of, corpus_of
 
-from pipekit import store
+from pipekit.storage import store
 
 BLOCK = 32  # centres of one matrix product; the window is at most half of it
 GROUP = 256  # centres that share negatives

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.batching import Batch
-from pipekit.chars import Ints, Words, codes, ranges
 from pipekit.doc import Doc
-from pipekit.lexicon import Lexicon, find, short
-from pipekit.model import Tables
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Tables
+from pipekit.words.chars import Ints, Words, codes, ranges
+from pipekit.words.lexicon import Lexicon, find, short
 
 NOTHING, BEGINNING, LEMMA, FORM = range(4)  # how like two words are
 _BEGINNING = 5  # letters; the crude stem of words that are longer

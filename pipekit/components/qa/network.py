@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit.components.qa.matching import BEGINNING, FORM, LEMMA
-from pipekit.reading import WordDropout, reorder, reverse
+from pipekit.nn.sequences import WordDropout, reorder, reverse
 
 REACHES = (2, 5, 10, 20, 50)  # tokens to each side within which words of the question are counted
 _MATCHES = 9  # figures that `matches` gives, besides those

@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit.attention import AttentionMap
-from pipekit.batching import Batch
-from pipekit.chars import Ints, ranges
-from pipekit.devices import to_device
+from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
@@ -22,12 +20,14 @@ from pipekit.encoders.embed import Embedder
 from pipekit.encoders.sequence import padded_groups
 from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError, near
-from pipekit.features import Features
-from pipekit.model import Encoder, Prepared, Tables
-from pipekit.ragged import Windows, windows
-from pipekit.reading import LayerMix, by_row, cells_on
-from pipekit.subwords import Cut, Subwords, text_of
-from pipekit.vocabularies import from_settings
+from pipekit.nn.padding import Windows, windows
+from pipekit.nn.sequences import LayerMix, by_row, cells_on
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Encoder, Prepared, Tables
+from pipekit.subwords.cutter import Cut, Subwords, text_of
+from pipekit.subwords.published import from_settings
+from pipekit.words.chars import Ints, ranges
+from pipekit.words.features import Features
 
 POOLING = ("mean", "first", "last")
 READS = ("sentences", "documents")
@@ -67,7 +67,7 @@ class Bert(Encoder):
     Args:
         family: what the network is like, one of `pipekit.encoders.bert.families.FAMILIES`.
         network: settings of `BertShape` that differ from those of the family.
-        subwords: in a recipe a file or folder that holds a vocabulary, or settings of `pipekit.subwords.learn`, which then reads the
+        subwords: in a recipe a file or folder that holds a vocabulary, or settings of `pipekit.subwords.cutter.learn`, which then reads the
             training documents; in a saved pipeline the table of that name holds it.
         pool: how the vectors of its pieces become that of a word, "mean", "first" or "last".
         reads: "sentences", or "documents", with more context and in more time; what is longer than the network has positions for is

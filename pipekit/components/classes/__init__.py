@@ -1,0 +1,1 @@
+"""Classes of documents and of entities."""

@@ -1,0 +1,1 @@
+"""Names: flat by a CRF, nested by scores of spans."""

@@ -1,0 +1,1 @@
+"""Corpora: readers of formats, checks, rules that map annotations."""

@@ -1,0 +1,193 @@
+"""Doc: a text, its tokens, and their annotations.
+
+A Doc needs numpy only: no pipeline, no shared vocabulary, no tensors. What nobody has written reads
+as None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, overload
+
+import numpy as np
+
+from pipekit.doc.layer import Layer, span_layer
+from pipekit.doc.similarity import Comparable, WordKeys
+from pipekit.doc.text import Text
+from pipekit.doc.views import Relation, Sentiment, Span, SpanGroups, Token, sentiment, word_keys
+from pipekit.errors import AlignmentError, DocError, near
+
+ALIGNMENT_MODES = ("strict", "expand", "contract")
+
+
+class Doc(Text, Comparable):
+    """A text and its tokens, with layers of annotation.
+
+    Args:
+        words: the tokens as strings, none of them empty.
+        spaces: for each word, whether a space follows it, or the white space itself; by default
+            one space, none after the last word.
+        text: instead of words, the text whose tokens `starts` and `ends` delimit.
+        starts, ends: character offsets, ascending, without overlap; only white space may lie
+            between tokens.
+
+    Lone surrogates become U+FFFD. Errors: `DocError` names the first word or offset that does not
+    fit.
+
+        doc = Doc(words=["Мама", "мыла", "раму", "."], spaces=[True, True, False, False])
+        doc[0].text, doc[1:3].text          # «Мама», «мыла раму»
+    """
+
+    __slots__ = ()
+
+    # -- tokens and spans
+
+    def __iter__(self) -> Iterator[Token]:
+        return (Token(self, i) for i in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Token: ...
+    @overload
+    def __getitem__(self, index: slice) -> Span: ...
+    def __getitem__(self, index: int | slice) -> Token | Span:
+        if isinstance(index, slice):
+            if index.step not in (None, 1):
+                raise DocError("a span has no gaps: slice a document without a step")
+            start, end, _ = index.indices(len(self))
+            return Span(self, start, max(start, end))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"no token {index}: the document has {len(self)} tokens")
+        return Token(self, index % len(self))
+
+    def char_span(
+        self, start: int, end: int, label: str | None = None, alignment_mode: str = "strict"
+    ) -> Span | None:
+        """The span of the characters from `start` up to `end`.
+
+        Args:
+            alignment_mode: what happens where an offset falls inside a token: "strict" gives None,
+                "expand" takes the whole token in, "contract" leaves it out.
+
+        Errors: `AlignmentError` for an unknown mode, and for offsets outside the text.
+        """
+        if alignment_mode not in ALIGNMENT_MODES:
+            known = near(alignment_mode, ALIGNMENT_MODES)
+            raise AlignmentError(f"unknown alignment_mode {alignment_mode!r}.{known}")
+        if not 0 <= start <= end <= len(self.text):
+            size = len(self.text)
+            raise AlignmentError(f"[{start}, {end}) is no part of a text of {size} characters")
+        if alignment_mode == "expand":
+            first = int(np.searchsorted(self.ends, start, "right"))
+            last = int(np.searchsorted(self.starts, end, "left"))
+        else:
+            first = int(np.searchsorted(self.starts, start, "left"))
+            last = int(np.searchsorted(self.ends, end, "right"))
+        if first >= last:
+            return None
+        if alignment_mode == "strict":
+            if self.starts[first] != start or self.ends[last - 1] != end:
+                return None
+        if label is None:
+            return Span(self, first, last)
+        return Span(self, first, last, span_layer([first], [last], [label]), row=0)
+
+    # -- annotations
+
+    @property
+    def sents(self) -> tuple[Span, ...] | None:
+        """The sentences; None where nobody has split the text."""
+        borders = self.sent_borders()
+        if borders is None:
+            return None
+        return tuple(Span(self, start, end) for start, end in pairwise(borders.tolist()))
+
+    @property
+    def ents(self) -> tuple[Span, ...] | None:
+        """The entities, those of the span group "ents"; None where nobody has looked for any."""
+        return self.spans["ents"] if self.has_annotation("ents") else None
+
+    @property
+    def spans(self) -> SpanGroups:
+        """Named groups of spans."""
+        return SpanGroups(self)
+
+    def set_spans(self, name: str, spans: Sequence[Span]) -> None:
+        """Write a group of spans, with their labels and scores."""
+        self.spans[name] = spans
+
+    @property
+    def relations(self) -> tuple[Relation, ...] | None:
+        """The links of the layer "relations"; None where nobody has looked for any."""
+        layer = self.layers.get("relations")
+        if layer is None:
+            return None
+        spans = self.spans[layer.target or "ents"]
+        heads = layer["head"].values.tolist()
+        tails = layer["tail"].values.tolist()
+        labels = layer.values("label")
+        scores = layer.values("score")
+        return tuple(
+            Relation(spans[head], spans[tail], label, score)
+            for head, tail, label, score in zip(heads, tails, labels, scores, strict=True)
+        )
+
+    @property
+    def cats(self) -> dict[str, float] | None:
+        """Scores of the document's classes; None for a text without words, or where nobody has
+        classified it.
+        """
+        layer = self.layers.get("cats")
+        if layer is None or not layer.size:
+            return None
+        return _first_row(layer)
+
+    @property
+    def sentiment(self) -> Sentiment | None:
+        """The sentiment of the whole text; None for a text without words, or where nobody has
+        judged it.
+        """
+        layer = self.layers.get("sentiment")
+        if layer is None or not layer.size:
+            return None
+        return sentiment(_first_row(layer))
+
+    def _word_keys(self) -> WordKeys:
+        return word_keys(self)
+
+    # -- as data
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and dicts, as for JSON; `Doc.from_dict` reads them."""
+        from pipekit.doc.as_dict import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Doc:
+        """The Doc of `to_dict`. Errors: `PipekitFormatError` names the key that does not fit."""
+        from pipekit.doc.from_dict import from_dict
+
+        return from_dict(data, cls)
+
+    def to_bytes(self) -> bytes:
+        """The Doc as msgpack."""
+        from pipekit.doc.as_bytes import to_bytes
+
+        return to_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Doc:
+        """The Doc of `to_bytes`. Errors: `PipekitFormatError` for bytes that it did not write."""
+        from pipekit.doc.as_bytes import from_bytes
+
+        return from_bytes(data, cls)
+
+    def __repr__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else self.text[:59] + "…"
+        return f"<Doc, {len(self)} tokens: {shown!r}>"
+
+
+def _first_row(layer: Layer) -> dict[str, Any]:
+    """The values of a layer's first row, by column."""
+    return {name: layer[name][0] for name in layer}

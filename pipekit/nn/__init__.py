@@ -1,0 +1,1 @@
+"""Networks that several parts are made of, and index arithmetic of padded sequences."""

@@ -1,0 +1,1 @@
+"""Files: safe writes, msgpack under limits, tensors with checksums."""

@@ -1,0 +1,1 @@
+"""Words as pieces: learned vocabularies, and those that others have published."""

@@ -1,0 +1,1 @@
+"""Words: letters, hashes, dictionaries, vectors, forms of names. numpy only."""
