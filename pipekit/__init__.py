@@ -1,11 +1,11 @@
 """pipekit: plugin-based NLP pipelines on torch, Russian first.
 
-    import pipekit
+import pipekit
 
-    nlp = pipekit.load("ru_core")
-    doc = nlp("Мама мыла раму.")
-    for token in doc:
-        print(token.text, token.pos, token.morph, token.lemma)
+nlp = pipekit.load("ru_core")
+doc = nlp("Мама мыла раму.")
+for token in doc:
+    print(token.text, token.pos, token.morph, token.lemma)
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ PARTS: dict[str, dict[str, str]] = {
         "classifier": "pipekit.components.classes.classifier:Classifier",
         "entity_sentiment": "pipekit.components.classes.entity_sentiment:EntitySentiment",
         "tfidf": "pipekit.components.classes.tfidf:Tfidf",
-        "qa": "pipekit.components.qa.answerer:Reader",
+        "qa": "pipekit.components.qa.answerer:QuestionAnswerer",
         "relations": "pipekit.components.relations.extractor:RelationExtractor",
         "ner": "pipekit.components.ner.ner:EntityRecognizer",
         "span_ner": "pipekit.components.ner.span_ner:SpanRecognizer",

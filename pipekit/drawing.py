@@ -7,7 +7,7 @@ from typing import Any
 from pipekit.errors import ConfigError
 
 
-def blank(width: float, height: float) -> Any:
+def empty_figure(width: float, height: float) -> Any:
     """An empty figure of so many inches, which needs no screen. Errors: `ConfigError` where matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure

@@ -71,7 +71,9 @@ class ProcessingError(PipekitError):
         component: the name of the component, or "tokenizer".
     """
 
-    def __init__(self, message: str, *, document: int | None = None, component: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, document: int | None = None, component: str | None = None
+    ) -> None:
         super().__init__(message)
         self.document = document
         self.component = component

@@ -38,8 +38,15 @@ def check_name(name: object, what: str) -> str:
 
     Errors: `ConfigError` naming it.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name or _RESERVED.fullmatch(name):
-        raise ConfigError(f"{name!r} cannot name {what}: use 1 to 80 of a-z, A-Z, 0-9, '_', '-', '.', beginning with a letter or digit")
+    if (
+        not isinstance(name, str)
+        or not _NAME.fullmatch(name)
+        or ".." in name
+        or _RESERVED.fullmatch(name)
+    ):
+        raise ConfigError(
+            f"{name!r} cannot name {what}: use 1 to 80 of a-z, A-Z, 0-9, '_', '-', '.', beginning with a letter or digit"
+        )
     return name
 
 
@@ -56,7 +63,11 @@ class Supplier:
         """Import the object. Errors: `PluginImportError` naming package, version, entry point and reason."""
         try:
             module, _, attribute = self.target.partition(":")
-            found = self.entry.load() if self.entry is not None else getattr(importlib.import_module(module), attribute)
+            found = (
+                self.entry.load()
+                if self.entry is not None
+                else getattr(importlib.import_module(module), attribute)
+            )
             if not callable(found):
                 raise TypeError(f"this is no class or function but {found!r:.60}")
             return found
@@ -88,7 +99,9 @@ class Registry:
         if factory is None:
             return lambda function: self.register(name, function)
         if name in self.names():
-            raise PluginConflictError(f"the {self.kind} {name!r} is there already, brought by {self.supplier(name)}: choose another name")
+            raise PluginConflictError(
+                f"the {self.kind} {name!r} is there already, brought by {self.supplier(name)}: choose another name"
+            )
         self._registered.register(name, func=factory)
         return factory
 
@@ -98,7 +111,13 @@ class Registry:
 
     def names(self) -> list[str]:
         """All names, without importing anything."""
-        return sorted({*builtin.PARTS.get(self.group, {}), *(e.name for e in entry_points(group=self.group)), *self._registered.get_all()})
+        return sorted(
+            {
+                *builtin.PARTS.get(self.group, {}),
+                *(e.name for e in entry_points(group=self.group)),
+                *self._registered.get_all(),
+            }
+        )
 
     def suppliers(self, name: str) -> list[Supplier]:
         """Who brings the name: one, or several that conflict, or none."""
@@ -108,10 +127,16 @@ class Registry:
             found.append(Supplier(builtin.DISTRIBUTION, _own_version(), target))
         for entry in _distinct(entry_points(group=self.group, name=name)):
             dist = entry.dist
-            found.append(Supplier(dist.name if dist else "?", dist.version if dist else "?", entry.value, entry))
+            found.append(
+                Supplier(
+                    dist.name if dist else "?", dist.version if dist else "?", entry.value, entry
+                )
+            )
         if name in self._registered:
             factory = self._registered.get(name)
-            found.append(Supplier("this process", "-", f"{factory.__module__}:{factory.__qualname__}"))
+            found.append(
+                Supplier("this process", "-", f"{factory.__module__}:{factory.__qualname__}")
+            )
         return found
 
     def supplier(self, name: str) -> Supplier:

@@ -13,7 +13,9 @@ from hypothesis import settings
 from pipekit.doc import Doc
 from pipekit.training.toml import data_folder
 
-settings.register_profile("pipekit", deadline=None)  # how long a test takes is for benchmarks to tell
+settings.register_profile(
+    "pipekit", deadline=None
+)  # how long a test takes is for benchmarks to tell
 settings.load_profile("pipekit")
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.

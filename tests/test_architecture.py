@@ -49,7 +49,9 @@ DOORS = {
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # Besides all encoders and components.
-TRAINING = {f"training.{name}" for name in ("building", "computing", "loop", "checkpoint", "layers", "plot")}
+TRAINING = {
+    f"training.{name}" for name in ("building", "computing", "loop", "checkpoint", "layers", "plot")
+}
 WITH_TORCH = {"importing", "linear", "model", "profiling", "quantization", "reading"} | TRAINING
 
 
@@ -62,7 +64,10 @@ class Import(NamedTuple):
 
 
 def modules() -> dict[str, Path]:
-    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(ROOT.rglob("*.py"))}
+    names = {
+        path: ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted(ROOT.rglob("*.py"))
+    }
     return {name.removesuffix(".__init__"): path for path, name in names.items()}
 
 
@@ -75,25 +80,44 @@ def imports_of(source: str, tree: ast.AST, later: bool = False) -> Iterator[Impo
             yield from (Import(source, alias.name, later) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{source}: write imports from pipekit, not from a dot"
-            yield from (Import(source, _module(node.module or "", alias.name), later) for alias in node.names)
+            yield from (
+                Import(source, _module(node.module or "", alias.name), later)
+                for alias in node.names
+            )
         else:
-            yield from imports_of(source, node, later or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+            yield from imports_of(
+                source,
+                node,
+                later or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda),
+            )
 
 
 def _module(module: str, name: str) -> str:
     """`from pipekit import store` names a module, `from pipekit.storage.store import load` does not."""
     dotted = f"{module}.{name}"
-    return dotted if dotted.removeprefix("pipekit.") in modules() and dotted.startswith("pipekit.") else module
+    return (
+        dotted
+        if dotted.removeprefix("pipekit.") in modules() and dotted.startswith("pipekit.")
+        else module
+    )
 
 
 @cache
 def imports() -> tuple[Import, ...]:
-    return tuple(found for name, path in modules().items() for found in imports_of(name, ast.parse(path.read_text(encoding="utf-8"))))
+    return tuple(
+        found
+        for name, path in modules().items()
+        for found in imports_of(name, ast.parse(path.read_text(encoding="utf-8")))
+    )
 
 
 def own() -> list[Import]:
     """The imports of pipekit's modules among themselves."""
-    found = [one._replace(target=one.target.removeprefix("pipekit.")) for one in imports() if one.target.split(".")[0] == "pipekit"]
+    found = [
+        one._replace(target=one.target.removeprefix("pipekit."))
+        for one in imports()
+        if one.target.split(".")[0] == "pipekit"
+    ]
     return [one._replace(target="__init__") if one.target == "pipekit" else one for one in found]
 
 
@@ -111,7 +135,11 @@ def test_imports_go_only_upwards() -> None:
 
 
 def test_imports_within_functions_go_upwards_too_but_for_a_few() -> None:
-    downwards = {(one.source, one.target) for one in own() if one.later and room(one.target) > room(one.source)}
+    downwards = {
+        (one.source, one.target)
+        for one in own()
+        if one.later and room(one.target) > room(one.source)
+    }
     assert downwards - {("cli.info", "__init__")} <= DOWNWARDS
 
 
@@ -126,24 +154,42 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 @pytest.mark.parametrize("part", ["tokenizers", "encoders", "components"])
 def test_a_kind_of_part_knows_no_other(part: str) -> None:
     others = {"tokenizers", "encoders", "components", "pipeline", "loading"} - {part}
-    assert not [one for one in own() if one.source.split(".")[0] == part and one.target.split(".")[0] in others]
+    assert not [
+        one
+        for one in own()
+        if one.source.split(".")[0] == part and one.target.split(".")[0] in others
+    ]
 
 
 def test_components_know_no_pipeline_and_inference_no_training() -> None:
     may = {"training", "pretraining", "jobs", "cli"}
-    assert not [one for one in own() if one.target.split(".")[0] == "training" and one.source.split(".")[0] not in may]
+    assert not [
+        one
+        for one in own()
+        if one.target.split(".")[0] == "training" and one.source.split(".")[0] not in may
+    ]
 
 
 def test_each_outside_package_has_one_door() -> None:
     outside = {(one.target.split(".")[0], one.source) for one in imports()}
-    strangers = {(package, source) for package, source in outside if package not in {*sys.stdlib_module_names, *EVERYWHERE, "pipekit"}}
-    assert strangers == {(package, source) for package, sources in DOORS.items() for source in sources}
+    strangers = {
+        (package, source)
+        for package, source in outside
+        if package not in {*sys.stdlib_module_names, *EVERYWHERE, "pipekit"}
+    }
+    assert strangers == {
+        (package, source) for package, sources in DOORS.items() for source in sources
+    }
 
 
 def imported(program: str) -> set[str]:
     """The outside packages that a program has imported."""
-    program += "\nimport json, sys; print(json.dumps([name for name in sys.modules if '.' not in name]))"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
+    program += (
+        "\nimport json, sys; print(json.dumps([name for name in sys.modules if '.' not in name]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+    )
     return set(json.loads(done.stdout)) & {*DOORS, *EVERYWHERE, "hypothesis", "tokenizers"}
 
 
@@ -169,7 +215,11 @@ assert pipekit.Doc.from_bytes(doc.to_bytes()).words == doc.words
 
 
 def test_the_public_names_are_what_is_there() -> None:
-    here = {name for name, value in vars(pipekit).items() if getattr(value, "__module__", "").startswith("pipekit.")}
+    here = {
+        name
+        for name, value in vars(pipekit).items()
+        if getattr(value, "__module__", "").startswith("pipekit.")
+    }
     assert {*here, *pipekit._LATER, "__version__"} == set(pipekit.__all__)
     assert sorted(pipekit.__all__) == pipekit.__all__ == dir(pipekit)
     assert all(getattr(pipekit, name) is not None for name in pipekit.__all__)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Doc, Pipeline
-from pipekit.attention import AttentionMap, chosen, heat_map
+from pipekit.attention import AttentionMap, heat_map, selected_maps
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.stack import Attention, Shape, Stack
@@ -27,10 +27,22 @@ FEATURES = {"width": 16, "word_buckets": 500}
 NETWORK = {"width": 16, "heads": 4, "layers": 3}
 ENCODERS: dict[str, dict[str, Any]] = {
     "pre": {"type": "transformer", "width": 16, "heads": 4, "layers": 3, "features": FEATURES},
-    "post": {"type": "transformer", "width": 16, "heads": 4, "layers": 3, "norm": "post", "features": FEATURES},
+    "post": {
+        "type": "transformer",
+        "width": 16,
+        "heads": 4,
+        "layers": 3,
+        "norm": "post",
+        "features": FEATURES,
+    },
     "bert": {"type": "bert", "network": NETWORK},
     "deberta": {"type": "bert", "family": "deberta_v2", "network": NETWORK},
-    "albert, features": {"type": "bert", "family": "albert", "network": NETWORK, "features": FEATURES},
+    "albert, features": {
+        "type": "bert",
+        "family": "albert",
+        "network": NETWORK,
+        "features": FEATURES,
+    },
 }
 
 
@@ -64,7 +76,9 @@ def transformer() -> Pipeline:
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.sampled_from(["pre", "post"]))
-def test_weights_are_zero_on_padding_and_looking_changes_nothing(lengths: list[int], norm: str) -> None:
+def test_weights_are_zero_on_padding_and_looking_changes_nothing(
+    lengths: list[int], norm: str
+) -> None:
     torch.manual_seed(len(lengths))
     stack = Stack(Shape(width=8, layers=2, heads=2, norm=norm)).eval()
     inside = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
@@ -73,10 +87,14 @@ def test_weights_are_zero_on_padding_and_looking_changes_nothing(lengths: list[i
         plain, watched = stack(states, inside), stack(states, inside, seen)
     for one, other in zip(plain, watched, strict=True):
         torch.testing.assert_close(one[inside], other[inside], atol=1e-5, rtol=1e-4)
-    assert [weights.shape for weights in seen] == [(len(lengths), 2, max(lengths), max(lengths))] * 2
+    assert [weights.shape for weights in seen] == [
+        (len(lengths), 2, max(lengths), max(lengths))
+    ] * 2
     for weights in seen:
         assert (weights.transpose(1, 3)[~inside] == 0).all()
-        torch.testing.assert_close(weights.sum(3).transpose(1, 2)[inside], torch.ones(sum(lengths), 2))
+        torch.testing.assert_close(
+            weights.sum(3).transpose(1, 2)[inside], torch.ones(sum(lengths), 2)
+        )
 
 
 def test_the_weights_are_those_of_the_formula() -> None:
@@ -85,13 +103,17 @@ def test_the_weights_are_those_of_the_formula() -> None:
     states, seen = torch.randn(1, 4, 6), list[torch.Tensor]()
     attention(states, None, seen)
     for head in range(2):
-        queries, keys = (attention.project(states[0])[:, at + 3 * head : at + 3 * head + 3] for at in (0, 6))
+        queries, keys = (
+            attention.project(states[0])[:, at + 3 * head : at + 3 * head + 3] for at in (0, 6)
+        )
         for row in range(4):
             scores = torch.stack([queries[row] @ key / 3**0.5 for key in keys])
             torch.testing.assert_close(seen[0][0, head, row], scores.softmax(0))
 
 
-def test_each_sentence_has_a_map_of_all_layers_and_heads_whose_rows_sum_to_one(nlp: Pipeline) -> None:
+def test_each_sentence_has_a_map_of_all_layers_and_heads_whose_rows_sum_to_one(
+    nlp: Pipeline,
+) -> None:
     found = nlp.with_precision("bfloat16").attention(TEXT)
     assert len(found) == 3
     for one in found:
@@ -103,7 +125,9 @@ def test_each_sentence_has_a_map_of_all_layers_and_heads_whose_rows_sum_to_one(n
 
 def test_the_labels_of_a_transformer_are_the_words(transformer: Pipeline) -> None:
     doc = transformer.tokenize([TEXT])[0]
-    assert [one.labels for one in transformer.attention(doc)] == [[token.text for token in sent] for sent in doc.sents]
+    assert [one.labels for one in transformer.attention(doc)] == [
+        [token.text for token in sent] for sent in doc.sents
+    ]
 
 
 def test_the_labels_of_a_bert_are_its_pieces_between_cls_and_sep() -> None:
@@ -138,12 +162,18 @@ def test_a_long_sentence_has_a_map_for_each_window() -> None:
 
 @pytest.mark.parametrize("text", ["", " "])
 def test_a_text_without_tokens_has_no_map(nlp: Pipeline, text: str) -> None:
-    assert [one for one in nlp.attention(text) if one.labels and set(one.labels) - {" ", "[CLS]", "[SEP]", "[UNK]", "▁"}] == []
+    assert [
+        one
+        for one in nlp.attention(text)
+        if one.labels and set(one.labels) - {" ", "[CLS]", "[SEP]", "[UNK]", "▁"}
+    ] == []
 
 
 def test_an_encoder_without_attention_says_so() -> None:
     nlp = pipeline(type="gru", width=16, features=FEATURES)
-    with pytest.raises(ConfigError, match="class GRU has no attention to look at: take a transformer or a bert"):
+    with pytest.raises(
+        ConfigError, match="class GRU has no attention to look at: take a transformer or a bert"
+    ):
         nlp.attention(TEXT)
 
 
@@ -157,31 +187,54 @@ def test_of_several_encoders_one_is_chosen(transformer: Pipeline) -> None:
 # -- heat maps
 
 
-def some(layers: int = 3, heads: int = 2, labels: tuple[str, ...] = ("Мама", "мыла", "раму")) -> AttentionMap:
-    weights = np.random.default_rng(1).random((layers, heads, len(labels), len(labels)), dtype=np.float32)
+def some(
+    layers: int = 3, heads: int = 2, labels: tuple[str, ...] = ("Мама", "мыла", "раму")
+) -> AttentionMap:
+    weights = np.random.default_rng(1).random(
+        (layers, heads, len(labels), len(labels)), dtype=np.float32
+    )
     return AttentionMap(list(labels), weights / weights.sum(3, keepdims=True))
 
 
 def test_the_mean_of_the_heads_of_each_layer_is_shown_unless_a_layer_or_a_head_is_chosen() -> None:
     attention = some()
-    assert [*chosen(attention, None, None)] == ["layer 1, mean of 2 heads", "layer 2, mean of 2 heads", "layer 3, mean of 2 heads"]
-    assert np.array_equal(chosen(attention, None, None)["layer 2, mean of 2 heads"], attention.weights[1].mean(0))
-    assert [*chosen(attention, 3, None)] == ["layer 3, head 1", "layer 3, head 2"]
-    assert [*chosen(attention, None, 2)] == ["layer 1, head 2", "layer 2, head 2", "layer 3, head 2"]
-    [(title, weights)] = chosen(attention, 3, 2).items()
+    assert [*selected_maps(attention, None, None)] == [
+        "layer 1, mean of 2 heads",
+        "layer 2, mean of 2 heads",
+        "layer 3, mean of 2 heads",
+    ]
+    assert np.array_equal(
+        selected_maps(attention, None, None)["layer 2, mean of 2 heads"],
+        attention.weights[1].mean(0),
+    )
+    assert [*selected_maps(attention, 3, None)] == ["layer 3, head 1", "layer 3, head 2"]
+    assert [*selected_maps(attention, None, 2)] == [
+        "layer 1, head 2",
+        "layer 2, head 2",
+        "layer 3, head 2",
+    ]
+    [(title, weights)] = selected_maps(attention, 3, 2).items()
     assert title == "layer 3, head 2"
     assert np.array_equal(weights, attention.weights[2, 1])
 
 
 @pytest.mark.parametrize(
-    ("layer", "head", "message"), [(4, None, "no layer 4: this encoder has layers 1 to 3"), (1, 0, "no head 0: this encoder has heads 1")]
+    ("layer", "head", "message"),
+    [
+        (4, None, "no layer 4: this encoder has layers 1 to 3"),
+        (1, 0, "no head 0: this encoder has heads 1"),
+    ],
 )
-def test_a_layer_or_head_that_is_not_there_is_named(layer: int, head: int | None, message: str) -> None:
+def test_a_layer_or_head_that_is_not_there_is_named(
+    layer: int, head: int | None, message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
-        chosen(some(), layer, head)
+        selected_maps(some(), layer, head)
 
 
-@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
 def test_a_heat_map_is_drawn_as_its_suffix_says(tmp_path: Path, suffix: str, begins: bytes) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / f"карта{suffix}"
@@ -206,7 +259,9 @@ def test_what_cannot_be_drawn_or_written_is_named(tmp_path: Path) -> None:
         heat_map(some(), tmp_path / "nosuch" / "a.png")
 
 
-def test_without_matplotlib_the_extra_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_matplotlib_the_extra_that_brings_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ConfigError, match=r"pip install 'pipekit-nlp\[plot\]'"):
         heat_map(some(), tmp_path / "a.png")
@@ -215,12 +270,16 @@ def test_without_matplotlib_the_extra_that_brings_it_is_named(monkeypatch: pytes
 def test_the_curves_of_a_training_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     row = {"score": 0.5, "scores": {"tagger": {"pos": 0.5}}, "loss": {"tagger": 1.5}}
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps({"epoch": epoch, **row}) + "\n" for epoch in (1, 2)), encoding="utf-8")
+    (tmp_path / "log.jsonl").write_text(
+        "".join(json.dumps({"epoch": epoch, **row}) + "\n" for epoch in (1, 2)), encoding="utf-8"
+    )
     plot(tmp_path / "log.jsonl", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_line_draws_a_sentence(transformer: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_draws_a_sentence(
+    transformer: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("matplotlib")
     model, image = str(tmp_path / "a.pipekit"), tmp_path / "heat.png"
     transformer.to_disk(model)

@@ -7,12 +7,35 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.places import ROOT
 
-ROOT = Path(__file__).parent.parent
-SOURCES = sorted(path for folder in ("pipekit", "plugins", "recipes") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    path for folder in ("pipekit", "plugins", "recipes") for path in (ROOT / folder).rglob("*.py")
+)
 
-MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle", "jinja2"}
-CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load", "os.system", "os.popen"}
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "shelve",
+    "marshal",
+    "jsonpickle",
+    "jinja2",
+}
+CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "torch.load",
+    "yaml.load",
+    "yaml.unsafe_load",
+    "os.system",
+    "os.popen",
+}
 
 
 def sins(tree: ast.AST) -> Iterator[str]:
@@ -32,8 +55,14 @@ def _sins_of(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Call):
         name = ast.unparse(node.func).replace("builtins.", "")
         yield from {name} & CALLS
-        yield from (k.arg for k in node.keywords if k.arg == "allow_pickle" and not _is_false(k.value))
-        yield from (f"shell={ast.unparse(k.value)}" for k in node.keywords if k.arg == "shell" and not _is_false(k.value))
+        yield from (
+            k.arg for k in node.keywords if k.arg == "allow_pickle" and not _is_false(k.value)
+        )
+        yield from (
+            f"shell={ast.unparse(k.value)}"
+            for k in node.keywords
+            if k.arg == "shell" and not _is_false(k.value)
+        )
 
 
 def _is_false(node: ast.expr) -> bool:
@@ -66,6 +95,13 @@ def test_the_scan_sees_what_it_forbids(source: str) -> None:
     assert list(sins(ast.parse(source)))
 
 
-@pytest.mark.parametrize("source", ["import re\nre.compile('x')", "model.eval()", "import numpy\nnumpy.load('x', allow_pickle=False)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import re\nre.compile('x')",
+        "model.eval()",
+        "import numpy\nnumpy.load('x', allow_pickle=False)",
+    ],
+)
 def test_the_scan_lets_the_rest_pass(source: str) -> None:
     assert not list(sins(ast.parse(source)))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packages import Site
+from helpers.packages import Site
 
 import pipekit
 from pipekit import Doc, PipekitWarning, Pipeline, registry
@@ -67,7 +67,13 @@ def marks(nlp: Pipeline) -> list[str]:
 def run(site: Site, program: str) -> str:
     """What a program prints in a process of its own, where the packages are installed."""
     environment = {**os.environ, "PYTHONPATH": str(site.folder), "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -87,7 +93,9 @@ def test_listing_what_is_installed_imports_none_of_it(site: Site) -> None:
     site.install("pipekit-marks", COMPONENT, component("marks", "pipekit_marks"))
     site.install("broken", "raise RuntimeError", component("broken", "broken"))
     found = info.of_installation()
-    assert {"marks (pipekit-marks)", "broken (broken)", "tagger (pipekit-nlp)"} <= set(found["components"])
+    assert {"marks (pipekit-marks)", "broken (broken)", "tagger (pipekit-nlp)"} <= set(
+        found["components"]
+    )
     assert not site.imported()
 
 
@@ -125,7 +133,10 @@ def test_a_saved_pipeline_says_who_brought_its_parts(site: Site) -> None:
     data = nlp.to_bytes()
     assert marks(pipekit.from_bytes(data)) == ["z"] * 4
     site.uninstall("pipekit-marks")
-    with pytest.raises(PluginMissingError, match=r"component 'marks', which pipekit-marks brought .* pip install pipekit-marks"):
+    with pytest.raises(
+        PluginMissingError,
+        match=r"component 'marks', which pipekit-marks brought .* pip install pipekit-marks",
+    ):
         pipekit.from_bytes(data)
     assert pipekit.from_bytes(data, exclude=["second"]).pipe_names == []
 
@@ -141,12 +152,16 @@ def test_an_installed_pipeline_is_loaded_by_its_name(site: Site, tmp_path: Path)
     )
     pipekit.blank("ru").to_disk(tmp_path / "tiny.pipekit")
     assert pipekit.load("tiny").lang == "ru"
-    with pytest.raises(pipekit.PipekitError, match=r"no pipeline is called 'tinny'.*Did you mean 'tiny'\?"):
+    with pytest.raises(
+        pipekit.PipekitError, match=r"no pipeline is called 'tinny'.*Did you mean 'tiny'\?"
+    ):
         pipekit.load("tinny")
 
 
 def test_a_reader_of_a_plugin_is_found_by_its_name(site: Site) -> None:
-    site.install("pipekit-lines", "def read(path): ...", {"pipekit_readers": "lines = pipekit_lines:read"})
+    site.install(
+        "pipekit-lines", "def read(path): ...", {"pipekit_readers": "lines = pipekit_lines:read"}
+    )
     assert registry.readers.get("lines").__module__ == "pipekit_lines"
 
 
@@ -154,7 +169,9 @@ def test_a_reader_of_a_plugin_is_found_by_its_name(site: Site) -> None:
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_package_that_does_not_import_is_an_error_for_its_own_name_only(site: Site, kind: str) -> None:
+def test_a_package_that_does_not_import_is_an_error_for_its_own_name_only(
+    site: Site, kind: str
+) -> None:
     source, reason = BROKEN[kind]
     site.install("broken", source, component("bad", "broken"), version="0.3")
     site.install("pipekit-marks", COMPONENT, component("marks", "pipekit_marks"))
@@ -178,8 +195,12 @@ def test_interrupting_an_import_is_not_the_fault_of_the_package(site: Site) -> N
         registry.components.get("bad")
 
 
-@pytest.mark.parametrize("value", ["nosuchmodule:Part", "broken", "broken:Part", "broken:Part.deeper"])
-def test_an_entry_point_that_leads_nowhere_is_an_error_that_shows_it(site: Site, value: str) -> None:
+@pytest.mark.parametrize(
+    "value", ["nosuchmodule:Part", "broken", "broken:Part", "broken:Part.deeper"]
+)
+def test_an_entry_point_that_leads_nowhere_is_an_error_that_shows_it(
+    site: Site, value: str
+) -> None:
     site.install("broken", "Part = None", {"pipekit_components": f"bad = {value}"})
     with pytest.raises(PluginImportError, match=r"broken 1\.0"):
         pipekit.blank("ru").add_pipe("bad")
@@ -191,7 +212,10 @@ def test_an_entry_point_that_leads_nowhere_is_an_error_that_shows_it(site: Site,
 def test_two_packages_that_bring_one_name_are_both_named(site: Site) -> None:
     for name in ("marks-one", "marks-two"):
         site.install(name, COMPONENT, component("marks", name.replace("-", "_")))
-    with pytest.raises(PluginConflictError, match=r"brought by 2 packages: marks-\w+ 1\.0 .*; marks-\w+ 1\.0 .*Uninstall all but one"):
+    with pytest.raises(
+        PluginConflictError,
+        match=r"brought by 2 packages: marks-\w+ 1\.0 .*; marks-\w+ 1\.0 .*Uninstall all but one",
+    ):
         pipekit.blank("ru").add_pipe("marks")
     assert not site.imported()
     site.uninstall("marks-two")
@@ -201,7 +225,11 @@ def test_two_packages_that_bring_one_name_are_both_named(site: Site) -> None:
 
 
 def test_a_built_in_name_cannot_be_taken_over(site: Site) -> None:
-    site.install("thief", COMPONENT, {"pipekit_components": "tagger = thief:Part", "pipekit_tokenizers": "ru = thief:Part"})
+    site.install(
+        "thief",
+        COMPONENT,
+        {"pipekit_components": "tagger = thief:Part", "pipekit_tokenizers": "ru = thief:Part"},
+    )
     with pytest.raises(PluginConflictError, match=r"pipekit-nlp .*; thief 1\.0"):
         registry.components.get("tagger")
     with pytest.raises(PluginConflictError, match=r"thief 1\.0"):
@@ -237,9 +265,18 @@ class Part:
     [
         ("return doc", "returned Doc: it writes to the documents and returns nothing"),
         ("pass", "assigns 'things' but wrote none"),
-        ("doc.set_spans('things', []); doc.layers.pop('things')", "assigns 'things' but wrote none"),
-        ("doc.add_layer('things', 'span', 1).set('start', [0]).set('end', [99])", "wrote a span of 'things' that does not lie in"),
-        ("doc.add_layer('things', 'span', 1).set('start', [-1]).set('end', [1])", "does not lie in"),
+        (
+            "doc.set_spans('things', []); doc.layers.pop('things')",
+            "assigns 'things' but wrote none",
+        ),
+        (
+            "doc.add_layer('things', 'span', 1).set('start', [0]).set('end', [99])",
+            "wrote a span of 'things' that does not lie in",
+        ),
+        (
+            "doc.add_layer('things', 'span', 1).set('start', [-1]).set('end', [1])",
+            "does not lie in",
+        ),
         ("doc.add_layer('things', 'span', 1).set('start', [1]).set('end', [1])", "does not lie in"),
         (
             "doc.add_layer('things', 'span', 1).set('start', [0]).set('end', [1]).set('score', [float('nan')])",
@@ -247,7 +284,9 @@ class Part:
         ),
     ],
 )
-def test_a_component_that_breaks_a_rule_is_named_with_the_document(site: Site, body: str, message: str) -> None:
+def test_a_component_that_breaks_a_rule_is_named_with_the_document(
+    site: Site, body: str, message: str
+) -> None:
     nlp = build(site, body)
     with pytest.raises(PluginContractError, match=message) as caught:
         nlp("Мама мыла раму.")
@@ -264,7 +303,9 @@ def test_no_document_is_lost_where_a_component_breaks_a_rule_on_one(site: Site) 
     assert "does not lie in" in docs[2].error
 
 
-@pytest.mark.parametrize("body", ["doc.text = 'x'", "doc.starts[0] = 5", "batch.docs.pop()", "batch.docs[0] = None"])
+@pytest.mark.parametrize(
+    "body", ["doc.text = 'x'", "doc.starts[0] = 5", "batch.docs.pop()", "batch.docs[0] = None"]
+)
 def test_a_component_cannot_change_texts_or_drop_documents(site: Site, body: str) -> None:
     with pytest.raises(ProcessingError, match="rude failed: "):
         build(site, body)("Мама мыла раму.")
@@ -288,10 +329,14 @@ def test_a_component_that_fails_leaves_a_given_doc_as_it_was(site: Site) -> None
         ("def Part(): return None", "requires"),
     ],
 )
-def test_what_is_no_component_is_refused_when_it_is_added(site: Site, source: str, missing: str) -> None:
+def test_what_is_no_component_is_refused_when_it_is_added(
+    site: Site, source: str, missing: str
+) -> None:
     site.install("rude", source, component("rude", "rude"))
     nlp = pipekit.blank("ru")
-    with pytest.raises(PluginContractError, match=rf"'rude', brought by rude 1.0 \(rude:Part\), has no {missing}"):
+    with pytest.raises(
+        PluginContractError, match=rf"'rude', brought by rude 1.0 \(rude:Part\), has no {missing}"
+    ):
         nlp.add_pipe("rude")
     assert nlp.pipe_names == []
 
@@ -325,14 +370,25 @@ def tell(hooks: Hooks) -> list[str]:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("raise ValueError('no')", r"the listener 'aloof' of aloof 1.0 (aloof) is left out: ValueError: no"),
+        (
+            "raise ValueError('no')",
+            r"the listener 'aloof' of aloof 1.0 (aloof) is left out: ValueError: no",
+        ),
         ("raise SystemExit(1)", "is left out: SystemExit: 1"),
-        ("from pipekit import hookimpl\n@hookimpl\ndef batch_dnoe(docs): ...", "unknown hook 'batch_dnoe'"),
+        (
+            "from pipekit import hookimpl\n@hookimpl\ndef batch_dnoe(docs): ...",
+            "unknown hook 'batch_dnoe'",
+        ),
         ("from pipekit import hookimpl\n@hookimpl\ndef batch_done(dosc): ...", "dosc"),
-        ("from pipekit import hookimpl\n@hookimpl\ndef batch_done(docs): 1 / 0", "aloof of aloof 1.0 raised in batch_done"),
+        (
+            "from pipekit import hookimpl\n@hookimpl\ndef batch_done(docs): 1 / 0",
+            "aloof of aloof 1.0 raised in batch_done",
+        ),
     ],
 )
-def test_a_broken_listener_is_a_warning_and_the_others_hear_on(site: Site, source: str, message: str) -> None:
+def test_a_broken_listener_is_a_warning_and_the_others_hear_on(
+    site: Site, source: str, message: str
+) -> None:
     site.install("aloof", source, listener("aloof"))
     for name in ("before", "zealous"):
         site.install(name, LISTENER, listener(name))
@@ -389,7 +445,9 @@ def witness() -> Iterator[Witness]:
 
 
 def test_every_hook_is_known_here() -> None:
-    assert {name for name in vars(Specs) if not name.startswith("_")} == {name for name in vars(Witness) if not name.startswith("_")}
+    assert {name for name in vars(Specs) if not name.startswith("_")} == {
+        name for name in vars(Witness) if not name.startswith("_")
+    }
 
 
 def test_a_pipeline_that_is_loaded_is_told_of(witness: Witness) -> None:
@@ -400,8 +458,13 @@ def test_a_pipeline_that_is_loaded_is_told_of(witness: Witness) -> None:
 def test_a_document_that_failed_is_told_of(site: Site, witness: Witness) -> None:
     nlp = build(site, "1 / ('яд' not in doc.text); doc.set_spans('things', [])")
     assert len(list(nlp.pipe(["да", "яд", "нет"], on_error="skip"))) == 2
-    assert [news for news in witness.news if news[0] == "doc_failed"] == [("doc_failed", 1, "rude", ProcessingError)]
-    assert [news[1:] for news in witness.news if news[0] == "batch_done"] == [(["да"], True), (["нет"], True)]
+    assert [news for news in witness.news if news[0] == "doc_failed"] == [
+        ("doc_failed", 1, "rude", ProcessingError)
+    ]
+    assert [news[1:] for news in witness.news if news[0] == "batch_done"] == [
+        (["да"], True),
+        (["нет"], True),
+    ]
 
 
 # -- the package beside pipekit
@@ -411,7 +474,9 @@ def test_the_contacts_plugin_finds_contacts() -> None:
     pytest.importorskip("pipekit_contacts")
     nlp = pipekit.blank("ru")
     nlp.add_pipe("contacts")
-    doc = nlp("Пишите на ivan@example.org или @ivan, звоните +7 900 123-45-67. Сайт: https://example.org/путь.")
+    doc = nlp(
+        "Пишите на ivan@example.org или @ivan, звоните +7 900 123-45-67. Сайт: https://example.org/путь."
+    )
     assert [(span.label, span.text) for span in doc.spans["contacts"]] == [
         ("EMAIL", "ivan@example.org"),
         ("NAME", "@ivan"),

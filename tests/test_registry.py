@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 
 from pipekit import builtin, registry
-from pipekit.errors import ConfigError, PluginConflictError, PluginMissingError, UnknownComponentError, UnknownNameError
+from pipekit.errors import (
+    ConfigError,
+    PluginConflictError,
+    PluginMissingError,
+    UnknownComponentError,
+    UnknownNameError,
+)
 from pipekit.registry import Registry, check_arguments, check_name
 
-REGISTRIES = {known.group: known for known in vars(registry).values() if isinstance(known, Registry)}
+REGISTRIES = {
+    known.group: known for known in vars(registry).values() if isinstance(known, Registry)
+}
 
 
 class Shout:
@@ -35,7 +43,9 @@ def shout() -> Iterator[type[Shout]]:
     registry.components.unregister("shout")
 
 
-@pytest.mark.parametrize(("group", "name"), [(group, name) for group, parts in builtin.PARTS.items() for name in parts])
+@pytest.mark.parametrize(
+    ("group", "name"), [(group, name) for group, parts in builtin.PARTS.items() for name in parts]
+)
 def test_every_part_that_pipekit_names_is_there(group: str, name: str) -> None:
     assert name in REGISTRIES[group].names()
     assert callable(REGISTRIES[group].get(name))
@@ -45,7 +55,7 @@ def test_every_part_that_pipekit_names_is_there(group: str, name: str) -> None:
 def test_a_registered_factory_is_found_by_its_name(shout: type[Shout]) -> None:
     assert registry.components.get("shout") is shout
     assert registry.components.build({"type": "shout", "volume": 2}, "[components.a]").volume == 2
-    assert str(registry.components.supplier("shout")) == "this process - (test_registry:Shout)"
+    assert str(registry.components.supplier("shout")) == "this process - (tests.test_registry:Shout)"
 
 
 def test_register_is_a_decorator_too() -> None:
@@ -72,11 +82,16 @@ def test_an_unknown_name_is_an_error_that_lists_what_there_is(known: Registry) -
 
 
 def test_an_unknown_name_is_told_what_is_near() -> None:
-    with pytest.raises(UnknownComponentError, match=r"no component is called 'taggre'. Did you mean 'tagger'\?"):
+    with pytest.raises(
+        UnknownComponentError, match=r"no component is called 'taggre'. Did you mean 'tagger'\?"
+    ):
         registry.components.get("taggre")
 
 
-@pytest.mark.parametrize("name", ["os.system", "pipekit.components.tagger.tagger:Tagger", "../tagger", "builtins:eval", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["os.system", "pipekit.components.tagger.tagger:Tagger", "../tagger", "builtins:eval", ""],
+)
 def test_a_dotted_path_is_no_name(name: str) -> None:
     with pytest.raises(UnknownComponentError):
         registry.components.get(name)
@@ -94,7 +109,9 @@ def test_a_name_that_could_harm_as_a_path_is_refused(name: object) -> None:
         check_name(name, "a component")
 
 
-@pytest.mark.parametrize("name", ["ner", "ner_v2", "my-ner", "ner.v2", "a", "2nd", "console", "x" * 80])
+@pytest.mark.parametrize(
+    "name", ["ner", "ner_v2", "my-ner", "ner.v2", "a", "2nd", "console", "x" * 80]
+)
 def test_a_plain_name_is_taken(name: str) -> None:
     assert check_name(name, "a component") == name
 
@@ -106,7 +123,10 @@ def factory(words: int, *, deep: bool = False) -> tuple[int, bool]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"words": 1, "depp": True}, r"here takes no 'depp'. Did you mean 'deep'\? Known: deep, words"),
+        (
+            {"words": 1, "depp": True},
+            r"here takes no 'depp'. Did you mean 'deep'\? Known: deep, words",
+        ),
         ({"deep": True}, "here needs 'words'. It takes: words, deep"),
     ],
 )

@@ -48,11 +48,15 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     import pipekit
 
-    whole = argparse.ArgumentParser(prog="pipekit", description="NLP pipelines on torch, Russian first.")
+    whole = argparse.ArgumentParser(
+        prog="pipekit", description="NLP pipelines on torch, Russian first."
+    )
     whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Verb)
     for name, summary in VERBS.items():
-        importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}").add(verbs.add_parser(name, help=summary, description=summary))
+        importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}").add(
+            verbs.add_parser(name, help=summary, description=summary)
+        )
     return whole
 
 
@@ -63,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     keep_memory()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a notebook or a test may have put something else in its place
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a notebook or a test may have put something else in its place
             stream.reconfigure(encoding="utf-8")
     given = parser().parse_args(arguments)
     try:

@@ -18,23 +18,126 @@ UNWRITABLE = 4
 def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
     wanted: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-        (("inputs",), {"nargs": "+", "metavar": "IN", "help": ".txt .jsonl .csv .tsv .conllu (also .gz .xz), .parquet, .docs, or -"}),
-        (("-o", "--output"), {"required": True, "metavar": "OUT", "help": ".jsonl .conllu (or .gz .xz), .parquet, .docs, -, or a folder"}),
-        (("--format",), {"metavar": "NAME", "help": "the format of the inputs; told by the suffix where it is not given"}),
-        (("--to",), {"metavar": "NAME", "help": "the format of the output; told by the suffix where it is not given"}),
-        (("--text", "--text-field"), {"default": "text", "metavar": "FIELD", "help": "the field with the text; all others are kept"}),
-        (("--unit",), {"help": "a document is a line, paragraph or file of plain text, a sentence or document of CoNLL-U"}),
-        (("--only",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "the annotations to write: ents, lemma, sentiment, …"}),
-        (("--precision",), {"default": "auto", "metavar": "NAME", "help": "float32, bfloat16, int8 or auto (the default)"}),
-        (("--processes",), {"type": int, "metavar": "N", "help": "worker processes; one for each of --devices by default"}),
-        (("--devices",), {"nargs": "+", "default": [], "metavar": "NAME", "help": "where they compute, in turn: cuda:0 cuda:1"}),
-        (("--doc-timeout",), {"type": float, "metavar": "S", "help": "seconds that a document may take, with --processes 2 or more"}),
-        (("--batch-words",), {"type": int, "metavar": "N", "help": "about how many words are computed together"}),
-        (("--shard",), {"default": "1/1", "metavar": "I/N", "help": "take every n-th record, from the i-th on"}),
-        (("--resume",), {"action": "store_true", "help": "go on where the job stopped, or begin it"}),
+        (
+            ("inputs",),
+            {
+                "nargs": "+",
+                "metavar": "IN",
+                "help": ".txt .jsonl .csv .tsv .conllu (also .gz .xz), .parquet, .docs, or -",
+            },
+        ),
+        (
+            ("-o", "--output"),
+            {
+                "required": True,
+                "metavar": "OUT",
+                "help": ".jsonl .conllu (or .gz .xz), .parquet, .docs, -, or a folder",
+            },
+        ),
+        (
+            ("--format",),
+            {
+                "metavar": "NAME",
+                "help": "the format of the inputs; told by the suffix where it is not given",
+            },
+        ),
+        (
+            ("--to",),
+            {
+                "metavar": "NAME",
+                "help": "the format of the output; told by the suffix where it is not given",
+            },
+        ),
+        (
+            ("--text", "--text-field"),
+            {
+                "default": "text",
+                "metavar": "FIELD",
+                "help": "the field with the text; all others are kept",
+            },
+        ),
+        (
+            ("--unit",),
+            {
+                "help": "a document is a line, paragraph or file of plain text, a sentence or document of CoNLL-U"
+            },
+        ),
+        (
+            ("--only",),
+            {
+                "nargs": "+",
+                "default": [],
+                "metavar": "NAME",
+                "help": "the annotations to write: ents, lemma, sentiment, …",
+            },
+        ),
+        (
+            ("--precision",),
+            {
+                "default": "auto",
+                "metavar": "NAME",
+                "help": "float32, bfloat16, int8 or auto (the default)",
+            },
+        ),
+        (
+            ("--processes",),
+            {
+                "type": int,
+                "metavar": "N",
+                "help": "worker processes; one for each of --devices by default",
+            },
+        ),
+        (
+            ("--devices",),
+            {
+                "nargs": "+",
+                "default": [],
+                "metavar": "NAME",
+                "help": "where they compute, in turn: cuda:0 cuda:1",
+            },
+        ),
+        (
+            ("--doc-timeout",),
+            {
+                "type": float,
+                "metavar": "S",
+                "help": "seconds that a document may take, with --processes 2 or more",
+            },
+        ),
+        (
+            ("--batch-words",),
+            {"type": int, "metavar": "N", "help": "about how many words are computed together"},
+        ),
+        (
+            ("--shard",),
+            {
+                "default": "1/1",
+                "metavar": "I/N",
+                "help": "take every n-th record, from the i-th on",
+            },
+        ),
+        (
+            ("--resume",),
+            {"action": "store_true", "help": "go on where the job stopped, or begin it"},
+        ),
         (("--overwrite",), {"action": "store_true", "help": "replace an output that is there"}),
-        (("--max-errors",), {"type": int, "metavar": "N", "help": "stop, with code 3, when more records fail; any number may by default"}),
-        (("--commit-seconds",), {"type": float, "default": 5.0, "metavar": "S", "help": "how much work a crash may cost; 5 by default"}),
+        (
+            ("--max-errors",),
+            {
+                "type": int,
+                "metavar": "N",
+                "help": "stop, with code 3, when more records fail; any number may by default",
+            },
+        ),
+        (
+            ("--commit-seconds",),
+            {
+                "type": float,
+                "default": 5.0,
+                "metavar": "S",
+                "help": "how much work a crash may cost; 5 by default",
+            },
+        ),
     )
     for names, options in wanted:
         parser.add_argument(*names, **options)
@@ -50,7 +153,11 @@ def run(given: argparse.Namespace) -> int:
     def loaded() -> Any:
         if not nlp:
             device = "cpu" if given.devices else given.device
-            nlp.append(load(given.pipeline, device=device, precision=given.precision, exclude=given.exclude))
+            nlp.append(
+                load(
+                    given.pipeline, device=device, precision=given.precision, exclude=given.exclude
+                )
+            )
         return nlp[0]
 
     code = 0
@@ -61,11 +168,17 @@ def run(given: argparse.Namespace) -> int:
             print(f"pipekit apply: {stopped}", file=sys.stderr)
             return stopped.code
         except StoreError as error:
-            print(f"pipekit apply: {error}. The same command with --resume goes on once it can be written", file=sys.stderr)
+            print(
+                f"pipekit apply: {error}. The same command with --resume goes on once it can be written",
+                file=sys.stderr,
+            )
             return UNWRITABLE
         failed = f"; {done.failed:,} records failed, see {job.output.errors}" if done.failed else ""
         had = " was finished before:" if done.before else ":"
-        print(f"{job.output.path}{had} {done.documents:,} documents, {done.words:,} words{failed}", file=sys.stderr)
+        print(
+            f"{job.output.path}{had} {done.documents:,} documents, {done.words:,} words{failed}",
+            file=sys.stderr,
+        )
         code = max(code, TOO_MANY if done.failed and not done.documents else 0)
     return code
 
@@ -100,6 +213,9 @@ def _jobs(given: argparse.Namespace, loaded: Any) -> Iterator[Any]:
         if len({*names}) < len(names):
             raise ConfigError("two of the inputs have the same name: give one file as output")
         for name, source in zip(names, sources, strict=True):
-            yield make(inputs=[source], output=Target.of(output / f"{name}.{given.to or 'jsonl'}", given.to, given.only))
+            yield make(
+                inputs=[source],
+                output=Target.of(output / f"{name}.{given.to or 'jsonl'}", given.to, given.only),
+            )
     else:
         yield make(inputs=sources, output=Target.of(given.output, given.to, given.only))

@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
     corpus_options(parser)
-    parser.add_argument("--runs", type=int, default=5, help="of which the medians are shown (default: 5)")
-    parser.add_argument("--precision", default="auto", metavar="NAME", help="float32, bfloat16, int8 or auto (the default)")
+    parser.add_argument(
+        "--runs", type=int, default=5, help="of which the medians are shown (default: 5)"
+    )
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        metavar="NAME",
+        help="float32, bfloat16, int8 or auto (the default)",
+    )
     parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU (default: 1)")
     parser.set_defaults(run=run)
 
@@ -29,13 +36,21 @@ def run(given: argparse.Namespace) -> int:
     from pipekit.pipeline.profiling import profile
 
     torch.set_num_threads(given.threads)
-    nlp = load(given.pipeline, device=given.device, precision=given.precision, exclude=given.exclude)
-    texts = [doc.text for file in given.files for doc in read_corpus(file, given.format, nlp.tokenize)]
+    nlp = load(
+        given.pipeline, device=given.device, precision=given.precision, exclude=given.exclude
+    )
+    texts = [
+        doc.text for file in given.files for doc in read_corpus(file, given.format, nlp.tokenize)
+    ]
     found = profile(nlp, texts, given.runs)
     print(table(lines(found.stages())))
-    print(f"\n{len(texts):,} documents, {found.words:,} words, {given.runs} runs, on {nlp.device}, {given.threads} thread(s)")
+    print(
+        f"\n{len(texts):,} documents, {found.words:,} words, {given.runs} runs, on {nlp.device}, {given.threads} thread(s)"
+    )
     if nlp.device.type != "cpu":
-        print(f"{nlp.device} waits {100 * found.waiting:.1f} % of the time: pipe(…, n_process=…) lets several processes share it")
+        print(
+            f"{nlp.device} waits {100 * found.waiting:.1f} % of the time: pipe(…, n_process=…) lets several processes share it"
+        )
     return 0
 
 
@@ -47,7 +62,12 @@ def lines(stages: list[Stage]) -> Iterator[tuple[str, str, str, str]]:
     yield "", "words a second so far", "microseconds a word", "share"
     for stage in stages:
         so_far += stage.seconds
-        yield stage.name, f"{1 / so_far:,.0f}", f"{1e6 * stage.seconds:.2f}", f"{100 * stage.seconds / whole:.1f} %"
+        yield (
+            stage.name,
+            f"{1 / so_far:,.0f}",
+            f"{1e6 * stage.seconds:.2f}",
+            f"{100 * stage.seconds / whole:.1f} %",
+        )
     around = sum(stage.seconds for stage in stages if stage.kind != NETWORK)
     yield "all", f"{1 / whole:,.0f}", f"{1e6 * whole:.2f}", ""
     yield "around the networks", "", f"{1e6 * around:.2f}", f"{100 * around / whole:.1f} %"

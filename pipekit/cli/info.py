@@ -11,7 +11,9 @@ from pipekit.cli.options import table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pipeline", nargs="?", metavar="PIPELINE", help="an installed name, a file, or a folder")
+    parser.add_argument(
+        "pipeline", nargs="?", metavar="PIPELINE", help="an installed name, a file, or a folder"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
 
@@ -41,8 +43,17 @@ def of_installation() -> dict[str, Any]:
     import pipekit
     from pipekit import registry
 
-    known = (registry.pipelines, registry.components, registry.encoders, registry.tokenizers, registry.readers)
-    devices = ["cpu", *(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count()))]
+    known = (
+        registry.pipelines,
+        registry.components,
+        registry.encoders,
+        registry.tokenizers,
+        registry.readers,
+    )
+    devices = [
+        "cpu",
+        *(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())),
+    ]
     found: dict[str, Any] = {
         "pipekit": pipekit.__version__,
         "python": platform.python_version(),
@@ -51,7 +62,10 @@ def of_installation() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
     }
     for names in known:
-        found[f"{names.kind}s"] = [f"{name} ({'; '.join(s.package for s in names.suppliers(name))})" for name in names.names()]
+        found[f"{names.kind}s"] = [
+            f"{name} ({'; '.join(s.package for s in names.suppliers(name))})"
+            for name in names.names()
+        ]
     return found
 
 

@@ -28,7 +28,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     if len(given.given) > 2:
-        raise ConfigError(f"one text is needed, or a vocabulary and a text; {len(given.given)} were given: put the text in quotation marks")
+        raise ConfigError(
+            f"one text is needed, or a vocabulary and a text; {len(given.given)} were given: put the text in quotation marks"
+        )
     *vocabulary, text = given.given
     subwords, nlp = _named(vocabulary[0]) if vocabulary else _installed()
     print(table(_lines(subwords, nlp, text)))
@@ -41,7 +43,9 @@ def _lines(subwords: Subwords, nlp: Pipeline, text: str) -> Iterator[tuple[str, 
     batch = Batch(nlp.tokenize([text]))
     words = list(batch.docs[0].words)
     cut = subwords.cut(words, batch.spaced.tolist())
-    for word, begin, end in zip(words, cut.borders.tolist(), cut.borders[1:].tolist(), strict=False):
+    for word, begin, end in zip(
+        words, cut.borders.tolist(), cut.borders[1:].tolist(), strict=False
+    ):
         yield word, " ".join(subwords.spell(cut.ids[begin:end]))
     yield "", f"{len(words)} words, {len(cut.ids)} pieces of {len(subwords)}"
 
@@ -51,10 +55,10 @@ def _named(name: str) -> tuple[Subwords, Pipeline]:
     from pipekit.pipeline import Pipeline
     from pipekit.pipeline.loading import load
     from pipekit.storage import store
-    from pipekit.subwords.published import read
+    from pipekit.subwords.published import read_vocabulary
 
     if Path(name).exists() and not name.endswith(store.SUFFIX):
-        return read(Path(name)), Pipeline({"lang": "ru"})
+        return read_vocabulary(Path(name)), Pipeline({"lang": "ru"})
     nlp = load(name, device="cpu")
     found = of(nlp)
     if found is None:
@@ -71,7 +75,9 @@ def _installed() -> tuple[Subwords, Pipeline]:
         found = of(nlp)
         if found is not None:
             return found, nlp
-    raise ConfigError("no installed pipeline cuts words into pieces: name a vocabulary before the text, `pipekit pieces VOCABULARY TEXT`")
+    raise ConfigError(
+        "no installed pipeline cuts words into pieces: name a vocabulary before the text, `pipekit pieces VOCABULARY TEXT`"
+    )
 
 
 def of(nlp: Pipeline) -> Subwords | None:

@@ -15,9 +15,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     from pipekit.pretraining.loop import LOG, RESULT, pretrain
-    from pipekit.pretraining.recipe import read_recipe
+    from pipekit.pretraining.recipe import read_pretraining_recipe
 
     output = given.output or Path("runs") / given.recipe.stem
-    nlp = pretrain(read_recipe(given.recipe, given.set), output, device=given.device, resume=given.resume)
+    nlp = pretrain(
+        read_pretraining_recipe(given.recipe, given.set),
+        output,
+        device=given.device,
+        resume=given.resume,
+    )
     print(f"{nlp!r} is in {output / RESULT}; all figures are in {output / LOG}")
     return 0

@@ -7,20 +7,30 @@ import json
 import sys
 from pathlib import Path
 
-from pipekit.cli.options import pipeline_options, rows
+from pipekit.cli.options import pipeline_options, token_lines
 from pipekit.errors import DataError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="the text; without it, and without --file, standard input is read")
+    parser.add_argument(
+        "text",
+        nargs="?",
+        metavar="TEXT",
+        help="the text; without it, and without --file, standard input is read",
+    )
     parser.add_argument("--file", type=Path, metavar="FILE", help="a text file, UTF-8")
-    parser.add_argument("--format", choices=("table", "json", "conllu"), default="table", help="table is the default")
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "conllu"),
+        default="table",
+        help="table is the default",
+    )
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    text = given.text if given.text not in (None, "-") else read(given.file)
+    text = given.text if given.text not in (None, "-") else read_input(given.file)
     from pipekit.pipeline.loading import load
 
     doc = load(given.pipeline, device=given.device, exclude=given.exclude)(text)
@@ -31,11 +41,11 @@ def run(given: argparse.Namespace) -> int:
 
         write_conllu([doc], sys.stdout)
     else:
-        print("\n".join(rows(doc)))
+        print("\n".join(token_lines(doc)))
     return 0
 
 
-def read(file: Path | None) -> str:
+def read_input(file: Path | None) -> str:
     """The text of a file or of standard input. Errors: `DataError` naming the file and the first byte that is no UTF-8."""
     name = str(file) if file else "standard input"
     try:
@@ -44,4 +54,6 @@ def read(file: Path | None) -> str:
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: byte {error.start} is no UTF-8: convert the file, for instance by iconv -f cp1251 -t utf-8") from error
+        raise DataError(
+            f"{name}: byte {error.start} is no UTF-8: convert the file, for instance by iconv -f cp1251 -t utf-8"
+        ) from error

@@ -8,12 +8,39 @@ from pathlib import Path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a document a line: .txt, also .gz and .xz")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="VOCABULARY", help="a tokenizer.json, named as you like")
-    parser.add_argument("--algorithm", default="wordpiece", metavar="NAME", help="wordpiece (the default), bpe or unigram")
-    parser.add_argument("--size", type=int, default=16_000, help="how many pieces at most (default: 16000)")
-    parser.add_argument("--chars", type=int, default=35_000_000, help="how much text is read, the same of each file (default: 35000000)")
-    parser.add_argument("--lang", default="ru", help="whose rules cut texts into words (default: ru)")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a document a line: .txt, also .gz and .xz",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="VOCABULARY",
+        help="a tokenizer.json, named as you like",
+    )
+    parser.add_argument(
+        "--algorithm",
+        default="wordpiece",
+        metavar="NAME",
+        help="wordpiece (the default), bpe or unigram",
+    )
+    parser.add_argument(
+        "--size", type=int, default=16_000, help="how many pieces at most (default: 16000)"
+    )
+    parser.add_argument(
+        "--chars",
+        type=int,
+        default=35_000_000,
+        help="how much text is read, the same of each file (default: 35000000)",
+    )
+    parser.add_argument(
+        "--lang", default="ru", help="whose rules cut texts into words (default: ru)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -21,12 +48,20 @@ def run(given: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from pipekit.storage.files import write_atomically
-    from pipekit.subwords.cutter import learn
+    from pipekit.subwords.cutter import learn_subwords
 
-    lines = tqdm(texts(given.files, given.lang, given.chars), desc="reading", unit=" lines", mininterval=1, disable=None)
-    found = learn(lines, given.algorithm, given.size)
+    lines = tqdm(
+        texts(given.files, given.lang, given.chars),
+        desc="reading",
+        unit=" lines",
+        mininterval=1,
+        disable=None,
+    )
+    found = learn_subwords(lines, given.algorithm, given.size)
     write_atomically(given.output, [found.table.tobytes()])
-    print(f"{len(found)} pieces are in {given.output}; `pipekit pieces {given.output} TEXT` shows how they cut")
+    print(
+        f"{len(found)} pieces are in {given.output}; `pipekit pieces {given.output} TEXT` shows how they cut"
+    )
     return 0
 
 

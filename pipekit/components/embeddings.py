@@ -31,7 +31,9 @@ class Embeddings:
 
     def __init__(self, vectors: bool = True, *, tables: Tables | None = None) -> None:
         if not isinstance(vectors, bool):
-            raise ConfigError(f"embeddings take vectors={vectors!r} in a recipe alone; elsewhere, {_HOW}")
+            raise ConfigError(
+                f"embeddings take vectors={vectors!r} in a recipe alone; elsewhere, {_HOW}"
+            )
         if not tables:
             raise ConfigError(f"embeddings need word vectors, such as recipes/vectors make: {_HOW}")
         self.tables = tables
@@ -41,7 +43,9 @@ class Embeddings:
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         """Read the file that `vectors` names into tables."""
         path = settings.get("vectors")
-        return Prepared({**settings, "vectors": True}, resources.read(path) if isinstance(path, str) else {})
+        return Prepared(
+            {**settings, "vectors": True}, resources.read(path) if isinstance(path, str) else {}
+        )
 
     def __call__(self, batch: Batch) -> None:
         for doc in batch.docs:

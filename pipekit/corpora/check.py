@@ -19,19 +19,36 @@ from pipekit.registry import check_arguments, readers
 
 UPOS = frozenset(
     {
-        "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON",
-        "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X",
+        "ADJ",
+        "ADP",
+        "ADV",
+        "AUX",
+        "CCONJ",
+        "DET",
+        "INTJ",
+        "NOUN",
+        "NUM",
+        "PART",
+        "PRON",
+        "PROPN",
+        "PUNCT",
+        "SCONJ",
+        "SYM",
+        "VERB",
+        "X",
     }
 )
 WARNINGS = frozenset({"duplicate", "rare", "unseen", "overlap", "text", "relations"})
 _FEATURE = r"[A-Z][A-Za-z0-9]*(\[[a-z0-9]+\])?=(\?|[A-Z0-9][A-Za-z0-9]*(,[A-Z0-9][A-Za-z0-9]*)*)"  # ? is masked
 _FEATURES = re.compile(rf"({_FEATURE}(\|{_FEATURE})*)?")
-_OPTIONS: Mapping[str, Mapping[str, Any]] = {"conllu": {"columns": ("pos", "morph", "lemma", "head", "dep", "line")}}
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "conllu": {"columns": ("pos", "morph", "lemma", "head", "dep", "line")}
+}
 _LABELLED = ("pos", "dep")
 
 
 @dataclass
-class Part:
+class CorpusPart:
     """What was counted in one part of a corpus; `labels` by what they are labels of; `texts` with the place of the first that has it."""
 
     name: str
@@ -49,15 +66,20 @@ class Part:
 
     def to_dict(self) -> dict[str, Any]:
         labels = {kind: dict(counter) for kind, counter in self.labels.items()}
-        return {"name": self.name, "documents": self.documents, "tokens": self.tokens, "labels": labels}
+        return {
+            "name": self.name,
+            "documents": self.documents,
+            "tokens": self.tokens,
+            "labels": labels,
+        }
 
 
 @dataclass
-class Report:
+class CheckReport:
     """What is wrong with a corpus, and how much there is of it."""
 
     problems: list[Problem]
-    parts: list[Part]
+    parts: list[CorpusPart]
 
     @property
     def errors(self) -> list[Problem]:
@@ -67,11 +89,17 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, as for JSON."""
         problems = [problem.to_dict() for problem in self.problems]
-        return {"errors": len(self.errors), "problems": problems, "parts": [part.to_dict() for part in self.parts]}
+        return {
+            "errors": len(self.errors),
+            "problems": problems,
+            "parts": [part.to_dict() for part in self.parts],
+        }
 
     def table(self, limit: int = 10) -> str:
         """For people: the parts, then the problems by kind, at most `limit` of each."""
-        lines = [f"{part.name}: {part.documents} documents, {part.tokens} tokens" for part in self.parts]
+        lines = [
+            f"{part.name}: {part.documents} documents, {part.tokens} tokens" for part in self.parts
+        ]
         for part in self.parts[:1]:
             lines += [f"  {kind}: {_listed(counter)}" for kind, counter in part.labels.items()]
         kinds = Counter(problem.kind for problem in self.problems)
@@ -82,7 +110,9 @@ class Report:
         return "\n".join(lines if kinds else [*lines, "no problems"])
 
 
-def check(path: StrPath, format: str, *, dev: StrPath | None = None, fewest: int = 3, **options: Any) -> Report:
+def check(
+    path: StrPath, format: str, *, dev: StrPath | None = None, fewest: int = 3, **options: Any
+) -> CheckReport:
     """Read a corpus to its end and report whatever is wrong with it.
 
     Args:
@@ -97,13 +127,17 @@ def check(path: StrPath, format: str, *, dev: StrPath | None = None, fewest: int
     train = _read(path, format, options, problems)
     problems += _rare(train, fewest)
     if dev is None:
-        return Report(problems, [train])
+        return CheckReport(problems, [train])
     other = _read(dev, format, options, problems)
-    return Report([*problems, *_duplicates(train, other), *_unseen(train, other)], [train, other])
+    return CheckReport(
+        [*problems, *_duplicates(train, other), *_unseen(train, other)], [train, other]
+    )
 
 
-def _read(path: StrPath, format: str, options: Mapping[str, Any], problems: list[Problem]) -> Part:
-    part = Part(str(path))
+def _read(
+    path: StrPath, format: str, options: Mapping[str, Any], problems: list[Problem]
+) -> CorpusPart:
+    part = CorpusPart(str(path))
     names: dict[str, str] = {}
     try:
         for doc in _docs(path, format, options, problems.append):
@@ -112,11 +146,15 @@ def _read(path: StrPath, format: str, options: Mapping[str, Any], problems: list
     except DataError as error:
         problems.append(Problem(part.name, None, "file", str(error)))
     if not part.documents:
-        problems.append(Problem(part.name, None, "empty", "holds no document: check the path and the format"))
+        problems.append(
+            Problem(part.name, None, "empty", "holds no document: check the path and the format")
+        )
     return part
 
 
-def _docs(path: StrPath, format: str, options: Mapping[str, Any], listen: Callable[[Problem], None]) -> Iterator[Doc]:
+def _docs(
+    path: StrPath, format: str, options: Mapping[str, Any], listen: Callable[[Problem], None]
+) -> Iterator[Doc]:
     """The reader's documents; a reader that takes no `on_problem` stops at its first."""
     reader = readers.get(format)
     arguments = {**_OPTIONS.get(format, {}), **options, "on_problem": listen}
@@ -150,7 +188,12 @@ def _doc_problems(doc: Doc, file: str, names: dict[str, str]) -> Iterator[Proble
 
 def _repeated_names(meta: Layer, file: str, names: dict[str, str]) -> Iterator[Problem]:
     for name, line in zip(meta["sent_id"].strings(), meta["line"].values.tolist(), strict=True):
-        here = Problem(file, line, "ids", f"the sent_id {name!r} stands at {names.get(name or '')} too: give each sentence its own")
+        here = Problem(
+            file,
+            line,
+            "ids",
+            f"the sent_id {name!r} stands at {names.get(name or '')} too: give each sentence its own",
+        )
         if name is not None and names.setdefault(name, here.where) != here.where:
             yield here
 
@@ -177,7 +220,9 @@ def _wrong(doc: Doc, name: str, right: Callable[[str], bool]) -> Iterator[tuple[
     column = doc.tokens.get(name)
     if column is not None:
         wrong = [code for code, label in enumerate(column.labels or ()) if not right(label)]
-        yield from ((row, column[row]) for row in np.flatnonzero(np.isin(column.values, wrong)).tolist())
+        yield from (
+            (row, column[row]) for row in np.flatnonzero(np.isin(column.values, wrong)).tolist()
+        )
 
 
 def _overlaps(doc: Doc) -> Iterator[tuple[int, str, str]]:
@@ -189,7 +234,11 @@ def _overlaps(doc: Doc) -> Iterator[tuple[int, str, str]]:
     reach = np.maximum.accumulate(ends[order])[:-1] if layer.size else ends
     for i in np.flatnonzero(starts[order][1:] < reach).tolist():
         row = int(starts[order[i + 1]])
-        yield row, "overlap", "an entity overlaps or repeats another: a tagger of plain entities keeps only one of them"
+        yield (
+            row,
+            "overlap",
+            "an entity overlaps or repeats another: a tagger of plain entities keeps only one of them",
+        )
 
 
 def _labels(doc: Doc) -> Iterator[tuple[str, Iterable[str]]]:
@@ -197,7 +246,10 @@ def _labels(doc: Doc) -> Iterator[tuple[str, Iterable[str]]]:
         if name in doc.tokens:
             yield name, _present(doc.tokens[name].strings())
     if "morph" in doc.tokens:
-        yield "morph", (pair for value in doc.tokens["morph"].strings() if value for pair in value.split("|"))
+        yield (
+            "morph",
+            (pair for value in doc.tokens["morph"].strings() if value for pair in value.split("|")),
+        )
     for name, layer in doc.layers.items():
         if layer.kind in ("span", "link") and "label" in layer:
             yield name, _present(layer["label"].strings())
@@ -207,26 +259,40 @@ def _present(values: Iterable[str | None]) -> Iterator[str]:
     return (value for value in values if value is not None)
 
 
-def _rare(part: Part, fewest: int) -> Iterator[Problem]:
+def _rare(part: CorpusPart, fewest: int) -> Iterator[Problem]:
     for kind, counter in part.labels.items():
         for label, count in sorted(counter.items()):
             if count < fewest:
-                yield Problem(part.name, None, "rare", f"{kind} {label!r} is seen {count} times: too few to learn it from")
+                yield Problem(
+                    part.name,
+                    None,
+                    "rare",
+                    f"{kind} {label!r} is seen {count} times: too few to learn it from",
+                )
 
 
-def _duplicates(train: Part, dev: Part) -> Iterator[Problem]:
+def _duplicates(train: CorpusPart, dev: CorpusPart) -> Iterator[Problem]:
     for text, place in dev.texts.items():
         if text in train.texts:
             shown = text if len(text) <= 40 else text[:39] + "…"
-            what = f"{shown!r} stands at {train.texts[text].where} too: figures on it will be too good"
+            what = (
+                f"{shown!r} stands at {train.texts[text].where} too: figures on it will be too good"
+            )
             yield replace(place, kind="duplicate", what=what)
 
 
-def _unseen(train: Part, dev: Part) -> Iterator[Problem]:
+def _unseen(train: CorpusPart, dev: CorpusPart) -> Iterator[Problem]:
     for kind, counter in dev.labels.items():
         for label in sorted(counter.keys() - train.labels.get(kind, Counter()).keys()):
-            yield Problem(dev.name, None, "unseen", f"{kind} {label!r} ({counter[label]} times) is not in {train.name}")
+            yield Problem(
+                dev.name,
+                None,
+                "unseen",
+                f"{kind} {label!r} ({counter[label]} times) is not in {train.name}",
+            )
 
 
 def _listed(counter: Counter[str]) -> str:
-    return ", ".join(f"{label} {count}" for label, count in counter.most_common(12)) + (", …" if len(counter) > 12 else "")
+    return ", ".join(f"{label} {count}" for label, count in counter.most_common(12)) + (
+        ", …" if len(counter) > 12 else ""
+    )

@@ -14,7 +14,7 @@ from pipekit.corpora.span_rules import read_rules, without
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 
-FORMATS = {
+CORPUS_FORMATS = {
     ".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text", ".iob": "iob", ".bio": "iob",
     ".zip": "brat", ".csv": "csv", ".tsv": "csv",
 }  # fmt: skip
@@ -22,7 +22,7 @@ _PACKED = (".gz", ".xz", ".bz2")
 
 
 @dataclass(frozen=True)
-class Source:
+class CorpusSource:
     """A corpus of a recipe: `options` go to the reader of its `format`."""
 
     path: Path
@@ -34,16 +34,18 @@ class Source:
 
 def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: Any) -> list[Doc]:
     """The documents of a file or folder; its suffix tells the format where none is given. Errors: `DataError`, `ConfigError`."""
-    name = format or format_of(path)
+    name = format or corpus_format(path)
     reader = registry.readers.get(name)
     takes = inspect.signature(reader).parameters
-    registry.check_arguments(reader, {"path", *options} | ({"tokenize"} & takes.keys()), f"{path} (format {name!r})")
+    registry.check_arguments(
+        reader, {"path", *options} | ({"tokenize"} & takes.keys()), f"{path} (format {name!r})"
+    )
     if "tokenize" in takes:
         options["tokenize"] = tokenize
     return list(reader(path, **options))
 
 
-def read_source(source: Source, tokenize: Tokenize) -> list[Doc]:
+def read_source(source: CorpusSource, tokenize: Tokenize) -> list[Doc]:
     """The documents of a recipe's source: without those of other corpora that `without` names, mapped to another annotation where
     `mapping`, `table` and `lexicon` say so, and repeated.
     """
@@ -52,17 +54,21 @@ def read_source(source: Source, tokenize: Tokenize) -> list[Doc]:
     docs = read_corpus(source.path, source.format, tokenize, **options)
     for other in rules["without"] or ():
         given = {key: value for key, value in other.items() if key not in ("path", "format")}
-        docs = without(docs, read_corpus(Path(other["path"]), other.get("format"), tokenize, **given))
+        docs = without(
+            docs, read_corpus(Path(other["path"]), other.get("format"), tokenize, **given)
+        )
     if rules["mapping"]:
         read_rules(rules["mapping"], rules["table"] or "", rules["lexicon"])(docs)
     return docs * source.repeat
 
 
-def format_of(path: Path) -> str:
+def corpus_format(path: Path) -> str:
     """The format that a file's suffix tells, once that of its compression is off. Errors: `ConfigError`."""
     if path.is_dir():
         return "brat"
     suffixes = [s for s in path.suffixes if s not in _PACKED]
-    if not suffixes or suffixes[-1] not in FORMATS:
-        raise ConfigError(f"{path}: its suffix tells no format: name one of {', '.join(registry.readers.names())} by --format")
-    return FORMATS[suffixes[-1]]
+    if not suffixes or suffixes[-1] not in CORPUS_FORMATS:
+        raise ConfigError(
+            f"{path}: its suffix tells no format: name one of {', '.join(registry.readers.names())} by --format"
+        )
+    return CORPUS_FORMATS[suffixes[-1]]

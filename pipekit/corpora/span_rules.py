@@ -23,35 +23,43 @@ from typing import Any
 
 import numpy as np
 
-from pipekit.corpora.token_rules import Mapping
+from pipekit.corpora.token_rules import TokenRules
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.errors import ConfigError, near
 from pipekit.parts.spans import settle
 
-KEYS = ("rename", "layers")
+RULE_KEYS = ("rename", "layers")
 LAYER_KEYS = ("from", "labels", "open", "overlaps", "capital")
-OVERLAPS = {"outermost": -1, "innermost": 1}
+RULE_OVERLAPS = {"outermost": -1, "innermost": 1}
 RUN = 8  # so many words in a row are compared
 
 
-def read_rules(path: str | Path, table: str, lexicon: str | Path | None = None) -> Callable[[Sequence[Doc]], None]:
+def read_rules(
+    path: str | Path, table: str, lexicon: str | Path | None = None
+) -> Callable[[Sequence[Doc]], None]:
     """What rewrites documents as a table of a TOML file says: [table] for spans, [[table]] for tokens. Errors: `ConfigError`."""
     rules = tomllib.loads(Path(path).read_text(encoding="utf-8")).get(table)
-    return SpanMapping(rules, f"{path} [{table}]") if isinstance(rules, dict) else Mapping.read(path, table, lexicon)
+    return (
+        SpanRules(rules, f"{path} [{table}]")
+        if isinstance(rules, dict)
+        else TokenRules.read(path, table, lexicon)
+    )
 
 
-class SpanMapping:
+class SpanRules:
     """The rules of a table; called with documents it gives them new layers. `where` is what errors name."""
 
     def __init__(self, rules: MappingABC[str, Any], where: str = "the table") -> None:
-        _check(rules, KEYS, where)
+        _check(rules, RULE_KEYS, where)
         self.rename: dict[str, str] = dict(rules.get("rename", {}))
         self.layers: dict[str, MappingABC[str, Any]] = dict(rules.get("layers", {}))
         for name, rule in self.layers.items():
             _check(rule, LAYER_KEYS, f"{where}, layer {name!r},")
-            if rule.get("overlaps", "outermost") not in OVERLAPS:
-                raise ConfigError(f"{where}: overlaps = {rule['overlaps']!r}.{near(rule['overlaps'], OVERLAPS)}")
+            if rule.get("overlaps", "outermost") not in RULE_OVERLAPS:
+                raise ConfigError(
+                    f"{where}: overlaps = {rule['overlaps']!r}.{near(rule['overlaps'], RULE_OVERLAPS)}"
+                )
 
     def __call__(self, docs: Sequence[Doc]) -> None:
         """Rename and make layers of the documents; one that lacks the layer to begin with is given none."""
@@ -60,7 +68,11 @@ class SpanMapping:
             for layer in doc.layers.values():
                 if layer.kind == "link":
                     layer.target = self.rename.get(layer.target or "ents", layer.target)
-            made = {name: _flat(doc, doc.layers[rule["from"]], rule) for name, rule in self.layers.items() if rule["from"] in doc.layers}
+            made = {
+                name: _flat(doc, doc.layers[rule["from"]], rule)
+                for name, rule in self.layers.items()
+                if rule["from"] in doc.layers
+            }
             doc.layers.update(made)
 
 
@@ -78,18 +90,29 @@ def _flat(doc: Doc, layer: Layer, rule: MappingABC[str, Any]) -> Layer:
     capital = rule.get("capital", False)
     borders = zip(doc.starts[start].tolist(), doc.ends[end - 1].tolist(), strict=True)
     cased = [not capital or any(map(str.isupper, doc.text[first:last])) for first, last in borders]
-    rows = np.array([i for i, (label, ok) in enumerate(zip(column, cased, strict=True)) if ok and label in labels], dtype=np.int64)
+    rows = np.array(
+        [
+            i
+            for i, (label, ok) in enumerate(zip(column, cased, strict=True))
+            if ok and label in labels
+        ],
+        dtype=np.int64,
+    )
     start, end = start[rows], end[rows]
-    order = np.lexsort((start, OVERLAPS[rule.get("overlaps", "outermost")] * (end - start)))
+    order = np.lexsort((start, RULE_OVERLAPS[rule.get("overlaps", "outermost")] * (end - start)))
     stays = np.sort(np.flatnonzero(settle(start, end, order)))
     stays = stays[np.argsort(start[stays], kind="stable")]
-    return span_layer(start[stays], end[stays], [labels[column[row]] for row in rows[stays].tolist()])
+    return span_layer(
+        start[stays], end[stays], [labels[column[row]] for row in rows[stays].tolist()]
+    )
 
 
 def without(docs: Sequence[Doc], others: Sequence[Doc]) -> list[Doc]:
     """The documents of which less than half, in runs of RUN words, stands in the others; case and spaces do not count."""
     known = {run for doc in others for run in _runs(doc)}
-    return [doc for doc in docs if 2 * len(known.intersection(runs := _runs(doc))) < max(len(runs), 1)]
+    return [
+        doc for doc in docs if 2 * len(known.intersection(runs := _runs(doc))) < max(len(runs), 1)
+    ]
 
 
 def _runs(doc: Doc) -> set[tuple[str, ...]]:

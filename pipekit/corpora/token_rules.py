@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode
+from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import UNSURE
 from pipekit.errors import ConfigError, near
 from pipekit.storage import store
@@ -49,7 +49,7 @@ _GRAMMEMES = {
 Rule = MappingABC[str, Any]
 
 
-class Word(NamedTuple):
+class TokenFacts(NamedTuple):
     """What a rule looks at."""
 
     form: str
@@ -66,20 +66,22 @@ class Analysis(NamedTuple):
     lemma: str
 
 
-class Mapping:
+class TokenRules:
     """Rules, and the lexicon that they ask."""
 
     def __init__(self, rules: Sequence[Rule], lexicon: Lexicon | None = None) -> None:
         for rule in rules:
             for key in rule:
                 if key not in CONDITIONS + EFFECTS:
-                    raise ConfigError(f"a mapping rule has no {key!r}.{near(key, CONDITIONS + EFFECTS)}")
+                    raise ConfigError(
+                        f"a mapping rule has no {key!r}.{near(key, CONDITIONS + EFFECTS)}"
+                    )
         self.rules = rules
         self.lexicon = lexicon
-        self._known: dict[Word, tuple[str | None, str | None, str | None]] = {}
+        self._known: dict[TokenFacts, tuple[str | None, str | None, str | None]] = {}
 
     @classmethod
-    def read(cls, path: str | Path, table: str, lexicon: str | Path | None = None) -> Mapping:
+    def read(cls, path: str | Path, table: str, lexicon: str | Path | None = None) -> TokenRules:
         """The rules of one table of a TOML file, and the lexicon in a file. Errors: `ConfigError` naming file and table."""
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         if table not in tables:
@@ -91,10 +93,18 @@ class Mapping:
         analyses = self._analyses({word for doc in docs for word in doc.words})
         for doc in docs:
             values = [doc.tokens[name].strings() for name in ("pos", "lemma", "morph")]
-            firsts = doc.tokens["sent_start"].values.tolist() if "sent_start" in doc.tokens else [i == 0 for i in range(len(doc))]
-            words = [Word(*word) for word in zip(doc.words, *values, firsts, strict=True)]
-            for name, column in zip(("pos", "lemma", "morph"), zip(*(self._read(w, analyses) for w in words), strict=True), strict=True):
-                coded = encode(column)
+            firsts = (
+                doc.tokens["sent_start"].values.tolist()
+                if "sent_start" in doc.tokens
+                else [i == 0 for i in range(len(doc))]
+            )
+            words = [TokenFacts(*word) for word in zip(doc.words, *values, firsts, strict=True)]
+            for name, column in zip(
+                ("pos", "lemma", "morph"),
+                zip(*(self._read(w, analyses) for w in words), strict=True),
+                strict=True,
+            ):
+                coded = encode_labels(column)
                 doc.tokens.set(name, coded.values, coded.labels)
 
     def _analyses(self, forms: set[str]) -> dict[str, list[Analysis]]:
@@ -103,14 +113,24 @@ class Mapping:
         listed = sorted(forms)
         found = self.lexicon.analyses(normalize(from_strings(listed)))
         names = self.lexicon.grammemes
-        grammemes = [frozenset(g for g, on in zip(names, row, strict=True) if on) for row in self.lexicon.tag_grammemes.tolist()]
+        grammemes = [
+            frozenset(g for g, on in zip(names, row, strict=True) if on)
+            for row in self.lexicon.tag_grammemes.tolist()
+        ]
         answer = {}
         for i, form in enumerate(listed):
             rows = range(found.offsets[i], found.offsets[i + 1])
-            answer[form] = [Analysis(grammemes[found.tags[r]], self.lexicon.lemma(fold(form), int(found.scripts[r]))) for r in rows]
+            answer[form] = [
+                Analysis(
+                    grammemes[found.tags[r]], self.lexicon.lemma(fold(form), int(found.scripts[r]))
+                )
+                for r in rows
+            ]
         return answer
 
-    def _read(self, word: Word, analyses: MappingABC[str, list[Analysis]]) -> tuple[str | None, str | None, str | None]:
+    def _read(
+        self, word: TokenFacts, analyses: MappingABC[str, list[Analysis]]
+    ) -> tuple[str | None, str | None, str | None]:
         if word not in self._known:
             self._known[word] = _Reading(word, analyses.get(word.form, [])).through(self.rules)
         return self._known[word]
@@ -119,12 +139,14 @@ class Mapping:
 class _Reading:
     """A word while rules are applied to it."""
 
-    def __init__(self, word: Word, analyses: list[Analysis]) -> None:
+    def __init__(self, word: TokenFacts, analyses: list[Analysis]) -> None:
         self.word = word
         self.form = fold(word.form)
         self.upos = word.upos
         self.lemma = None if word.lemma is None else word.lemma
-        self.features = dict(pair.split("=", 1) for pair in (word.morph or "").split("|") if "=" in pair)
+        self.features = dict(
+            pair.split("=", 1) for pair in (word.morph or "").split("|") if "=" in pair
+        )
         self.analyses = analyses
         self.masked: set[str] = set()
 
@@ -137,7 +159,11 @@ class _Reading:
                     return None, None, None
         features = {**self.features, **dict.fromkeys(self.masked - {"UPOS", "LEMMA"}, UNSURE)}
         morph = "|".join(f"{name}={features[name]}" for name in sorted(features, key=str.lower))
-        return None if "UPOS" in self.masked else self.upos, None if "LEMMA" in self.masked else self.lemma, morph
+        return (
+            None if "UPOS" in self.masked else self.upos,
+            None if "LEMMA" in self.masked else self.lemma,
+            morph,
+        )
 
     def _meets(self, rule: Rule) -> bool:
         lemma = fold(self.lemma or "")
@@ -194,7 +220,12 @@ class _Reading:
         self.features.pop("Degree", None)
         self.features["VerbForm"] = "Part"
         for name in ("Aspect", "Tense", "Voice"):
-            values = {_GRAMMEMES[g][1] for a in chosen for g in a.grammemes if g in _GRAMMEMES and _GRAMMEMES[g][0] == name}
+            values = {
+                _GRAMMEMES[g][1]
+                for a in chosen
+                for g in a.grammemes
+                if g in _GRAMMEMES and _GRAMMEMES[g][0] == name
+            }
             if len(values) == 1:
                 self.features[name] = values.pop()
             else:

@@ -20,10 +20,12 @@ _LARGEST = 127
 # Inputs and outputs of a layer that is computed so. Those of fewer take little time; what scores labels asks for all digits; and with one
 # input torch 2.13 makes wrong products.
 _FEWEST = 64
-_BLOCK = 1_024  # rows that are computed at a time: what is made of them stays in the processor's cache
+_BLOCK = (
+    1_024  # rows that are computed at a time: what is made of them stays in the processor's cache
+)
 
 
-class Packed(NamedTuple):
+class PackedWeight(NamedTuple):
     """A layer's weights, int8[in, out], the scales of its outputs, float32[1, out], and the state of what they were made from."""
 
     values: Tensor
@@ -31,7 +33,9 @@ class Packed(NamedTuple):
     state: tuple[int, int]
 
 
-_packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # of each weight that has been computed with, as long as it lives
+_packed: WeakIdKeyDictionary = (
+    WeakIdKeyDictionary()
+)  # of each weight that has been computed with, as long as it lives
 
 
 class Int8(TorchFunctionMode):
@@ -40,7 +44,11 @@ class Int8(TorchFunctionMode):
     """
 
     def __torch_function__(
-        self, function: Callable[..., Any], types: Sequence[type], arguments: Sequence[Any] = (), named: Mapping[str, Any] | None = None
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        arguments: Sequence[Any] = (),
+        named: Mapping[str, Any] | None = None,
     ) -> Any:
         if function is functional.linear:
             return linear(*arguments, **(named or {}))
@@ -56,25 +64,39 @@ def linear(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     rows = states.reshape(-1, states.shape[-1])
     found = torch.empty(len(rows), len(weight), dtype=dtype)
     with torch.autocast("cpu", enabled=False):
-        for block, answers in zip(torch.split(rows, _BLOCK), torch.split(found, _BLOCK), strict=True):
+        for block, answers in zip(
+            torch.split(rows, _BLOCK), torch.split(found, _BLOCK), strict=True
+        ):
             values, scales = _quantized(block)
             scaled = torch._int_mm(values, packed.values).mul(scales)
-            answers.copy_(scaled.mul_(packed.scales) if bias is None else torch.addcmul(bias, scaled, packed.scales))
+            answers.copy_(
+                scaled.mul_(packed.scales)
+                if bias is None
+                else torch.addcmul(bias, scaled, packed.scales)
+            )
     return found.view(*states.shape[:-1], -1)
 
 
-def _pack(weight: Tensor) -> Packed:
+def _pack(weight: Tensor) -> PackedWeight:
     state = weight._version, weight.data_ptr()
-    found: Packed | None = _packed.get(weight)  # type: ignore[no-untyped-call]
+    found: PackedWeight | None = _packed.get(weight)  # type: ignore[no-untyped-call]
     if found is None or found.state != state:
         values, scales = _quantized(weight.detach())
-        found = _packed[weight] = Packed(values.t().contiguous(), scales.t().contiguous(), state)
+        found = _packed[weight] = PackedWeight(
+            values.t().contiguous(), scales.t().contiguous(), state
+        )
     return found
 
 
 def _quantized(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """The nearest int8[rows, columns] times a scale for each row, float32[rows, 1]."""
-    scales = matrix.abs().amax(1, keepdim=True).float().div_(_LARGEST).clamp_min_(torch.finfo(torch.float32).tiny)
+    scales = (
+        matrix.abs()
+        .amax(1, keepdim=True)
+        .float()
+        .div_(_LARGEST)
+        .clamp_min_(torch.finfo(torch.float32).tiny)
+    )
     return (matrix * scales.reciprocal()).round_().to(torch.int8), scales
 
 

@@ -11,7 +11,12 @@ import sys
 from contextlib import suppress
 from functools import cache
 
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")  # of CUDA, CPU allocators, and cuBLAS
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "ALLOC_FAILED",
+)  # of CUDA, CPU allocators, and cuBLAS
 _PROGRAMS = "64"  # that oneDNN and torch keep
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
 _GROWTH = 64  # so many times the room in words must pass before twice as much is tried: one failure in 64 batches at most
@@ -74,7 +79,11 @@ def keep_memory() -> None:
         os.environ.setdefault(setting, _PROGRAMS)
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26)):
+        for parameter, value in (
+            (_MMAP_THRESHOLD, 1 << 30),
+            (_TRIM_THRESHOLD, (1 << 31) - 1),
+            (_TOP_PAD, 1 << 26),
+        ):
             mallopt(parameter, value)
 
 

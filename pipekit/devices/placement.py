@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-
 def pick_device(device: str | torch.device) -> torch.device:
     """The device of that name. Errors: `ConfigError` with the reason where it is not there."""
     import torch
@@ -26,12 +25,20 @@ def pick_device(device: str | torch.device) -> torch.device:
     try:
         target = torch.device(device)
     except RuntimeError as error:
-        raise ConfigError(f"no device is called {device!r}: use cpu, cuda, cuda:0, … or auto") from error
+        raise ConfigError(
+            f"no device is called {device!r}: use cpu, cuda, cuda:0, … or auto"
+        ) from error
     if target.type == "cuda" and not torch.cuda.is_available():
-        reason = "this torch has no CUDA" if torch.version.cuda is None else "no driver or no GPU was found"
+        reason = (
+            "this torch has no CUDA"
+            if torch.version.cuda is None
+            else "no driver or no GPU was found"
+        )
         raise ConfigError(f"{device!r} cannot be used: {reason}. device='auto' takes the CPU then")
     if target.type == "cuda" and (target.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"{device!r} cannot be used: the last GPU here is cuda:{torch.cuda.device_count() - 1}")
+        raise ConfigError(
+            f"{device!r} cannot be used: the last GPU here is cuda:{torch.cuda.device_count() - 1}"
+        )
     return target
 
 
@@ -62,10 +69,18 @@ def compile_parts(parts: Sequence[nn.Module], device: torch.device) -> None:
     Errors: `ConfigError` where there are none, and without the compiler that the device asks for.
     """
     if not parts:
-        raise ConfigError("nothing here is compiled: only a transformer or a bert has layers that torch has no kernel for")
-    if device.type == "cpu" and not any(map(which, (os.environ.get("CXX", "g++"), "clang++", "cl"))):
-        raise ConfigError("torch compiles for a CPU by a C++ compiler, and there is none: install g++ or clang, or name one by CXX")
+        raise ConfigError(
+            "nothing here is compiled: only a transformer or a bert has layers that torch has no kernel for"
+        )
+    if device.type == "cpu" and not any(
+        map(which, (os.environ.get("CXX", "g++"), "clang++", "cl"))
+    ):
+        raise ConfigError(
+            "torch compiles for a CPU by a C++ compiler, and there is none: install g++ or clang, or name one by CXX"
+        )
     if device.type == "cuda" and find_spec("triton") is None:
-        raise ConfigError("torch compiles for a GPU by triton, which is not installed: pip install triton")
+        raise ConfigError(
+            "torch compiles for a GPU by triton, which is not installed: pip install triton"
+        )
     for part in parts:
         part.compile(dynamic=True)

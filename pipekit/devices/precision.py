@@ -23,11 +23,15 @@ def check_precision(precision: str, device: str) -> None:
     if precision != "int8":
         return
     if device != "cpu":
-        raise ConfigError(f"int8 is computed on CPUs only, and this pipeline is on {device}: take bfloat16 there, or device='cpu'")
+        raise ConfigError(
+            f"int8 is computed on CPUs only, and this pipeline is on {device}: take bfloat16 there, or device='cpu'"
+        )
     from pipekit.devices.int8 import is_exact
 
     if not is_exact():
-        raise ConfigError("this processor loses digits when it sums products of int8: take float32 or bfloat16")
+        raise ConfigError(
+            "this processor loses digits when it sums products of int8: take float32 or bfloat16"
+        )
 
 
 @contextmanager
@@ -53,7 +57,11 @@ def _all_digits() -> AbstractContextManager[None]:
     """Within it recurrent layers on a GPU compute in float32 as asked: cuDNN would round to TensorFloat-32, of 10 bits."""
     from torch.backends import cudnn
 
-    now = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
+    now = {
+        "enabled": cudnn.enabled,
+        "benchmark": cudnn.benchmark,
+        "deterministic": cudnn.deterministic,
+    }
     return cudnn.flags(**now, allow_tf32=False)
 
 
@@ -64,7 +72,9 @@ def bfloat16_pays(device: str) -> bool:
 
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device == "cpu" and 1.5 * _product_seconds(torch.bfloat16) < _product_seconds(torch.float32)
+    return device == "cpu" and 1.5 * _product_seconds(torch.bfloat16) < _product_seconds(
+        torch.float32
+    )
 
 
 def _product_seconds(dtype: torch.dtype) -> float:

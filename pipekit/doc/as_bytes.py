@@ -20,27 +20,27 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.doc.columns import CODES, DTYPES, Packed, bounds, smallest, wrong
-from pipekit.doc.layer import KINDS, Layer
+from pipekit.doc.columns import CODES, DTYPES, PackedColumn, bounds, column_fault, smallest
+from pipekit.doc.layer import LAYER_KINDS, Layer
 from pipekit.doc.limits import MAX_COLUMNS, MAX_LAYERS, check_layers
 from pipekit.doc.text import Text, clean
 from pipekit.errors import DocError, PipekitFormatError
 from pipekit.storage.packing import pack, unpack_flat
 
-VERSION = 1
+DOC_VERSION = 1
 
 T = TypeVar("T", bound=Text)
 
 # -- a Doc to bytes
 
 
-def to_bytes(doc: Text) -> bytes:
+def doc_to_bytes(doc: Text) -> bytes:
     """The Doc as msgpack. Errors: `DocError` naming the layer that does not fit the Doc."""
     check_layers(doc.layers, len(doc))
     stored, borders = _pack_borders(doc.starts, doc.ends)
-    items = [VERSION, doc.text, doc.name, doc.error, stored, borders]
+    items = [DOC_VERSION, doc.text, doc.name, doc.error, stored, borders]
     for name, layer in doc.layers.items():
-        items += name, KINDS.index(layer.kind), layer.size, layer.target, layer.width
+        items += name, LAYER_KINDS.index(layer.kind), layer.size, layer.target, layer.width
         for column, packed in layer.packed():
             items.append(column)
             items += packed
@@ -59,7 +59,9 @@ def _pack_borders(starts: NDArray[Any], ends: NDArray[Any]) -> tuple[int, bytes]
 
 # -- and back
 
-_DOC_TYPES = {(int, str, name, error, int, bytes) for name in (str, NoneType) for error in (str, NoneType)}
+_DOC_TYPES = {
+    (int, str, name, error, int, bytes) for name in (str, NoneType) for error in (str, NoneType)
+}
 _LAYER_TYPES = {(str, int, int, target, int) for target in (str, NoneType)}
 _COLUMN_TYPES = {(str, int, bytes, labels) for labels in (str, NoneType)}
 _MOST = 6 + 5 * MAX_LAYERS + 4 * MAX_COLUMNS
@@ -74,16 +76,18 @@ def _mistyped(what: str, types: set[tuple[Any, ...]]) -> NoReturn:
     _refuse(what, f"is not {' or '.join(sorted(wanted))}")
 
 
-def from_bytes(data: bytes, kind: type[T]) -> T:
-    """The Doc of `to_bytes`. Errors: `PipekitFormatError` naming the layer and column that do not fit."""
+def doc_from_bytes(data: bytes, kind: type[T]) -> T:
+    """The Doc of `doc_to_bytes`. Errors: `PipekitFormatError` naming the layer and column that do not fit."""
     items = unpack_flat(data, "the Doc", _MOST)
-    if items and type(items[0]) is int and items[0] > VERSION:
-        raise PipekitFormatError(f"the Doc has format {items[0]}, this pipekit reads up to {VERSION}: pip install -U pipekit-nlp")
+    if items and type(items[0]) is int and items[0] > DOC_VERSION:
+        raise PipekitFormatError(
+            f"the Doc has format {items[0]}, this pipekit reads up to {DOC_VERSION}: pip install -U pipekit-nlp"
+        )
     types = list(map(type, items))
     if tuple(types[:6]) not in _DOC_TYPES:
         _mistyped("its beginning", _DOC_TYPES)
     version, text, name, error, stored, borders = items[:6]
-    if version != VERSION:
+    if version != DOC_VERSION:
         _refuse("the version", f"is {version}")
     text = clean(text)
     doc = kind.trusted(text, *_unpack_borders(text, stored, borders))
@@ -105,7 +109,9 @@ def _unpack_borders(text: str, stored: int, data: bytes) -> tuple[NDArray[Any], 
     if 0 in (data[1::2] if stored == 1 else steps[1::2]):
         _refuse("borders", "have an empty token")
     if len(starts) and (starts[0] or ends[-1] > len(text)):
-        _refuse("borders", f"run from {starts[0]} to {ends[-1]} in a text of {len(text)} characters")
+        _refuse(
+            "borders", f"run from {starts[0]} to {ends[-1]} in a text of {len(text)} characters"
+        )
     _check_gaps(text, steps[2::2].tolist(), ends.tolist())
     return starts, ends
 
@@ -124,11 +130,11 @@ def _unpack_layers(items: list[Any], types: list[type]) -> dict[str, Layer]:
         if tuple(types[at : at + 5]) not in _LAYER_TYPES:
             _mistyped("the head of a layer", _LAYER_TYPES)
         name, kind, size, target, width = items[at : at + 5]
-        if not 0 <= kind < len(KINDS) or size < 0 or width < 0:
+        if not 0 <= kind < len(LAYER_KINDS) or size < 0 or width < 0:
             _refuse(f"layer {name!r}", f"has {size} rows and {width} columns and is of kind {kind}")
         if name in layers:
             _refuse(f"layer {name!r}", "stands there twice")
-        layer = layers[name] = Layer(KINDS[kind], size, target=target)
+        layer = layers[name] = Layer(LAYER_KINDS[kind], size, target=target)
         end = at + 5 + 4 * width
         for column in range(at + 5, end, 4):
             if tuple(types[column : column + 4]) not in _COLUMN_TYPES:
@@ -138,8 +144,8 @@ def _unpack_layers(items: list[Any], types: list[type]) -> dict[str, Layer]:
     return layers
 
 
-def _unpack_column(name: str, packed: Packed, layer: Layer, where: str) -> None:
-    reason = "stands there twice" if name in layer else wrong(packed, layer.size)
+def _unpack_column(name: str, packed: PackedColumn, layer: Layer, where: str) -> None:
+    reason = "stands there twice" if name in layer else column_fault(packed, layer.size)
     if reason:
         _refuse(f"layer {where!r}, column {name!r},", reason)
     layer.set_packed(name, packed)

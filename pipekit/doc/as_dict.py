@@ -27,18 +27,32 @@ from pipekit.doc.layer import Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text
 
-KEYS = ("text", "name", "error", "tokens", "sents", "ents", "spans", "relations", "targets", "columns", "cats", "sentiment", "layers")
+DOC_KEYS = (
+    "text",
+    "name",
+    "error",
+    "tokens",
+    "sents",
+    "ents",
+    "spans",
+    "relations",
+    "targets",
+    "columns",
+    "cats",
+    "sentiment",
+    "layers",
+)
 STANDARD = {"span": {"start", "end", "label", "score"}, "link": {"head", "tail", "label", "score"}}
 TOKEN_KEYS = ("text", "start", "end")
 CLASSES = {"cats", "sentiment"}  # layers of one row, that of the document: a score for each class
 
-Row = dict[str, Any]
+PlainRow = dict[str, Any]
 
 
 # -- a Doc to plain data
 
 
-def to_dict(doc: Text) -> dict[str, Any]:
+def doc_to_dict(doc: Text) -> dict[str, Any]:
     """The Doc as plain data for JSON. Errors: `DocError` naming the layer that does not fit the Doc."""
     check_layers(doc.layers, len(doc))
     head = {"text": doc.text, "name": doc.name, "error": doc.error}
@@ -53,7 +67,11 @@ def to_dict(doc: Text) -> dict[str, Any]:
     for name, layer in doc.layers.items():
         if name != "tokens":
             _put(data, doc, name, layer)
-    beyond = [name for name in doc.tokens if name not in in_rows and not (name == "sent_start" and _are_sents(doc.tokens[name]))]
+    beyond = [
+        name
+        for name in doc.tokens
+        if name not in in_rows and not (name == "sent_start" and _are_sents(doc.tokens[name]))
+    ]
     if beyond:
         data.setdefault("layers", {})["tokens"] = _whole(doc.tokens, beyond)
     return data
@@ -76,11 +94,17 @@ def _put(data: dict[str, Any], doc: Text, name: str, layer: Layer) -> None:
         _put_columns(data, name, layer)
     elif name == "relations" and layer.kind == "link" and layer.target is not None:
         columns = [layer[column].plain() for column in layer]
-        data["relations"] = [dict(zip(layer, row, strict=True)) for row in zip(*columns, strict=True)]
+        data["relations"] = [
+            dict(zip(layer, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
         if layer.target != LINKED:
             data["targets"] = {"relations": layer.target}
         _put_columns(data, name, layer)
-    elif name in CLASSES and (layer.kind, layer.size) == ("doc", 1) and all(layer[column].labels is None for column in layer):
+    elif (
+        name in CLASSES
+        and (layer.kind, layer.size) == ("doc", 1)
+        and all(layer[column].labels is None for column in layer)
+    ):
         data[name] = {column: layer[column].plain()[0] for column in layer}
     else:
         data.setdefault("layers", {})[name] = _whole(layer, list(layer))
@@ -93,7 +117,7 @@ def _put_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
         data.setdefault("columns", {})[name] = [column for column in layer if column not in places]
 
 
-def _span_rows(doc: Text, layer: Layer) -> list[Row]:
+def _span_rows(doc: Text, layer: Layer) -> list[PlainRow]:
     starts = np.append(doc.starts, len(doc.text))[layer["start"].values]
     empty = layer["start"].values == layer["end"].values
     ends = np.where(empty, starts, np.append(doc.ends, 0)[layer["end"].values - 1])
@@ -101,11 +125,24 @@ def _span_rows(doc: Text, layer: Layer) -> list[Row]:
     return _rows(words, starts, ends, layer, [name for name in layer if name not in TOKEN_KEYS])
 
 
-def _rows(words: Sequence[str], starts: NDArray[Any], ends: NDArray[Any], layer: Layer, names: Sequence[str]) -> list[Row]:
+def _rows(
+    words: Sequence[str],
+    starts: NDArray[Any],
+    ends: NDArray[Any],
+    layer: Layer,
+    names: Sequence[str],
+) -> list[PlainRow]:
     columns = [words, starts.tolist(), ends.tolist(), *(layer[name].plain() for name in names)]
-    return [dict(zip((*TOKEN_KEYS, *names), row, strict=True)) for row in zip(*columns, strict=True)]
+    return [
+        dict(zip((*TOKEN_KEYS, *names), row, strict=True)) for row in zip(*columns, strict=True)
+    ]
 
 
-def _whole(layer: Layer, names: Iterable[str]) -> Row:
+def _whole(layer: Layer, names: Iterable[str]) -> PlainRow:
     target = {} if layer.target is None else {"target": layer.target}
-    return {"kind": layer.kind, "size": layer.size, **target, "columns": {name: layer[name].plain() for name in names}}
+    return {
+        "kind": layer.kind,
+        "size": layer.size,
+        **target,
+        "columns": {name: layer[name].plain() for name in names},
+    }

@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 from pipekit.errors import DocError
 
-Packed = tuple[int, bytes, str | None]
+PackedColumn = tuple[int, bytes, str | None]
 
 _NAMES = ("b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
 DTYPES = tuple(np.dtype(f"<{name}") for name in _NAMES)
-CODES = (1, 2, 3)  # dtypes of borders and of codes with labels: no more than 32 bits, so that sums of them stay within 64
+CODES = (
+    1,
+    2,
+    3,
+)  # dtypes of borders and of codes with labels: no more than 32 bits, so that sums of them stay within 64
 _NUMBER = {dtype: number for number, dtype in enumerate(DTYPES)}
 _BOOL, _BYTE, _SIGNED = 0, 1, 5
 _INTEGERS = range(1, 9)
@@ -36,13 +40,25 @@ def _casts(stored: int, number: int) -> bool:
     """Whether values of one dtype may be stored as another: no value of the stored dtype is beyond the other."""
     if _BOOL in (stored, number):
         return (stored, number) == (1, _BOOL)
-    return stored == number or (number in _INTEGERS and stored in _INTEGERS and np.can_cast(DTYPES[stored], DTYPES[number], "safe"))
+    return stored == number or (
+        number in _INTEGERS
+        and stored in _INTEGERS
+        and np.can_cast(DTYPES[stored], DTYPES[number], "safe")
+    )
 
 
 # The bytes of a value, for each pair of dtypes that columns without and with labels may have.
-_PAIRS = [(16 * stored + number, stored, number) for stored in range(len(DTYPES)) for number in range(len(DTYPES))]
+_PAIRS = [
+    (16 * stored + number, stored, number)
+    for stored in range(len(DTYPES))
+    for number in range(len(DTYPES))
+]
 _NUMBERS = {code: _SIZES[stored] for code, stored, number in _PAIRS if _casts(stored, number)}
-_LABELLED = {code: _SIZES[stored] for code, stored, number in _PAIRS if stored in CODES and number in _INTEGERS}
+_LABELLED = {
+    code: _SIZES[stored]
+    for code, stored, number in _PAIRS
+    if stored in CODES and number in _INTEGERS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +87,14 @@ class Column:
         return [table[code] for code in self.values.tolist()]
 
 
-def encode(strings: Sequence[str | None]) -> Column:
+def encode_labels(strings: Sequence[str | None]) -> Column:
     """Strings as codes into their own sorted labels; None is -1."""
     labels = sorted({s for s in strings if s is not None})
     code: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
     code[None] = -1
-    return Column(np.fromiter(map(code.__getitem__, strings), dtype=np.int32, count=len(strings)), labels)
+    return Column(
+        np.fromiter(map(code.__getitem__, strings), dtype=np.int32, count=len(strings)), labels
+    )
 
 
 def bounds(values: NDArray[Any]) -> tuple[int, int]:
@@ -99,7 +117,7 @@ def smallest(low: int, high: int) -> int:
 # -- to bytes
 
 
-def pack_column(name: str, column: Column) -> Packed:
+def pack_column(name: str, column: Column) -> PackedColumn:
     """The column as bytes. Errors: `DocError` for a dtype that no file holds."""
     values, labels = column.values, column.labels
     number = _number(name, values)
@@ -123,7 +141,9 @@ def _number(name: str, values: NDArray[Any]) -> int:
     if number is None:
         number = _NUMBER.get(values.dtype.newbyteorder("<"))
     if number is None:
-        raise DocError(f"column {name!r} has dtype {values.dtype}; a file holds {', '.join(map(str, DTYPES))}")
+        raise DocError(
+            f"column {name!r} has dtype {values.dtype}; a file holds {', '.join(map(str, DTYPES))}"
+        )
     return number
 
 
@@ -145,8 +165,8 @@ def _stored(values: NDArray[Any], number: int) -> int:
 # -- and back
 
 
-def unpack_column(packed: Packed) -> Column:
-    """The column of bytes that `wrong` finds nothing in."""
+def unpack_column(packed: PackedColumn) -> Column:
+    """The column of bytes that `column_fault` finds nothing in."""
     code, data, labels = packed
     values = np.frombuffer(data, dtype=DTYPES[code >> 4])
     dtype = DTYPES[code & 15]
@@ -156,7 +176,7 @@ def unpack_column(packed: Packed) -> Column:
     return Column(codes, labels[1:].split(labels[0]) if labels else [])
 
 
-def wrong(packed: Packed, rows: int) -> str | None:
+def column_fault(packed: PackedColumn, rows: int) -> str | None:
     """What is wrong with bytes that shall be a column of so many rows; None where nothing is."""
     code, data, labels = packed
     size = (_NUMBERS if labels is None else _LABELLED).get(code)
@@ -171,7 +191,11 @@ def wrong(packed: Packed, rows: int) -> str | None:
         return f"has {known} labels for {rows} rows: each row uses at most one"
     if known - 1 > _TOPS[number]:
         return f"has {known} labels, more than {DTYPES[number]} counts"
-    low, high = (min(data), max(data)) if size == 1 and 0 < rows <= _FEW else bounds(np.frombuffer(data, DTYPES[code >> 4]))
+    low, high = (
+        (min(data), max(data))
+        if size == 1 and 0 < rows <= _FEW
+        else bounds(np.frombuffer(data, DTYPES[code >> 4]))
+    )
     if high > known:
         return f"has the code {high} for {known} labels"
     if number < _SIGNED and rows and not low:

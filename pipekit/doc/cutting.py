@@ -25,8 +25,13 @@ def concatenate(parts: Sequence[Doc]) -> Doc:
     whole = Doc.trusted("".join(p.text for p in parts), starts, ends)
     whole.name = parts[0].name
     for name in dict.fromkeys(name for p in parts for name in p.layers):
-        shifts = {"span": token_shift, "link": np.cumsum([0, *(_size(p, p.layers.get(name)) for p in parts)])}
-        layers = [_shifted(p.layers[name], shifts, i) for i, p in enumerate(parts) if name in p.layers]
+        shifts = {
+            "span": token_shift,
+            "link": np.cumsum([0, *(_size(p, p.layers.get(name)) for p in parts)]),
+        }
+        layers = [
+            _shifted(p.layers[name], shifts, i) for i, p in enumerate(parts) if name in p.layers
+        ]
         weights = [length for length, p in zip(lengths, parts, strict=True) if name in p.layers]
         whole.layers[name] = _mean(layers, weights) if layers[0].kind == "doc" else join(layers)
     return whole
@@ -57,26 +62,30 @@ def _shifted(layer: Layer, shifts: Mapping[str, NDArray[Any]], i: int) -> Layer:
     return moved
 
 
-def pieces(doc: Doc, limit: int) -> list[Doc]:
-    """A document as parts of at most `limit` tokens, cut between sentences where that is possible; `whole` puts them together."""
+def cut_doc(doc: Doc, limit: int) -> list[Doc]:
+    """A document as parts of at most `limit` tokens, cut between sentences where that is possible; `rejoin` puts them together."""
     if len(doc) <= limit:
         return [doc]
     borders = doc.sent_borders()
     cuts = [0]
     while cuts[-1] + limit < len(doc):
         furthest = cuts[-1] + limit
-        best = int(borders[np.searchsorted(borders, furthest, "right") - 1]) if borders is not None else furthest
+        best = (
+            int(borders[np.searchsorted(borders, furthest, "right") - 1])
+            if borders is not None
+            else furthest
+        )
         cuts.append(best if best > cuts[-1] else furthest)
     return [doc.part(start, end) for start, end in zip(cuts, [*cuts[1:], len(doc)], strict=True)]
 
 
-def longest(doc: Doc) -> int:
+def longest_sentence(doc: Doc) -> int:
     """The words of the longest sentence, below which a document cannot be cut without harm; 1 where no one has split sentences."""
     borders = doc.sent_borders()
     return int(np.diff(borders).max(initial=0)) if borders is not None else min(1, len(doc))
 
 
-def whole(doc: Doc, parts: Sequence[Doc]) -> None:
+def rejoin(doc: Doc, parts: Sequence[Doc]) -> None:
     """Give a document the layers that its parts were given."""
     if len(parts) > 1 or parts[0] is not doc:
         doc.layers = concatenate(parts).layers

@@ -159,29 +159,29 @@ class Doc(Text, Comparable):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, as for JSON; `Doc.from_dict` reads them."""
-        from pipekit.doc.as_dict import to_dict
+        from pipekit.doc.as_dict import doc_to_dict
 
-        return to_dict(self)
+        return doc_to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Doc:
-        """The Doc of `to_dict`. Errors: `PipekitFormatError` names the key that does not fit."""
-        from pipekit.doc.from_dict import from_dict
+        """The Doc of `doc_to_dict`. Errors: `PipekitFormatError` names the key that does not fit."""
+        from pipekit.doc.from_dict import doc_from_dict
 
-        return from_dict(data, cls)
+        return doc_from_dict(data, cls)
 
     def to_bytes(self) -> bytes:
         """The Doc as msgpack."""
-        from pipekit.doc.as_bytes import to_bytes
+        from pipekit.doc.as_bytes import doc_to_bytes
 
-        return to_bytes(self)
+        return doc_to_bytes(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Doc:
-        """The Doc of `to_bytes`. Errors: `PipekitFormatError` for bytes that it did not write."""
-        from pipekit.doc.as_bytes import from_bytes
+        """The Doc of `doc_to_bytes`. Errors: `PipekitFormatError` for bytes that it did not write."""
+        from pipekit.doc.as_bytes import doc_from_bytes
 
-        return from_bytes(data, cls)
+        return doc_from_bytes(data, cls)
 
     def __repr__(self) -> str:
         shown = self.text if len(self.text) <= 60 else self.text[:59] + "…"

@@ -21,13 +21,16 @@ from pipekit.doc.doc import Doc
 from pipekit.errors import DataError, DocTooLargeError, PipekitFormatError, PipekitWarning
 from pipekit.storage.files import File, sync_name, write_atomically
 
-VERSION = 1
+FILE_VERSION = 1
 _NAME = b"PKDOCS\0"
-MAGIC = _NAME + bytes([VERSION])
+MAGIC = _NAME + bytes([FILE_VERSION])
 _MARK = b"\xc1DOC"  # no msgpack message has the byte c1 but within a string
 _HEAD = Struct("<4sIII")
 _CHECKED = 12  # bytes of the head that its checksum covers
-_FIRST_WINDOW, _WINDOW = 1 << 12, 1 << 20  # bytes looked through at once for a mark: few at first, as the next is likely near
+_FIRST_WINDOW, _WINDOW = (
+    1 << 12,
+    1 << 20,
+)  # bytes looked through at once for a mark: few at first, as the next is likely near
 
 OnError = Literal["raise", "skip"]
 
@@ -57,7 +60,9 @@ def frame(doc: Doc) -> bytes:
     """A record with its head, which stands behind `MAGIC` or another record. Errors: `DocTooLargeError`."""
     record = doc.to_bytes()
     if len(record) > 2**32 - 1:
-        raise DocTooLargeError(f"a Doc of {len(record)} bytes: a record counts up to {2**32 - 1}; split it into documents")
+        raise DocTooLargeError(
+            f"a Doc of {len(record)} bytes: a record counts up to {2**32 - 1}; split it into documents"
+        )
     head = _HEAD.pack(_MARK, len(record), crc32(record), 0)[:_CHECKED]
     return head + crc32(head).to_bytes(4, "little") + record
 
@@ -83,11 +88,15 @@ def _read(path: str, on_error: OnError) -> Iterator[Doc]:
             continue
         message = f"{path}: record {number} at byte {place.start} is lost: {doc}"
         if on_error == "raise":
-            raise PipekitFormatError(f"{message}. read_docs(…, on_error='skip') reads the others") from doc
+            raise PipekitFormatError(
+                f"{message}. read_docs(…, on_error='skip') reads the others"
+            ) from doc
         warnings.warn(message, PipekitWarning, stacklevel=2)
 
 
-def doc_places(path: str | os.PathLike[str], start: int = 0) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
+def doc_places(
+    path: str | os.PathLike[str], start: int = 0
+) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
     """Where each record of a file lies, from a byte on where one begins, and its Doc, or what is wrong with it."""
     with open(path, "rb") as file:
         _check_magic(file.read(len(MAGIC)), os.fspath(path))
@@ -101,9 +110,13 @@ def doc_places(path: str | os.PathLike[str], start: int = 0) -> Iterator[tuple[P
 
 def _check_magic(magic: bytes, path: str) -> None:
     if not magic.startswith(_NAME):
-        raise PipekitFormatError(f"{path} is no file of Docs: it begins with {magic!r} and not with {_NAME!r}")
+        raise PipekitFormatError(
+            f"{path} is no file of Docs: it begins with {magic!r} and not with {_NAME!r}"
+        )
     if magic != MAGIC:
-        raise PipekitFormatError(f"{path} has format {magic[-1:].hex()}, this pipekit reads {VERSION}: pip install -U pipekit-nlp")
+        raise PipekitFormatError(
+            f"{path} has format {magic[-1:].hex()}, this pipekit reads {FILE_VERSION}: pip install -U pipekit-nlp"
+        )
 
 
 # -- where the records are
@@ -161,7 +174,9 @@ def _next_head(file: BinaryIO, start: int, size: int) -> int:
     width = _FIRST_WINDOW
     while start < size:
         file.seek(start)
-        window = file.read(width + _HEAD.size - 1)  # heads across the border of two windows belong to the first
+        window = file.read(
+            width + _HEAD.size - 1
+        )  # heads across the border of two windows belong to the first
         place = next(_heads_within(window, start), None)
         if place is not None:
             return place.start
@@ -191,14 +206,20 @@ def _go_to_end(file: File) -> None:
     with open(file.path, "rb") as written:
         magic = written.read(len(MAGIC))
         size = os.fstat(written.fileno()).st_size
-        if MAGIC.startswith(magic) and magic != MAGIC:  # new, or a crash came before the first byte of a record
+        if (
+            MAGIC.startswith(magic) and magic != MAGIC
+        ):  # new, or a crash came before the first byte of a record
             file.truncate(0)
             file.write(MAGIC)
             return
         _check_magic(magic, file.path)
         end = size if _ends_whole(written, size) else _end(written)
     if end < size:
-        warnings.warn(f"{file.path}: the last {size - end} bytes, a record cut short, were removed", PipekitWarning, stacklevel=3)
+        warnings.warn(
+            f"{file.path}: the last {size - end} bytes, a record cut short, were removed",
+            PipekitWarning,
+            stacklevel=3,
+        )
         file.truncate(end)
 
 
@@ -212,7 +233,9 @@ def _ends_whole(file: BinaryIO, size: int) -> bool:
 
 def _end(file: BinaryIO) -> int:
     """Where the last whole record ends."""
-    return max((place.stop for place in _places(file) if _is_whole(file, place)), default=len(MAGIC))
+    return max(
+        (place.stop for place in _places(file) if _is_whole(file, place)), default=len(MAGIC)
+    )
 
 
 def _is_whole(file: BinaryIO, place: Place) -> bool:

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.doc.as_dict import CLASSES, KEYS, STANDARD, TOKEN_KEYS, Row
-from pipekit.doc.columns import encode
-from pipekit.doc.layer import KINDS, Layer
+from pipekit.doc.as_dict import CLASSES, DOC_KEYS, STANDARD, TOKEN_KEYS, PlainRow
+from pipekit.doc.columns import encode_labels
+from pipekit.doc.layer import LAYER_KINDS, Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text
 from pipekit.errors import DocError, PipekitFormatError, near
@@ -23,10 +23,10 @@ _MOST_ROWS = 2**31 - 1
 T = TypeVar("T", bound=Text)
 
 
-def from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
+def doc_from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
     """The Doc of `to_dict`, or of plain data of that shape. Errors: `PipekitFormatError` naming the key that does not fit."""
     try:
-        doc = _from_dict(_map(data, "the Doc", KEYS), kind)
+        doc = _from_dict(_map(data, "the Doc", DOC_KEYS), kind)
         check_layers(doc.layers, len(doc))
     except DocError as wrong:
         raise PipekitFormatError(f"this is no Doc: {wrong}") from wrong
@@ -36,7 +36,10 @@ def from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
 def _from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
     text = _typed(data.get("text"), str, "text")
     rows = _list(data.get("tokens"), "tokens")
-    edges = [[_integer(row, key, f"tokens[{i}]", len(text)) for key in ("start", "end")] for i, row in enumerate(rows)]
+    edges = [
+        [_integer(row, key, f"tokens[{i}]", len(text)) for key in ("start", "end")]
+        for i, row in enumerate(rows)
+    ]
     starts, ends = np.array(edges, dtype=np.int64).reshape(-1, 2).T
     doc = kind(text, starts=starts, ends=ends)
     doc.name, doc.error = (_typed(data.get(key), str | None, key) for key in ("name", "error"))
@@ -48,13 +51,13 @@ def _from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
     return doc
 
 
-def _check_words(doc: Text, rows: Sequence[Row]) -> None:
+def _check_words(doc: Text, rows: Sequence[PlainRow]) -> None:
     for i, (row, word) in enumerate(zip(rows, doc.words, strict=True)):
         if row.get("text", word) != word:
             _refuse(f"tokens[{i}].text", f"is {row['text']!r}, but the text has {word!r} there")
 
 
-def _sent_starts(doc: Text, rows: Sequence[Row]) -> NDArray[np.bool_]:
+def _sent_starts(doc: Text, rows: Sequence[PlainRow]) -> NDArray[np.bool_]:
     row_of = {start: i for i, start in enumerate(doc.starts.tolist())}
     firsts = np.zeros(len(doc), dtype=bool)
     for i, row in enumerate(rows):
@@ -74,7 +77,9 @@ def _add_layers(doc: Text, data: Mapping[str, Any]) -> None:
     if "relations" in data:
         rows = _list(data["relations"], "relations")
         layer = Layer("link", len(rows), target=_typed(target, str, "targets.relations"))
-        _add(doc, "relations", _set_columns(layer, rows, "relations", columns.pop("relations", None)))
+        _add(
+            doc, "relations", _set_columns(layer, rows, "relations", columns.pop("relations", None))
+        )
     elif "targets" in data:
         _refuse("targets.relations", "is the target of no relations")
     for name in columns:
@@ -92,7 +97,10 @@ def _columns(data: Mapping[str, Any]) -> dict[str, list[str]]:
     """The names of columns, by layer."""
     found = {}
     for name, columns in _map(data.get("columns", {}), "columns").items():
-        found[name] = [_typed(column, str, f"columns.{name}") for column in _typed(columns, list, f"columns.{name}")]
+        found[name] = [
+            _typed(column, str, f"columns.{name}")
+            for column in _typed(columns, list, f"columns.{name}")
+        ]
     return found
 
 
@@ -102,7 +110,7 @@ def _add(doc: Text, name: str, layer: Layer) -> None:
     doc.layers[name] = layer
 
 
-def _spans(doc: Text, rows: Sequence[Row], name: str, columns: Sequence[str] | None) -> Layer:
+def _spans(doc: Text, rows: Sequence[PlainRow], name: str, columns: Sequence[str] | None) -> Layer:
     first = {len(doc.text): len(doc), **{start: i for i, start in enumerate(doc.starts.tolist())}}
     last = {end: i + 1 for i, end in enumerate(doc.ends.tolist())}
     edges = np.zeros((2, len(rows)), dtype=np.int32)
@@ -116,7 +124,11 @@ def _spans(doc: Text, rows: Sequence[Row], name: str, columns: Sequence[str] | N
 
 
 def _set_columns(
-    layer: Layer, rows: Sequence[Row], place: str, columns: Sequence[str] | None = None, skip: Iterable[str] = ()
+    layer: Layer,
+    rows: Sequence[PlainRow],
+    place: str,
+    columns: Sequence[str] | None = None,
+    skip: Iterable[str] = (),
 ) -> Layer:
     """Columns from rows; a layer without rows gets those that are named, or those that every layer of its kind has."""
     names = dict.fromkeys(key for row in rows for key in row)
@@ -135,16 +147,26 @@ def _set_columns(
 
 def _add_whole(doc: Text, name: str, whole: Mapping[str, Any]) -> None:
     place = f"layers.{name}"
-    kind, target = _typed(whole.get("kind"), str, f"{place}.kind"), _typed(whole.get("target"), str | None, f"{place}.target")
-    if kind not in KINDS:
-        _refuse(f"{place}.kind", f"is {kind!r}.{near(kind, KINDS)}")
+    kind, target = (
+        _typed(whole.get("kind"), str, f"{place}.kind"),
+        _typed(whole.get("target"), str | None, f"{place}.target"),
+    )
+    if kind not in LAYER_KINDS:
+        _refuse(f"{place}.kind", f"is {kind!r}.{near(kind, LAYER_KINDS)}")
     if name == "tokens":
         layer = doc.tokens
     else:
         layer = Layer(kind, _integer(whole, "size", place, _MOST_ROWS), target=target)
         _add(doc, name, layer)
     for column, values in _map(whole.get("columns", {}), f"{place}.columns").items():
-        layer.set(column, *_column(_typed(values, list, f"{place}.columns.{column}"), column, f"{place}.columns.{column}"))
+        layer.set(
+            column,
+            *_column(
+                _typed(values, list, f"{place}.columns.{column}"),
+                column,
+                f"{place}.columns.{column}",
+            ),
+        )
 
 
 def _column(values: list[Any], name: str, place: str) -> tuple[NDArray[Any], Sequence[str] | None]:
@@ -154,12 +176,15 @@ def _column(values: list[Any], name: str, place: str) -> tuple[NDArray[Any], Seq
     if not types and name in _EDGES:
         return np.zeros(0, dtype=np.int32), None
     if given == {str} or (not given and name not in _NUMBERS):
-        coded = encode(values)
+        coded = encode_labels(values)
         return coded.values, coded.labels
     if types == {bool}:
         return np.array(values, dtype=bool), None
     if not given <= {int, float}:
-        _refuse(place, f"mixes {', '.join(sorted(t.__name__ for t in types))}: all are numbers, or strings, or booleans")
+        _refuse(
+            place,
+            f"mixes {', '.join(sorted(t.__name__ for t in types))}: all are numbers, or strings, or booleans",
+        )
     try:
         return (_integers(values) if types == {int} else _floats(values)), None
     except OverflowError:
@@ -167,12 +192,18 @@ def _column(values: list[Any], name: str, place: str) -> tuple[NDArray[Any], Seq
 
 
 def _integers(values: list[int]) -> NDArray[Any]:
-    narrow = [dtype for dtype in (np.int32, np.int64) if min(values) >= np.iinfo(dtype).min and max(values) <= np.iinfo(dtype).max]
+    narrow = [
+        dtype
+        for dtype in (np.int32, np.int64)
+        if min(values) >= np.iinfo(dtype).min and max(values) <= np.iinfo(dtype).max
+    ]
     return np.array(values, dtype=narrow[0] if narrow else np.uint64)
 
 
 def _floats(values: list[float | None]) -> NDArray[Any]:
-    wide = np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    wide = np.array(
+        [np.nan if value is None else float(value) for value in values], dtype=np.float64
+    )
     with np.errstate(over="ignore"):
         narrow = wide.astype(np.float32)
     return narrow if np.array_equal(narrow, wide, equal_nan=True) else wide
@@ -200,7 +231,7 @@ def _map(value: Any, place: str, known: Sequence[str] | None = None) -> Mapping[
     return value  # type: ignore[no-any-return]
 
 
-def _list(value: Any, place: str) -> list[Row]:
+def _list(value: Any, place: str) -> list[PlainRow]:
     for i, row in enumerate(_typed(value, list, place)):
         _typed(row, dict, f"{place}[{i}]")
     return value  # type: ignore[no-any-return]

@@ -8,13 +8,25 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipekit.doc.columns import Column, Packed, bounds, encode, pack_column, unpack_column
+from pipekit.doc.columns import (
+    Column,
+    PackedColumn,
+    bounds,
+    encode_labels,
+    pack_column,
+    unpack_column,
+)
 from pipekit.errors import DocError, near
 
 UNSURE = "?"  # the value of a feature in `morph` that an annotation leaves open, "Voice=?"
-Kind = Literal["token", "span", "link", "doc"]
-KINDS: tuple[str, ...] = get_args(Kind)
-REQUIRED: dict[str, tuple[str, ...]] = {"token": (), "span": ("start", "end"), "link": ("head", "tail"), "doc": ()}
+LayerKind = Literal["token", "span", "link", "doc"]
+LAYER_KINDS: tuple[str, ...] = get_args(LayerKind)
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "token": (),
+    "span": ("start", "end"),
+    "link": ("head", "tail"),
+    "doc": (),
+}
 
 
 class Layer:
@@ -26,47 +38,69 @@ class Layer:
 
     __slots__ = ("_columns", "kind", "size", "target")
 
-    def __init__(self, kind: Kind, size: int, *, target: str | None = None) -> None:
-        if kind not in KINDS:
-            raise DocError(f"a layer cannot be of kind {kind!r}.{near(kind, KINDS)}")
-        self.kind: Kind = kind
+    def __init__(self, kind: LayerKind, size: int, *, target: str | None = None) -> None:
+        if kind not in LAYER_KINDS:
+            raise DocError(f"a layer cannot be of kind {kind!r}.{near(kind, LAYER_KINDS)}")
+        self.kind: LayerKind = kind
         self.size = size
         self.target = target
-        self._columns: dict[str, Column | Packed] = {}  # packed as they were read, until somebody looks
+        self._columns: dict[
+            str, Column | PackedColumn
+        ] = {}  # packed as they were read, until somebody looks
 
     @property
     def width(self) -> int:
         """How many columns there are."""
         return len(self._columns)
 
-    def set(self, name: str, values: ArrayLike | Sequence[str | None], labels: Sequence[str] | None = None) -> Layer:
+    def set(
+        self,
+        name: str,
+        values: ArrayLike | Sequence[str | None],
+        labels: Sequence[str] | None = None,
+    ) -> Layer:
         """Add or replace a column: numbers, or integer codes into `labels` (-1 for unset), or a list of strings and Nones."""
         self._columns[name] = self._checked(name, values, labels)
         return self
 
     def _checked(self, name: str, values: Any, labels: Sequence[str] | None) -> Column:
-        if labels is None and isinstance(values, list | tuple) and values and all(v is None or isinstance(v, str) for v in values):
-            coded = encode(values)
+        if (
+            labels is None
+            and isinstance(values, list | tuple)
+            and values
+            and all(v is None or isinstance(v, str) for v in values)
+        ):
+            coded = encode_labels(values)
             values, labels = coded.values, coded.labels
         array = np.asarray(values)
         if array.shape != (self.size,):
-            raise DocError(f"column {name!r} has shape {array.shape}; this {self.kind} layer needs ({self.size},)")
+            raise DocError(
+                f"column {name!r} has shape {array.shape}; this {self.kind} layer needs ({self.size},)"
+            )
         if array.dtype.kind not in "biuf":
-            raise DocError(f"column {name!r} has dtype {array.dtype}; a column holds numbers, booleans, or codes with labels")
+            raise DocError(
+                f"column {name!r} has dtype {array.dtype}; a column holds numbers, booleans, or codes with labels"
+            )
         if labels is not None:
             if name == "score":
                 raise DocError("a column 'score' holds numbers: give labels another name")
             if array.dtype.kind not in "iu":
-                raise DocError(f"column {name!r} has labels, so its values must be integer codes, not {array.dtype}")
+                raise DocError(
+                    f"column {name!r} has labels, so its values must be integer codes, not {array.dtype}"
+                )
             low, high = bounds(array)
             if self.size and (high >= len(labels) or low < -1):
-                raise DocError(f"column {name!r} has codes from {low} to {high} for {len(labels)} labels")
+                raise DocError(
+                    f"column {name!r} has codes from {low} to {high} for {len(labels)} labels"
+                )
         return Column(array, labels)
 
     def __getitem__(self, name: str) -> Column:
         column = self.get(name)
         if column is None:
-            raise DocError(f"this {self.kind} layer has no column {name!r}.{near(name, self._columns)}")
+            raise DocError(
+                f"this {self.kind} layer has no column {name!r}.{near(name, self._columns)}"
+            )
         return column
 
     def get(self, name: str) -> Column | None:
@@ -86,11 +120,11 @@ class Layer:
         self._columns[name] = column
         return self
 
-    def set_packed(self, name: str, packed: Packed) -> None:
+    def set_packed(self, name: str, packed: PackedColumn) -> None:
         """Add a column as bytes that `pipekit.doc.columns.wrong` finds nothing in; arrays are made of it when somebody asks for them."""
         self._columns[name] = packed
 
-    def packed(self) -> Iterator[tuple[str, Packed]]:
+    def packed(self) -> Iterator[tuple[str, PackedColumn]]:
         """Each column as bytes. Errors: `DocError`."""
         for name, column in self._columns.items():
             yield name, column if isinstance(column, tuple) else pack_column(name, column)
@@ -119,7 +153,9 @@ class Layer:
 
     def take(self, rows: NDArray[Any]) -> Layer:
         """The chosen rows as a layer of their own."""
-        part = Layer(self.kind, int(rows.sum()) if rows.dtype == bool else len(rows), target=self.target)
+        part = Layer(
+            self.kind, int(rows.sum()) if rows.dtype == bool else len(rows), target=self.target
+        )
         part._columns = {name: Column(c.values[rows], c.labels) for name, c in self._items()}
         return part
 
@@ -140,13 +176,16 @@ class Layer:
 
 
 def span_layer(
-    starts: ArrayLike, ends: ArrayLike, labels: Sequence[str | None] | Column | None = None, scores: ArrayLike | None = None
+    starts: ArrayLike,
+    ends: ArrayLike,
+    labels: Sequence[str | None] | Column | None = None,
+    scores: ArrayLike | None = None,
 ) -> Layer:
     """A span layer from token rows (end exclusive), labels and scores."""
     first, last = np.asarray(starts, dtype=np.int32), np.asarray(ends, dtype=np.int32)
     layer = Layer("span", len(first)).set("start", first).set("end", last)
     if labels is not None:
-        column = labels if isinstance(labels, Column) else encode(labels)
+        column = labels if isinstance(labels, Column) else encode_labels(labels)
         layer.set("label", column.values, column.labels)
     if scores is not None:
         layer.set("score", np.asarray(scores, dtype=np.float32))
@@ -167,9 +206,26 @@ def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
     present = [column for column, _ in parts if column is not None]
     if present[0].labels is None:
         unset = np.nan if present[0].values.dtype.kind == "f" else 0
-        return Column(np.concatenate([np.full(n, unset, present[0].values.dtype) if c is None else c.values for c, n in parts]))
-    code = {label: i for i, label in enumerate(dict.fromkeys(label for column in present for label in column.labels or ()))}
-    return Column(np.concatenate([np.full(n, -1, np.int32) if c is None else _recode(c, code) for c, n in parts]), list(code))
+        return Column(
+            np.concatenate(
+                [
+                    np.full(n, unset, present[0].values.dtype) if c is None else c.values
+                    for c, n in parts
+                ]
+            )
+        )
+    code = {
+        label: i
+        for i, label in enumerate(
+            dict.fromkeys(label for column in present for label in column.labels or ())
+        )
+    }
+    return Column(
+        np.concatenate(
+            [np.full(n, -1, np.int32) if c is None else _recode(c, code) for c, n in parts]
+        ),
+        list(code),
+    )
 
 
 def _recode(column: Column, code: Mapping[str, int]) -> NDArray[np.int32]:

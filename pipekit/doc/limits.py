@@ -20,7 +20,9 @@ def check_layers(layers: Mapping[str, Layer], tokens: int) -> None:
         raise DocError("the layer 'tokens' is missing, or no token layer")
     columns = sum(layer.width for layer in layers.values())
     if len(layers) > MAX_LAYERS or columns > MAX_COLUMNS:
-        raise DocError(f"{len(layers)} layers with {columns} columns: a Doc holds up to {MAX_LAYERS} with {MAX_COLUMNS} together")
+        raise DocError(
+            f"{len(layers)} layers with {columns} columns: a Doc holds up to {MAX_LAYERS} with {MAX_COLUMNS} together"
+        )
     for name, layer in layers.items():
         _check_layer(name, layer, layers, tokens)
 
@@ -29,7 +31,9 @@ def _check_layer(name: str, layer: Layer, layers: Mapping[str, Layer], tokens: i
     if layer.kind == "token" and layer.size != tokens:
         raise DocError(f"layer {name!r} has {layer.size} rows for {tokens} tokens")
     if layer.size > MAX_BARE_ROWS and not layer.width:
-        raise DocError(f"layer {name!r} has {layer.size} rows and no columns: without any, it may have {MAX_BARE_ROWS}")
+        raise DocError(
+            f"layer {name!r} has {layer.size} rows and no columns: without any, it may have {MAX_BARE_ROWS}"
+        )
     if layer.kind == "span":
         _check_edges(name, layer, tokens)
         if layer.size and (layer["start"].values > layer["end"].values).any():
@@ -37,7 +41,9 @@ def _check_layer(name: str, layer: Layer, layers: Mapping[str, Layer], tokens: i
     if layer.kind == "link":
         target = layers.get(layer.target or LINKED)
         if target is None or target.kind != "span":
-            raise DocError(f"layer {name!r} links rows of {layer.target or LINKED!r}, which is no span layer here")
+            raise DocError(
+                f"layer {name!r} links rows of {layer.target or LINKED!r}, which is no span layer here"
+            )
         _check_edges(name, layer, target.size - 1)
 
 
@@ -45,7 +51,11 @@ def _check_edges(name: str, layer: Layer, top: int) -> None:
     for edge in REQUIRED[layer.kind]:
         column = layer.get(edge)
         if column is None or column.labels is not None or column.values.dtype.kind not in "iu":
-            raise DocError(f"layer {name!r} of kind {layer.kind!r} needs an integer column {edge!r}")
+            raise DocError(
+                f"layer {name!r} of kind {layer.kind!r} needs an integer column {edge!r}"
+            )
         low, high = bounds(column.values)
         if layer.size and not 0 <= low <= high <= top:
-            raise DocError(f"layer {name!r}, column {edge!r}, runs from {low} to {high}: it may run from 0 to {top}")
+            raise DocError(
+                f"layer {name!r}, column {edge!r}, runs from {low} to {high}: it may run from 0 to {top}"
+            )

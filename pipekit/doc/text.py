@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipekit.doc.layer import REQUIRED, Kind, Layer
+from pipekit.doc.layer import REQUIRED, Layer, LayerKind
 from pipekit.errors import DocError, DocTooLargeError, near
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _MAX_LENGTH = 2**31 - 1
 _SURROGATES = re.compile("[\ud800-\udfff]")
-QUESTIONS = "questions"  # the layer of questions about a document, which are no annotation but asked of it
+QUESTIONS = (
+    "questions"  # the layer of questions about a document, which are no annotation but asked of it
+)
 
 
 def clean(text: str) -> str:
@@ -41,10 +43,14 @@ class Text:
     ) -> None:
         if words is not None:
             if text is not None or starts is not None or ends is not None:
-                raise DocError("give either words (and spaces) or a text with starts and ends, not both")
+                raise DocError(
+                    "give either words (and spaces) or a text with starts and ends, not both"
+                )
             text, starts, ends = _from_words(words, spaces)
         if text is None or starts is None or ends is None:
-            raise DocError("a Doc is made of words, or of a text with starts and ends of its tokens; to tokenize a text, call nlp(text)")
+            raise DocError(
+                "a Doc is made of words, or of a text with starts and ends of its tokens; to tokenize a text, call nlp(text)"
+            )
         offsets = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)
         text = clean(text)
         _check_offsets(text, *offsets)
@@ -58,7 +64,9 @@ class Text:
         self.layers: dict[str, Layer] = {"tokens": Layer("token", len(starts))}
         self.name: str | None = None
         self.error: str | None = None
-        self.vectors: Vectors | None = None  # what a pipeline with embeddings lends; it is never saved
+        self.vectors: Vectors | None = (
+            None  # what a pipeline with embeddings lends; it is never saved
+        )
 
     @classmethod
     def trusted(cls, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Self:
@@ -103,7 +111,9 @@ class Text:
         if name in self.layers or {"sents": "sent_start"}.get(name, name) in self.tokens:
             return True
         layer, _, column = name.partition(".")
-        return bool(column) and any(f"{found}.".startswith(f"{column}.") for found in self.layers.get(layer, ()))
+        return bool(column) and any(
+            f"{found}.".startswith(f"{column}.") for found in self.layers.get(layer, ())
+        )
 
     def sent_borders(self) -> NDArray[np.int64] | None:
         """Token rows where sentences begin, and the number of tokens, int64[sentences + 1]; None where no one has split them."""
@@ -114,10 +124,14 @@ class Text:
         lead = [0] if len(self) and (not firsts or firsts[0]) else []
         return np.array([*lead, *firsts, len(self)], np.int64)
 
-    def add_layer(self, name: str, kind: Kind, size: int, *, target: str | None = None) -> Layer:
+    def add_layer(
+        self, name: str, kind: LayerKind, size: int, *, target: str | None = None
+    ) -> Layer:
         """A new empty layer under a name of the caller's own, in place of one that was there."""
         if name == "tokens":
-            raise DocError("the layer 'tokens' is the document's own; add columns to it with doc.tokens.set(...)")
+            raise DocError(
+                "the layer 'tokens' is the document's own; add columns to it with doc.tokens.set(...)"
+            )
         self.layers[name] = Layer(kind, size, target=target)
         return self.layers[name]
 
@@ -133,7 +147,11 @@ class Text:
         return np.stack(arrays, axis=1) if arrays else np.zeros((len(self), 0))
 
     def _array(self, name: str) -> NDArray[Any]:
-        numbers: dict[str, NDArray[Any]] = {"i": np.arange(len(self)), "start": self._starts, "end": self._ends}
+        numbers: dict[str, NDArray[Any]] = {
+            "i": np.arange(len(self)),
+            "start": self._starts,
+            "end": self._ends,
+        }
         if name in numbers:
             return numbers[name]
         if name == "text":
@@ -144,7 +162,9 @@ class Text:
             return _objects([self._text[end:start] for end, start in gaps])
         column = self.tokens.get(name)
         if column is None:
-            raise DocError(f"no one has written the token column {name!r}.{near(name, [*numbers, 'text', 'whitespace', *self.tokens])}")
+            raise DocError(
+                f"no one has written the token column {name!r}.{near(name, [*numbers, 'text', 'whitespace', *self.tokens])}"
+            )
         return column.values if column.labels is None else _objects(column.strings())
 
     def copy(self, *, bare: bool = False) -> Self:
@@ -164,8 +184,12 @@ class Text:
     def part(self, start: int, end: int) -> Self:
         """The tokens from start up to end as a document: token columns, span groups as far as they lie within, links whose ends both do."""
         first = int(self._starts[start]) if start < end else 0
-        stop = (int(self._starts[end]) if end < len(self) else len(self._text)) if start < end else 0
-        doc = self.trusted(self._text[first:stop], self._starts[start:end] - first, self._ends[start:end] - first)
+        stop = (
+            (int(self._starts[end]) if end < len(self) else len(self._text)) if start < end else 0
+        )
+        doc = self.trusted(
+            self._text[first:stop], self._starts[start:end] - first, self._ends[start:end] - first
+        )
         doc.name, doc.vectors = self.name, self.vectors
         doc.layers["tokens"] = self.tokens.rows(start, max(start, end))
         for name, layer in self.layers.items():
@@ -176,7 +200,10 @@ class Text:
                 for edge in REQUIRED["span"]:
                     inside.set(edge, inside[edge].values - start)
                 doc.layers[name] = inside
-            elif layer.kind == "link" and (target := self.layers.get(layer.target or "ents")) is not None:
+            elif (
+                layer.kind == "link"
+                and (target := self.layers.get(layer.target or "ents")) is not None
+            ):
                 doc.layers[name] = _followed(layer, _within(target, start, end))
         return doc
 
@@ -205,34 +232,66 @@ def _followed(links: Layer, kept: NDArray[np.bool_]) -> Layer:
     return found
 
 
-def _from_words(words: Sequence[str], spaces: Sequence[bool | str] | None) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
-    gaps = [" "] * (len(words) - 1) + [""] if spaces is None else [s if isinstance(s, str) else " " * bool(s) for s in spaces]
+def _from_words(
+    words: Sequence[str], spaces: Sequence[bool | str] | None
+) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
+    gaps = (
+        [" "] * (len(words) - 1) + [""]
+        if spaces is None
+        else [s if isinstance(s, str) else " " * bool(s) for s in spaces]
+    )
     if spaces is not None and len(spaces) != len(words):
         raise DocError(f"{len(words)} words but {len(spaces)} spaces: give one for each word")
     for i, (word, gap) in enumerate(zip(words, gaps, strict=False)):
         if not isinstance(word, str) or not word:
             raise DocError(f"word {i} is {word!r}: each word is a string of at least one character")
         if gap.strip():
-            raise DocError(f"the space after word {i} is {gap!r}: only white space may stand between words")
+            raise DocError(
+                f"the space after word {i} is {gap!r}: only white space may stand between words"
+            )
     lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
     steps = lengths + np.fromiter(map(len, gaps), dtype=np.int64, count=len(words))
     starts = np.cumsum(steps) - steps
-    return "".join(part for pair in zip(words, gaps, strict=False) for part in pair), starts, starts + lengths
+    return (
+        "".join(part for pair in zip(words, gaps, strict=False) for part in pair),
+        starts,
+        starts + lengths,
+    )
 
 
 def _check_offsets(text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
     if len(text) > _MAX_LENGTH:
-        raise DocTooLargeError(f"a text of {len(text)} characters: offsets count up to {_MAX_LENGTH}; split it into documents")
+        raise DocTooLargeError(
+            f"a text of {len(text)} characters: offsets count up to {_MAX_LENGTH}; split it into documents"
+        )
     if starts.ndim != 1 or starts.shape != ends.shape:
-        raise DocError(f"starts and ends must be lists of one length, not of shapes {starts.shape} and {ends.shape}")
+        raise DocError(
+            f"starts and ends must be lists of one length, not of shapes {starts.shape} and {ends.shape}"
+        )
     borders = np.stack([starts, ends], axis=1).ravel()
-    if borders.size and (borders[0] < 0 or borders[-1] > len(text) or (np.diff(borders) < 0).any() or (starts >= ends).any()):
-        wrong = np.flatnonzero((starts >= ends) | (starts < 0) | (ends > len(text)) | (np.concatenate([[0], ends[:-1]]) > starts))[0]
-        raise DocError(f"token {wrong} is [{starts[wrong]}, {ends[wrong]}): tokens ascend, do not overlap, are not empty, lie in the text")
+    if borders.size and (
+        borders[0] < 0
+        or borders[-1] > len(text)
+        or (np.diff(borders) < 0).any()
+        or (starts >= ends).any()
+    ):
+        wrong = np.flatnonzero(
+            (starts >= ends)
+            | (starts < 0)
+            | (ends > len(text))
+            | (np.concatenate([[0], ends[:-1]]) > starts)
+        )[0]
+        raise DocError(
+            f"token {wrong} is [{starts[wrong]}, {ends[wrong]}): tokens ascend, do not overlap, are not empty, lie in the text"
+        )
     lead = int(starts[0]) if starts.size else len(text)
     if lead:
-        raise DocError(f"the first {lead} characters lie before the first token: white space there is a token of its own")
+        raise DocError(
+            f"the first {lead} characters lie before the first token: white space there is a token of its own"
+        )
     for i in np.flatnonzero(np.append(starts[1:], len(text)) > ends).tolist():
         gap = text[ends[i] : starts[i + 1] if i + 1 < len(starts) else len(text)]
         if gap.strip():
-            raise DocError(f"{gap.strip()!r} after token {i} lies in no token: only white space may")
+            raise DocError(
+                f"{gap.strip()!r} after token {i} lies in no token: only white space may"
+            )

@@ -11,7 +11,7 @@ from pipekit.doc.layer import Layer, span_layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.errors import DocError, near
-from pipekit.words.name_forms import Word, normal_form
+from pipekit.words.name_forms import NameWord, normal_form
 
 SENTIMENT_OF = "sentiment."  # of a span layer, the columns that begin so are the probabilities of the classes after it
 
@@ -68,7 +68,9 @@ class Token(Comparable):
     @property
     def whitespace(self) -> str:
         """What stands between this token and the next, often " " or ""."""
-        following = self.doc.starts[self.i + 1] if self.i + 1 < len(self.doc) else len(self.doc.text)
+        following = (
+            self.doc.starts[self.i + 1] if self.i + 1 < len(self.doc) else len(self.doc.text)
+        )
         return self.doc.text[self.doc.ends[self.i] : following]
 
     @property
@@ -119,7 +121,9 @@ class Token(Comparable):
     def nbor(self, offset: int = 1) -> Token:
         """The token so many places on."""
         if not 0 <= self.i + offset < len(self.doc):
-            raise DocError(f"token {self.i} has no neighbour at {offset:+d}: the document has {len(self.doc)} tokens")
+            raise DocError(
+                f"token {self.i} has no neighbour at {offset:+d}: the document has {len(self.doc)} tokens"
+            )
         return Token(self.doc, self.i + offset)
 
     def __len__(self) -> int:
@@ -146,7 +150,9 @@ class Span(Comparable):
 
     __slots__ = ("doc", "end", "layer", "row", "start")
 
-    def __init__(self, doc: Text, start: int, end: int, layer: Layer | None = None, row: int = -1) -> None:
+    def __init__(
+        self, doc: Text, start: int, end: int, layer: Layer | None = None, row: int = -1
+    ) -> None:
         self.doc = doc
         self.start = start
         self.end = end
@@ -178,7 +184,11 @@ class Span(Comparable):
     @property
     def sentiment(self) -> Sentiment | None:
         """The sentiment toward the entity that the span names; None where no one has judged it."""
-        columns = [] if self.layer is None else [name for name in self.layer if name.startswith(SENTIMENT_OF)]
+        columns = (
+            []
+            if self.layer is None
+            else [name for name in self.layer if name.startswith(SENTIMENT_OF)]
+        )
         return sentiment({name.removeprefix(SENTIMENT_OF): self.get(name) for name in columns})
 
     @property
@@ -186,7 +196,10 @@ class Span(Comparable):
         """Of a span with a label the normal form of the name, «Иван Петров» for «Ивану Петрову»; of another the lemmas of its tokens,
         spaced as in the text. None where a token has no lemma.
         """
-        words = [Word(token.text, token.whitespace, token.pos, token.morph or {}, token.lemma or "") for token in self]
+        words = [
+            NameWord(token.text, token.whitespace, token.pos, token.morph or {}, token.lemma or "")
+            for token in self
+        ]
         if not all(word.lemma for word in words):
             return None
         if self.label is not None:
@@ -211,7 +224,11 @@ class Span(Comparable):
     def __getitem__(self, index: slice) -> Span: ...
     def __getitem__(self, index: int | slice) -> Token | Span:
         rows = range(self.start, self.end)[index]
-        return Token(self.doc, rows) if isinstance(rows, int) else Span(self.doc, rows.start, max(rows.start, rows.stop))
+        return (
+            Token(self.doc, rows)
+            if isinstance(rows, int)
+            else Span(self.doc, rows.start, max(rows.start, rows.stop))
+        )
 
     def __iter__(self) -> Iterator[Token]:
         return (Token(self.doc, i) for i in range(self.start, self.end))
@@ -287,8 +304,12 @@ def _no_attribute(view: Token | Span, name: str) -> NoReturn:
     known = [n for n in dir(type(view)) if not n.startswith("_")]
     kind = type(view).__name__
     if name.endswith("_") and name.rstrip("_") in known:
-        raise AttributeError(f"{kind} has no {name!r}: attributes are plain strings here, use {kind.lower()}.{name.rstrip('_')}")
-    raise AttributeError(f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r}).{near(name, known)}")
+        raise AttributeError(
+            f"{kind} has no {name!r}: attributes are plain strings here, use {kind.lower()}.{name.rstrip('_')}"
+        )
+    raise AttributeError(
+        f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r}).{near(name, known)}"
+    )
 
 
 class SpanGroups(MutableMapping[str, Sequence[Span]]):
@@ -302,7 +323,10 @@ class SpanGroups(MutableMapping[str, Sequence[Span]]):
         if layer is None or layer.kind != "span":
             raise KeyError(f"the document has no span group {name!r}.{near(name, self)}")
         starts, ends = layer["start"].values.tolist(), layer["end"].values.tolist()
-        return tuple(Span(self._doc, start, end, layer, row) for row, (start, end) in enumerate(zip(starts, ends, strict=True)))
+        return tuple(
+            Span(self._doc, start, end, layer, row)
+            for row, (start, end) in enumerate(zip(starts, ends, strict=True))
+        )
 
     def __setitem__(self, name: str, spans: Sequence[Span]) -> None:
         for span in spans:

@@ -58,13 +58,19 @@ class Mutated(nn.Module):
             state = self.bias.new_zeros(len(padded), self.bias.shape[1])
         updates, resets, candidates = self.sums(padded)
         states = []
-        with torch.autocast(padded.device.type, enabled=False):  # a state that is rounded at each step drifts
+        with torch.autocast(
+            padded.device.type, enabled=False
+        ):  # a state that is rounded at each step drifts
             gates, back = self.gates(), self.candidate.weight.t()
-            for z, r, h in zip(updates.unbind(1), resets.unbind(1), candidates.unbind(1), strict=True):
+            for z, r, h in zip(
+                updates.unbind(1), resets.unbind(1), candidates.unbind(1), strict=True
+            ):
                 z, r = gates(state, z, r)
                 state = torch.lerp(state, torch.tanh(torch.addmm(h, r * state, back)), z)
                 states.append(state)
-        return torch.stack(states, dim=1) if states else padded.new_zeros(*padded.shape[:2], len(state)), state
+        return torch.stack(states, dim=1) if states else padded.new_zeros(
+            *padded.shape[:2], len(state)
+        ), state
 
     def sums(self, padded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What inputs and biases add to z, r and h, each float[sequences, longest, width]."""
@@ -72,7 +78,10 @@ class Mutated(nn.Module):
         blocks = list(self.inputs(padded).to(self.bias.dtype).split(width, dim=2))
         if len(blocks) < 3 and self.bare is not None:
             blocks.insert(self.bare, padded.to(self.bias.dtype))
-        z, r, h = (self.enters(place, block) + bias for place, (block, bias) in enumerate(zip(blocks, self.bias, strict=True)))
+        z, r, h = (
+            self.enters(place, block) + bias
+            for place, (block, bias) in enumerate(zip(blocks, self.bias, strict=True))
+        )
         return z, r, h
 
     def enters(self, place: int, block: Tensor) -> Tensor:
@@ -109,7 +118,10 @@ class MUT2(Mutated):
 
     def gates(self) -> Gates:
         update, reset = self.update.weight.t(), self.reset.weight.t()
-        return lambda state, z, r: (torch.sigmoid(torch.addmm(z, state, update)), torch.sigmoid(torch.addmm(r, state, reset)))
+        return lambda state, z, r: (
+            torch.sigmoid(torch.addmm(z, state, update)),
+            torch.sigmoid(torch.addmm(r, state, reset)),
+        )
 
 
 class MUT3(Mutated):

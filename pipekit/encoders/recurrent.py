@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
-from pipekit.nn.padding import Windows, groups, steps
+from pipekit.nn.padding import Windows, length_groups, steps
 from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
 from pipekit.parts.contracts import Tables
 
@@ -74,7 +74,13 @@ class Recurrent(SequenceEncoder):
         raise ConfigError(f"forget_bias = {bias}: only an LSTM has forget gates")
 
     def layers(self) -> list[nn.Module]:
-        return [self.embed, *(nn.ModuleList([ahead, *self.backwards[i : i + 1]]) for i, ahead in enumerate(self.forwards))]
+        return [
+            self.embed,
+            *(
+                nn.ModuleList([ahead, *self.backwards[i : i + 1]])
+                for i, ahead in enumerate(self.forwards)
+            ),
+        ]
 
     def through(self, flat: Tensor, plan: Windows) -> Tensor:
         states: Tensor = super().through(flat, plan)
@@ -94,7 +100,10 @@ class Recurrent(SequenceEncoder):
         states: Tensor = self.dropout(embedded)
         every = []
         for layer, ahead in enumerate(self.forwards):
-            found = [read(ahead, states, False), *(read(back, states, True) for back in self.backwards[layer : layer + 1])]
+            found = [
+                read(ahead, states, False),
+                *(read(back, states, True) for back in self.backwards[layer : layer + 1]),
+            ]
             states = self.dropout(torch.cat(found, dim=-1))
             every.append(states)
         if self.mix is not None:
@@ -105,14 +114,17 @@ class Recurrent(SequenceEncoder):
         if not self.packs or self.training or flat.device.type != "cpu":
             yield from super().answers(flat, plan)
             return
-        for chosen in groups(plan.length, PACKED_WORDS):
+        for chosen in length_groups(plan.length, PACKED_WORDS):
             yield self._packed(flat, Windows(*(column[chosen] for column in plan)))
 
     def _packed(self, flat: Tensor, plan: Windows) -> tuple[Tensor, Tensor]:
         """Windows, longest first, as packed sequences."""
         begin = np.cumsum(plan.length) - plan.length  # among the rows of these windows alone
         rows = np.repeat(plan.start - begin, plan.length) + np.arange(plan.length.sum())
-        orders = [[torch.from_numpy(order) for order in steps(begin, plan.length, backwards=way)] for way in (False, True)]
+        orders = [
+            [torch.from_numpy(order) for order in steps(begin, plan.length, backwards=way)]
+            for way in (False, True)
+        ]
 
         def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
             order, sizes = orders[backwards]

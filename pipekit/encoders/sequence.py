@@ -13,7 +13,7 @@ from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.embed import Embedder
 from pipekit.errors import ConfigError
-from pipekit.nn.padding import Windows, grid, groups, windows
+from pipekit.nn.padding import Windows, grid, length_groups, windows
 from pipekit.nn.sequences import by_row, cells_on
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
@@ -28,12 +28,14 @@ class SequenceFeatures:
     windows: Windows
 
 
-def padded_groups(plan: Windows, cells: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+def padded_groups(
+    plan: Windows, cells: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """For each group of windows: row numbers int64[windows, longest], inside bool of the same shape, and of the answers (cell, row).
 
     `cell` numbers the cells of the flattened group that answer, `row` the rows that they answer for.
     """
-    for chosen in groups(plan.length, cells):
+    for chosen in length_groups(plan.length, cells):
         rows, inside = grid(plan.start[chosen], plan.length[chosen])
         answers = inside & (rows >= plan.first[chosen, None]) & (rows < plan.last[chosen, None])
         cell = answers.ravel().nonzero()[0]
@@ -51,10 +53,14 @@ class SequenceEncoder(Encoder):
         overlap: how many words neighbouring windows share.
     """
 
-    def __init__(self, features: Mapping[str, Any] | None, tables: Tables | None, window: int, overlap: int) -> None:
+    def __init__(
+        self, features: Mapping[str, Any] | None, tables: Tables | None, window: int, overlap: int
+    ) -> None:
         super().__init__()
         if not 0 <= overlap < window:
-            raise ConfigError(f"window = {window} and overlap = {overlap}: windows must be longer than what neighbours share")
+            raise ConfigError(
+                f"window = {window} and overlap = {overlap}: windows must be longer than what neighbours share"
+            )
         self.embed = Embedder(features or {}, tables or {})
         self.tables = dict(tables or {})
         self.window = window
@@ -66,7 +72,9 @@ class SequenceEncoder(Encoder):
         return Prepared({**settings, "features": features}, tables)
 
     def features(self, batch: Batch) -> SequenceFeatures:
-        return SequenceFeatures(self.embed.features(batch), windows(batch.sequences, self.window, self.overlap))
+        return SequenceFeatures(
+            self.embed.features(batch), windows(batch.sequences, self.window, self.overlap)
+        )
 
     def forward(self, features: SequenceFeatures) -> Tensor:
         flat = self.embed(features.words)

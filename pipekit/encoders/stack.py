@@ -17,7 +17,12 @@ from torch.utils.checkpoint import checkpoint
 from pipekit.errors import ConfigError, near
 
 NORMS = ("pre", "post")
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "gelu_tanh": lambda: nn.GELU("tanh"), "relu": nn.ReLU, "silu": nn.SiLU}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU,
+    "gelu_tanh": lambda: nn.GELU("tanh"),
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+}
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,16 @@ class Shape:
     recompute: bool = False
 
     def __post_init__(self) -> None:
-        for given, known, what in ((self.norm, NORMS, "norm"), (self.activation, ACTIVATIONS, "activation")):
+        for given, known, what in (
+            (self.norm, NORMS, "norm"),
+            (self.activation, ACTIVATIONS, "activation"),
+        ):
             if given not in known:
                 raise ConfigError(f"a transformer takes no {what} = {given!r}.{near(given, known)}")
         if self.heads < 1 or self.width % self.heads:
-            raise ConfigError(f"width {self.width} cannot be shared among {self.heads} heads: choose a multiple")
+            raise ConfigError(
+                f"width {self.width} cannot be shared among {self.heads} heads: choose a multiple"
+            )
 
 
 def sinusoids(length: int, width: int) -> Tensor:
@@ -82,11 +92,17 @@ class Attention(nn.Module):
             seen: where the weights are wanted: they are added to this list, float[sequences, heads, longest, longest].
         """
         size, length, width = states.shape
-        query, key, value = self.project(states).view(size, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        query, key, value = (
+            self.project(states)
+            .view(size, length, 3, self.heads, width // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )
         mask = self.mask(query, key, where)
         rate = self.dropout if self.training else 0.0
         if seen is None and not slow_when_fused(query):
-            found = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=rate, scale=self.scale)
+            found = functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask, dropout_p=rate, scale=self.scale
+            )
         else:
             weights = attention_weights(query @ key.transpose(2, 3) * self.scale, mask)
             if seen is not None:
@@ -111,11 +127,15 @@ def slow_when_fused(states: Tensor) -> bool:
 def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
     """The softmax of scores over what may be looked at; a mask that is no bool is added to them."""
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min) if mask.dtype == torch.bool else scores + mask
+        scores = (
+            scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+            if mask.dtype == torch.bool
+            else scores + mask
+        )
     return scores.softmax(-1)
 
 
-class Block(nn.Module):
+class StackBlock(nn.Module):
     """Attention and a feed-forward network, each with a residual connection and a norm."""
 
     def __init__(self, shape: Shape, attention: nn.Module) -> None:
@@ -123,8 +143,12 @@ class Block(nn.Module):
         width, hidden = shape.width, shape.hidden or 4 * shape.width
         self.pre = shape.norm == "pre"
         self.attention = attention
-        self.feed = nn.Sequential(nn.Linear(width, hidden), ACTIVATIONS[shape.activation](), nn.Linear(hidden, width))
-        self.norms = nn.ModuleList([nn.LayerNorm(width, shape.epsilon), nn.LayerNorm(width, shape.epsilon)])
+        self.feed = nn.Sequential(
+            nn.Linear(width, hidden), ACTIVATIONS[shape.activation](), nn.Linear(hidden, width)
+        )
+        self.norms = nn.ModuleList(
+            [nn.LayerNorm(width, shape.epsilon), nn.LayerNorm(width, shape.epsilon)]
+        )
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, states: Tensor, where: Any, seen: list[Tensor] | None = None) -> Tensor:
@@ -144,18 +168,26 @@ class Stack(nn.Module):
         places: what tells all attentions more than the mask, from it and the number of cells: `where` is what it gives.
     """
 
-    def __init__(self, shape: Shape, attention: type[Attention] = Attention, places: nn.Module | None = None) -> None:
+    def __init__(
+        self, shape: Shape, attention: type[Attention] = Attention, places: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.places = places
-        self.blocks = nn.ModuleList(Block(shape, attention(shape)) for _ in range(1 if shape.shared else shape.layers))
-        self.leave = nn.LayerNorm(shape.width, shape.epsilon) if shape.norm == "pre" else nn.Identity()
+        self.blocks = nn.ModuleList(
+            StackBlock(shape, attention(shape)) for _ in range(1 if shape.shared else shape.layers)
+        )
+        self.leave = (
+            nn.LayerNorm(shape.width, shape.epsilon) if shape.norm == "pre" else nn.Identity()
+        )
 
     def layers(self) -> list[nn.Module]:
         """The blocks; the last norm goes with the top one."""
         return [*self.blocks[:-1], nn.ModuleList([self.blocks[-1], self.leave])]
 
-    def forward(self, states: Tensor, inside: Tensor | None, seen: list[Tensor] | None = None) -> list[Tensor]:
+    def forward(
+        self, states: Tensor, inside: Tensor | None, seen: list[Tensor] | None = None
+    ) -> list[Tensor]:
         """The states before the first layer and after each one, float[sequences, longest, width].
 
         Args:
@@ -163,7 +195,7 @@ class Stack(nn.Module):
                 longest]; None where nothing is hidden.
             seen: where attention weights are wanted: those of each layer are added to this list.
         """
-        mask = visible(inside)
+        mask = attention_mask(inside)
         where = mask if self.places is None else self.places(mask, states.shape[1])
         found = [states]
         for number in range(self.shape.layers):
@@ -175,14 +207,16 @@ class Stack(nn.Module):
         return [*found[:-1], self.leave(found[-1])]
 
 
-def visible(inside: Tensor | None) -> Tensor | None:
+def attention_mask(inside: Tensor | None) -> Tensor | None:
     """The mask of attention; None, which is faster, where nothing is hidden."""
     if inside is None or (inside.device.type == "cpu" and bool(inside.all())):
         return None
     return inside[:, None, None, :] if inside.ndim == 2 else inside[:, None]
 
 
-def by_window(seen: Sequence[Tensor], inside: Tensor, starts: Tensor) -> dict[int, NDArray[np.float32]]:
+def by_window(
+    seen: Sequence[Tensor], inside: Tensor, starts: Tensor
+) -> dict[int, NDArray[np.float32]]:
     """What was seen of some windows, without their padding.
 
     Args:

@@ -48,7 +48,9 @@ class Transformer(SequenceEncoder):
     ) -> None:
         super().__init__(features, tables, window, window // 4)
         if positions not in POSITIONS:
-            raise ConfigError(f"a transformer takes no positions = {positions!r}.{near(positions, POSITIONS)}")
+            raise ConfigError(
+                f"a transformer takes no positions = {positions!r}.{near(positions, POSITIONS)}"
+            )
         self.width = width
         self.project = nn.Linear(self.embed.width, width)
         if positions == "learned":
@@ -62,7 +64,10 @@ class Transformer(SequenceEncoder):
 
     def layers(self) -> list[nn.Module]:
         learned = [self.positions] if isinstance(self.positions, nn.Parameter) else []
-        return [nn.ModuleList([self.embed, self.project, self.enter, nn.ParameterList(learned)]), *self.stack.layers()]
+        return [
+            nn.ModuleList([self.embed, self.project, self.enter, nn.ParameterList(learned)]),
+            *self.stack.layers(),
+        ]
 
     def compilable(self) -> list[nn.Module]:
         return list(self.stack.blocks)
@@ -75,9 +80,14 @@ class Transformer(SequenceEncoder):
             seen: list[Tensor] = []
             self.contextualize(flat[rows], inside, seen)
             found |= by_window(seen, inside, rows[:, 0])
-        return [AttentionMap(words[start : start + weights.shape[2]], weights) for start, weights in sorted(found.items())]
+        return [
+            AttentionMap(words[start : start + weights.shape[2]], weights)
+            for start, weights in sorted(found.items())
+        ]
 
-    def contextualize(self, padded: Tensor, inside: Tensor, seen: list[Tensor] | None = None) -> Tensor:
+    def contextualize(
+        self, padded: Tensor, inside: Tensor, seen: list[Tensor] | None = None
+    ) -> Tensor:
         states = self.enter(self.project(padded) + self.positions[: padded.shape[1]])
         layers = self.stack(self.dropout(states), inside, seen)
         return layers[-1] if self.mix is None else self.mix(layers)  # type: ignore[no-any-return]

@@ -26,7 +26,11 @@ def normal(answer: str) -> list[str]:
 
 def exact(gold: Sequence[str], predicted: str | None) -> float:
     """1 where the predicted answer is one of the gold ones, or where there is none on both sides; else 0."""
-    return float(predicted is None) if not gold else float(predicted is not None and any(normal(predicted) == normal(one) for one in gold))
+    return (
+        float(predicted is None)
+        if not gold
+        else float(predicted is not None and any(normal(predicted) == normal(one) for one in gold))
+    )
 
 
 def overlap(gold: Sequence[str], predicted: str | None) -> float:
@@ -38,7 +42,11 @@ def overlap(gold: Sequence[str], predicted: str | None) -> float:
 
 def _f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
     shared = sum((Counter(gold) & Counter(predicted)).values())
-    return 2 * shared / (len(gold) + len(predicted)) if shared else float(list(gold) == list(predicted))
+    return (
+        2 * shared / (len(gold) + len(predicted))
+        if shared
+        else float(list(gold) == list(predicted))
+    )
 
 
 def answers_of(doc: Doc) -> list[list[str]]:

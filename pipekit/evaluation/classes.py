@@ -19,7 +19,7 @@ Said = frozenset[str]
 Counted = tuple[int, int, int]  # gold, predicted, correct
 
 
-class Compared(NamedTuple):
+class ClassCounts(NamedTuple):
     """All classes together, each, and whether anybody predicted any."""
 
     every: Counted
@@ -27,7 +27,7 @@ class Compared(NamedTuple):
     known: bool
 
 
-def score_classes(gold: Doc, predicted: Doc, layer: str) -> Compared | None:
+def score_classes(gold: Doc, predicted: Doc, layer: str) -> ClassCounts | None:
     """The classes of a document; None where gold has none."""
     wanted = _classes(gold, layer)
     if wanted is None:
@@ -36,13 +36,19 @@ def score_classes(gold: Doc, predicted: Doc, layer: str) -> Compared | None:
     return _compare([(_one_or_all(wanted), _answer(found or {}))], found is not None)
 
 
-def score_entities(gold: Doc, predicted: Doc, layer: str) -> Compared | None:
+def score_entities(gold: Doc, predicted: Doc, layer: str) -> ClassCounts | None:
     """The sentiment toward the entities of a span layer that gold annotates and both sides have."""
     if not gold.has_annotation(f"{layer}.sentiment"):
         return None
     wanted, found = _sentiments(gold, layer), _sentiments(predicted, layer)
     known = predicted.has_annotation(f"{layer}.sentiment")
-    return _compare([(frozenset({said}), frozenset({found.get(place, "")}) - {""}) for place, said in wanted.items()], known)
+    return _compare(
+        [
+            (frozenset({said}), frozenset({found.get(place, "")}) - {""})
+            for place, said in wanted.items()
+        ],
+        known,
+    )
 
 
 def macro_f1(details: Mapping[str, Any], classes: Collection[str] = ()) -> float | None:
@@ -51,12 +57,12 @@ def macro_f1(details: Mapping[str, Any], classes: Collection[str] = ()) -> float
     return sum(value or 0.0 for value in chosen) / len(chosen) if chosen else None
 
 
-def _compare(pairs: Sequence[tuple[Said, Said]], known: bool) -> Compared:
+def _compare(pairs: Sequence[tuple[Said, Said]], known: bool) -> ClassCounts:
     gold = Counter(name for wanted, _ in pairs for name in wanted)
     predicted = Counter(name for _, found in pairs for name in found)
     correct = Counter(name for wanted, found in pairs for name in wanted & found)
     each = {name: (gold[name], predicted[name], correct[name]) for name in gold | predicted}
-    return Compared((gold.total(), predicted.total(), correct.total()), each, known)
+    return ClassCounts((gold.total(), predicted.total(), correct.total()), each, known)
 
 
 def _classes(doc: Doc, layer: str) -> dict[str, float] | None:
@@ -78,6 +84,12 @@ def _answer(predicted: Mapping[str, float]) -> Said:
 
 
 def _sentiments(doc: Doc, layer: str) -> dict[tuple[int, int], str]:
-    if layer not in doc.layers or not any(name.startswith(SENTIMENT_OF) for name in doc.layers[layer]):
+    if layer not in doc.layers or not any(
+        name.startswith(SENTIMENT_OF) for name in doc.layers[layer]
+    ):
         return {}
-    return {(span.start_char, span.end_char): span.sentiment.label for span in doc.spans[layer] if span.sentiment}
+    return {
+        (span.start_char, span.end_char): span.sentiment.label
+        for span in doc.spans[layer]
+        if span.sentiment
+    }

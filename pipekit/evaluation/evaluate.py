@@ -13,7 +13,12 @@ from pipekit.pipeline import Pipeline
 
 
 def evaluate(
-    pipeline: Pipeline, gold: Sequence[Doc], *, gold_tokens: bool = True, keep: Sequence[str] = (), by: str | None = None
+    pipeline: Pipeline,
+    gold: Sequence[Doc],
+    *,
+    gold_tokens: bool = True,
+    keep: Sequence[str] = (),
+    by: str | None = None,
 ) -> Scores:
     """The figures of what a pipeline says of bare copies of the documents: text and tokens, or text alone.
 
@@ -27,14 +32,25 @@ def evaluate(
     """
     kept = {*keep, *pipeline.given}
     if kept and not gold_tokens:
-        raise ConfigError(f"{', '.join(sorted(kept))} of the gold documents can be kept only with their tokens: give gold_tokens too")
-    pipeline = pipeline.select_pipes(disable=[name for name, part in pipeline.components.items() if kept & set(part.assigns)])
+        raise ConfigError(
+            f"{', '.join(sorted(kept))} of the gold documents can be kept only with their tokens: give gold_tokens too"
+        )
+    pipeline = pipeline.select_pipes(
+        disable=[name for name, part in pipeline.components.items() if kept & set(part.assigns)]
+    )
     bare = [_bare(doc, kept) if gold_tokens else _retokenized(pipeline, doc) for doc in gold]
-    _drop_columns(bare, [name for part in pipeline.components.values() for name in part.assigns if "." in name])
+    _drop_columns(
+        bare,
+        [name for part in pipeline.components.values() for name in part.assigns if "." in name],
+    )
     spans = sorted({name for doc in gold for name in doc.spans})
     scores = score(zip(gold, pipeline.pipe(bare), strict=True), by=by, spans=spans)  # type: ignore[arg-type]
     for part in (scores, *scores.groups.values()):
-        for name in ("tokens", "sents", *kept, *(f"{layer} outermost" for layer in kept)) if gold_tokens else ():
+        for name in (
+            ("tokens", "sents", *kept, *(f"{layer} outermost" for layer in kept))
+            if gold_tokens
+            else ()
+        ):
             part.figures.pop(name, None)
     return scores
 
@@ -64,7 +80,9 @@ def _bare(doc: Doc, kept: Collection[str]) -> Doc:
 def _drop_columns(docs: Sequence[Doc | str], names: Sequence[str]) -> None:
     """Remove the columns of kept layers that components will write, named as "ents.sentiment"."""
     for layer, _, begin in (name.partition(".") for name in names):
-        for kept in (doc.layers[layer] for doc in docs if isinstance(doc, Doc) and layer in doc.layers):
+        for kept in (
+            doc.layers[layer] for doc in docs if isinstance(doc, Doc) and layer in doc.layers
+        ):
             for column in [column for column in kept if f"{column}.".startswith(f"{begin}.")]:
                 kept.remove(column)
 
@@ -89,16 +107,32 @@ def check_figures(pipeline: Pipeline, gold: Sequence[Doc], names: str | Sequence
     Errors: `ConfigError` naming the figure and those that there are.
     """
     wanted = {names} if isinstance(names, str) else set(names)
-    written = {name.partition(".")[0] for part in pipeline.components.values() for name in part.assigns}
+    written = {
+        name.partition(".")[0] for part in pipeline.components.values() for name in part.assigns
+    }
     spans = sorted({name for doc in gold for name in doc.spans})
     known: set[str] = set()
     for doc in gold:
         if wanted <= known:
             return
-        perfect = _bare(doc, [name for name in {*written, *pipeline.given} if name in doc.layers or name in doc.tokens])
+        perfect = _bare(
+            doc,
+            [
+                name
+                for name in {*written, *pipeline.given}
+                if name in doc.layers or name in doc.tokens
+            ],
+        )
         figures, details = score_doc(doc, perfect, spans)
-        known |= {name for name, counts in figures.items() if counts.known} | {macro for name in details for macro in _macros(name)}
-        known -= {"tokens", "sents", *pipeline.given, *(f"{name} outermost" for name in pipeline.given)}
+        known |= {name for name, counts in figures.items() if counts.known} | {
+            macro for name in details for macro in _macros(name)
+        }
+        known -= {
+            "tokens",
+            "sents",
+            *pipeline.given,
+            *(f"{name} outermost" for name in pipeline.given),
+        }
     _check_known(sorted(wanted), known)
 
 
@@ -110,4 +144,6 @@ def _macros(name: str) -> tuple[str, str]:
 def _check_known(names: Sequence[str], known: Collection[str]) -> None:
     for name in names:
         if name not in known:
-            raise ConfigError(f"[training] score names {name!r}, which the dev documents do not give.{near(name, known)}")
+            raise ConfigError(
+                f"[training] score names {name!r}, which the dev documents do not give.{near(name, known)}"
+            )

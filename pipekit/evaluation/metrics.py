@@ -36,12 +36,37 @@ from pipekit.evaluation.classes import CLASS_LAYERS, score_classes, score_entiti
 
 UNIVERSAL = frozenset(
     {
-        "PronType", "NumType", "Poss", "Reflex", "Foreign", "Abbr", "Gender", "Animacy", "Number", "Case", "Definite",
-        "Degree", "VerbForm", "Mood", "Tense", "Aspect", "Voice", "Evident", "Polarity", "Person", "Polite",
+        "PronType",
+        "NumType",
+        "Poss",
+        "Reflex",
+        "Foreign",
+        "Abbr",
+        "Gender",
+        "Animacy",
+        "Number",
+        "Case",
+        "Definite",
+        "Degree",
+        "VerbForm",
+        "Mood",
+        "Tense",
+        "Aspect",
+        "Voice",
+        "Evident",
+        "Polarity",
+        "Person",
+        "Polite",
     }
 )
 _NOTHING: frozenset[str] = frozenset()
-_NEEDS = {"pos": ("pos",), "morph": ("morph",), "ufeats": ("morph",), "lemma": ("lemma",), "alltags": ("pos", "morph")}
+_NEEDS = {
+    "pos": ("pos",),
+    "morph": ("morph",),
+    "ufeats": ("morph",),
+    "lemma": ("lemma",),
+    "alltags": ("pos", "morph"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +95,11 @@ class Counts:
         return 2 * self.correct / total if total and self.known else None
 
     def __add__(self, other: Counts) -> Counts:
-        total = (self.gold + other.gold, self.predicted + other.predicted, self.correct + other.correct)
+        total = (
+            self.gold + other.gold,
+            self.predicted + other.predicted,
+            self.correct + other.correct,
+        )
         return Counts(*total, self.known or other.known)
 
     def to_dict(self) -> dict[str, float | int | None]:
@@ -114,7 +143,10 @@ class Scores:
         return {
             "documents": self.documents,
             "figures": {name: counts.to_dict() for name, counts in self.figures.items()},
-            "details": {name: {key: c.to_dict() for key, c in sorted(detail.items())} for name, detail in self.details.items()},
+            "details": {
+                name: {key: c.to_dict() for key, c in sorted(detail.items())}
+                for name, detail in self.details.items()
+            },
             "groups": {name: scores.to_dict() for name, scores in sorted(self.groups.items())},
         }
 
@@ -123,9 +155,17 @@ class Scores:
         groups = sorted(self.groups)
         rows = [["", "P", "R", "F1", "gold", *groups]]
         for name, counts in self.figures.items():
-            rows.append([name, *_cells(counts), *(_percent(self.groups[group][name]) for group in groups)])
+            rows.append(
+                [name, *_cells(counts), *(_percent(self.groups[group][name]) for group in groups)]
+            )
             for key, detail in sorted(self.details.get(name, {}).items()) if details else ():
-                rows.append([f"{name}.{key}", *_cells(detail), *(_percent(self._detail(group, name, key)) for group in groups)])
+                rows.append(
+                    [
+                        f"{name}.{key}",
+                        *_cells(detail),
+                        *(_percent(self._detail(group, name, key)) for group in groups),
+                    ]
+                )
         return _markdown(rows)
 
     def _detail(self, group: str, name: str, key: str) -> float | None:
@@ -143,12 +183,17 @@ def side_by_side(found: Mapping[str, Scores]) -> str:
         base = found[first][figure]
         row = [figure, _percent(base)]
         for value in (found[name][figure] for name in others):
-            row += [_percent(value), "-" if base is None or value is None else f"{100 * (value - base):+.2f}"]
+            row += [
+                _percent(value),
+                "-" if base is None or value is None else f"{100 * (value - base):+.2f}",
+            ]
         rows.append(row)
     return _markdown(rows)
 
 
-def score(pairs: Iterable[tuple[Doc, Doc]], *, by: str | None = None, spans: Sequence[str] = ("ents",)) -> Scores:
+def score(
+    pairs: Iterable[tuple[Doc, Doc]], *, by: str | None = None, spans: Sequence[str] = ("ents",)
+) -> Scores:
     """The figures of (gold, predicted) pairs of the same text.
 
     Args:
@@ -170,7 +215,9 @@ def score(pairs: Iterable[tuple[Doc, Doc]], *, by: str | None = None, spans: Seq
     return whole
 
 
-def score_doc(gold: Doc, predicted: Doc, spans: Sequence[str] = ("ents",)) -> tuple[Figures, dict[str, Figures]]:
+def score_doc(
+    gold: Doc, predicted: Doc, spans: Sequence[str] = ("ents",)
+) -> tuple[Figures, dict[str, Figures]]:
     """Figures and details of one document; only what the gold Doc annotates is there."""
     pair = _aligned(gold, predicted)
     figures = {"tokens": _shared(pair.gold, pair.predicted)}
@@ -196,7 +243,9 @@ def score_doc(gold: Doc, predicted: Doc, spans: Sequence[str] = ("ents",)) -> tu
     for name, found in compared.items():
         if found is not None:
             figures[name] = Counts(*found.every, found.known)
-            details[name] = {label: Counts(*counts, found.known) for label, counts in found.each.items()}
+            details[name] = {
+                label: Counts(*counts, found.known) for label, counts in found.each.items()
+            }
     return figures, details
 
 
@@ -204,7 +253,10 @@ def _answers(gold: Doc, predicted: Doc) -> Figures:
     """Questions in place of spans: their F1 and their exact matches, each a sum over the questions."""
     size, f1, exact = score_answers(gold, predicted)
     known = "answers" in predicted.layers
-    return {"answers": Counts(size, size, f1, known), "answers exact": Counts(size, size, exact, known)}
+    return {
+        "answers": Counts(size, size, f1, known),
+        "answers exact": Counts(size, size, exact, known),
+    }
 
 
 class _Side(NamedTuple):
@@ -216,7 +268,9 @@ class _Side(NamedTuple):
     rows: NDArray[Any]
 
     def borders(self) -> list[tuple[int, int]]:
-        return list(zip(self.starts[self.rows].tolist(), self.ends[self.rows].tolist(), strict=True))
+        return list(
+            zip(self.starts[self.rows].tolist(), self.ends[self.rows].tolist(), strict=True)
+        )
 
 
 class _Pair(NamedTuple):
@@ -249,7 +303,10 @@ def _side(doc: Doc) -> _Side:
 def _check_texts(gold: Doc, predicted: Doc) -> None:
     left, right = "".join(gold.text.split()), "".join(predicted.text.split())
     if left != right:
-        at = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+        at = next(
+            (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
+            min(len(left), len(right)),
+        )
         raise DataError(
             f"{gold.name or 'a document'}: gold and predicted differ in their text: after {left[max(0, at - 20) : at]!r} there is "
             f"{left[at : at + 20]!r} and {right[at : at + 20]!r}: predict on the text of the gold Doc"
@@ -263,14 +320,20 @@ def _shared(gold: _Side, predicted: _Side) -> Counts:
 
 def _sentences(pair: _Pair) -> Counts:
     left, right = _sentence_borders(pair.gold), _sentence_borders(pair.predicted)
-    return Counts(len(left), len(right), len(left & right), pair.predicted.doc.has_annotation("sents"))
+    return Counts(
+        len(left), len(right), len(left & right), pair.predicted.doc.has_annotation("sents")
+    )
 
 
 def _sentence_borders(side: _Side) -> set[tuple[int, int]]:
     rows = side.doc.sent_borders()
     if rows is None:
         return set()
-    found = zip(side.starts[rows[:-1]].tolist(), side.ends[rows[1:] - 1].tolist(), strict=True) if len(side.doc) else ()
+    found = (
+        zip(side.starts[rows[:-1]].tolist(), side.ends[rows[1:] - 1].tolist(), strict=True)
+        if len(side.doc)
+        else ()
+    )
     return {(start, end) for start, end in found if start < end}
 
 
@@ -290,10 +353,16 @@ def _values(doc: Doc, name: str, masked: Mapping[int, frozenset[str]] | None = N
     columns = [_strings(doc, column) for column in _NEEDS[name]]
     if "morph" not in _NEEDS[name]:
         return columns[0]
-    features = [_features(morph, name != "morph", (masked or {}).get(row, _NOTHING)) for row, morph in enumerate(columns[-1])]
+    features = [
+        _features(morph, name != "morph", (masked or {}).get(row, _NOTHING))
+        for row, morph in enumerate(columns[-1])
+    ]
     if name != "alltags":
         return features
-    return [None if pos is None or found is None else (pos, found) for pos, found in zip(columns[0], features, strict=True)]
+    return [
+        None if pos is None or found is None else (pos, found)
+        for pos, found in zip(columns[0], features, strict=True)
+    ]
 
 
 def _strings(doc: Doc, column: str) -> list[str | None]:
@@ -307,23 +376,39 @@ def _features(morph: str | None, universal: bool, masked: frozenset[str]) -> fro
     if morph is None:
         return None
     pairs = [(pair, *pair.partition("=")[::2]) for pair in morph.split("|")]
-    said = ((pair, name) for pair, name, value in pairs if value and value != UNSURE and name not in masked)
+    said = (
+        (pair, name)
+        for pair, name, value in pairs
+        if value and value != UNSURE and name not in masked
+    )
     return frozenset(pair for pair, name in said if not universal or name in UNIVERSAL)
 
 
 def _masked(morph: str | None) -> frozenset[str]:
-    return frozenset(pair[:-2] for pair in morph.split("|") if pair.endswith("=?")) if morph and "=?" in morph else _NOTHING
+    return (
+        frozenset(pair[:-2] for pair in morph.split("|") if pair.endswith("=?"))
+        if morph and "=?" in morph
+        else _NOTHING
+    )
 
 
 def _attributes(pair: _Pair) -> Figures:
     """For each attribute, how many tokens have it, and how many have the right value of it."""
-    gold, predicted = _values(pair.gold.doc, "morph"), _values(pair.predicted.doc, "morph", pair.masked)
+    gold, predicted = (
+        _values(pair.gold.doc, "morph"),
+        _values(pair.predicted.doc, "morph", pair.masked),
+    )
     unset = {p for g, p in pair.same if gold[g] is None}
     in_gold = _names(gold[row] for row in pair.gold.rows.tolist())
-    in_predicted = _names(predicted[row] for row in pair.predicted.rows.tolist() if row not in unset)
+    in_predicted = _names(
+        predicted[row] for row in pair.predicted.rows.tolist() if row not in unset
+    )
     correct = _names((gold[g] or _NOTHING) & (predicted[p] or _NOTHING) for g, p in pair.same)
     known = pair.predicted.doc.has_annotation("morph")
-    return {name: Counts(in_gold[name], in_predicted[name], correct[name], known) for name in in_gold | in_predicted}
+    return {
+        name: Counts(in_gold[name], in_predicted[name], correct[name], known)
+        for name in in_gold | in_predicted
+    }
 
 
 def _names(features: Iterable[frozenset[str] | None]) -> Counter[str]:
@@ -341,7 +426,9 @@ def _spans(side: _Side, name: str) -> set[tuple[str, Any]] | None:
     if layer is None:
         return None
     labels = layer["label"].strings() if "label" in layer else [None] * layer.size
-    return {(label or "", border) for label, border in zip(labels, _borders(side, name), strict=True)}
+    return {
+        (label or "", border) for label, border in zip(labels, _borders(side, name), strict=True)
+    }
 
 
 def _outermost(spans: set[tuple[str, Any]] | None) -> set[tuple[str, Any]] | None:
@@ -370,7 +457,10 @@ def _add_relations(pair: _Pair, figures: Figures, details: dict[str, Figures]) -
         return
     borders = sorted(start for start, _ in _sentence_borders(pair.gold))
     for name, wanted in (("relations within", True), ("relations across", False)):
-        sides = (None if side is None else {one for one in side if _is_within(one, borders) is wanted} for side in (gold, predicted))
+        sides = (
+            None if side is None else {one for one in side if _is_within(one, borders) is wanted}
+            for side in (gold, predicted)
+        )
         figures[name], details[name] = _sets(*sides)
 
 
@@ -387,15 +477,23 @@ def _relations(side: _Side) -> set[tuple[str, Any]] | None:
     borders = _borders(side, layer.target or "ents") if layer.size else []
     labels = layer["label"].strings() if "label" in layer else [None] * layer.size
     ends = zip(layer["head"].values.tolist(), layer["tail"].values.tolist(), strict=True)
-    return {(label or "", (borders[head], borders[tail])) for label, (head, tail) in zip(labels, ends, strict=True)}
+    return {
+        (label or "", (borders[head], borders[tail]))
+        for label, (head, tail) in zip(labels, ends, strict=True)
+    }
 
 
-def _sets(gold: set[tuple[str, Any]] | None, predicted: set[tuple[str, Any]] | None) -> tuple[Counts, Figures]:
+def _sets(
+    gold: set[tuple[str, Any]] | None, predicted: set[tuple[str, Any]] | None
+) -> tuple[Counts, Figures]:
     """All labels together, and each."""
     known = predicted is not None
     left, right = gold or set(), predicted or set()
     totals = [Counter(label for label, _ in items) for items in (left, right, left & right)]
-    labels = {label: Counts(totals[0][label], totals[1][label], totals[2][label], known) for label in totals[0] | totals[1]}
+    labels = {
+        label: Counts(totals[0][label], totals[1][label], totals[2][label], known)
+        for label in totals[0] | totals[1]
+    }
     return Counts(len(left), len(right), len(left & right), known), labels
 
 
@@ -421,6 +519,12 @@ def _percent(value: float | None) -> str:
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [[cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))] for row in rows]
+    lines = [
+        [
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
     rule = [f"{'-' * (w - 1)}:" if i else "-" * w for i, w in enumerate(widths)]
     return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]])

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipekit.corpora.readers.conllu import COLUMNS, sentences
+from pipekit.corpora.readers.conllu import COLUMNS, conllu_sentences
 from pipekit.corpora.readers.files import CorpusFile, Problem
 from pipekit.corpora.readers.sentences import assemble
 from pipekit.doc.file import doc_places
@@ -19,7 +19,9 @@ from pipekit.errors import ConfigError, PipekitFormatError, near
 from pipekit.jobs import parquet
 from pipekit.jobs.records import DAMAGE, Lines, Mark, Position, Record, Source, not_utf8, readable
 
-_CELL = 1 << 24  # characters of a cell of CSV: behind a quotation mark that is never closed, the rest of a file would be one
+_CELL = (
+    1 << 24
+)  # characters of a cell of CSV: behind a quotation mark that is never closed, the rest of a file would be one
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _UNITS = {"txt": ("line", "file", "paragraph"), "conllu": ("sentence", "document")}
 
@@ -35,7 +37,9 @@ class Shard(NamedTuple):
         """From "2/8". Errors: `ConfigError`."""
         found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
         if not found or not 1 <= int(found[1]) <= int(found[2]):
-            raise ConfigError(f"--shard is {text!r}: it takes i/n, the i-th of n parts, for instance 1/8")
+            raise ConfigError(
+                f"--shard is {text!r}: it takes i/n, the i-th of n parts, for instance 1/8"
+            )
         return cls(int(found[1]), int(found[2]))
 
 
@@ -55,9 +59,13 @@ class Reading(NamedTuple):
         for source in sources:
             known = _UNITS.get(source.format, ())
             if self.unit is not None and self.unit not in known:
-                raise ConfigError(f"{source.path}: --unit is {self.unit!r}, but the format is {source.format!r}.{near(self.unit, known)}")
+                raise ConfigError(
+                    f"{source.path}: --unit is {self.unit!r}, but the format is {source.format!r}.{near(self.unit, known)}"
+                )
             if source.is_stdin and source.format in ("parquet", "docs"):
-                raise ConfigError(f"standard input cannot be read as {source.format!r}: give a file")
+                raise ConfigError(
+                    f"standard input cannot be read as {source.format!r}: give a file"
+                )
             _ = source.size
 
 
@@ -142,14 +150,26 @@ def _of_line(data: bytes, name: str) -> tuple[str, dict[str, Any], str | None]:
 def _chosen(fields: Any, name: str) -> tuple[str, dict[str, Any], str | None]:
     """The text of a record, its fields, and where there is no text, the reason."""
     if not isinstance(fields, dict):
-        return "", {}, f"has no text in the field {name!r}: it is not an object but {type(fields).__name__}"
+        return (
+            "",
+            {},
+            f"has no text in the field {name!r}: it is not an object but {type(fields).__name__}",
+        )
     found: Any = fields
     for key in [name] if name in fields else name.split("."):
         if not isinstance(found, dict) or key not in found:
-            return "", {}, f"has no text in the field {name!r} (--text names another).{near(name, fields)}"
+            return (
+                "",
+                {},
+                f"has no text in the field {name!r} (--text names another).{near(name, fields)}",
+            )
         found = found[key]
     if not isinstance(found, str):
-        return "", {}, f"has no text in the field {name!r}, but {'null' if found is None else type(found).__name__}"
+        return (
+            "",
+            {},
+            f"has no text in the field {name!r}, but {'null' if found is None else type(found).__name__}",
+        )
     return found, fields, None
 
 
@@ -164,7 +184,9 @@ def _table(delimiter: str, lines: Lines, source: Source, reading: Reading) -> It
         if names is None:
             names = cells if isinstance(cells, list) else []
             if reading.text not in names:
-                raise ConfigError(f"{source.path}: has no column {reading.text!r}: --text names another.{near(reading.text, names)}")
+                raise ConfigError(
+                    f"{source.path}: has no column {reading.text!r}: --text names another.{near(reading.text, names)}"
+                )
         elif isinstance(cells, str):
             yield lines.record(start, reason=cells)
         elif len(cells) != len(names):
@@ -174,7 +196,9 @@ def _table(delimiter: str, lines: Lines, source: Source, reading: Reading) -> It
             yield lines.record(start, *_chosen(dict(zip(names, cells, strict=True)), reading.text))
 
 
-def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[list[tuple[Mark, bytes]], list[str] | str]]:
+def _rows(
+    lines: Lines, delimiter: str
+) -> Iterator[tuple[list[tuple[Mark, bytes]], list[str] | str]]:
     """The lines of each row with its cells, or with what is wrong with the first of them; the others are then read again."""
     read: list[tuple[Mark, bytes]] = []
 
@@ -190,14 +214,20 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[tuple[list[tuple[Mark, bytes
             cells = next(table, None)
         except csv.Error as error:
             lines.back(read[1:])
-            yield read[:1], f"is no row of a table: {error}: double the quotation marks inside a quoted cell"
+            yield (
+                read[:1],
+                f"is no row of a table: {error}: double the quotation marks inside a quoted cell",
+            )
             table = csv.reader(strings(), delimiter=delimiter, strict=True)
             continue
         if cells is None:
             return
         wrong = next((found for cell in cells if (found := _ESCAPED.search(cell))), None)
         if wrong:
-            yield read, f"is no UTF-8: it has the byte 0x{ord(wrong[0]) - 0xDC00:02x}: convert the file, iconv -f cp1251 -t utf-8"
+            yield (
+                read,
+                f"is no UTF-8: it has the byte 0x{ord(wrong[0]) - 0xDC00:02x}: convert the file, iconv -f cp1251 -t utf-8",
+            )
         elif cells:
             yield read, cells
 
@@ -209,7 +239,9 @@ def _conllu(lines: Lines, source: Source, reading: Reading) -> Iterator[Record]:
     held: list[list[tuple[Mark, bytes]]] = []
     for block in _blocks(lines):
         end = lines.mark
-        if held and (reading.unit != "document" or any(data.startswith(b"# newdoc") for _, data in block)):
+        if held and (
+            reading.unit != "document" or any(data.startswith(b"# newdoc") for _, data in block)
+        ):
             lines.mark = block[0][0]
             yield _of_blocks(lines, source.path, held)
             lines.mark, held = end, []
@@ -226,13 +258,22 @@ def _of_blocks(lines: Lines, path: Path, blocks: Sequence[Sequence[tuple[Mark, b
     for block in blocks:
         data = b"".join(line for _, line in block)
         file = CorpusFile(str(path), partial(io.BytesIO, data), problems.append)
-        read = [one._replace(line=one.line + block[0][0].line) for one in sentences(file, tuple(COLUMNS), frozenset(keys))]
+        read = [
+            one._replace(line=one.line + block[0][0].line)
+            for one in conllu_sentences(file, tuple(COLUMNS), frozenset(keys))
+        ]
         if not read and any(not line.startswith(b"#") for _, line in block):
-            return lines.record(start, reason=problems[0].what if problems else "is no sentence of CoNLL-U")
+            return lines.record(
+                start, reason=problems[0].what if problems else "is no sentence of CoNLL-U"
+            )
         found += read
     if not found:
         return lines.record(start, reason="holds comments and no words")
-    name = found[0].meta.get("newdoc") or found[0].meta.get("sent_id") or f"{path.name}:{found[0].line}"
+    name = (
+        found[0].meta.get("newdoc")
+        or found[0].meta.get("sent_id")
+        or f"{path.name}:{found[0].line}"
+    )
     return lines.record(start, assemble([found], [name])[0])
 
 
@@ -252,9 +293,16 @@ def _docs(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:
 
 
 def _parquet(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:
-    for row in parquet.rows(source.path, begin.offset, reading.text):
+    for row in parquet.parquet_rows(source.path, begin.offset, reading.text):
         text, fields, reason = _chosen(row.fields, reading.text)
-        yield Record(text, {"row": row.number + 1}, Mark(row.number + 1, row.number + 1), row.read, fields, reason)
+        yield Record(
+            text,
+            {"row": row.number + 1},
+            Mark(row.number + 1, row.number + 1),
+            row.read,
+            fields,
+            reason,
+        )
 
 
 _LINES: dict[str, Callable[[Lines, Source, Reading], Iterator[Record]]] = {
@@ -264,6 +312,9 @@ _LINES: dict[str, Callable[[Lines, Source, Reading], Iterator[Record]]] = {
     "tsv": partial(_table, "\t"),
     "conllu": _conllu,
 }
-_WHOLE: dict[str, Callable[[Source, Mark, Reading], Iterator[Record]]] = {"docs": _docs, "parquet": _parquet}
+_WHOLE: dict[str, Callable[[Source, Mark, Reading], Iterator[Record]]] = {
+    "docs": _docs,
+    "parquet": _parquet,
+}
 DOCS = ("conllu", "docs")
 """The formats whose records are Docs, with whatever layers they bring."""

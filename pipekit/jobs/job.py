@@ -17,10 +17,10 @@ from pipekit import registry
 from pipekit.errors import ConfigError, JobStopped, PipekitError, StoreError
 from pipekit.jobs.inputs import DOCS, Reading, records
 from pipekit.jobs.journal import Journal, changes, of_inputs
-from pipekit.jobs.outputs import FORMATS, Stream, Target, Written, check_only
+from pipekit.jobs.outputs import OUTPUT_FORMATS, Stream, Target, Written, check_only
 from pipekit.jobs.progress import Progress
 from pipekit.jobs.records import Record, Source
-from pipekit.jobs.rows import Row, Rows, rows
+from pipekit.jobs.rows import OutputRow, OutputRows, output_rows
 from pipekit.pipeline.streams import CHUNK_WORDS
 from pipekit.storage.files import File, remove
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 Begin = Literal["new", "overwrite", "resume"]
 TOO_MANY = 3  # the exit code of a job that met more errors than it may
-_NUMBER = re.compile(r"(?<=^document) \d+")  # counted from where the stream began, which tells nothing once a job has gone on
+_NUMBER = re.compile(
+    r"(?<=^document) \d+"
+)  # counted from where the stream began, which tells nothing once a job has gone on
 _HOPELESS = 1_000  # records without one that is good, after which there is no use in reading on
 
 
@@ -95,8 +97,14 @@ def annotate(job: Job) -> Report:
 
 def _refuse_loss(job: Job) -> None:
     for source in job.inputs:
-        if not source.is_stdin and job.output.path.exists() and job.output.path.samefile(source.path):
-            raise ConfigError(f"{job.output.path} is among the inputs, and would be lost: choose another output")
+        if (
+            not source.is_stdin
+            and job.output.path.exists()
+            and job.output.path.samefile(source.path)
+        ):
+            raise ConfigError(
+                f"{job.output.path} is among the inputs, and would be lost: choose another output"
+            )
 
 
 @contextmanager
@@ -111,7 +119,9 @@ def _locked(output: Target) -> Iterator[File | Stream]:
         if not isinstance(error.__cause__, StoreError):
             raise
         journal = Journal.read(output.journal)
-        raise ConfigError(f"another job writes {output.path}{f', process {journal.pid}' if journal else ''}: wait for it") from error
+        raise ConfigError(
+            f"another job writes {output.path}{f', process {journal.pid}' if journal else ''}: wait for it"
+        ) from error
     with body:
         try:
             yield body
@@ -155,28 +165,45 @@ class _Run:
         found = Journal.read(self.job.output.journal)
         if found and found.done and not output.path.exists():
             found = None
-        there = next((p for p in (output.path, output.body) if p.exists() and p.stat().st_size), None)
+        there = next(
+            (p for p in (output.path, output.body) if p.exists() and p.stat().st_size), None
+        )
         if begin == "resume" and (found or not there):
             if found and not found.done:
                 self._refuse_unlike(found)
             return found
         if found and not found.done:
-            raise ConfigError(f"{output.path} is not finished: --resume goes on with it, --overwrite begins it anew")
+            raise ConfigError(
+                f"{output.path} is not finished: --resume goes on with it, --overwrite begins it anew"
+            )
         if there:
             what = "has no journal to go on by" if begin == "resume" else "is there already"
-            raise ConfigError(f"{there} {what}: choose another output, or replace it by --overwrite")
+            raise ConfigError(
+                f"{there} {what}: choose another output, or replace it by --overwrite"
+            )
         return None
 
     def _refuse_unlike(self, found: Journal) -> None:
         if any(source.is_stdin for source in self.job.inputs):
-            raise ConfigError("standard input cannot be read a second time: write it to a file, and begin with --overwrite")
-        for path, size in ((self.job.output.body, found.output), (self.job.output.errors, found.errors)):
+            raise ConfigError(
+                "standard input cannot be read a second time: write it to a file, and begin with --overwrite"
+            )
+        for path, size in (
+            (self.job.output.body, found.output),
+            (self.job.output.errors, found.errors),
+        ):
             if size and (not path.exists() or path.stat().st_size < size):
-                raise ConfigError(f"{path} is shorter than the {size} bytes that its journal tells of: --overwrite begins the job anew")
+                raise ConfigError(
+                    f"{path} is shorter than the {size} bytes that its journal tells of: --overwrite begins the job anew"
+                )
 
     def _settings(self, nlp: Pipeline) -> dict[str, Any]:
         reading, output = self.job.reading, self.job.output
-        only = check_only(output.only, _written(nlp)) if not any(s.format in DOCS for s in self.job.inputs) else output.only
+        only = (
+            check_only(output.only, _written(nlp))
+            if not any(s.format in DOCS for s in self.job.inputs)
+            else output.only
+        )
         return {
             "--text": reading.text,
             "--unit": reading.unit,
@@ -189,25 +216,44 @@ class _Run:
 
     def _device_types(self, nlp: Pipeline) -> str:
         """Scores depend in their last digit on these, not on how many there are."""
-        return " ".join(sorted({str(name).partition(":")[0] for name in self.job.options.get("devices") or [nlp.device_name]}))
+        return " ".join(
+            sorted(
+                {
+                    str(name).partition(":")[0]
+                    for name in self.job.options.get("devices") or [nlp.device_name]
+                }
+            )
+        )
 
     @property
     def _batch_words(self) -> int:
         return int(self.job.options.get("batch_words", CHUNK_WORDS))
 
     def _refuse_changes(self, found: Journal, made_of: Mapping[str, Mapping[str, Any]]) -> None:
-        wrong = [change for kind in made_of for change in changes(kind, found.made_of.get(kind, {}), made_of[kind])]
+        wrong = [
+            change
+            for kind in made_of
+            for change in changes(kind, found.made_of.get(kind, {}), made_of[kind])
+        ]
         if wrong:
-            raise ConfigError(f"{self.job.output.path} was made of something else: {'; '.join(wrong)}. --overwrite begins it anew")
+            raise ConfigError(
+                f"{self.job.output.path} was made of something else: {'; '.join(wrong)}. --overwrite begins it anew"
+            )
 
     # -- the work
 
-    def _made(self, nlp: Pipeline) -> Rows:
+    def _made(self, nlp: Pipeline) -> OutputRows:
         job = self.job
         only = frozenset(name.split(".")[0] for name in job.output.only)
-        return rows(nlp, records(job.inputs, job.reading, self.journal.position), job.output.format, only, **job.options)
+        return output_rows(
+            nlp,
+            records(job.inputs, job.reading, self.journal.position),
+            job.output.format,
+            only,
+            **job.options,
+        )
 
-    def _annotate(self, made: Rows) -> None:
+    def _annotate(self, made: OutputRows) -> None:
         job, journal = self.job, self.journal
         with (
             Written(job.output, self.body, journal.output, journal.errors) as written,
@@ -223,7 +269,13 @@ class _Run:
             if caught:
                 raise self._stopped(f"stopped by {signal.Signals(caught[0]).name}", 128 + caught[0])
 
-    def _write(self, made: Iterable[tuple[Record, Row]], written: Written, progress: Progress, caught: Sequence[int]) -> None:
+    def _write(
+        self,
+        made: Iterable[tuple[Record, OutputRow]],
+        written: Written,
+        progress: Progress,
+        caught: Sequence[int],
+    ) -> None:
         """Write rows up to the end, or to the end of a chunk when a signal was caught; commit there, and whenever it is time."""
         due = time.monotonic() + self.job.limits.commit_seconds
         for record, row in made:
@@ -239,7 +291,7 @@ class _Run:
                     return
         self._commit(written)
 
-    def _put(self, record: Record, row: Row, written: Written) -> None:
+    def _put(self, record: Record, row: OutputRow, written: Written) -> None:
         reason = record.reason or row.reason
         if reason is None:
             written.write(row.data)
@@ -250,9 +302,14 @@ class _Run:
         self.journal.failed += 1
         most = self.job.limits.max_errors
         if most is not None and self.journal.failed > most:
-            raise self._stopped(f"{self.journal.failed} records failed, more than --max-errors {most}; the last one {reason}", TOO_MANY)
+            raise self._stopped(
+                f"{self.journal.failed} records failed, more than --max-errors {most}; the last one {reason}",
+                TOO_MANY,
+            )
         if not self.journal.documents and self.journal.failed >= _HOPELESS:
-            raise self._stopped(f"the first {_HOPELESS} records all failed; the last one {reason}", TOO_MANY)
+            raise self._stopped(
+                f"the first {_HOPELESS} records all failed; the last one {reason}", TOO_MANY
+            )
 
     def _commit(self, written: Written) -> None:
         self.journal.output, self.journal.errors = written.sync()
@@ -264,7 +321,7 @@ class _Run:
 
     def _finish(self) -> None:
         output = self.job.output
-        finish = FORMATS[output.format].finish
+        finish = OUTPUT_FORMATS[output.format].finish
         if finish is not None:
             finish(output.body, output.path)
         self.journal.done = True
@@ -277,23 +334,34 @@ class _Run:
             self.body.truncate(0)
 
     def _stopped(self, why: str, code: int) -> JobStopped:
-        return JobStopped(f"{why}. What was done is kept in {self.job.output.path}: the same command with --resume goes on", code=code)
+        return JobStopped(
+            f"{why}. What was done is kept in {self.job.output.path}: the same command with --resume goes on",
+            code=code,
+        )
 
 
 def _of_pipeline(nlp: Pipeline) -> dict[str, Any]:
-    from pipekit.pipeline.saving import fingerprint
+    from pipekit.pipeline.saving import pipeline_fingerprint
 
     names = {key: nlp.meta.get(key) for key in ("name", "version")}
     known = {"encoders": registry.encoders, "components": registry.components}
-    parts = [known[kind].supplier(part["type"]) for kind, parts in nlp.configs.items() for part in parts.values()]
+    parts = [
+        known[kind].supplier(part["type"])
+        for kind, parts in nlp.configs.items()
+        for part in parts.values()
+    ]
     suppliers = [registry.tokenizers.supplier(nlp.tokenizer_config["type"]), *parts]
     versions = {f"{supplier.package} (its version)": supplier.version for supplier in suppliers}
-    return {**names, **versions, "precision": nlp.precision, "contents": fingerprint(nlp)}
+    return {**names, **versions, "precision": nlp.precision, "contents": pipeline_fingerprint(nlp)}
 
 
 def _written(nlp: Pipeline) -> set[str]:
     """The names of what a pipeline writes, and of what its documents bring."""
-    return {*nlp.given, *getattr(nlp.tokenizer, "assigns", ()), *(name for part in nlp.components.values() for name in part.assigns)}
+    return {
+        *nlp.given,
+        *getattr(nlp.tokenizer, "assigns", ()),
+        *(name for part in nlp.components.values() for name in part.assigns),
+    }
 
 
 @contextmanager

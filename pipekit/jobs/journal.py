@@ -53,13 +53,20 @@ class Journal:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: is no journal of a job: {error}: --overwrite begins the job anew") from error
-        raise DataError(f"{path}: the journal has version {version}, this pipekit reads {_VERSION}: --overwrite begins the job anew")
+            raise DataError(
+                f"{path}: is no journal of a job: {error}: --overwrite begins the job anew"
+            ) from error
+        raise DataError(
+            f"{path}: the journal has version {version}, this pipekit reads {_VERSION}: --overwrite begins the job anew"
+        )
 
 
 def of_inputs(sources: Sequence[Source]) -> dict[str, Any]:
     """What inputs are known by: format, size, time of the last change, and the SHA-256 of beginning and end."""
-    return {f"{i} {source.path.name}": [source.format, *_known_by(source)] for i, source in enumerate(sources)}
+    return {
+        f"{i} {source.path.name}": [source.format, *_known_by(source)]
+        for i, source in enumerate(sources)
+    }
 
 
 def _known_by(source: Source) -> list[Any]:
@@ -76,8 +83,14 @@ def _known_by(source: Source) -> list[Any]:
 def changes(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What is not as it was, in words."""
     if kind == "inputs":
-        return [f"input {name.partition(' ')[2]} {_change(before.get(name), now.get(name))}" for name in _differing(before, now)]
-    return [f"{kind}: {name} was {before.get(name)!r} and is {now.get(name)!r}" for name in _differing(before, now)]
+        return [
+            f"input {name.partition(' ')[2]} {_change(before.get(name), now.get(name))}"
+            for name in _differing(before, now)
+        ]
+    return [
+        f"{kind}: {name} was {before.get(name)!r} and is {now.get(name)!r}"
+        for name in _differing(before, now)
+    ]
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -88,4 +101,6 @@ def _change(before: list[Any] | None, now: list[Any] | None) -> str:
     if before is None or now is None:
         return "is new" if before is None else "is missing"
     names = ("its format", "its size", "the time of its last change", "its contents")
-    return "was changed: " + ", ".join(name for name, a, b in zip(names, before, now, strict=False) if a != b)
+    return "was changed: " + ", ".join(
+        name for name, a, b in zip(names, before, now, strict=False) if a != b
+    )

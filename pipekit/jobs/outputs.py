@@ -22,7 +22,7 @@ from pipekit.doc.layer import Layer
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, near
 from pipekit.jobs import parquet
-from pipekit.jobs.records import STDIN, Record, format_of
+from pipekit.jobs.records import STDIN, Record, input_format
 from pipekit.storage.files import File
 
 _LEVEL = 6  # of compression, that of gzip and xz themselves
@@ -31,7 +31,7 @@ _INPUT = "input"  # the field for fields whose names are taken
 _FIRST = np.zeros(1, dtype=np.int32)  # a column of one row, which has the first label
 
 Chosen = frozenset[str]
-Row = Callable[[Doc, Record, Chosen], bytes]
+RowWriter = Callable[[Doc, Record, Chosen], bytes]
 
 
 # -- what is written of a document
@@ -43,12 +43,18 @@ def chosen_of(doc: Doc, only: Chosen) -> Doc:
         return doc
     kept = Doc.trusted(doc.text, doc.starts, doc.ends)
     kept.name = doc.name
-    columns = set(doc.tokens) if "tokens" in only else {"sent_start" if name == "sents" else name for name in only}
+    columns = (
+        set(doc.tokens)
+        if "tokens" in only
+        else {"sent_start" if name == "sents" else name for name in only}
+    )
     for name in doc.tokens:
         if name in columns:
             kept.tokens.set(name, doc.tokens[name].values, doc.tokens[name].labels)
     wanted = {name for name in doc.layers if name in only or name == "meta"} - {"tokens"}
-    targets = {doc.layers[name].target or "ents" for name in wanted if doc.layers[name].kind == "link"}
+    targets = {
+        doc.layers[name].target or "ents" for name in wanted if doc.layers[name].kind == "link"
+    }
     kept.layers |= {name: layer for name, layer in doc.layers.items() if name in wanted | targets}
     return kept
 
@@ -67,7 +73,11 @@ def _jsonl(doc: Doc, record: Record, only: Chosen) -> bytes:
     data = chosen_of(doc, only).to_dict()
     if only and "tokens" not in only and not only & set(doc.tokens):
         del data["tokens"]
-    free = {key: value for key, value in record.fields.items() if key not in data or value in (data[key], record.source)}
+    free = {
+        key: value
+        for key, value in record.fields.items()
+        if key not in data or value in (data[key], record.source)
+    }
     if taken := {key: value for key, value in record.fields.items() if key not in free}:
         data[_INPUT] = taken | {key: free[key] for key in (_INPUT,) if key in free}
     row = {**free, **data}
@@ -84,11 +94,17 @@ def _described(doc: Doc, record: Record) -> Doc:
         return doc
     fields, text = record.fields, record.source
     name = next((fields[key] for key in _NAMES if fields.get(key) is not None), None)
-    doc.name = clean(f"{record.file}:{next(iter(record.place.values()))}" if name is None else str(name))
+    doc.name = clean(
+        f"{record.file}:{next(iter(record.place.values()))}" if name is None else str(name)
+    )
     layer = doc.add_layer("meta", "doc", 1)
     for key, value in fields.items():
         if value is not text and value != text:
-            said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            said = (
+                value
+                if isinstance(value, str)
+                else json.dumps(value, ensure_ascii=False, default=str)
+            )
             layer.put(clean(key), Column(_FIRST, [clean(said)]))
     return doc
 
@@ -108,7 +124,9 @@ def _by_sentence(doc: Doc) -> Layer:
     spread = Layer("doc", count)
     if count:
         rest: list[str | None] = [None] * (count - 1)
-        spread.set("newdoc", [doc.name, *rest]).set("sent_id", [f"{doc.name}-{i + 1}" for i in range(count)])
+        spread.set("newdoc", [doc.name, *rest]).set(
+            "sent_id", [f"{doc.name}-{i + 1}" for i in range(count)]
+        )
         for key, column in ((key, doc.layers["meta"][key]) for key in doc.layers["meta"]):
             spread.set(" ".join(key.split()), [" ".join((column[0] or "").splitlines()), *rest])
     return spread
@@ -117,13 +135,13 @@ def _by_sentence(doc: Doc) -> Layer:
 class Format(NamedTuple):
     """`row` gives the bytes of a document, `head` those before the first, `finish` makes the output of a file of rows."""
 
-    row: Row
+    row: RowWriter
     head: bytes = b""
     finish: Callable[[Path, Path], None] | None = None
     packs: bool = False
 
 
-FORMATS = {
+OUTPUT_FORMATS = {
     "jsonl": Format(_jsonl, packs=True),
     "conllu": Format(_conllu, packs=True),
     "docs": Format(_docs, MAGIC),
@@ -136,7 +154,7 @@ _PACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Target(NamedTuple):
-    """Where documents go: a file, or "-" for standard output, its format, a key of `FORMATS`, and the annotations that are written."""
+    """Where documents go: a file, or "-" for standard output, its format, a key of `OUTPUT_FORMATS`, and the annotations that are written."""
 
     path: Path
     format: str
@@ -146,13 +164,21 @@ class Target(NamedTuple):
     def of(cls, path: str | Path, format: str | None = None, only: Iterable[str] = ()) -> Target:
         """Errors: `ConfigError` where neither the suffix nor `format` tells a format that can be written."""
         path = Path(path)
-        found = format or ("jsonl" if str(path) == STDIN else format_of(path))
-        if found not in FORMATS:
-            what = f"--to is {format!r}" if format else f"{path}: its suffix tells no format that can be written: name one by --to"
-            raise ConfigError(f"{what}.{near(format or path.suffix.strip('.'), FORMATS)}")
+        found = format or ("jsonl" if str(path) == STDIN else input_format(path))
+        if found not in OUTPUT_FORMATS:
+            what = (
+                f"--to is {format!r}"
+                if format
+                else f"{path}: its suffix tells no format that can be written: name one by --to"
+            )
+            raise ConfigError(f"{what}.{near(format or path.suffix.strip('.'), OUTPUT_FORMATS)}")
         target = cls(path, found, tuple(only))
-        if path.suffix in COMPRESSED and (path.suffix not in _PACK or not FORMATS[found].packs):
-            raise ConfigError(f"{path}: {found!r} is not written as {path.suffix}: .gz and .xz are for jsonl and conllu")
+        if path.suffix in COMPRESSED and (
+            path.suffix not in _PACK or not OUTPUT_FORMATS[found].packs
+        ):
+            raise ConfigError(
+                f"{path}: {found!r} is not written as {path.suffix}: .gz and .xz are for jsonl and conllu"
+            )
         return target
 
     @property
@@ -179,7 +205,7 @@ class Target(NamedTuple):
     @property
     def body(self) -> Path:
         """The file of rows, which is the output itself where there is nothing to finish."""
-        return self._beside(".rows") if FORMATS[self.format].finish else self.path
+        return self._beside(".rows") if OUTPUT_FORMATS[self.format].finish else self.path
 
 
 class Stream:
@@ -219,7 +245,11 @@ class Written:
 
     def _open_errors(self) -> File | Stream:
         if self._errors is None:
-            self._errors = Stream(sys.stderr) if self._target.is_stdout else File(self._target.errors, append=True)
+            self._errors = (
+                Stream(sys.stderr)
+                if self._target.is_stdout
+                else File(self._target.errors, append=True)
+            )
         return self._errors
 
     def write(self, row: bytes) -> None:
@@ -239,13 +269,15 @@ class Written:
         self._body.sync()
         if self._errors is not None:
             self._errors.sync()
-        return self._start + self._body.written, self._errors_start + (self._errors.written if self._errors else 0)
+        return self._start + self._body.written, self._errors_start + (
+            self._errors.written if self._errors else 0
+        )
 
     def __enter__(self) -> Written:
         try:
             self._body.truncate(self._start)
             if not self._start:
-                self._body.write(FORMATS[self._target.format].head)
+                self._body.write(OUTPUT_FORMATS[self._target.format].head)
             if not self._target.is_stdout and self._target.errors.exists():
                 self._open_errors().truncate(self._errors_start)
         except BaseException:

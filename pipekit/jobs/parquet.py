@@ -15,10 +15,10 @@ from pipekit.storage.files import write_atomically
 _BATCH = 256  # rows that are read at once
 _GROUP = 1 << 25  # about how many bytes of JSON become a group of rows, which is held in memory
 _JSON = "json"  # the kind of what has no one type: it is written as JSON
-Kind = str | list[Any] | dict[str, Any] | None
+ColumnKind = str | list[Any] | dict[str, Any] | None
 
 
-class Row(NamedTuple):
+class ParquetRow(NamedTuple):
     """A row, its number from 0 on, and about how many bytes of the file lie before its end."""
 
     number: int
@@ -31,11 +31,13 @@ def arrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ConfigError("Parquet is read and written through pyarrow: pip install 'pipekit-nlp[parquet]'") from error
+        raise ConfigError(
+            "Parquet is read and written through pyarrow: pip install 'pipekit-nlp[parquet]'"
+        ) from error
     return pyarrow
 
 
-def rows(path: Path, start: int, text: str) -> Iterator[Row]:
+def parquet_rows(path: Path, start: int, text: str) -> Iterator[ParquetRow]:
     """The rows from number `start` on. Errors: `DataError` where it is no Parquet file, `ConfigError` where it has no such column."""
     pa = arrow()
     try:
@@ -44,7 +46,9 @@ def rows(path: Path, start: int, text: str) -> Iterator[Row]:
         raise DataError(f"{path}: cannot be read: {error}") from error
     names = file.schema_arrow.names
     if not {text, text.split(".")[0]} & set(names):
-        raise ConfigError(f"{path}: has no column {text!r}: --text names another.{near(text, names)}")
+        raise ConfigError(
+            f"{path}: has no column {text!r}: --text names another.{near(text, names)}"
+        )
     size, total, number = path.stat().st_size, max(file.metadata.num_rows, 1), 0
     for group in range(file.num_row_groups):
         within = file.metadata.row_group(group).num_rows
@@ -54,7 +58,7 @@ def rows(path: Path, start: int, text: str) -> Iterator[Row]:
         for batch in file.iter_batches(_BATCH, row_groups=[group]):
             for fields in batch.to_pylist():
                 if number >= start:
-                    yield Row(number, fields, size * (number + 1) // total)
+                    yield ParquetRow(number, fields, size * (number + 1) // total)
                 number += 1
 
 
@@ -68,10 +72,12 @@ def from_lines(lines: Path, target: Path) -> None:
     JSON. Errors: `StoreError`.
     """
     pa = arrow()
-    kind: Kind = {}
+    kind: ColumnKind = {}
     for _, value in _values(lines):
-        kind = merged(kind, kind_of(value))
-    schema = pa.schema([(name, _type(pa, part)) for name, part in (kind if isinstance(kind, dict) else {}).items()])
+        kind = merged_kinds(kind, kind_of(value))
+    schema = pa.schema(
+        [(name, _type(pa, part)) for name, part in (kind if isinstance(kind, dict) else {}).items()]
+    )
     write_atomically(target, _file(pa, schema, kind, lines))
 
 
@@ -98,11 +104,13 @@ class _Sink(io.RawIOBase):
         return gathered
 
 
-def _file(pa: Any, schema: Any, kind: Kind, lines: Path) -> Iterator[bytes]:
+def _file(pa: Any, schema: Any, kind: ColumnKind, lines: Path) -> Iterator[bytes]:
     sink = _Sink()
     with pa.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for group in gather(_values(lines), lambda line: line[0], _GROUP):
-            writer.write_table(pa.Table.from_pylist([_shaped(value, kind) for _, value in group], schema))
+            writer.write_table(
+                pa.Table.from_pylist([_shaped(value, kind) for _, value in group], schema)
+            )
             yield from sink.take()
     yield from sink.take()
 
@@ -113,42 +121,44 @@ def _values(lines: Path) -> Iterator[tuple[int, Any]]:
             yield len(line), json.loads(line)
 
 
-def kind_of(value: Any) -> Kind:
+def kind_of(value: Any) -> ColumnKind:
     """The type of a JSON value: a name, [the type of items], or {key: type}; None where it says nothing."""
     if value is None:
         return None
     if isinstance(value, dict):
         return {key: kind_of(item) for key, item in value.items()}
     if isinstance(value, list):
-        items: Kind = None
+        items: ColumnKind = None
         for item in value:
-            items = merged(items, kind_of(item))
+            items = merged_kinds(items, kind_of(item))
         return [items]
     if type(value) is int and not -(2**63) <= value < 2**63:
         return _JSON
     return type(value).__name__
 
 
-def merged(a: Kind, b: Kind) -> Kind:
+def merged_kinds(a: ColumnKind, b: ColumnKind) -> ColumnKind:
     """The type that holds the values of both."""
     if a is None or b is None or a == b:
         return b if a is None else a
     if isinstance(a, dict) and isinstance(b, dict):
-        return {key: merged(a.get(key), b.get(key)) for key in dict.fromkeys([*a, *b])}
+        return {key: merged_kinds(a.get(key), b.get(key)) for key in dict.fromkeys([*a, *b])}
     if isinstance(a, list) and isinstance(b, list):
-        return [merged(a[0], b[0])]
+        return [merged_kinds(a[0], b[0])]
     return "float" if {str(a), str(b)} == {"int", "float"} else _JSON
 
 
-def _type(pa: Any, kind: Kind) -> Any:
+def _type(pa: Any, kind: ColumnKind) -> Any:
     if isinstance(kind, dict) and kind:
         return pa.struct([(key, _type(pa, part)) for key, part in kind.items()])
     if isinstance(kind, list):
         return pa.list_(_type(pa, kind[0]))
-    return {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}.get(str(kind), pa.string())
+    return {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}.get(
+        str(kind), pa.string()
+    )
 
 
-def _shaped(value: Any, kind: Kind) -> Any:
+def _shaped(value: Any, kind: ColumnKind) -> Any:
     """A value as its column takes it."""
     if value is None:
         return None
@@ -156,4 +166,10 @@ def _shaped(value: Any, kind: Kind) -> Any:
         return {key: _shaped(value[key], part) for key, part in kind.items() if key in value}
     if isinstance(kind, list):
         return [_shaped(item, kind[0]) for item in value]
-    return float(value) if kind == "float" else json.dumps(value, ensure_ascii=False) if kind in (_JSON, {}) else value
+    return (
+        float(value)
+        if kind == "float"
+        else json.dumps(value, ensure_ascii=False)
+        if kind in (_JSON, {})
+        else value
+    )

@@ -17,7 +17,12 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
 
 STDIN = "-"
-DAMAGE = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)  # of a compressed file: what lies behind cannot be read
+DAMAGE = (
+    EOFError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+)  # of a compressed file: what lies behind cannot be read
 SUFFIXES = {
     "txt": (".txt",), "jsonl": (".jsonl", ".ndjson", ".json"), "csv": (".csv",), "tsv": (".tsv",),
     "conllu": (".conllu", ".conll"), "parquet": (".parquet", ".pq"), "docs": (".docs",),
@@ -25,9 +30,11 @@ SUFFIXES = {
 _BOM = b"\xef\xbb\xbf"
 
 
-def format_of(path: Path) -> str | None:
+def input_format(path: Path) -> str | None:
     """The format that a name tells, with or without .gz and .xz behind it."""
-    return next((name for name, endings in SUFFIXES.items() if stem(path.name).endswith(endings)), None)
+    return next(
+        (name for name, endings in SUFFIXES.items() if stem(path.name).endswith(endings)), None
+    )
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,11 @@ class Source:
     def of(cls, path: str | Path, format: str | None = None) -> Source:
         """An input whose suffix tells the format where none is given. Errors: `ConfigError` naming the formats."""
         path = Path(path)
-        found = format or format_of(path)
+        found = format or input_format(path)
         if found is None:
-            raise ConfigError(f"{path}: its suffix tells no format: name one by --format.{near('', SUFFIXES)}")
+            raise ConfigError(
+                f"{path}: its suffix tells no format: name one by --format.{near('', SUFFIXES)}"
+            )
         if found not in SUFFIXES:
             raise ConfigError(f"--format is {found!r}.{near(found, SUFFIXES)}")
         return cls(path, found)
@@ -150,10 +159,23 @@ class Lines:
             self._back += reversed(lines)
             self.mark = lines[0][0]
 
-    def record(self, begin: Mark, source: str | Doc = "", fields: dict[str, Any] | None = None, reason: str | None = None) -> Record:
+    def record(
+        self,
+        begin: Mark,
+        source: str | Doc = "",
+        fields: dict[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Record:
         """What stands between a mark and here."""
         read = self._raw.tell() if self._tells else 0
-        return Record(source, {"line": begin.line + 1, "byte": begin.offset}, self.mark, read, fields or {}, reason)
+        return Record(
+            source,
+            {"line": begin.line + 1, "byte": begin.offset},
+            self.mark,
+            read,
+            fields or {},
+            reason,
+        )
 
     def text(self, begin: Mark, data: bytes) -> Record:
         """A record that is a text and nothing else."""

@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 from pipekit.doc import Doc
 from pipekit.errors import PipekitError, ProcessingError
-from pipekit.jobs.outputs import FORMATS, Chosen
+from pipekit.jobs.outputs import OUTPUT_FORMATS, Chosen
 from pipekit.jobs.records import Mark, Record
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.running import Order, Result, Run
 from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked
-from pipekit.pipeline.workers.annotator import Annotator, Answer, Failure, Source
-from pipekit.pipeline.workers.supervisor import answers
+from pipekit.pipeline.workers.annotator import Annotator, Failure, Request, Response
+from pipekit.pipeline.workers.supervisor import responses
 
 
-class Row(NamedTuple):
+class OutputRow(NamedTuple):
     """A document as bytes of the output, and its words; or why there are none."""
 
     data: bytes
@@ -28,20 +28,20 @@ class Row(NamedTuple):
     reason: str | None = None
 
 
-Rows = Generator[tuple[Record, Row]]
+OutputRows = Generator[tuple[Record, OutputRow]]
 
 
-def row_of(doc: Doc, record: Record, format: str, only: Chosen) -> Row:
+def row_of(doc: Doc, record: Record, format: str, only: Chosen) -> OutputRow:
     """An annotated document as a row of a format."""
     if doc.error is not None:
-        return Row(b"", 0, doc.error)
+        return OutputRow(b"", 0, doc.error)
     try:
-        return Row(FORMATS[format].row(doc, record, only), len(doc))
+        return OutputRow(OUTPUT_FORMATS[format].row(doc, record, only), len(doc))
     except PipekitError as error:
-        return Row(b"", 0, str(error))
+        return OutputRow(b"", 0, str(error))
 
 
-def rows(
+def output_rows(
     nlp: Pipeline,
     stream: Iterable[Record],
     format: str,
@@ -51,7 +51,7 @@ def rows(
     n_process: int | None = None,
     devices: Sequence[str] = (),
     doc_timeout: float | None = None,
-) -> Rows:
+) -> OutputRows:
     """Each record with its row, in the order of the records; the last record of a chunk is marked.
 
     The stream is cut into chunks here, and nowhere after it. The options are those of
@@ -63,7 +63,7 @@ def rows(
     chunks = _marked(chunked(items, batch_words))
     if places:
         annotator = partial(RowAnnotator, format=format, only=only)
-        return _of_workers(answers(nlp, chunks, annotator, places, order, doc_timeout))
+        return _of_workers(responses(nlp, chunks, annotator, places, order, doc_timeout))
     return _of_docs(Run(nlp, order).chunks(chunks), format, only)
 
 
@@ -74,7 +74,7 @@ def _marked(chunks: Iterable[list[Item]]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _of_docs(results: Generator[Result], format: str, only: Chosen) -> Rows:
+def _of_docs(results: Generator[Result], format: str, only: Chosen) -> OutputRows:
     with closing(results):
         for item, doc, error in results:
             if error is not None:
@@ -82,14 +82,14 @@ def _of_docs(results: Generator[Result], format: str, only: Chosen) -> Rows:
             yield item.context, row_of(doc, item.context, format, only)
 
 
-def _of_workers(answered: Generator[tuple[Item, Answer]]) -> Rows:
+def _of_workers(answered: Generator[tuple[Item, Response]]) -> OutputRows:
     with closing(answered):
         for item, answer in answered:
             reason = None
             if answer.failure is not None:
                 _tell(item, answer.failure.of_document(item.number))
                 reason = answer.failure.message
-            yield item.context, Row(answer.made, answer.words, reason)
+            yield item.context, OutputRow(answer.made, answer.words, reason)
 
 
 def _tell(item: Item, error: ProcessingError) -> None:
@@ -103,28 +103,30 @@ class RowAnnotator(Annotator):
     """A pipeline file as a function from records to rows.
 
     Args:
-        format: a key of `FORMATS`.
+        format: a key of `OUTPUT_FORMATS`.
         only: the layers and columns that are written.
     """
 
     format: str = "jsonl"
     only: Chosen = frozenset()
 
-    def sent(self, item: Item) -> Source:
+    def sent(self, item: Item) -> Request:
         """A record as it travels. Errors: `ValueError` for one that cannot."""
         record: Record = item.context
         return super().sent(item)._replace(context=(record.place, record.fields, record.file))
 
-    def received(self, source: Source) -> Item:
+    def received(self, source: Request) -> Item:
         item = super().received(source)
         place, fields, file = source.context
         return item._replace(context=Record(item.source, place, Mark(0, 0), 0, fields, file=file))
 
-    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Answer:
+    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Response:
         if error is not None:
-            return Answer(b"", 0, Failure.of(error))
+            return Response(b"", 0, Failure.of(error))
         row = row_of(doc, item.context, self.format, self.only)
-        return Answer(row.data, row.words, None if row.reason is None else Failure("DocError", row.reason))
+        return Response(
+            row.data, row.words, None if row.reason is None else Failure("DocError", row.reason)
+        )
 
-    def failed(self, item: Item, reason: str, component: str | None = None) -> Answer:
-        return Answer(b"", 0, Failure("ProcessingError", f"{item.title}: {reason}", component))
+    def failed(self, item: Item, reason: str, component: str | None = None) -> Response:
+        return Response(b"", 0, Failure("ProcessingError", f"{item.title}: {reason}", component))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.nn.sequences import read_sequences
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Ints
 
 
 class Context(nn.Module):
@@ -21,9 +21,13 @@ class Context(nn.Module):
     def __init__(self, given: int, hidden: int, states: int, dropout: float) -> None:
         super().__init__()
         self.width = hidden + states
-        self.narrow = nn.Sequential(nn.Dropout(dropout), nn.Linear(given, hidden), nn.GELU(), nn.Dropout1d(dropout / 4))
+        self.narrow = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(given, hidden), nn.GELU(), nn.Dropout1d(dropout / 4)
+        )
         self.dropout = nn.Dropout(dropout / 2)
-        self.network = nn.LSTM(hidden, states // 2, batch_first=True, bidirectional=True) if states else None
+        self.network = (
+            nn.LSTM(hidden, states // 2, batch_first=True, bidirectional=True) if states else None
+        )
 
     def forward(self, vectors: Tensor, sequences: Ints, marks: Tensor | None = None) -> Tensor:
         """float[tokens, width]; `marks` float[tokens, hidden] are added to what the network reads."""
@@ -33,4 +37,10 @@ class Context(nn.Module):
         if not len(narrow):
             return narrow.new_zeros(0, self.width)  # type: ignore[no-any-return]
         marked = narrow if marks is None else narrow + marks
-        return torch.cat([narrow, read_sequences(self.network, self.dropout(marked), sequences).to(narrow.dtype)], 1)
+        return torch.cat(
+            [
+                narrow,
+                read_sequences(self.network, self.dropout(marked), sequences).to(narrow.dtype),
+            ],
+            1,
+        )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Ints
 
 
 class Windows(NamedTuple):
@@ -39,7 +39,7 @@ def windows(borders: Ints, limit: int, overlap: int) -> Windows:
     return Windows(begin, end - begin, first, last)
 
 
-def groups(lengths: Ints, cells: int) -> list[Ints]:
+def length_groups(lengths: Ints, cells: int) -> list[Ints]:
     """Rows of like length together: as many in a group as keep ``rows * longest`` within `cells`, one at least. Longest first."""
     order = np.argsort(-lengths, kind="stable")
     found, begin = [], 0

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
-from pipekit.nn.padding import grid, groups
-from pipekit.words.chars import Ints
+from pipekit.nn.padding import grid, length_groups
+from pipekit.words.arrays import Ints
 
 # Padded cells that go through the network at a time: few on a CPU, where less padding counts, many on a GPU, where fewer steps do. On a
 # CPU 512 to 3,072 are as fast within 5 %, 8,192 a quarter slower (`recipes/benchmarks/packing.py`).
@@ -47,7 +47,9 @@ class LayerMix(nn.Module):
     def __init__(self, layers: int) -> None:
         super().__init__()
         if layers < 2:
-            raise ConfigError("mix = true is for two layers or more: leave it out, or give the encoder more layers")
+            raise ConfigError(
+                "mix = true is for two layers or more: leave it out, or give the encoder more layers"
+            )
         self.scores = nn.Parameter(torch.zeros(layers))
         self.scale = nn.Parameter(torch.ones(()))
 
@@ -78,16 +80,20 @@ def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
     lengths = np.diff(sequences)
     read = _padded if values.device.type == "cpu" and not network.training else _packed
     answers = []
-    for chosen in groups(lengths, cells_on(values.device)):
+    for chosen in length_groups(lengths, cells_on(values.device)):
         cells, inside = grid(sequences[:-1][chosen], lengths[chosen])
         padded = values[to_device(cells, values.device)]
-        kept, rows = (to_device(array, values.device) for array in (np.flatnonzero(inside), cells[inside]))
+        kept, rows = (
+            to_device(array, values.device) for array in (np.flatnonzero(inside), cells[inside])
+        )
         answers.append((read(network, padded, inside).flatten(0, 1)[kept], rows))
     return by_row(answers)
 
 
 def _packed(network: nn.LSTM, padded: Tensor, inside: NDArray[np.bool_]) -> Tensor:
-    packed = nn.utils.rnn.pack_padded_sequence(padded, torch.from_numpy(inside.sum(1)), batch_first=True)
+    packed = nn.utils.rnn.pack_padded_sequence(
+        padded, torch.from_numpy(inside.sum(1)), batch_first=True
+    )
     return nn.utils.rnn.pad_packed_sequence(network(packed)[0], batch_first=True)[0]
 
 
@@ -99,7 +105,10 @@ def _padded(network: nn.LSTM, padded: Tensor, inside: NDArray[np.bool_]) -> Tens
 
 
 def _one_way(network: nn.LSTM, padded: Tensor, way: str) -> Tensor:
-    weights = [getattr(network, f"{name}_l0{way}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    weights = [
+        getattr(network, f"{name}_l0{way}")
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
     zeros = padded.new_zeros(1, len(padded), network.hidden_size)
     return torch.lstm(padded, (zeros, zeros), weights, True, 1, 0.0, False, False, True)[0]
 

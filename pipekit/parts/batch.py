@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.doc import Doc
-from pipekit.words.chars import Ints, Words, codes, normalize, to_strings, visible
+from pipekit.words.arrays import Ints
+from pipekit.words.chars import Words, codes, normalize, to_strings, visible
 from pipekit.words.lexicon import Analyses, Lexicon
 
 if TYPE_CHECKING:
@@ -80,8 +81,12 @@ class Batch:
         points = codes("".join(doc.text for doc in self._docs))
         if not len(self):
             return Words(points, np.zeros(0, np.int64), np.zeros(0, np.int64))
-        starts = np.concatenate([doc.starts + shift for doc, shift in zip(self._docs, shifts, strict=False)])
-        ends = np.concatenate([doc.ends + shift for doc, shift in zip(self._docs, shifts, strict=False)])
+        starts = np.concatenate(
+            [doc.starts + shift for doc, shift in zip(self._docs, shifts, strict=False)]
+        )
+        ends = np.concatenate(
+            [doc.ends + shift for doc, shift in zip(self._docs, shifts, strict=False)]
+        )
         return Words(points, starts, ends)
 
     @cached_property
@@ -96,7 +101,9 @@ class Batch:
     def distinct(self) -> Distinct:
         """Each word once: what is made of words is made of these."""
         seen = visible(self.words)
-        _, rows, index = np.unique(seen.hashes(seen.starts, seen.ends), return_index=True, return_inverse=True)
+        _, rows, index = np.unique(
+            seen.hashes(seen.starts, seen.ends), return_index=True, return_inverse=True
+        )
         words = seen.take(rows)
         return Distinct(words, normalize(words), index)
 
@@ -110,7 +117,9 @@ class Batch:
     def sequences(self) -> Ints:
         """Borders of what an encoder reads at a time, int64[sequences + 1]: sentences, or whole documents where no one has split them."""
         firsts = np.zeros(len(self), dtype=bool)
-        for doc, start, end in zip(self._docs, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
+        for doc, start, end in zip(
+            self._docs, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True
+        ):
             column = doc.tokens.get("sent_start")
             if column is not None:
                 firsts[start:end] = column.values

@@ -82,7 +82,9 @@ class Encoder(nn.Module):
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
         """What the tokens of each sequence look at, in the order of the text. Errors: `ConfigError` of an encoder without attention."""
-        raise ConfigError(f"an encoder of the class {type(self).__name__} has no attention to look at: take a transformer or a bert")
+        raise ConfigError(
+            f"an encoder of the class {type(self).__name__} has no attention to look at: take a transformer or a bert"
+        )
 
 
 class Head(nn.Module):
@@ -118,4 +120,8 @@ class Head(nn.Module):
 
 def under(tables: Mapping[str, NDArray[Any]], prefix: str) -> Tables:
     """The tables whose names begin with a prefix, under the rest of their names."""
-    return {name.removeprefix(prefix): array for name, array in tables.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): array
+        for name, array in tables.items()
+        if name.startswith(prefix)
+    }

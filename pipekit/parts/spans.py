@@ -12,9 +12,8 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.doc.layer import Layer
 from pipekit.parts.batch import Batch
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Bools, Ints
 
-Bools = NDArray[np.bool_]
 UNKNOWN = -1  # the code of a span whose label is unset, or none of those asked for
 
 
@@ -32,12 +31,22 @@ class SpanRows(NamedTuple):
 def label_names(docs: Sequence[Doc], layer: str) -> list[str]:
     """The labels that the spans of a layer have in some documents, sorted."""
     columns = (doc.layers[layer].get("label") for doc in docs if layer in doc.layers)
-    return sorted({label for column in columns if column is not None for label in column.strings() if label is not None})
+    return sorted(
+        {
+            label
+            for column in columns
+            if column is not None
+            for label in column.strings()
+            if label is not None
+        }
+    )
 
 
 def annotated(batch: Batch, layer: str) -> Bools:
     """Which tokens belong to documents that have the layer, bool[tokens]."""
-    return np.repeat(np.array([layer in doc.layers for doc in batch.docs], dtype=bool), np.diff(batch.offsets))
+    return np.repeat(
+        np.array([layer in doc.layers for doc in batch.docs], dtype=bool), np.diff(batch.offsets)
+    )
 
 
 def batch_spans(batch: Batch, layer: str, labels: Sequence[str]) -> SpanRows:
@@ -48,12 +57,23 @@ def batch_spans(batch: Batch, layer: str, labels: Sequence[str]) -> SpanRows:
         if layer in doc.layers:
             found = doc.layers[layer]
             column = found.get("label")
-            codes = [UNKNOWN] * found.size if column is None else [place.get(label, UNKNOWN) for label in column.strings()]
-            parts.append(np.array([found["start"].values + offset, found["end"].values + offset, codes], dtype=np.int64))
+            codes = (
+                [UNKNOWN] * found.size
+                if column is None
+                else [place.get(label, UNKNOWN) for label in column.strings()]
+            )
+            parts.append(
+                np.array(
+                    [found["start"].values + offset, found["end"].values + offset, codes],
+                    dtype=np.int64,
+                )
+            )
     return SpanRows(*np.concatenate(parts, axis=1))
 
 
-def write_spans(batch: Batch, layer: str, spans: SpanRows, labels: Sequence[str], scores: NDArray[Any]) -> None:
+def write_spans(
+    batch: Batch, layer: str, spans: SpanRows, labels: Sequence[str], scores: NDArray[Any]
+) -> None:
     """Give every document of the batch its share of the spans, which ascend by start, as a layer."""
     cuts = np.searchsorted(spans.start, batch.offsets)
     shift = np.repeat(batch.offsets[:-1], np.diff(cuts))
@@ -89,7 +109,9 @@ def settle(start: Ints, end: Ints, order: Ints, *, nested: bool = False) -> Bool
         return stays
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    for first, second in sorted(_crossing(start, end), key=lambda pair: int(min(rank[pair[0]], rank[pair[1]]))):
+    for first, second in sorted(
+        _crossing(start, end), key=lambda pair: int(min(rank[pair[0]], rank[pair[1]]))
+    ):
         if stays[first] and stays[second]:
             stays[first if rank[first] > rank[second] else second] = False
     return stays
@@ -98,9 +120,14 @@ def settle(start: Ints, end: Ints, order: Ints, *, nested: bool = False) -> Bool
 def _crossing(start: Ints, end: Ints) -> list[tuple[int, int]]:
     """Pairs of spans of which one begins within the other and ends behind it."""
     by_start = np.argsort(start, kind="stable")
-    firsts, lasts = np.searchsorted(start[by_start], start, "right"), np.searchsorted(start[by_start], end, "left")
+    firsts, lasts = (
+        np.searchsorted(start[by_start], start, "right"),
+        np.searchsorted(start[by_start], end, "left"),
+    )
     count = np.maximum(lasts - firsts, 0)
     left = np.repeat(np.arange(len(start)), count)
-    right = by_start[np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(firsts, count)]
+    right = by_start[
+        np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(firsts, count)
+    ]
     crosses = end[right] > end[left]
     return list(zip(left[crosses].tolist(), right[crosses].tolist(), strict=True))

@@ -34,7 +34,10 @@ class Assembly:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], tables: Mapping[str, Tables] | None = None, meta: Mapping[str, Any] | None = None
+        self,
+        config: Mapping[str, Any],
+        tables: Mapping[str, Tables] | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
         for key in config:
             if key not in _CONFIG_KEYS:
@@ -51,7 +54,9 @@ class Assembly:
         for name, settings in (config.get("encoders") or {}).items():
             self._add_encoder(name, dict(settings), (tables or {}).get(f"encoders/{name}"))
         for name, settings in (config.get("components") or {}).items():
-            self._add(name, dict(settings), (tables or {}).get(f"components/{name}"), len(self.components))
+            self._add(
+                name, dict(settings), (tables or {}).get(f"components/{name}"), len(self.components)
+            )
         self._check_order()
 
     @property
@@ -76,12 +81,20 @@ class Assembly:
     @property
     def device_name(self) -> str:
         """Where the weights are, "cpu" or "cuda:0": without torch, which a pipeline without networks does not need."""
-        found = (p.device for part in (*self.encoders.values(), *self.components.values()) for p in _parameters(part))
+        found = (
+            p.device
+            for part in (*self.encoders.values(), *self.components.values())
+            for p in _parameters(part)
+        )
         return str(next(found, "cpu"))
 
     def to(self, device: str | torch.device) -> Self:
         """Move the weights: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one. Returns the pipeline."""
-        parts: list[Any] = [part for part in (*self.encoders.values(), *self.components.values()) if hasattr(part, "state_dict")]
+        parts: list[Any] = [
+            part
+            for part in (*self.encoders.values(), *self.components.values())
+            if hasattr(part, "state_dict")
+        ]
         if not parts and str(device) in ("auto", "cpu"):
             return self
         target = pick_device(device)
@@ -107,10 +120,15 @@ class Assembly:
         """
         if self.precision == "int8":
             raise ConfigError("int8 is not compiled: choose another precision")
-        compile_parts([part for encoder in self.encoders.values() for part in encoder.compilable()], self.device)
+        compile_parts(
+            [part for encoder in self.encoders.values() for part in encoder.compilable()],
+            self.device,
+        )
         return self
 
-    def add_encoder(self, name: str, type: str, *, tables: Tables | None = None, **settings: Any) -> Encoder:
+    def add_encoder(
+        self, name: str, type: str, *, tables: Tables | None = None, **settings: Any
+    ) -> Encoder:
         """Add an encoder that components may name."""
         if name in self.encoders:
             raise ConfigError(f"there is an encoder {name!r} already: give this one another name")
@@ -144,7 +162,9 @@ class Assembly:
         anchor = before or after
         if anchor is not None and anchor not in self.components:
             raise ConfigError(f"there is no component {anchor!r}.{near(anchor, self.components)}")
-        place = len(self.components) if anchor is None else self.pipe_names.index(anchor) + bool(after)
+        place = (
+            len(self.components) if anchor is None else self.pipe_names.index(anchor) + bool(after)
+        )
         components, configs = self.components, self.configs["components"]
         self._add(name, {"type": type, **settings}, tables, place)
         try:
@@ -156,11 +176,20 @@ class Assembly:
 
     def _add(self, name: str, config: dict[str, Any], tables: Tables | None, place: int) -> None:
         check_name(name, "a component")
-        component = self._build("components", name, config, tables, self._encoder_arguments(name, config))
+        component = self._build(
+            "components", name, config, tables, self._encoder_arguments(name, config)
+        )
         self.components = _inserted(self.components, place, name, component)
         self.configs["components"] = _inserted(self.configs["components"], place, name, config)
 
-    def _build(self, kind: str, name: str, config: dict[str, Any], tables: Tables | None, override: dict[str, Any]) -> Any:
+    def _build(
+        self,
+        kind: str,
+        name: str,
+        config: dict[str, Any],
+        tables: Tables | None,
+        override: dict[str, Any],
+    ) -> Any:
         extra = {"tables": tables} if tables else {}
         part = _KINDS[kind].build({**config, **override, **extra}, f"[{kind}.{name}]")
         if kind == "components":
@@ -175,7 +204,9 @@ class Assembly:
         if wanted is None:
             return {}
         if wanted not in self.encoders:
-            raise ConfigError(f"[components.{name}] reads the encoder {wanted!r}, which is not there.{near(str(wanted), self.encoders)}")
+            raise ConfigError(
+                f"[components.{name}] reads the encoder {wanted!r}, which is not there.{near(str(wanted), self.encoders)}"
+            )
         from pipekit.parts.contracts import EncoderRef
 
         return {"encoder": EncoderRef(wanted, self.encoders[wanted].width)}
@@ -185,12 +216,22 @@ class Assembly:
         for name, component in self.components.items():
             for layer in getattr(component, "requires", ()):
                 if layer not in written:
-                    writers = [n for n, c in self.components.items() if layer in getattr(c, "assigns", ())]
-                    cure = f"put it after {writers[0]!r}" if writers else f"add a component that writes {layer!r}"
-                    raise ConfigError(f"component {name!r} reads {layer!r}, which nothing before it writes: {cure}")
+                    writers = [
+                        n for n, c in self.components.items() if layer in getattr(c, "assigns", ())
+                    ]
+                    cure = (
+                        f"put it after {writers[0]!r}"
+                        if writers
+                        else f"add a component that writes {layer!r}"
+                    )
+                    raise ConfigError(
+                        f"component {name!r} reads {layer!r}, which nothing before it writes: {cure}"
+                    )
             written.update(getattr(component, "assigns", ()))
 
-    def select_pipes(self, *, enable: Sequence[str] | None = None, disable: Sequence[str] = ()) -> Self:
+    def select_pipes(
+        self, *, enable: Sequence[str] | None = None, disable: Sequence[str] = ()
+    ) -> Self:
         """A light view with fewer components; it shares all weights with this pipeline, which stays as it is."""
         for name in (*(enable or ()), *disable):
             if name not in self.components:
@@ -221,7 +262,9 @@ class Assembly:
     @contextmanager
     def inference(self) -> Iterator[None]:
         """Within this context networks compute in the pipeline's precision, without gradients."""
-        if not self.encoders and not any(hasattr(part, "state_dict") for part in self.components.values()):
+        if not self.encoders and not any(
+            hasattr(part, "state_dict") for part in self.components.values()
+        ):
             yield
             return
         with inference(self.device, self.precision):
@@ -247,4 +290,6 @@ def _check_promises(part: object, name: str, type: str) -> None:
     for promised in ("requires", "assigns", "__call__"):
         if not hasattr(part, promised):
             supplier = registry.components.supplier(type)
-            raise PluginContractError(f"component {name!r}, brought by {supplier}, has no {promised}: it cannot stand in a pipeline")
+            raise PluginContractError(
+                f"component {name!r}, brought by {supplier}, has no {promised}: it cannot stand in a pipeline"
+            )

@@ -75,7 +75,9 @@ class Hooks:
                 heard.function(**{name: news[name] for name in heard.argnames})
             except Exception as error:
                 self._manager.unregister(heard.plugin)
-                _warn(f"{heard.plugin_name} raised in {hook} and is not told of anything further: {type(error).__name__}: {error}")
+                _warn(
+                    f"{heard.plugin_name} raised in {hook} and is not told of anything further: {type(error).__name__}: {error}"
+                )
 
     def _find(self) -> None:
         if self._found:
@@ -86,7 +88,9 @@ class Hooks:
             try:
                 self.add(entry.load(), name=f"{entry.name} of {package}")
             except (Exception, SystemExit) as error:
-                _warn(f"the listener {entry.name!r} of {package} ({entry.value}) is left out: {type(error).__name__}: {error}")
+                _warn(
+                    f"the listener {entry.name!r} of {package} ({entry.value}) is left out: {type(error).__name__}: {error}"
+                )
 
 
 def _warn(message: str) -> None:

@@ -25,12 +25,18 @@ def import_bert(folder: str | os.PathLike[str], *, lang: str = "ru") -> Pipeline
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder. A BERT of others is a folder with config.json, model.safetensors and a vocabulary")
-    subwords = vocabularies.read(folder)
+        raise ConfigError(
+            f"{folder}: no such folder. A BERT of others is a folder with config.json, model.safetensors and a vocabulary"
+        )
+    subwords = vocabularies.read_vocabulary(folder)
     found = read_checkpoint(folder, len(subwords))
     nlp = blank(lang)
     settings = {"family": found.family, "network": found.network, SUBWORDS: True}
     encoder = nlp.add_encoder(ENCODER, "bert", tables={SUBWORDS: subwords.table}, **settings)
     encoder.load_state_dict({f"network.{name}": tensor for name, tensor in found.weights.items()})
-    nlp.meta |= {"name": folder.resolve().name, "imported": found.kind, "left_out": list(found.left_out)}
+    nlp.meta |= {
+        "name": folder.resolve().name,
+        "imported": found.kind,
+        "left_out": list(found.left_out),
+    }
     return nlp

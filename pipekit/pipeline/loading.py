@@ -9,7 +9,7 @@ from pathlib import Path
 from pipekit import registry
 from pipekit.errors import UnknownNameError, near
 from pipekit.pipeline.pipeline import Pipeline
-from pipekit.pipeline.saving import read
+from pipekit.pipeline.saving import read_pipeline
 from pipekit.storage import store
 
 
@@ -36,13 +36,19 @@ def load(
     Nothing is downloaded. Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`, `ConfigError`.
     """
     path = _find(name)
-    pipeline = read(store.load(path), str(name), Pipeline, exclude, include)
+    pipeline = read_pipeline(store.load(path), str(name), Pipeline, exclude, include)
     return pipeline.to(device).with_precision(precision)
 
 
-def from_bytes(data: bytes, *, device: str = "auto", exclude: Sequence[str] = (), include: Sequence[str] | None = None) -> Pipeline:
+def from_bytes(
+    data: bytes,
+    *,
+    device: str = "auto",
+    exclude: Sequence[str] = (),
+    include: Sequence[str] | None = None,
+) -> Pipeline:
     """The pipeline of `Pipeline.to_bytes`. Errors: those of `load`."""
-    pipeline = read(store.from_bytes(data), "these bytes", Pipeline, exclude, include)
+    pipeline = read_pipeline(store.from_bytes(data), "these bytes", Pipeline, exclude, include)
     return pipeline.to(device)
 
 
@@ -50,9 +56,13 @@ def _find(name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if isinstance(name, str) and path.name == name and not path.exists():
         if name not in registry.pipelines.names():
-            raise UnknownNameError(f"no pipeline is called {name!r}, and no file or folder is.{near(name, registry.pipelines.names())}")
+            raise UnknownNameError(
+                f"no pipeline is called {name!r}, and no file or folder is.{near(name, registry.pipelines.names())}"
+            )
         found = registry.pipelines.get(name)()
         return Path(found)
     if not path.exists():
-        raise UnknownNameError(f"{path}: no such file or folder. Installed pipelines: {', '.join(registry.pipelines.names()) or 'none'}.")
+        raise UnknownNameError(
+            f"{path}: no such file or folder. Installed pipelines: {', '.join(registry.pipelines.names()) or 'none'}."
+        )
     return path

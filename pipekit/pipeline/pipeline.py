@@ -14,12 +14,18 @@ from pipekit.errors import ConfigError, near
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.questions import Answer, answer_pairs
-from pipekit.pipeline.representations import attention, encode, required_vectors, word_vectors
+from pipekit.pipeline.representations import (
+    attention_maps,
+    required_vectors,
+    token_vectors,
+    word_vectors,
+)
 from pipekit.pipeline.running import Order, Result, Run
-from pipekit.pipeline.saving import dump, save
+from pipekit.pipeline.saving import dump_pipeline, save_pipeline
 from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked
-from pipekit.pipeline.workers.supervisor import annotate
-from pipekit.words.vectors import Floats, Vectors
+from pipekit.pipeline.workers.supervisor import annotate_in_workers
+from pipekit.words.arrays import Floats
+from pipekit.words.vectors import Vectors
 
 if TYPE_CHECKING:
     import os
@@ -53,8 +59,12 @@ class Pipeline(Assembly):
     @overload
     def answers(self, text: str | Doc, question: str, *, top: int = 3) -> list[Answer]: ...
     @overload
-    def answers(self, text: str | Doc, question: list[str], *, top: int = 3) -> list[list[Answer]]: ...
-    def answers(self, text: str | Doc, question: str | list[str], *, top: int = 3) -> list[Answer] | list[list[Answer]]:
+    def answers(
+        self, text: str | Doc, question: list[str], *, top: int = 3
+    ) -> list[list[Answer]]: ...
+    def answers(
+        self, text: str | Doc, question: str | list[str], *, top: int = 3
+    ) -> list[Answer] | list[list[Answer]]:
         """At most `top` answers to a question, best first, or a list of them for each of several questions.
 
         They do not overlap; an empty list says that the text has no answer. A Doc's tokens are kept, and nothing is written to it.
@@ -64,7 +74,9 @@ class Pipeline(Assembly):
         found = list(self.answer_pairs(((text, one) for one in asked), top=top))
         return found[0] if isinstance(question, str) else found
 
-    def answer_pairs(self, pairs: Iterable[tuple[str | Doc, str]], *, top: int = 3) -> Iterator[list[Answer]]:
+    def answer_pairs(
+        self, pairs: Iterable[tuple[str | Doc, str]], *, top: int = 3
+    ) -> Iterator[list[Answer]]:
         """The same for any number of (text, question), as a stream. Questions to one text should follow each other: it is read once."""
         return answer_pairs(self, pairs, top)
 
@@ -96,14 +108,14 @@ class Pipeline(Assembly):
 
         A Doc's tokens are kept, and nothing is written to it. Errors: `ConfigError` without an encoder, or with several and none named.
         """
-        return encode(self, text, encoder)
+        return token_vectors(self, text, encoder)
 
     def attention(self, text: str | Doc, *, encoder: str | None = None) -> list[AttentionMap]:
         """What the tokens of each sentence look at: their attention weights by layer and head, which `pipekit.attention.heat_map` draws.
 
-        Errors: `ConfigError` as `encode`, and where the encoder has no attention.
+        Errors: `ConfigError` as `token_vectors`, and where the encoder has no attention.
         """
-        return attention(self, text, encoder)
+        return attention_maps(self, text, encoder)
 
     def pipe(
         self,
@@ -141,12 +153,21 @@ class Pipeline(Assembly):
         _check_arguments(texts, on_error, max_delay)
         order = Order(overwrite, batch_words).checked()
         places = self.places(n_process, devices, doc_timeout)
-        stream = (Item(i, *(given if as_tuples else (given,))) for i, given in enumerate(_with_progress(texts, progress)))
+        stream = (
+            Item(i, *(given if as_tuples else (given,)))
+            for i, given in enumerate(_with_progress(texts, progress))
+        )
         chunks = chunked(stream, batch_words, max_delay)
-        done = annotate(self, chunks, places, order, doc_timeout) if places else Run(self, order).chunks(chunks)
+        done = (
+            annotate_in_workers(self, chunks, places, order, doc_timeout)
+            if places
+            else Run(self, order).chunks(chunks)
+        )
         return self._leave(done, as_tuples, on_error)
 
-    def places(self, n_process: int | None, devices: Sequence[str], doc_timeout: float | None = None) -> list[str]:
+    def places(
+        self, n_process: int | None, devices: Sequence[str], doc_timeout: float | None = None
+    ) -> list[str]:
         """The device of each worker process that `pipe` starts for these arguments; none where this process does the work.
 
         Errors: `ConfigError` for arguments that cannot be, and for devices that are not there or do not compute in the precision.
@@ -155,7 +176,9 @@ class Pipeline(Assembly):
             raise ConfigError(f"n_process is {n_process}: it is at least 1")
         workers = bool(devices) or n_process not in (None, 1)
         if doc_timeout is not None and not (workers and doc_timeout > 0):
-            raise ConfigError(f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped")
+            raise ConfigError(
+                f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped"
+            )
         if not workers:
             return []
         names = [devices] if isinstance(devices, str) else devices
@@ -166,12 +189,19 @@ class Pipeline(Assembly):
 
     def _leave(self, done: Generator[Result], as_tuples: bool, on_error: str) -> Iterator[Any]:
         """Documents as their caller asked for them, and the failed as `on_error` says."""
-        with closing(done):  # at once, not when the last traceback that knows it is gone: there may be processes behind it
+        with closing(
+            done
+        ):  # at once, not when the last traceback that knows it is gone: there may be processes behind it
             for item, doc, error in done:
                 if error is not None and on_error == "raise":
                     raise error
                 if error is not None:
-                    hooks.tell("doc_failed", document=item.number, component=error.component or "", error=error)
+                    hooks.tell(
+                        "doc_failed",
+                        document=item.number,
+                        component=error.component or "",
+                        error=error,
+                    )
                 doc.vectors = self.vectors or doc.vectors
                 if error is None or on_error == "record":
                     yield (doc, item.context) if as_tuples else doc
@@ -180,11 +210,11 @@ class Pipeline(Assembly):
 
     def to_bytes(self, *, half: bool = False) -> bytes:
         """The pipeline as bytes, what `pipekit.from_bytes` reads; half: weights as float16."""
-        return dump(self, half=half)
+        return dump_pipeline(self, half=half)
 
     def to_disk(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
         """Write the pipeline to one file, or leave the old one intact; half: weights as float16. Errors: `StoreError`."""
-        save(self, path, half=half)
+        save_pipeline(self, path, half=half)
 
     def __repr__(self) -> str:
         name = self.meta.get("name") or f"blank {self.lang}"
@@ -206,5 +236,3 @@ def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
     from tqdm import tqdm
 
     return tqdm(texts, unit=" docs", disable=None)
-
-

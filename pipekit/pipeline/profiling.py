@@ -39,14 +39,19 @@ class Profile:
     def stages(self) -> list[Stage]:
         """The medians: networks first, encoders before heads, then what is around, in the order of the work."""
         names = dict.fromkeys(name for run in self.runs for name in run)
-        found = [Stage(name, kind, statistics.median(run[name, kind] for run in self.runs) / self.words) for name, kind in names]
+        found = [
+            Stage(name, kind, statistics.median(run[name, kind] for run in self.runs) / self.words)
+            for name, kind in names
+        ]
         return sorted(found, key=lambda stage: stage.kind != NETWORK)
 
     @property
     def waiting(self) -> float:
         """The share of the time that is spent around the networks, while the device that computes them waits."""
         stages = self.stages()
-        return sum(stage.seconds for stage in stages if stage.kind == AROUND) / sum(stage.seconds for stage in stages)
+        return sum(stage.seconds for stage in stages if stage.kind == AROUND) / sum(
+            stage.seconds for stage in stages
+        )
 
 
 class Clock:

@@ -11,7 +11,8 @@ from pipekit.errors import ConfigError, near
 from pipekit.parts.batch import Batch
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.running import in_parts
-from pipekit.words.vectors import Floats, Vectors
+from pipekit.words.arrays import Floats
+from pipekit.words.vectors import Vectors
 
 
 def word_vectors(pipeline: Assembly) -> Vectors | None:
@@ -34,14 +35,16 @@ def required_vectors(pipeline: Assembly) -> Vectors:
     return vectors
 
 
-def encode(pipeline: Assembly, text: str | Doc, encoder: str | None) -> Floats:
+def token_vectors(pipeline: Assembly, text: str | Doc, encoder: str | None) -> Floats:
     """What an encoder says of a document's tokens, float32[tokens, width]; long documents go through in parts, as they do in `pipe`."""
     name = _encoder(pipeline, encoder)
     with pipeline.inference():
-        return np.concatenate([batch.vectors(name).float().cpu().numpy() for batch in _batches(pipeline, text)])
+        return np.concatenate(
+            [batch.vectors(name).float().cpu().numpy() for batch in _batches(pipeline, text)]
+        )
 
 
-def attention(pipeline: Assembly, text: str | Doc, encoder: str | None) -> list[AttentionMap]:
+def attention_maps(pipeline: Assembly, text: str | Doc, encoder: str | None) -> list[AttentionMap]:
     """What the tokens of each sentence look at, in an encoder that has attention; computed in full precision."""
     chosen = pipeline.encoders[_encoder(pipeline, encoder)]
     with inference(pipeline.device, "float32"):
@@ -56,9 +59,13 @@ def _batches(pipeline: Assembly, text: str | Doc) -> list[Batch]:
 
 def _encoder(pipeline: Assembly, name: str | None) -> str:
     if not pipeline.encoders:
-        raise ConfigError("this pipeline has no encoder, so no vectors of tokens in context: load one that has, or add_encoder(…)")
+        raise ConfigError(
+            "this pipeline has no encoder, so no vectors of tokens in context: load one that has, or add_encoder(…)"
+        )
     if name is None and len(pipeline.encoders) > 1:
-        raise ConfigError(f"this pipeline has several encoders: choose one of {', '.join(pipeline.encoders)} with encoder=")
+        raise ConfigError(
+            f"this pipeline has several encoders: choose one of {', '.join(pipeline.encoders)} with encoder="
+        )
     chosen = next(iter(pipeline.encoders)) if name is None else name
     if chosen not in pipeline.encoders:
         raise ConfigError(f"there is no encoder {chosen!r}.{near(chosen, pipeline.encoders)}")

@@ -11,8 +11,16 @@ import numpy as np
 
 from pipekit.devices.memory import Room, lost_device, ran_out, release_devices
 from pipekit.doc import Doc
-from pipekit.doc.cutting import longest, pieces, whole
-from pipekit.errors import ConfigError, DeviceError, DocError, OutOfMemoryError, PipekitError, PluginContractError, ProcessingError
+from pipekit.doc.cutting import cut_doc, longest_sentence, rejoin
+from pipekit.errors import (
+    ConfigError,
+    DeviceError,
+    DocError,
+    OutOfMemoryError,
+    PipekitError,
+    PluginContractError,
+    ProcessingError,
+)
 from pipekit.parts.batch import Batch
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
@@ -20,6 +28,7 @@ from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked, gather
 
 if TYPE_CHECKING:
     from pipekit.parts.contracts import Component
+
 
 class Order(NamedTuple):
     """How documents are to be treated: the arguments of `Pipeline.pipe`."""
@@ -34,7 +43,7 @@ class Order(NamedTuple):
         return self
 
 
-class Part(NamedTuple):
+class DocPart(NamedTuple):
     """A document, or some sentences of a long one, and what it is of."""
 
     item: Item
@@ -51,7 +60,12 @@ Result = tuple[Item, Doc, ProcessingError | None]  # with an error, the document
 
 def in_parts(doc: Doc, limit: int | None = None) -> list[Doc]:
     """A document as parts of CHUNK_WORDS words at most; of `limit` words, as far as that asks for no cut within a sentence."""
-    return pieces(doc, CHUNK_WORDS if limit is None or limit >= len(doc) else min(CHUNK_WORDS, max(limit, longest(doc))))
+    return cut_doc(
+        doc,
+        CHUNK_WORDS
+        if limit is None or limit >= len(doc)
+        else min(CHUNK_WORDS, max(limit, longest_sentence(doc))),
+    )
 
 
 class Run:
@@ -64,7 +78,9 @@ class Run:
         self.pipeline = pipeline
         self.order = order
         self.room = Room()
-        self.began: Callable[[str], object] | None = None  # is told each component that begins, and "tokenizer"
+        self.began: Callable[[str], object] | None = (
+            None  # is told each component that begins, and "tokenizer"
+        )
 
     def chunks(self, chunks: Iterable[Sequence[Item]]) -> Generator[Result]:
         """All documents of a stream, as `chunk`."""
@@ -89,7 +105,9 @@ class Run:
             shares = [items[:middle], items[middle:]]
             if isinstance(error, OutOfMemoryError):  # it knows the document
                 self.room.words = room
-                guilty = next(place for place, item in enumerate(items) if item.number == error.document)
+                guilty = next(
+                    place for place, item in enumerate(items) if item.number == error.document
+                )
                 shares = [items[:guilty], items[guilty : guilty + 1], items[guilty + 1 :]]
         else:
             yield from zip(items, docs, repeat(None))
@@ -105,11 +123,14 @@ class Run:
             for item in items:
                 if isinstance(item.source, Doc):
                     self._refuse_overwrite(item.number, item.source)
-        self._through([Part(item, doc) for item, doc in zip(items, docs, strict=True)])
+        self._through([DocPart(item, doc) for item, doc in zip(items, docs, strict=True)])
         for item, doc in zip(items, docs, strict=True):
             if isinstance(item.source, Doc):
                 item.source.layers = doc.layers
-        return [item.source if isinstance(item.source, Doc) else doc for item, doc in zip(items, docs, strict=True)]
+        return [
+            item.source if isinstance(item.source, Doc) else doc
+            for item, doc in zip(items, docs, strict=True)
+        ]
 
     def _docs(self, items: Sequence[Item]) -> list[Doc]:
         """Tokenize the texts together. Docs are copied, so that nothing half-written stays on the caller's where a component fails."""
@@ -117,7 +138,8 @@ class Run:
         for item in items:
             if not isinstance(item.source, str | Doc):
                 raise ProcessingError(
-                    f"document {item.number} is of type {type(item.source).__name__}: give texts or Docs", document=item.number
+                    f"document {item.number} is of type {type(item.source).__name__}: give texts or Docs",
+                    document=item.number,
                 )
         if self.began:
             self.began("tokenizer")
@@ -125,12 +147,18 @@ class Run:
             made = iter(self.pipeline.tokenize(texts))
         except Exception as error:
             raise _failure(items[0], "tokenizer", error) from error
-        return [item.source.copy() if isinstance(item.source, Doc) else next(made) for item in items]
+        return [
+            item.source.copy() if isinstance(item.source, Doc) else next(made) for item in items
+        ]
 
     def _check_given(self, item: Item, doc: Doc) -> None:
         for layer in self.pipeline.given:
             if not doc.has_annotation(layer):
-                raise _failure(item, "pipeline", DocError(f"it needs Docs that bring the layer {layer!r}, which this one lacks"))
+                raise _failure(
+                    item,
+                    "pipeline",
+                    DocError(f"it needs Docs that bring the layer {layer!r}, which this one lacks"),
+                )
 
     def _refuse_overwrite(self, number: int, doc: Doc) -> None:
         for name, component in self.pipeline.components.items():
@@ -141,22 +169,28 @@ class Run:
                         "pass overwrite=True, leave the component out, or give a bare copy, doc.copy(bare=True)"
                     )
 
-    def _through(self, docs: Sequence[Part]) -> None:
+    def _through(self, docs: Sequence[DocPart]) -> None:
         """Documents through the components, in as many batches as memory asks for."""
-        cut = [[Part(item, part) for part in in_parts(doc, self.room.words)] for item, doc in docs]
+        cut = [
+            [DocPart(item, part) for part in in_parts(doc, self.room.words)] for item, doc in docs
+        ]
         # A chunk is gathered by characters, before there are words to count: somewhat more of them are not worth a second batch.
         limit = min(2 * self.order.batch_words, self.room.words)
         for group in gather(chain.from_iterable(cut), lambda part: part.words, limit):
-            too_many = _divisible(group) and sum(part.words for part in group) > self.room.words  # as one before it has shown
+            too_many = (
+                _divisible(group) and sum(part.words for part in group) > self.room.words
+            )  # as one before it has shown
             if too_many or not self._fits(group):
                 self._through(group)
         for (_, doc), parts in zip(docs, cut, strict=True):
-            whole(doc, [part.doc for part in parts])
+            rejoin(doc, [part.doc for part in parts])
 
-    def _fits(self, group: Sequence[Part]) -> bool:
+    def _fits(self, group: Sequence[DocPart]) -> bool:
         """Run a batch. False where memory ran out: its documents are as they were. Errors: `OutOfMemoryError` if none can be cut."""
         words = sum(part.words for part in group)
-        before = [{name: layer.shared() for name, layer in part.doc.layers.items()} for part in group]
+        before = [
+            {name: layer.shared() for name, layer in part.doc.layers.items()} for part in group
+        ]
         reason = self._run([part.doc for part in group], group[0].item)
         if reason is None:
             self.room.passed(words)
@@ -192,7 +226,11 @@ class Run:
     def _failed(self, source: str | Doc, error: ProcessingError) -> Doc:
         """The document with tokens only, if the tokenizer can make them, and the reason."""
         try:
-            doc = source.copy(bare=True) if isinstance(source, Doc) else self.pipeline.tokenize([source])[0]
+            doc = (
+                source.copy(bare=True)
+                if isinstance(source, Doc)
+                else self.pipeline.tokenize([source])[0]
+            )
         except Exception:
             doc = Doc(words=[])
         doc.error = str(error)
@@ -209,21 +247,29 @@ def docs_through(pipeline: Assembly, docs: Iterable[Doc]) -> Iterator[Doc]:
         yield doc
 
 
-def _divisible(group: Sequence[Part]) -> bool:
-    return len(group) > 1 or longest(group[0].doc) < len(group[0].doc)
+def _divisible(group: Sequence[DocPart]) -> bool:
+    return len(group) > 1 or longest_sentence(group[0].doc) < len(group[0].doc)
 
 
 def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
     reason = str(error) if isinstance(error, PipekitError) else f"{type(error).__name__}: {error}"
     kind = PluginContractError if isinstance(error, PluginContractError) else ProcessingError
-    return kind(f"{item.title}: {component} failed: {reason}", document=item.number, component=component)
+    return kind(
+        f"{item.title}: {component} failed: {reason}", document=item.number, component=component
+    )
 
 
-def _too_large(part: Part, reason: str, device: str) -> OutOfMemoryError:
+def _too_large(part: DocPart, reason: str, device: str) -> OutOfMemoryError:
     """No cause is kept: its traceback would hold the tensors."""
-    cure = "free memory or give batch_words a smaller number" + ("" if device == "cpu" else ", or load the pipeline with device='cpu'")
+    cure = "free memory or give batch_words a smaller number" + (
+        "" if device == "cpu" else ", or load the pipeline with device='cpu'"
+    )
     why = f"memory on {device} ran out, though no more than {len(part.doc)} words of it were computed together"
-    return OutOfMemoryError(f"{part.item.title}: {why}: {cure}. {reason}", document=part.item.number, component=reason.split(" ")[0])
+    return OutOfMemoryError(
+        f"{part.item.title}: {why}: {cure}. {reason}",
+        document=part.item.number,
+        component=reason.split(" ")[0],
+    )
 
 
 def _lost(item: Item, component: str, error: Exception) -> DeviceError:
@@ -236,11 +282,15 @@ def _lost(item: Item, component: str, error: Exception) -> DeviceError:
 def _check_contract(name: str, component: Component, batch: Batch, answer: object) -> None:
     """What a component may not do, it is told of with the document. Errors: `PluginContractError`."""
     if answer is not None:
-        raise PluginContractError(f"component {name!r} returned {type(answer).__name__}: it writes to the documents and returns nothing")
+        raise PluginContractError(
+            f"component {name!r} returned {type(answer).__name__}: it writes to the documents and returns nothing"
+        )
     for doc in batch.docs:
         for assigned in component.assigns:
             if not doc.has_annotation(assigned):
-                raise PluginContractError(f"component {name!r} assigns {assigned!r} but wrote none to {doc!r}")
+                raise PluginContractError(
+                    f"component {name!r} assigns {assigned!r} but wrote none to {doc!r}"
+                )
             layer = doc.layers.get(assigned)
             if layer is not None and layer.kind == "span":
                 _check_spans(name, assigned, doc)
@@ -249,8 +299,14 @@ def _check_contract(name: str, component: Component, batch: Batch, answer: objec
 def _check_spans(name: str, assigned: str, doc: Doc) -> None:
     layer = doc.layers[assigned]
     start, end = layer["start"].values, layer["end"].values
-    if layer.size and (int(start.min()) < 0 or int(end.max()) > len(doc) or bool((start >= end).any())):
-        raise PluginContractError(f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}")
+    if layer.size and (
+        int(start.min()) < 0 or int(end.max()) > len(doc) or bool((start >= end).any())
+    ):
+        raise PluginContractError(
+            f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}"
+        )
     score = layer.get("score")
     if score is not None and bool(np.isnan(score.values).any()):
-        raise PluginContractError(f"component {name!r} wrote a score that is no number to {assigned!r} of {doc!r}")
+        raise PluginContractError(
+            f"component {name!r} wrote a score that is no number to {assigned!r} of {doc!r}"
+        )

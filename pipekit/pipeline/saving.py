@@ -20,23 +20,27 @@ from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
 from pipekit.storage import store
 
-_REGISTRIES = {"tokenizer": registry.tokenizers, "encoders": registry.encoders, "components": registry.components}
+_REGISTRIES = {
+    "tokenizer": registry.tokenizers,
+    "encoders": registry.encoders,
+    "components": registry.components,
+}
 _TABLES, _WEIGHTS = "tables", "weights"
 
 P = TypeVar("P", bound=Assembly)
 
 
-def save(pipeline: Assembly, path: str | os.PathLike[str], *, half: bool = False) -> None:
+def save_pipeline(pipeline: Assembly, path: str | os.PathLike[str], *, half: bool = False) -> None:
     """Write a pipeline to one file; what stood there before stays whole until the new file is. Errors: `StoreError`."""
     store.save(path, *_stored(pipeline), half=half)
 
 
-def dump(pipeline: Assembly, *, half: bool = False) -> bytes:
+def dump_pipeline(pipeline: Assembly, *, half: bool = False) -> bytes:
     """A pipeline as bytes."""
     return store.to_bytes(*_stored(pipeline), half=half)
 
 
-def fingerprint(pipeline: Assembly) -> str:
+def pipeline_fingerprint(pipeline: Assembly) -> str:
     """What tells a pipeline from every other: a checksum over all that a file of it would hold."""
     return store.fingerprint(*_stored(pipeline))
 
@@ -44,18 +48,27 @@ def fingerprint(pipeline: Assembly) -> str:
 def _stored(pipeline: Assembly) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     arrays = dict(_tensors(pipeline))
     same = _doubles(arrays)
-    return {**_header(pipeline), "same": same}, {name: array for name, array in arrays.items() if name not in same}
+    return {**_header(pipeline), "same": same}, {
+        name: array for name, array in arrays.items() if name not in same
+    }
 
 
 def _header(pipeline: Assembly) -> dict[str, Any]:
-    suppliers = {f"{kind} {config['type']}": known.supplier(config["type"]).package for kind, known, config in _parts(pipeline.config)}
+    suppliers = {
+        f"{kind} {config['type']}": known.supplier(config["type"]).package
+        for kind, known, config in _parts(pipeline.config)
+    }
     return {"config": pipeline.config, "meta": pipeline.meta, "suppliers": suppliers}
 
 
 def _doubles(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
     """Tables that several parts share, such as a lexicon, and the one name under which each is stored."""
     first: dict[int, str] = {}
-    return {name: first[id(array)] for name, array in arrays.items() if first.setdefault(id(array), name) != name}
+    return {
+        name: first[id(array)]
+        for name, array in arrays.items()
+        if first.setdefault(id(array), name) != name
+    }
 
 
 def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, registry.Registry, Mapping[str, Any]]]:
@@ -72,7 +85,10 @@ def _tensors(pipeline: Assembly) -> Iterator[tuple[str, NDArray[Any]]]:
             for key, array in tables(part).items():
                 yield f"{kind}/{name}/{_TABLES}/{key}", array
             for key, tensor in _weights(part).items():
-                yield f"{kind}/{name}/{_WEIGHTS}/{key}", np.ascontiguousarray(tensor.detach().cpu().numpy())
+                yield (
+                    f"{kind}/{name}/{_WEIGHTS}/{key}",
+                    np.ascontiguousarray(tensor.detach().cpu().numpy()),
+                )
 
 
 def tables(part: Any) -> dict[str, NDArray[Any]]:
@@ -86,7 +102,7 @@ def _weights(part: Any) -> dict[str, Any]:
     return dict(part.state_dict()) if torch and isinstance(part, torch.nn.Module) else {}
 
 
-def read(
+def read_pipeline(
     container: store.Container,
     where: str,
     built_as: type[P],
@@ -98,10 +114,16 @@ def read(
     config = _selected(_config(header, where), exclude, include)
     suppliers = header.get("suppliers", {})
     for kind, known, part in _parts(config):
-        known.require(part["type"], suppliers.get(f"{kind} {part['type']}", "an unknown package"), where)
+        known.require(
+            part["type"], suppliers.get(f"{kind} {part['type']}", "an unknown package"), where
+        )
     tables: dict[str, dict[str, NDArray[Any]]] = {}
     states: dict[str, dict[str, NDArray[Any]]] = {}
-    same = {name: container.tensors[first] for name, first in header.get("same", {}).items() if first in container.tensors}
+    same = {
+        name: container.tensors[first]
+        for name, first in header.get("same", {}).items()
+        if first in container.tensors
+    }
     for name, array in {**container.tensors, **same}.items():
         kind, part_name, group, key = _address(name, where)
         target = tables if group == _TABLES else states
@@ -116,8 +138,12 @@ def read(
 
 def _config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
     config = header.get("config")
-    if not isinstance(config, dict) or not all(isinstance(config.get(k), dict) for k in ("tokenizer", "encoders", "components")):
-        raise CorruptModelError(f"{where}: holds no pipeline: its header has no config with tokenizer, encoders and components")
+    if not isinstance(config, dict) or not all(
+        isinstance(config.get(k), dict) for k in ("tokenizer", "encoders", "components")
+    ):
+        raise CorruptModelError(
+            f"{where}: holds no pipeline: its header has no config with tokenizer, encoders and components"
+        )
     for key in ("meta", "suppliers", "same"):
         if not isinstance(header.get(key, {}), dict):
             raise CorruptModelError(f"{where}: {key!r} in its header is no table")
@@ -130,19 +156,31 @@ def _config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _address(name: str, where: str) -> tuple[str, str, str, str]:
     """Kind and name of the part that a tensor belongs to, tables or weights, and its own name."""
     parts = name.split("/", 3)
-    if len(parts) < 4 or parts[0] not in ("encoders", "components") or parts[2] not in (_TABLES, _WEIGHTS):
+    if (
+        len(parts) < 4
+        or parts[0] not in ("encoders", "components")
+        or parts[2] not in (_TABLES, _WEIGHTS)
+    ):
         raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
     return parts[0], parts[1], parts[2], parts[3]
 
 
-def _selected(config: dict[str, Any], exclude: Sequence[str], include: Sequence[str] | None) -> dict[str, Any]:
+def _selected(
+    config: dict[str, Any], exclude: Sequence[str], include: Sequence[str] | None
+) -> dict[str, Any]:
     names = config["components"]
     for name in (*exclude, *(include or ())):
         if name not in names:
             raise ConfigError(f"the pipeline has no component {name!r}.{near(name, names)}")
-    kept = {n: c for n, c in names.items() if n not in exclude and (include is None or n in include)}
+    kept = {
+        n: c for n, c in names.items() if n not in exclude and (include is None or n in include)
+    }
     read = {c.get("encoder") for c in kept.values()}
-    encoders = {n: c for n, c in config["encoders"].items() if n in read or not (exclude or include is not None)}
+    encoders = {
+        n: c
+        for n, c in config["encoders"].items()
+        if n in read or not (exclude or include is not None)
+    }
     return {**config, "components": kept, "encoders": encoders}
 
 

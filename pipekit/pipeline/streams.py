@@ -38,7 +38,14 @@ class Item(NamedTuple):
 
 def work(source: object) -> int:
     """About how many characters of work a document is: what a stream is cut into chunks by."""
-    return max(1, len(source) * CHARS if isinstance(source, Doc) else len(source) if isinstance(source, str) else 1)
+    return max(
+        1,
+        len(source) * CHARS
+        if isinstance(source, Doc)
+        else len(source)
+        if isinstance(source, str)
+        else 1,
+    )
 
 
 def chunked(
@@ -84,7 +91,9 @@ class Arrivals(Generic[T]):
     is time for them.
     """
 
-    def __init__(self, source: Iterable[T], size: Callable[[T], int], limit: int, max_delay: float) -> None:
+    def __init__(
+        self, source: Iterable[T], size: Callable[[T], int], limit: int, max_delay: float
+    ) -> None:
         self._source = source
         self._size = size
         self._limit = limit
@@ -149,4 +158,6 @@ class Arrivals(Generic[T]):
         """Until the next list is due."""
         if self._ended or self._total >= self._limit:
             return 0
-        return self._items[0][2] + self._max_delay - time.monotonic() if self._items else float("inf")
+        return (
+            self._items[0][2] + self._max_delay - time.monotonic() if self._items else float("inf")
+        )

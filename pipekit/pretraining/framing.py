@@ -14,7 +14,7 @@ from pipekit.errors import ConfigError
 from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.shards import NUMBER, SENTENCE, WORD, Pieces
 from pipekit.subwords.cutter import Special
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Ints
 
 REACH = 64  # pieces within which a text of a pair looks for a sentence to begin with
 
@@ -51,18 +51,26 @@ def framing_of(objectives: Iterable[nn.Module]) -> Framing:
     """How rows are made that all of these learn of. Errors: `ConfigError` for two that need different ones."""
     needed = {str(each.framing) for each in objectives} - {"single"}
     if len(needed) > 1:
-        raise ConfigError(f"the objectives {' and '.join(sorted(needed))} learn of different pairs of texts: choose one of them")
+        raise ConfigError(
+            f"the objectives {' and '.join(sorted(needed))} learn of different pairs of texts: choose one of them"
+        )
     return FRAMINGS[needed.pop() if needed else "single"]
 
 
-def sentence_order(slices: Pieces, length: int, special: Special, random: np.random.Generator) -> Sequences:
+def sentence_order(
+    slices: Pieces, length: int, special: Special, random: np.random.Generator
+) -> Sequences:
     """Two texts one after the other, exchanged in half of the rows."""
     first, second = divided(slices, length, random)
     follows = random.random(len(slices)) < 0.5
-    return pairs(slices, either(follows, first, second), either(follows, second, first), follows, special)
+    return pairs(
+        slices, either(follows, first, second), either(follows, second, first), follows, special
+    )
 
 
-def next_sentence(slices: Pieces, length: int, special: Special, random: np.random.Generator) -> Sequences:
+def next_sentence(
+    slices: Pieces, length: int, special: Special, random: np.random.Generator
+) -> Sequences:
     """Two texts, of which the second one is from another slice in half of the rows; where there is no other it follows always."""
     first, second = divided(slices, length, random)
     foreign = np.roll(first.slice, len(slices) // 2)
@@ -105,18 +113,27 @@ def either(which: Flags, one: Texts, other: Texts) -> Texts:
     return Texts(*(np.where(which, a, b) for a, b in zip(one, other, strict=True)))
 
 
-def pairs(slices: Pieces, first: Texts, second: Texts, follows: Flags, special: Special) -> Sequences:
+def pairs(
+    slices: Pieces, first: Texts, second: Texts, follows: Flags, special: Special
+) -> Sequences:
     """[CLS] first [SEP] second [SEP]; segments are 0 up to the [SEP] between, and 1 after it."""
     place = np.arange(int(first.size[0] + second.size[0]) + 3)
     middle = 1 + first.size[:, None]
     later = place > middle
     outside = (place == 0) | (place == middle) | (place == place[-1])
     column = place + np.where(later, second.begin[:, None] - middle - 1, first.begin[:, None] - 1)
-    cells = slices[np.where(later, second.slice[:, None], first.slice[:, None]), np.where(outside, 0, column)]
+    cells = slices[
+        np.where(later, second.slice[:, None], first.slice[:, None]), np.where(outside, 0, column)
+    ]
     ids = np.where(outside, special.sep, cells & NUMBER).astype(np.int64)
     ids[:, 0] = special.cls
     begins = ~outside & (cells & WORD > 0)
-    return Sequences(*(torch.from_numpy(part) for part in (ids, begins, later.astype(np.int64), follows.astype(np.int64))))
+    return Sequences(
+        *(
+            torch.from_numpy(part)
+            for part in (ids, begins, later.astype(np.int64), follows.astype(np.int64))
+        )
+    )
 
 
 FRAMINGS = {

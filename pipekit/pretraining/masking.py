@@ -11,7 +11,10 @@ from torch import Tensor
 from pipekit.devices.placement import to_device
 from pipekit.subwords.cutter import Special
 
-HIDDEN, KEPT = 0.8, 0.1  # of the chosen words: hidden, left as they are; the rest is exchanged (Devlin et al. 2019, section 3.1)
+HIDDEN, KEPT = (
+    0.8,
+    0.1,
+)  # of the chosen words: hidden, left as they are; the rest is exchanged (Devlin et al. 2019, section 3.1)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,16 @@ class Sequences:
 
     def to(self, device: torch.device) -> Sequences:
         """The same on a device."""
-        parts = (self.ids, self.begins, self.segments, self.follows)
-        return Sequences(*(None if part is None else to_device(part.numpy(), device) for part in parts))  # type: ignore[arg-type]
+
+        def moved(part: Tensor) -> Tensor:
+            return to_device(part.numpy(), device)
+
+        return Sequences(
+            moved(self.ids),
+            moved(self.begins),
+            None if self.segments is None else moved(self.segments),
+            None if self.follows is None else moved(self.follows),
+        )
 
 
 class Corrupted(NamedTuple):
@@ -63,7 +74,9 @@ def ordinary(ids: Tensor, special: Special) -> Tensor:
     return (ids != special.cls) & (ids != special.sep) & (ids != special.pad)
 
 
-def hide(sequences: Sequences, special: Special, pieces: int, share: float, random: torch.Generator) -> Corrupted:
+def hide(
+    sequences: Sequences, special: Special, pieces: int, share: float, random: torch.Generator
+) -> Corrupted:
     """Hide whole words, drawn anew each time: of the chosen ones most become [MASK], some other pieces, some stay.
 
     Args:
@@ -74,7 +87,9 @@ def hide(sequences: Sequences, special: Special, pieces: int, share: float, rand
     chosen = (chances.draw() < share) & chances.ordinary
     fate = chances.draw()
     passed = sorted(set(special))
-    others = torch.randint(pieces - len(passed), sequences.ids.shape, generator=random, device=sequences.ids.device)
+    others = torch.randint(
+        pieces - len(passed), sequences.ids.shape, generator=random, device=sequences.ids.device
+    )
     for number in passed:
         others += others >= number
     replaced = torch.where(fate < HIDDEN, torch.full_like(sequences.ids, special.mask), others)

@@ -22,7 +22,9 @@ class Objective(nn.Module):
 
     framing = "single"
 
-    def forward(self, network: Network, sequences: Sequences, random: torch.Generator) -> dict[str, Tensor]:
+    def forward(
+        self, network: Network, sequences: Sequences, random: torch.Generator
+    ) -> dict[str, Tensor]:
         """Losses by name, each a scalar in float32 that has its weight already.
 
         Args:
@@ -31,29 +33,37 @@ class Objective(nn.Module):
         raise NotImplementedError
 
 
-class Reading(NamedTuple):
+class RowStates(NamedTuple):
     """The states of rows, float[rows, length, width], and the pieces that were chosen to be hidden in them, bool[rows, length]."""
 
     states: Tensor
     chosen: Tensor
 
 
-class Reader(Objective):
+class RowObjective(Objective):
     """An objective that learns of the states of rows: all such share one pass of the network, as those of BERT and of ALBERT do."""
 
-    def hide(self, network: Network, sequences: Sequences, so_far: Corrupted, random: torch.Generator) -> Corrupted:
+    def hide(
+        self, network: Network, sequences: Sequences, so_far: Corrupted, random: torch.Generator
+    ) -> Corrupted:
         """What the network is to read: by default what it would read without this objective."""
         return so_far
 
-    def losses(self, network: Network, sequences: Sequences, reading: Reading) -> dict[str, Tensor]:
+    def losses(
+        self, network: Network, sequences: Sequences, reading: RowStates
+    ) -> dict[str, Tensor]:
         """Losses by name, see `forward`."""
         raise NotImplementedError
 
-    def forward(self, network: Network, sequences: Sequences, random: torch.Generator) -> dict[str, Tensor]:
+    def forward(
+        self, network: Network, sequences: Sequences, random: torch.Generator
+    ) -> dict[str, Tensor]:
         return in_one_pass([self], network, sequences, random)
 
 
-def in_one_pass(readers: Iterable[Reader], network: Network, sequences: Sequences, random: torch.Generator) -> dict[str, Tensor]:
+def in_one_pass(
+    readers: Iterable[RowObjective], network: Network, sequences: Sequences, random: torch.Generator
+) -> dict[str, Tensor]:
     """The losses of readers, of which one at most hides pieces."""
     readers = list(readers)
     if not readers:
@@ -61,11 +71,15 @@ def in_one_pass(readers: Iterable[Reader], network: Network, sequences: Sequence
     hidden = Corrupted(sequences.ids, torch.zeros_like(sequences.begins))
     for reader in readers:
         hidden = reader.hide(network, sequences, hidden, random)
-    reading = Reading(read(network, hidden.ids, sequences.segments), hidden.chosen)
-    return {name: loss for reader in readers for name, loss in reader.losses(network, sequences, reading).items()}
+    reading = RowStates(last_states(network, hidden.ids, sequences.segments), hidden.chosen)
+    return {
+        name: loss
+        for reader in readers
+        for name, loss in reader.losses(network, sequences, reading).items()
+    }
 
 
-def read(network: Network, ids: Tensor, segments: Tensor | None) -> Tensor:
+def last_states(network: Network, ids: Tensor, segments: Tensor | None) -> Tensor:
     """The last states of pieces, float[rows, length, width]; a network that knows but one segment is told none."""
     states: list[Tensor] = network(ids, segments=segments if network.shape.segments > 1 else None)
     return states[-1]
@@ -82,7 +96,9 @@ class PieceHead(nn.Module):
 
     def forward(self, states: Tensor, pieces: nn.Embedding) -> Tensor:
         """float[n, width] to float[n, pieces]."""
-        return functional.linear(self.norm(functional.gelu(self.mix(states))), pieces.weight, self.bias)
+        return functional.linear(
+            self.norm(functional.gelu(self.mix(states))), pieces.weight, self.bias
+        )
 
 
 def cross_entropy(scores: Tensor, truth: Tensor) -> Tensor:

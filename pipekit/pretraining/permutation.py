@@ -30,18 +30,28 @@ class Permutation(Objective):
     def __init__(self, encoder: Bert, share: float = 1 / 6) -> None:
         super().__init__()
         if encoder.network.embed.positions is None or encoder.shape.relative:
-            raise ConfigError("the objective 'permutation' asks what stands at a position: choose a network that learns them")
+            raise ConfigError(
+                "the objective 'permutation' asks what stands at a position: choose a network that learns them"
+            )
         self.share = share
         self.special = encoder.subwords.special
         self.head = PieceHead(encoder.width, encoder.network.embed.pieces)
 
-    def forward(self, network: Network, sequences: Sequences, random: torch.Generator) -> dict[str, Tensor]:
+    def forward(
+        self, network: Network, sequences: Sequences, random: torch.Generator
+    ) -> dict[str, Tensor]:
         order = draw_order(sequences, self.special, self.share, random)
         states = foretell(network, sequences, order, self.special.mask)
-        return {"permutation": cross_entropy(self.head(states, network.embed.pieces), sequences.ids[order > 0])}
+        return {
+            "permutation": cross_entropy(
+                self.head(states, network.embed.pieces), sequences.ids[order > 0]
+            )
+        }
 
 
-def draw_order(sequences: Sequences, special: Special, share: float, random: torch.Generator) -> Tensor:
+def draw_order(
+    sequences: Sequences, special: Special, share: float, random: torch.Generator
+) -> Tensor:
     """The place of each piece in an order of factorization, int64[rows, length]: 0 for those that are given.
 
     The pieces of a word follow each other, from left to right.
@@ -63,7 +73,9 @@ def foretell(network: Network, sequences: Sequences, order: Tensor, mask: int) -
     rows, length = order.shape
     asked = order > 0
     most = int(asked.sum(1).max())
-    places = (~asked).byte().argsort(dim=1, stable=True)[:, :most]  # those asked first; padding is asked as well, and not heard
+    places = (
+        (~asked).byte().argsort(dim=1, stable=True)[:, :most]
+    )  # those asked first; padding is asked as well, and not heard
     begun = order.gather(1, places)
     content = order[:, None, :] <= order[:, :, None]  # a piece sees itself
     query = order[:, None, :] < begun.clamp(min=1)[:, :, None]  # and a query does not
@@ -71,5 +83,7 @@ def foretell(network: Network, sequences: Sequences, order: Tensor, mask: int) -
     segments = sequences.segments if network.shape.segments > 1 else None
     queries = network.embed(torch.full_like(order, mask), segments)
     queries = queries[torch.arange(rows, device=order.device)[:, None], places]
-    states: list[Tensor] = network.stack(torch.cat([network.embed(sequences.ids, segments), queries], 1), sight)
+    states: list[Tensor] = network.stack(
+        torch.cat([network.embed(sequences.ids, segments), queries], 1), sight
+    )
     return states[-1][:, length:][begun > 0]

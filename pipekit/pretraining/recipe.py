@@ -1,6 +1,6 @@
 """A recipe of pretraining: everything that it is, as one TOML file.
 
-    [pretraining]      settings of the loop, see `Settings`
+    [pretraining]      settings of the loop, see `PretrainingSettings`
     [objectives.NAME]  what the encoder learns by, with its settings: masked, replaced, next, order, permutation
     [encoder]          as in a recipe of training: {type = "bert", subwords = the file or folder that holds a vocabulary, …}, or
                        {source = PATH}, an encoder that goes on learning
@@ -21,11 +21,11 @@ from typing import Any
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
-SECTIONS = ("pretraining", "objectives", "encoder", "pipeline", "text")
+PRETRAINING_SECTIONS = ("pretraining", "objectives", "encoder", "pipeline", "text")
 
 
 @dataclass(frozen=True)
-class Settings:
+class PretrainingSettings:
     """Settings of the loop, the section [pretraining].
 
     Attributes:
@@ -61,7 +61,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Text:
+class TextFiles:
     """A file of texts, and the share of it that is read."""
 
     path: Path
@@ -69,41 +69,54 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PretrainingRecipe:
     """A recipe as read; `path` is where it stands."""
 
     path: Path
-    settings: Settings
+    settings: PretrainingSettings
     objectives: Mapping[str, Mapping[str, Any]]
     encoder: Mapping[str, Any]
     pipeline: Mapping[str, Any]
-    texts: Sequence[Text]
+    texts: Sequence[TextFiles]
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+def read_pretraining_recipe(path: Path, overrides: Sequence[str] = ()) -> PretrainingRecipe:
     """The recipe in a TOML file, with overrides such as "pretraining.steps=300".
 
     Errors: `ConfigError` naming the file, the section and the key, with near names.
     """
     raw = filled(read_toml(path, overrides), path.resolve().parent)
-    check_sections(raw, SECTIONS, path)
+    check_sections(raw, PRETRAINING_SECTIONS, path)
     if not isinstance(raw.get("encoder"), Mapping):
-        raise ConfigError(f"{path}: [encoder] is missing: it says what learns, for instance type = \"bert\"")
+        raise ConfigError(
+            f'{path}: [encoder] is missing: it says what learns, for instance type = "bert"'
+        )
     objectives = raw.get("objectives", {"masked": {}})
-    texts = [text for number, entry in enumerate(raw.get("text", ())) for text in _texts(entry, f"{path}: [[text]] number {number + 1}")]
+    texts = [
+        text
+        for number, entry in enumerate(raw.get("text", ()))
+        for text in _texts(entry, f"{path}: [[text]] number {number + 1}")
+    ]
     if not texts:
         raise ConfigError(f"{path}: [[text]] names no text to learn from")
-    settings = settings_of(Settings, raw.get("pretraining", {}), f"{path}: [pretraining]", at_least_one=("steps", "rows", "evaluate_every"))
-    return Recipe(path, settings, objectives, raw["encoder"], raw.get("pipeline", {}), texts)
+    settings = settings_of(
+        PretrainingSettings,
+        raw.get("pretraining", {}),
+        f"{path}: [pretraining]",
+        at_least_one=("steps", "rows", "evaluate_every"),
+    )
+    return PretrainingRecipe(
+        path, settings, objectives, raw["encoder"], raw.get("pipeline", {}), texts
+    )
 
 
-def _texts(entry: Mapping[str, Any], where: str) -> list[Text]:
+def _texts(entry: Mapping[str, Any], where: str) -> list[TextFiles]:
     if not isinstance(entry.get("path"), str):
-        raise ConfigError(f"{where} needs path = \"…\"")
+        raise ConfigError(f'{where} needs path = "…"')
     found = sorted(glob.glob(entry["path"]))
     if not found:
         raise ConfigError(f"{where}: no file is there: {entry['path']}")
     part = float(entry.get("part", 1.0))
     if not 0 < part <= 1:
         raise ConfigError(f"{where}: part = {part}: a share above 0 and up to 1 is needed")
-    return [Text(Path(path), part) for path in found]
+    return [TextFiles(Path(path), part) for path in found]

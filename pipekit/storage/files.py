@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows has no such locks; there, two processes that append to one file at once are not kept apart
     fcntl = None  # type: ignore[assignment]
 
-Chunk = bytes | memoryview
+Bytes = bytes | memoryview
 Path = str | os.PathLike[str]
 Failpoint = Callable[[str, str], int | None]
 
@@ -58,7 +58,7 @@ class File:
     def __init__(self, path: Path, *, append: bool = False) -> None:
         self.path = os.fspath(path)
         self.written = 0
-        self._gathered: list[Chunk] = []
+        self._gathered: list[Bytes] = []
         self._size = 0
         with _call("open", self.path):
             self._fd = os.open(self.path, _APPEND if append else _NEW, 0o666)
@@ -77,10 +77,13 @@ class File:
                 os.lseek(self._fd, 0, os.SEEK_END)
         except StoreError as error:
             if isinstance(error.__cause__, BlockingIOError):
-                raise _named(error, f"{self.path} is being written by another process: wait for it, or write to another file") from error
+                raise _named(
+                    error,
+                    f"{self.path} is being written by another process: wait for it, or write to another file",
+                ) from error
             raise
 
-    def write(self, chunk: Chunk) -> None:
+    def write(self, chunk: Bytes) -> None:
         self._gathered.append(chunk)
         self._size += len(chunk)
         if self._size >= _GATHERED:
@@ -89,7 +92,7 @@ class File:
             self._write(b"".join(small))
             self._write(last)
 
-    def _write(self, chunk: Chunk) -> None:
+    def _write(self, chunk: Bytes) -> None:
         rest = memoryview(chunk)
         while rest:
             with _call("write", self.path) as most:
@@ -117,11 +120,16 @@ class File:
     def __enter__(self) -> File:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk], *, size: int | None = None) -> None:
+def write_atomically(path: Path, chunks: Iterable[Bytes], *, size: int | None = None) -> None:
     """Put a file in the place of the one that is there, if any: at every moment the path holds the old bytes or the new.
 
     Args:
@@ -140,7 +148,7 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], *, size: int | None = 
     sync_name(target)
 
 
-def _write_and_replace(target: str, beside: str, chunks: Iterable[Chunk], size: int | None) -> None:
+def _write_and_replace(target: str, beside: str, chunks: Iterable[Bytes], size: int | None) -> None:
     file = None
     try:
         with File(beside) as file:

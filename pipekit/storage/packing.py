@@ -40,7 +40,12 @@ def unpack(data: bytes, what: str) -> Any:
 def unpack_flat(data: bytes, what: str, most: int) -> list[Any]:
     """A list of up to so many numbers, strings and bytes, none of them a list. Errors: `PipekitFormatError` naming `what`."""
     stream = msgpack.Unpacker(
-        max_buffer_size=len(data), max_array_len=0, max_map_len=0, max_ext_len=0, strict_map_key=True, unicode_errors=_ERRORS
+        max_buffer_size=len(data),
+        max_array_len=0,
+        max_map_len=0,
+        max_ext_len=0,
+        strict_map_key=True,
+        unicode_errors=_ERRORS,
     )
     try:
         stream.feed(data)
@@ -49,7 +54,9 @@ def unpack_flat(data: bytes, what: str, most: int) -> list[Any]:
             raise ValueError(f"a list of {count} items, more than {most}")
         items = list(islice(stream, count))
         if len(items) < count or stream.tell() < len(data):
-            raise ValueError(f"{len(items)} items of {count} in {stream.tell()} bytes of {len(data)}")
+            raise ValueError(
+                f"{len(items)} items of {count} in {stream.tell()} bytes of {len(data)}"
+            )
     except (ValueError, TypeError, msgpack.OutOfData) as error:
         raise PipekitFormatError(f"{what} is damaged: {error or 'it is cut short'}") from error
     return items

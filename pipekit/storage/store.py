@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError, CorruptModelError, PipekitFormatError
-from pipekit.storage.files import Chunk, write_atomically
+from pipekit.storage.files import Bytes, write_atomically
 from pipekit.storage.packing import MAX_DEPTH, pack, unpack
 
 SUFFIX = ".pipekit"
@@ -49,7 +49,15 @@ _FOREIGN = {
 _CURE = "Copy or download it again"
 _UPGRADE = "Upgrade, pip install -U pipekit-nlp; if that does not help, the file is damaged: copy or download it again"
 _PLAIN = (type(None), bool, int, float, str)
-_ENTRY = {"name": str, "dtype": str, "stored": str, "shape": list, "offset": int, "length": int, "sha256": bytes}
+_ENTRY = {
+    "name": str,
+    "dtype": str,
+    "stored": str,
+    "shape": list,
+    "offset": int,
+    "length": int,
+    "sha256": bytes,
+}
 _MAX_BYTES = 2**32 - 1  # of a tensor: what a msgpack message counts
 _MAX_AXES = 16
 _MAX_HALF = float(np.finfo(np.float16).max)
@@ -79,13 +87,23 @@ class _Entry:
 def _lead(stored: str, shape: tuple[int, ...]) -> bytes:
     """A tensor's message up to the data, which come last."""
     size = math.prod(shape) * _DTYPES[stored].itemsize
-    return pack({"dtype": stored, "shape": shape, "data": b""})[:-2] + b"\xc6" + size.to_bytes(4, "big")
+    return (
+        pack({"dtype": stored, "shape": shape, "data": b""})[:-2]
+        + b"\xc6"
+        + size.to_bytes(4, "big")
+    )
 
 
 # -- writing
 
 
-def save(path: str | os.PathLike[str], header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], *, half: bool = False) -> None:
+def save(
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    half: bool = False,
+) -> None:
     """Write a pipeline file; what stood there before stays whole until all of the new one is on the disk.
 
     Args:
@@ -99,7 +117,9 @@ def save(path: str | os.PathLike[str], header: Mapping[str, Any], tensors: Mappi
     write_atomically(path, chunks, size=sum(map(len, chunks)))
 
 
-def to_bytes(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], *, half: bool = False) -> bytes:
+def to_bytes(
+    header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], *, half: bool = False
+) -> bytes:
     """What `save` writes."""
     return b"".join(_chunks(header, tensors, half))
 
@@ -109,17 +129,27 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     return sha256(next(_chunks(header, tensors, False))).hexdigest()
 
 
-def _chunks(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], half: bool) -> Iterator[Chunk]:
+def _chunks(
+    header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], half: bool
+) -> Iterator[Bytes]:
     _check_plain(header, "header", MAX_DEPTH - 1)
     arrays = {name: _stored(name, tensors[name], half) for name in sorted(tensors)}
     offset, index = 0, []
-    messages: list[Chunk] = []
+    messages: list[Bytes] = []
     for name, array in arrays.items():
         lead, data = _lead(array.dtype.name, array.shape), _bytes(array)
         messages += lead, data
         digest = sha256(lead)
         digest.update(data)
-        entry = _Entry(name, tensors[name].dtype.name, array.dtype.name, array.shape, offset, len(lead) + len(data), digest.digest())
+        entry = _Entry(
+            name,
+            tensors[name].dtype.name,
+            array.dtype.name,
+            array.shape,
+            offset,
+            len(lead) + len(data),
+            digest.digest(),
+        )
         index.append(asdict(entry))
         offset += entry.length
     message = _message(header, index)
@@ -133,7 +163,9 @@ def _message(header: Mapping[str, Any], index: list[dict[str, Any]]) -> bytes:
     try:
         unpack(message, "the header")
     except PipekitFormatError as error:
-        raise ConfigError(f"{error}: it could not be read again; put long lists into tensors") from error
+        raise ConfigError(
+            f"{error}: it could not be read again; put long lists into tensors"
+        ) from error
     return message
 
 
@@ -142,11 +174,19 @@ def _stored(name: str, tensor: NDArray[Any], half: bool) -> NDArray[Any]:
     _check_name(name)
     dtype = _DTYPES.get(tensor.dtype.name)
     if dtype is None:
-        raise ConfigError(f"tensor {name!r} has dtype {tensor.dtype}; a file holds {', '.join(_DTYPES)}")
+        raise ConfigError(
+            f"tensor {name!r} has dtype {tensor.dtype}; a file holds {', '.join(_DTYPES)}"
+        )
     if tensor.nbytes > _MAX_BYTES:
-        raise ConfigError(f"tensor {name!r} has {tensor.nbytes} bytes, a message at most {_MAX_BYTES}: cut it into several")
+        raise ConfigError(
+            f"tensor {name!r} has {tensor.nbytes} bytes, a message at most {_MAX_BYTES}: cut it into several"
+        )
     array = np.asarray(tensor, dtype=dtype, order="C")
-    fits = half and dtype == np.float32 and not (np.isfinite(array) & (np.abs(array) > _MAX_HALF)).any()
+    fits = (
+        half
+        and dtype == np.float32
+        and not (np.isfinite(array) & (np.abs(array) > _MAX_HALF)).any()
+    )
     return array.astype(np.float16) if fits else array
 
 
@@ -155,14 +195,23 @@ def _bytes(array: NDArray[Any]) -> memoryview:
 
 
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or len(name) > MAX_NAME or not _NAME.fullmatch(name) or ".." in name:
-        raise ConfigError(f"{name!r:.80} cannot name a tensor: use 1 to {MAX_NAME} letters, digits, '_', '-', '.', in parts joined by '/'")
+    if (
+        not isinstance(name, str)
+        or len(name) > MAX_NAME
+        or not _NAME.fullmatch(name)
+        or ".." in name
+    ):
+        raise ConfigError(
+            f"{name!r:.80} cannot name a tensor: use 1 to {MAX_NAME} letters, digits, '_', '-', '.', in parts joined by '/'"
+        )
 
 
 def _check_plain(value: Any, place: str, left: int) -> None:
     """Be sure that a value comes back as it is. Errors: `ConfigError` naming the place."""
     if not left:
-        raise ConfigError(f"{place}: lists and maps lie more than {MAX_DEPTH - 1} deep in each other")
+        raise ConfigError(
+            f"{place}: lists and maps lie more than {MAX_DEPTH - 1} deep in each other"
+        )
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
@@ -173,7 +222,9 @@ def _check_plain(value: Any, place: str, left: int) -> None:
             _check_plain(item, f"{place}[{i}]", left - 1)
     elif type(value) not in _PLAIN or (type(value) is int and not -(2**63) <= value < 2**64):
         kind = type(value).__name__
-        raise ConfigError(f"{place} is {value!r:.60} ({kind}): a header holds None, booleans, 64-bit numbers, strings, lists and maps")
+        raise ConfigError(
+            f"{place} is {value!r:.60} ({kind}): a header holds None, booleans, 64-bit numbers, strings, lists and maps"
+        )
 
 
 # -- reading
@@ -198,7 +249,9 @@ def _find(path: Path) -> Path:
     if path.is_dir():
         found = sorted(p.name for p in path.iterdir() if p.name.endswith(SUFFIX))
         if len(found) != 1:
-            raise CorruptModelError(f"{path} holds {len(found)} files *{SUFFIX} ({', '.join(found) or 'none'}): name the file to load")
+            raise CorruptModelError(
+                f"{path} holds {len(found)} files *{SUFFIX} ({', '.join(found) or 'none'}): name the file to load"
+            )
         path = path / found[0]
     if not path.is_file():
         raise CorruptModelError(f"{path}: there is no such file")
@@ -230,7 +283,10 @@ class _Reader:
         except PipekitFormatError as error:
             raise CorruptModelError(f"{error}. {_CURE}") from error
         kinds = {"requires": list, "header": dict, "tensors": list}
-        if not isinstance(message, dict) or {key: type(value) for key, value in message.items()} != kinds:
+        if (
+            not isinstance(message, dict)
+            or {key: type(value) for key, value in message.items()} != kinds
+        ):
             self._refuse(f"the header does not consist of {', '.join(kinds)}")
         unknown = [feature for feature in message["requires"] if feature not in FEATURES]
         if unknown:
@@ -241,14 +297,21 @@ class _Reader:
         """Length and checksum of the header."""
         prefix = self.stream.read(_PREFIX.size)
         if not prefix.startswith(_MAGIC):
-            self._refuse(f"no pipeline file, but {_guess(prefix)}", "Give the file that nlp.to_disk wrote")
+            self._refuse(
+                f"no pipeline file, but {_guess(prefix)}", "Give the file that nlp.to_disk wrote"
+            )
         if len(prefix) < _PREFIX.size:
             self._refuse(f"cut short after {len(prefix)} bytes")
         _, version, length, checksum = _PREFIX.unpack(prefix)
         if version != VERSION:
-            self._refuse(f"it has format {version}, this pipekit reads up to {VERSION}", _UPGRADE if version > VERSION else _CURE)
+            self._refuse(
+                f"it has format {version}, this pipekit reads up to {VERSION}",
+                _UPGRADE if version > VERSION else _CURE,
+            )
         if length > self.size - _PREFIX.size:
-            self._refuse(f"the header of {length} bytes is cut short, or its length was altered: the file has {self.size}")
+            self._refuse(
+                f"the header of {length} bytes is cut short, or its length was altered: the file has {self.size}"
+            )
         return length, checksum
 
     def _entries(self, rows: list[Any], start: int) -> list[_Entry]:
@@ -259,7 +322,9 @@ class _Reader:
                 self._refuse(f"the index is out of order at tensor {entry.name!r}")
             end += entry.length
             if start + end > self.size:
-                self._refuse(f"cut short within tensor {entry.name!r}: the file has {self.size} bytes")
+                self._refuse(
+                    f"cut short within tensor {entry.name!r}: the file has {self.size} bytes"
+                )
         if start + end < self.size:
             self._refuse(f"{self.size - start - end} bytes follow its end")
         return entries
@@ -274,11 +339,19 @@ class _Reader:
         except ConfigError as error:
             self._refuse(f"line {number} of the index: {error}")
         place = f"tensor {entry.name!r}"
-        if entry.dtype not in _DTYPES or (entry.stored != entry.dtype and (entry.dtype, entry.stored) != ("float32", "float16")):
+        if entry.dtype not in _DTYPES or (
+            entry.stored != entry.dtype and (entry.dtype, entry.stored) != ("float32", "float16")
+        ):
             self._refuse(f"{place} of {entry.dtype} is stored as {entry.stored}")
-        if len(shape) > _MAX_AXES or not all(type(n) is int and n >= 0 for n in shape) or math.prod(n or 1 for n in shape) > _MAX_BYTES:
+        if (
+            len(shape) > _MAX_AXES
+            or not all(type(n) is int and n >= 0 for n in shape)
+            or math.prod(n or 1 for n in shape) > _MAX_BYTES
+        ):
             self._refuse(f"{place} has the shape {shape}")
-        if math.prod(shape) * _DTYPES[entry.stored].itemsize > _MAX_BYTES or entry.length != _length(entry):
+        if math.prod(shape) * _DTYPES[
+            entry.stored
+        ].itemsize > _MAX_BYTES or entry.length != _length(entry):
             self._refuse(f"{place} of shape {shape} does not lie in {entry.length} bytes")
         return entry
 
@@ -297,7 +370,10 @@ class _Reader:
 
 
 def _length(entry: _Entry) -> int:
-    return len(_lead(entry.stored, entry.shape)) + math.prod(entry.shape) * _DTYPES[entry.stored].itemsize
+    return (
+        len(_lead(entry.stored, entry.shape))
+        + math.prod(entry.shape) * _DTYPES[entry.stored].itemsize
+    )
 
 
 def _guess(prefix: bytes) -> str:
@@ -306,4 +382,7 @@ def _guess(prefix: bytes) -> str:
         return "an empty file"
     if prefix[8:9] == b"{":
         return "perhaps a safetensors file"
-    return next((what for magic, what in _FOREIGN.items() if prefix.startswith(magic)), f"a file that begins with {prefix[:8]!r}")
+    return next(
+        (what for magic, what in _FOREIGN.items() if prefix.startswith(magic)),
+        f"a file that begins with {prefix[:8]!r}",
+    )

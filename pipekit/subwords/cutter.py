@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, PipekitFormatError, near
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Ints
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -97,11 +97,18 @@ class Subwords:
 
     def words(self) -> dict[int, str]:
         """The pieces that are whole words, without the space before them, by number."""
-        names = {name.removeprefix(START).removeprefix(_BYTE_SPACE): number for name, number in self._numbers.items()}
+        names = {
+            name.removeprefix(START).removeprefix(_BYTE_SPACE): number
+            for name, number in self._numbers.items()
+        }
         found = self.cut(list(names), [True] * len(names))
         sizes = np.diff(found.borders)
         firsts = found.ids[found.borders[:-1]]
-        return {n: name for (name, n), first, size in zip(names.items(), firsts, sizes, strict=True) if name and size == 1 and first == n}
+        return {
+            n: name
+            for (name, n), first, size in zip(names.items(), firsts, sizes, strict=True)
+            if name and size == 1 and first == n
+        }
 
     def spell(self, ids: Iterable[int]) -> list[str]:
         """The pieces of those numbers, as the vocabulary has them."""
@@ -114,12 +121,17 @@ class Subwords:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """The number of each piece."""
-        return {**self._tokenizer.get_vocab(), **{token["content"]: token["id"] for token in _added(json.loads(self.table.tobytes()))}}
+        return {
+            **self._tokenizer.get_vocab(),
+            **{token["content"]: token["id"] for token in _added(json.loads(self.table.tobytes()))},
+        }
 
     @cached_property
     def _of_no_text(self) -> list[int]:
         """The numbers that no text may have, though a word be written as the piece is."""
-        special = {token["id"] for token in _added(json.loads(self.table.tobytes())) if token["special"]}
+        special = {
+            token["id"] for token in _added(json.loads(self.table.tobytes())) if token["special"]
+        }
         return sorted({*special, *self.special} - {self.special.unknown})
 
     @cached_property
@@ -127,9 +139,13 @@ class Subwords:
         return {number: name for name, number in self._numbers.items()}
 
     def _special(self, name: str) -> int:
-        found = next((self._numbers[alias] for alias in ALIASES[name] if alias in self._numbers), None)
+        found = next(
+            (self._numbers[alias] for alias in ALIASES[name] if alias in self._numbers), None
+        )
         if found is None:
-            raise PipekitFormatError(f"this vocabulary of {len(self)} pieces has no {name}: one of {', '.join(ALIASES[name])} is needed")
+            raise PipekitFormatError(
+                f"this vocabulary of {len(self)} pieces has no {name}: one of {', '.join(ALIASES[name])} is needed"
+            )
         return found
 
 
@@ -139,11 +155,18 @@ def _tokenizer(text: bytes) -> Tokenizer:
     library = _library()
     with _refusing("a vocabulary of subwords cannot be read"):
         told: dict[str, Any] = json.loads(text)
-        told |= {"truncation": None, "padding": None, "post_processor": None, **_out_of_reach(_added(told), told["model"])}
+        told |= {
+            "truncation": None,
+            "padding": None,
+            "post_processor": None,
+            **_out_of_reach(_added(told), told["model"]),
+        }
         found: Tokenizer = library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
         for token in told["added_tokens"]:  # the library counts on instead of reading their numbers
             if found.token_to_id(token["content"]) != token["id"]:
-                raise ValueError(f"the added piece {token['content']!r} has the number {token['id']}, which does not follow the others")
+                raise ValueError(
+                    f"the added piece {token['content']!r} has the number {token['id']}, which does not follow the others"
+                )
         return found
 
 
@@ -168,14 +191,20 @@ def _out_of_reach(added: list[dict[str, Any]], model: dict[str, Any]) -> dict[st
 
     BPE makes a piece only by merging others, so it keeps their names.
     """
-    named = [{**token, "content": _BETWEEN + token["content"]} if token["special"] else token for token in added]
+    named = [
+        {**token, "content": _BETWEEN + token["content"]} if token["special"] else token
+        for token in added
+    ]
     kept = [token for token in named if not token["special"] or token["id"] >= len(model["vocab"])]
     hidden = {token["content"] for token in added if token["special"]} - {model.get("unk_token")}
     new = {name: _BETWEEN + name for name in hidden}
     if model["type"] == "Unigram":
         model = {**model, "vocab": [[new.get(name, name), score] for name, score in model["vocab"]]}
     elif model["type"] == "WordPiece":
-        model = {**model, "vocab": {new.get(name, name): number for name, number in model["vocab"].items()}}
+        model = {
+            **model,
+            "vocab": {new.get(name, name): number for name, number in model["vocab"].items()},
+        }
     return {"added_tokens": kept, "model": model}
 
 
@@ -183,12 +212,14 @@ def _library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise ConfigError("subword pieces need the tokenizers library: pip install 'pipekit-nlp[bert]'") from error
+        raise ConfigError(
+            "subword pieces need the tokenizers library: pip install 'pipekit-nlp[bert]'"
+        ) from error
     return tokenizers
 
 
 def text_of(doc: Doc) -> str:
-    """A document in the form that `learn` reads: its words, each with the space before it where there is one."""
+    """A document in the form that `learn_subwords` reads: its words, each with the space before it where there is one."""
     texts, after = [], -1
     for word, start, end in zip(doc.words, doc.starts.tolist(), doc.ends.tolist(), strict=True):
         texts.append(word if start == after else " " + word)
@@ -196,7 +227,9 @@ def text_of(doc: Doc) -> str:
     return _BETWEEN.join(texts)
 
 
-def learn(texts: Iterable[str], algorithm: str = "bpe", size: int = 8_000, letters: int = 500) -> Subwords:
+def learn_subwords(
+    texts: Iterable[str], algorithm: str = "bpe", size: int = 8_000, letters: int = 500
+) -> Subwords:
     """The vocabulary of texts.
 
     Args:
@@ -211,17 +244,26 @@ def learn(texts: Iterable[str], algorithm: str = "bpe", size: int = 8_000, lette
         raise ConfigError(f"no subwords are learned by {algorithm!r}.{near(algorithm, ALGORITHMS)}")
     library = _library()
     separate = library.pre_tokenizers.Split(_BETWEEN, "removed")
-    spaces = library.pre_tokenizers.Metaspace(replacement=START, prepend_scheme="never", split=False)
+    spaces = library.pre_tokenizers.Metaspace(
+        replacement=START, prepend_scheme="never", split=False
+    )
     common = {"vocab_size": size, "special_tokens": list(SPECIAL), "show_progress": False}
     if algorithm == "bpe":
         tokenizer, inner = library.Tokenizer(library.models.BPE(unk_token=UNKNOWN)), spaces
         trainer = library.trainers.BpeTrainer(min_frequency=2, limit_alphabet=letters, **common)
     elif algorithm == "unigram":
         tokenizer, inner = library.Tokenizer(library.models.Unigram()), spaces
-        trainer = library.trainers.UnigramTrainer(unk_token=UNKNOWN, shrinking_factor=_SHRINKING, **common)
+        trainer = library.trainers.UnigramTrainer(
+            unk_token=UNKNOWN, shrinking_factor=_SHRINKING, **common
+        )
     else:
-        tokenizer, inner = library.Tokenizer(library.models.WordPiece(unk_token=UNKNOWN)), library.pre_tokenizers.WhitespaceSplit()
-        trainer = library.trainers.WordPieceTrainer(min_frequency=2, limit_alphabet=letters, **common)
+        tokenizer, inner = (
+            library.Tokenizer(library.models.WordPiece(unk_token=UNKNOWN)),
+            library.pre_tokenizers.WhitespaceSplit(),
+        )
+        trainer = library.trainers.WordPieceTrainer(
+            min_frequency=2, limit_alphabet=letters, **common
+        )
     tokenizer.normalizer = library.normalizers.NFC()
     tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([separate, inner])
     tokenizer.train_from_iterator(texts, trainer)

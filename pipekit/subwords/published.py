@@ -12,11 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from pipekit.errors import ConfigError, PipekitFormatError
-from pipekit.subwords.cutter import ALIASES, SPECIAL, UNKNOWN, Subwords, from_text, learn
+from pipekit.subwords.cutter import ALIASES, SPECIAL, UNKNOWN, Subwords, from_text, learn_subwords
 from pipekit.subwords.sentencepiece import tokenizer_json
 
 # The files that hold a vocabulary, the one that says most first.
-FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model")
+FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spiece.model",
+    "spm.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
 _MAX_BYTES = 2**28  # of a file; the greatest that are published have a tenth
 _LONGEST = 100  # letters of a word that WordPiece cuts
 # Whose SentencePiece models are numbered otherwise, by `model_type` and `tokenizer_class`; and whose lose capitals and accents.
@@ -27,10 +35,12 @@ _ALBERT = {"albert", "AlbertTokenizer", "AlbertTokenizerFast"}
 
 def from_settings(given: str | Mapping[str, Any], texts: Iterable[str]) -> Subwords:
     """What a recipe says of subwords: the file or folder that holds a vocabulary, or how one is learned from its texts."""
-    return read(Path(given)) if isinstance(given, str) else learn(texts, **given)
+    return (
+        read_vocabulary(Path(given)) if isinstance(given, str) else learn_subwords(texts, **given)
+    )
 
 
-def read(path: Path) -> Subwords:
+def read_vocabulary(path: Path) -> Subwords:
     """The vocabulary in a file, or in a folder that holds one of FILES.
 
     A `tokenizer.json` says all; beside the others, `merges.txt`, `tokenizer_config.json` and `config.json` are read too.
@@ -39,20 +49,26 @@ def read(path: Path) -> Subwords:
     file = _in_folder(path) if path.is_dir() else path
     try:
         found = from_text(json.dumps(unprefixed(_told(file)), ensure_ascii=False))
-        found.cut(["а", "\u0378"], [True, False])  # so that what cannot cut is refused here: a letter, and a character that there is not
+        found.cut(
+            ["а", "\u0378"], [True, False]
+        )  # so that what cannot cut is refused here: a letter, and a character that there is not
     except OSError as error:
         raise ConfigError(f"{file}: the vocabulary cannot be read: {error.strerror}") from error
     except ConfigError:
         raise
     except Exception as error:  # the tokenizers library raises Exception itself
-        raise ConfigError(f"{file}: holds no vocabulary of subwords that can be read: {str(error) or type(error).__name__}") from error
+        raise ConfigError(
+            f"{file}: holds no vocabulary of subwords that can be read: {str(error) or type(error).__name__}"
+        ) from error
     return found
 
 
 def _in_folder(folder: Path) -> Path:
     found = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if found is None:
-        raise ConfigError(f"{folder}: holds no vocabulary of subwords; these are read: {', '.join(FILES)}")
+        raise ConfigError(
+            f"{folder}: holds no vocabulary of subwords; these are read: {', '.join(FILES)}"
+        )
     return found
 
 
@@ -62,11 +78,16 @@ def _told(file: Path) -> dict[str, Any]:
         return _wordpiece(file)
     if file.suffix == ".model":
         return _sentencepiece(file)
-    if file.name == "merges.txt" or (file.name.endswith("vocab.json") and file.with_name(file.name[:-10] + "merges.txt").is_file()):
+    if file.name == "merges.txt" or (
+        file.name.endswith("vocab.json")
+        and file.with_name(file.name[:-10] + "merges.txt").is_file()
+    ):
         return _byte_level(file)
     found = _json(file)
     if not isinstance(found.get("model"), dict):
-        raise PipekitFormatError("it says no model: give a tokenizer.json, or vocab.json with merges.txt beside it")
+        raise PipekitFormatError(
+            "it says no model: give a tokenizer.json, or vocab.json with merges.txt beside it"
+        )
     return found
 
 
@@ -115,12 +136,16 @@ def _special(pieces: Mapping[str, int]) -> list[dict[str, Any]]:
 
 def _wordpiece(file: Path) -> dict[str, Any]:
     """A piece a line, cut as by BERT; lower-cased where the config says so, or says nothing and no piece has a capital."""
-    pieces = {piece: number for number, piece in enumerate(_text(file).removesuffix("\n").split("\n"))}
+    pieces = {
+        piece: number for number, piece in enumerate(_text(file).removesuffix("\n").split("\n"))
+    }
     said, special = _beside(file), _special(pieces)
     lower = said.get("do_lower_case")
     if lower is None:
         ordinary = pieces.keys() - {token["content"] for token in special}
-        lower = not any(piece != piece.lower() for piece in ordinary if not piece.startswith("[unused"))
+        lower = not any(
+            piece != piece.lower() for piece in ordinary if not piece.startswith("[unused")
+        )
     normalizer = {
         "type": "BertNormalizer",
         "clean_text": True,
@@ -129,22 +154,43 @@ def _wordpiece(file: Path) -> dict[str, Any]:
         "lowercase": bool(lower),
     }
     unknown = next((alias for alias in ALIASES[UNKNOWN] if alias in pieces), UNKNOWN)
-    model = {"type": "WordPiece", "unk_token": unknown, "continuing_subword_prefix": "##", "max_input_chars_per_word": _LONGEST}
+    model = {
+        "type": "WordPiece",
+        "unk_token": unknown,
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": _LONGEST,
+    }
     cut = {"type": "BertPreTokenizer"}
-    return {"version": "1.0", "added_tokens": special, "normalizer": normalizer, "pre_tokenizer": cut, "model": {**model, "vocab": pieces}}
+    return {
+        "version": "1.0",
+        "added_tokens": special,
+        "normalizer": normalizer,
+        "pre_tokenizer": cut,
+        "model": {**model, "vocab": pieces},
+    }
 
 
 def _byte_level(file: Path) -> dict[str, Any]:
     """Byte-level BPE (Radford et al. 2019): numbers of the pieces, and merges in their order."""
     stem = file.name.removesuffix("vocab.json").removesuffix("merges.txt")
-    pieces, lines = _json(file.with_name(stem + "vocab.json")), _text(file.with_name(stem + "merges.txt")).split("\n")
+    pieces, lines = (
+        _json(file.with_name(stem + "vocab.json")),
+        _text(file.with_name(stem + "merges.txt")).split("\n"),
+    )
     if "Ġ" not in pieces:
-        raise PipekitFormatError("this BPE is not of bytes (it has no piece Ġ): convert it to a tokenizer.json")
+        raise PipekitFormatError(
+            "this BPE is not of bytes (it has no piece Ġ): convert it to a tokenizer.json"
+        )
     merges = [line.split(" ") for line in lines if line and not line.startswith("#version")]
     return {
         "version": "1.0",
         "added_tokens": _special(pieces),
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+        "pre_tokenizer": {
+            "type": "ByteLevel",
+            "add_prefix_space": False,
+            "trim_offsets": True,
+            "use_regex": True,
+        },
         "model": {"type": "BPE", "vocab": pieces, "merges": merges},
     }
 
@@ -153,11 +199,16 @@ def _sentencepiece(file: Path) -> dict[str, Any]:
     said = _beside(file)
     kinds = {str(said.get("model_type")), str(said.get("tokenizer_class"))}
     if kinds & _RENUMBERED:
-        raise PipekitFormatError("CamemBERT numbers its pieces otherwise: convert it to a tokenizer.json")
+        raise PipekitFormatError(
+            "CamemBERT numbers its pieces otherwise: convert it to a tokenizer.json"
+        )
     albert = bool(kinds & _ALBERT)
     before: list[dict[str, Any]] = []
     if albert:
-        before += [{"type": "Replace", "pattern": {"String": quotes}, "content": '"'} for quotes in ("``", "''")]
+        before += [
+            {"type": "Replace", "pattern": {"String": quotes}, "content": '"'}
+            for quotes in ("``", "''")
+        ]
     if albert and not said.get("keep_accents", False):
         before += [{"type": "NFKD"}, {"type": "StripAccents"}]
     if said.get("do_lower_case", albert):
@@ -185,8 +236,17 @@ def _normalizer(step: Any) -> Any:
     if not step:
         return None
     if step["type"] == "Sequence":
-        return {**step, "normalizers": [one for one in map(_normalizer, step["normalizers"]) if one]}
-    return None if step["type"] == "Prepend" else {**step, "strip_left": False} if step["type"] == "Strip" else step
+        return {
+            **step,
+            "normalizers": [one for one in map(_normalizer, step["normalizers"]) if one],
+        }
+    return (
+        None
+        if step["type"] == "Prepend"
+        else {**step, "strip_left": False}
+        if step["type"] == "Strip"
+        else step
+    )
 
 
 def _pre_tokenizer(step: Any) -> Any:
@@ -197,7 +257,10 @@ def _pre_tokenizer(step: Any) -> Any:
     if not step:
         return None
     if step["type"] == "Metaspace":
-        return {**{key: value for key, value in step.items() if key != "add_prefix_space"}, "prepend_scheme": "never"}
+        return {
+            **{key: value for key, value in step.items() if key != "add_prefix_space"},
+            "prepend_scheme": "never",
+        }
     if step["type"] == "ByteLevel":
         return {**step, "add_prefix_space": False}
     if step["type"] != "Sequence":
@@ -210,5 +273,8 @@ def _pre_tokenizer(step: Any) -> Any:
 
 def _prefixes(step: Mapping[str, Any]) -> bool:
     if step["type"] == "Metaspace":
-        return bool(step.get("prepend_scheme", "always" if step.get("add_prefix_space", True) else "never") != "never")
+        return bool(
+            step.get("prepend_scheme", "always" if step.get("add_prefix_space", True) else "never")
+            != "never"
+        )
     return step["type"] == "ByteLevel" and bool(step.get("add_prefix_space", True))

@@ -17,22 +17,44 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.tokenizers.kinds import CUT, CUT_LOOK, JOIN, JOIN_LOOK, Kind, Kinds, Mask, kind_table, kinds_of, pair_table
-from pipekit.tokenizers.sentences import Splitter, Tokens, newlines_of
+from pipekit.tokenizers.kinds import (
+    CUT,
+    CUT_LOOK,
+    JOIN,
+    JOIN_LOOK,
+    CharKind,
+    CharKinds,
+    Mask,
+    kind_table,
+    kinds_of,
+    pair_table,
+)
+from pipekit.tokenizers.sentences import Splitter, SplitterTokens, newlines_of
 from pipekit.tokenizers.special import Specials
 from pipekit.words import chars
-
-Ints = NDArray[np.int64]
+from pipekit.words.arrays import Codes, Ints, ranges
 
 _BETWEEN = "\n\n"  # a blank line ends every sentence and every token, so texts joined by it are cut as if they were alone
 _GROUP = 1 << 18  # characters
-_REPEATS = np.ones(len(Kind), dtype=bool)
-_REPEATS[[Kind.QUOTE, Kind.COMMA]] = False
-_IN_NUMBERS = np.isin(np.arange(len(Kind)), [Kind.PERIOD, Kind.COMMA, Kind.COLON, Kind.SLASH])
+_REPEATS = np.ones(len(CharKind), dtype=bool)
+_REPEATS[[CharKind.QUOTE, CharKind.COMMA]] = False
+_IN_NUMBERS = np.isin(
+    np.arange(len(CharKind)), [CharKind.PERIOD, CharKind.COMMA, CharKind.COLON, CharKind.SLASH]
+)
 _BEFORE = {"always": 255, "before_lower": 1, "before_upper": 2, "before_digit": 4}
-_AFTER_INITIAL = np.isin(np.arange(len(Kind)), [Kind.CAPITAL, Kind.COMMA, Kind.COLON, Kind.HYPHEN])
-_NEXT = np.full(len(Kind), 8, dtype=np.uint8)  # which bit of `_BEFORE` stands for the kind that a word begins with
-_NEXT[[Kind.LETTER, Kind.CAPITAL, Kind.DIGIT, Kind.COMMA, Kind.SPACE]] = [1, 2, 4, 1, 16]
+_AFTER_INITIAL = np.isin(
+    np.arange(len(CharKind)), [CharKind.CAPITAL, CharKind.COMMA, CharKind.COLON, CharKind.HYPHEN]
+)
+_NEXT = np.full(
+    len(CharKind), 8, dtype=np.uint8
+)  # which bit of `_BEFORE` stands for the kind that a word begins with
+_NEXT[[CharKind.LETTER, CharKind.CAPITAL, CharKind.DIGIT, CharKind.COMMA, CharKind.SPACE]] = [
+    1,
+    2,
+    4,
+    1,
+    16,
+]
 
 
 class Segments(NamedTuple):
@@ -59,9 +81,19 @@ class RuleTokenizer:
     (``{"words": ["Яндекс.Еда"]}``): tokens that are kept letter for letter.
     """
 
-    def __init__(self, lang: str = "ru", abbreviations: Sequence[str] = (), special: Mapping[str, Sequence[str]] | None = None):
+    def __init__(
+        self,
+        lang: str = "ru",
+        abbreviations: Sequence[str] = (),
+        special: Mapping[str, Sequence[str]] | None = None,
+    ):
         data = language_data(lang)
-        literals = [token for group in (data["special"], special or {}) for tokens in group.values() for token in tokens]
+        literals = [
+            token
+            for group in (data["special"], special or {})
+            for tokens in group.values()
+            for token in tokens
+        ]
         self._kinds = kind_table(data["characters"])
         self._pairs = _with_literals(pair_table(), self._kinds, literals)
         self._specials = Specials(data, literals)
@@ -79,11 +111,11 @@ class RuleTokenizer:
         first = self._splitter.sentence_starts(tokens)
         return _split(tokens, first, offsets, lengths)
 
-    def tokens(self, text: str, offsets: Ints, lengths: Ints) -> Tokens:
+    def tokens(self, text: str, offsets: Ints, lengths: Ints) -> SplitterTokens:
         """The tokens of texts that were joined by blank lines, without sentences."""
         points = chars.codes(text)
         if not points.size:
-            return Tokens(points, np.zeros(0, dtype=np.uint8), offsets[:0], offsets[:0])
+            return SplitterTokens(points, np.zeros(0, dtype=np.uint8), offsets[:0], offsets[:0])
         kinds, hidden = kinds_of(points, self._kinds)
         cuts = self._cuts(text, points, kinds, hidden)
         cuts[offsets] = True
@@ -92,23 +124,26 @@ class RuleTokenizer:
         starts, ends = edges[:-1], edges[1:]
         leading = np.zeros(len(points) + 1, dtype=bool)
         leading[offsets[lengths > 0]] = True
-        kept = (kinds[starts] != Kind.SPACE) | leading[starts]
-        return self._abbreviations.join(Tokens(points, kinds, starts[kept], ends[kept]))
+        kept = (kinds[starts] != CharKind.SPACE) | leading[starts]
+        return self._abbreviations.join(SplitterTokens(points, kinds, starts[kept], ends[kept]))
 
-    def _cuts(self, text: str, points: chars.Codes, kinds: Kinds, hidden: Mask | None) -> Mask:
+    def _cuts(self, text: str, points: Codes, kinds: CharKinds, hidden: Mask | None) -> Mask:
         """Where a token or a gap begins, bool[characters + 1]."""
         actions = self._pairs[kinds[:-1], kinds[1:]]
         actions[(points[1:] == points[:-1]) & _REPEATS[kinds[1:]]] = JOIN
-        _join_inside(actions, kinds == Kind.DIGIT, _IN_NUMBERS[kinds])
-        _join_inside(actions, kinds <= Kind.CAPITAL, kinds == Kind.APOSTROPHE)
+        _join_inside(actions, kinds == CharKind.DIGIT, _IN_NUMBERS[kinds])
+        _join_inside(actions, kinds <= CharKind.CAPITAL, kinds == CharKind.APOSTROPHE)
         if hidden is not None:
             actions[hidden[1:]] = JOIN
         cuts = np.ones(len(points) + 1, dtype=bool)
         np.greater_equal(actions, CUT_LOOK, out=cuts[1:-1])
         looks = np.flatnonzero((actions == JOIN_LOOK) | (actions == CUT_LOOK)) + 1
-        runs = _runs(looks, np.flatnonzero(kinds == Kind.SPACE), len(points))
-        spans = np.array([span for start, end in runs for span in self._specials.tokens(text, start, end)], dtype=np.int64).reshape(-1, 2)
-        cuts[chars.ranges(spans[:, 0], spans[:, 1] - spans[:, 0])] = False
+        runs = _runs(looks, np.flatnonzero(kinds == CharKind.SPACE), len(points))
+        spans = np.array(
+            [span for start, end in runs for span in self._specials.tokens(text, start, end)],
+            dtype=np.int64,
+        ).reshape(-1, 2)
+        cuts[ranges(spans[:, 0], spans[:, 1] - spans[:, 0])] = False
         cuts[spans] = True
         return cuts
 
@@ -120,8 +155,14 @@ class WhitespaceTokenizer:
         return [self._segment(text) for text in texts]
 
     def _segment(self, text: str) -> Segments:
-        space = np.fromiter((character.isspace() for character in text), dtype=bool, count=len(text))
-        edges = np.flatnonzero(np.concatenate([[True], space[1:] != space[:-1], [True]])) if text else np.zeros(1, dtype=np.int64)
+        space = np.fromiter(
+            (character.isspace() for character in text), dtype=bool, count=len(text)
+        )
+        edges = (
+            np.flatnonzero(np.concatenate([[True], space[1:] != space[:-1], [True]]))
+            if text
+            else np.zeros(1, dtype=np.int64)
+        )
         kept = ~space[edges[:-1]]
         kept[:1] = True
         starts, ends = edges[:-1][kept].astype(np.int32), edges[1:][kept].astype(np.int32)
@@ -147,33 +188,50 @@ class _Abbreviations:
         self._bits = np.array(list(bits.values()), dtype=np.uint8)[order]
         self._longest = max(map(len, bits)) + 2  # stress marks
 
-    def join(self, tokens: Tokens) -> Tokens:
+    def join(self, tokens: SplitterTokens) -> SplitterTokens:
         """Tokens whose periods are joined to the abbreviations before them."""
         kinds, starts, ends = tokens.kinds, tokens.starts, tokens.ends
         first = kinds[starts]
-        periods = np.flatnonzero((first[1:] == Kind.PERIOD) & (ends[1:] - starts[1:] == 1) & (ends[:-1] == starts[1:])) + 1
+        periods = (
+            np.flatnonzero(
+                (first[1:] == CharKind.PERIOD)
+                & (ends[1:] - starts[1:] == 1)
+                & (ends[:-1] == starts[1:])
+            )
+            + 1
+        )
         lengths = ends[periods - 1] - starts[periods - 1]
-        periods = periods[(lengths <= self._longest) & (first[periods - 1] <= Kind.DIGIT)]
+        periods = periods[(lengths <= self._longest) & (first[periods - 1] <= CharKind.DIGIT)]
         if not periods.size:
             return tokens
         following = _following(tokens, periods)
-        words = chars.normalize(chars.gather(tokens.points, starts[periods - 1], ends[periods - 1]))
+        words = chars.normalize(
+            chars.words_at(tokens.points, starts[periods - 1], ends[periods - 1])
+        )
         hashes = words.hashes(words.starts, words.ends)
         places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
         keeps = (self._hashes[places] == hashes) & (self._bits[places] & _NEXT[following] > 0)
-        keeps |= (words.lengths == 1) & (first[periods - 1] == Kind.CAPITAL) & _AFTER_INITIAL[following]
+        keeps |= (
+            (words.lengths == 1)
+            & (first[periods - 1] == CharKind.CAPITAL)
+            & _AFTER_INITIAL[following]
+        )
         joined = periods[keeps]
         ends = ends.copy()
         ends[joined - 1] = ends[joined]
-        return Tokens(tokens.points, kinds, np.delete(starts, joined), np.delete(ends, joined))
+        return SplitterTokens(
+            tokens.points, kinds, np.delete(starts, joined), np.delete(ends, joined)
+        )
 
 
-def _following(tokens: Tokens, rows: Ints) -> Kinds:
+def _following(tokens: SplitterTokens, rows: Ints) -> CharKinds:
     """What the token after each of the chosen ones begins with, a space if a blank line or the end of the text comes first."""
     starts = np.append(tokens.starts, len(tokens.points))[rows + 1]
     newlines = newlines_of(tokens.points)
     blank = np.searchsorted(newlines, starts) - np.searchsorted(newlines, tokens.ends[rows]) > 1
-    return np.where(blank, np.uint8(Kind.SPACE), np.append(tokens.kinds, np.uint8(Kind.SPACE))[starts])
+    return np.where(
+        blank, np.uint8(CharKind.SPACE), np.append(tokens.kinds, np.uint8(CharKind.SPACE))[starts]
+    )
 
 
 def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -186,7 +244,7 @@ def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
             start, size = stop, 0
 
 
-def _join_inside(actions: Kinds, outer: Mask, inner: Mask) -> None:
+def _join_inside(actions: CharKinds, outer: Mask, inner: Mask) -> None:
     """No border in 0,5 and 13:30 and 1/2 and 01.02.2003, nor in can't."""
     middles = np.flatnonzero(inner[1:-1] & outer[:-2] & outer[2:])
     actions[middles] = actions[middles + 1] = JOIN
@@ -199,7 +257,7 @@ def _runs(places: Ints, spaces: Ints, length: int) -> Iterable[tuple[int, int]]:
     return zip((bounds[right - 1] + 1).tolist(), bounds[right].tolist(), strict=True)
 
 
-def _with_literals(pairs: Kinds, table: Kinds, literals: Iterable[str]) -> Kinds:
+def _with_literals(pairs: CharKinds, table: CharKinds, literals: Iterable[str]) -> CharKinds:
     """The table of pairs, with a closer look at some pair of each literal."""
     for literal in literals:
         kinds = table[np.minimum(chars.codes(literal), len(table) - 1)]
@@ -210,10 +268,16 @@ def _with_literals(pairs: Kinds, table: Kinds, literals: Iterable[str]) -> Kinds
     return pairs
 
 
-def _split(tokens: Tokens, first: Mask, offsets: Ints, lengths: Ints) -> list[Segments]:
+def _split(tokens: SplitterTokens, first: Mask, offsets: Ints, lengths: Ints) -> list[Segments]:
     """The tokens of all texts, text by text."""
-    begins, stops = np.searchsorted(tokens.starts, offsets), np.searchsorted(tokens.starts, offsets + lengths)
+    begins, stops = (
+        np.searchsorted(tokens.starts, offsets),
+        np.searchsorted(tokens.starts, offsets + lengths),
+    )
     first[begins[stops > begins]] = True
     owner = np.repeat(offsets, stops - begins)
     starts, ends = (tokens.starts - owner).astype(np.int32), (tokens.ends - owner).astype(np.int32)
-    return [Segments(starts[i:j], ends[i:j], first[i:j]) for i, j in zip(begins.tolist(), stops.tolist(), strict=True)]
+    return [
+        Segments(starts[i:j], ends[i:j], first[i:j])
+        for i, j in zip(begins.tolist(), stops.tolist(), strict=True)
+    ]

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipekit.storage.packing import unpack
-from pipekit.tokenizers.kinds import Kind, Kinds, Mask
+from pipekit.tokenizers.kinds import CharKind, CharKinds, Mask
 from pipekit.words import chars
-from pipekit.words.chars import Codes, Hashes, Ints
+from pipekit.words.arrays import Codes, Hashes, Ints
 
 BITS = 16  # of a feature's row in the table of weights
 NEWLINE = 2.0  # what a single line break adds to the log-odds of a border
@@ -61,11 +61,11 @@ TEMPLATES = (
 )
 
 
-class Tokens(NamedTuple):
+class SplitterTokens(NamedTuple):
     """The tokens of a text: its code points and their kinds, and where each token begins and ends in them."""
 
     points: Codes
-    kinds: Kinds
+    kinds: CharKinds
     starts: Ints
     ends: Ints
 
@@ -78,10 +78,10 @@ class Splitter:
         self._weights = np.frombuffer(model["weights"], dtype=np.int8)
         self._scale, self._bias = float(model["scale"]), float(model["bias"])
 
-    def sentence_starts(self, tokens: Tokens) -> Mask:
+    def sentence_starts(self, tokens: SplitterTokens) -> Mask:
         """Which tokens begin a sentence, bool[tokens]."""
         begins, newlines = line_breaks(tokens)
-        places = candidates(tokens, begins, newlines)
+        places = border_candidates(tokens, begins, newlines)
         if places.size:
             odds = np.zeros(len(places), dtype=np.int32)
             for column in features(tokens, places, begins):
@@ -104,7 +104,7 @@ def newlines_of(points: Codes) -> Ints:
     return np.compress(~pairs, places)
 
 
-def line_breaks(tokens: Tokens) -> tuple[Mask, Mask]:
+def line_breaks(tokens: SplitterTokens) -> tuple[Mask, Mask]:
     """Which tokens are the first of the text or after a blank line, and which are after a line break at all, bool[tokens] each."""
     places = np.searchsorted(tokens.starts, newlines_of(tokens.points))
     counts = np.bincount(places, minlength=len(tokens.starts) + 1)[:-1]
@@ -113,29 +113,35 @@ def line_breaks(tokens: Tokens) -> tuple[Mask, Mask]:
     return blank, counts == 1
 
 
-def candidates(tokens: Tokens, begins: Mask, newlines: Mask) -> Ints:
+def border_candidates(tokens: SplitterTokens, begins: Mask, newlines: Mask) -> Ints:
     """Tokens that may begin a sentence, apart from those that are known to: int64[candidates]."""
     first, last = edge_kinds(tokens)
     after, before = first[1:], last[:-1]
     spaced = tokens.starts[1:] > tokens.ends[:-1]
-    ends = (before == Kind.PERIOD) | (before == Kind.ENDING) | (before == Kind.EMOJI)
-    flows = (after == Kind.LETTER) & ((before < Kind.SPACE) | (before == Kind.COMMA))
-    flows |= (after == Kind.DASH) & (np.append(first[2:], Kind.SPACE) == Kind.LETTER) & ~newlines[1:]
-    possible = np.where(spaced, ~flows, ends & (after == Kind.CAPITAL))
+    ends = (before == CharKind.PERIOD) | (before == CharKind.ENDING) | (before == CharKind.EMOJI)
+    flows = (after == CharKind.LETTER) & ((before < CharKind.SPACE) | (before == CharKind.COMMA))
+    flows |= (
+        (after == CharKind.DASH)
+        & (np.append(first[2:], CharKind.SPACE) == CharKind.LETTER)
+        & ~newlines[1:]
+    )
+    possible = np.where(spaced, ~flows, ends & (after == CharKind.CAPITAL))
     return np.flatnonzero(possible & ~begins[1:]) + 1
 
 
-def edge_kinds(tokens: Tokens) -> tuple[Kinds, Kinds]:
+def edge_kinds(tokens: SplitterTokens) -> tuple[CharKinds, CharKinds]:
     """The kinds of each token's first and last characters; ``, '' and &quot; are quotes here, and - or -- a dash."""
     first, last = tokens.kinds[tokens.starts], tokens.kinds[tokens.ends - 1]
-    quotes = ((first == Kind.SIGN) & (last == Kind.EYES)) | ((first == Kind.APOSTROPHE) & (last == Kind.APOSTROPHE))
-    dashes = (first == Kind.HYPHEN) & (last == Kind.HYPHEN)
-    for which, kind in ((quotes, Kind.QUOTE), (dashes, Kind.DASH)):
+    quotes = ((first == CharKind.SIGN) & (last == CharKind.EYES)) | (
+        (first == CharKind.APOSTROPHE) & (last == CharKind.APOSTROPHE)
+    )
+    dashes = (first == CharKind.HYPHEN) & (last == CharKind.HYPHEN)
+    for which, kind in ((quotes, CharKind.QUOTE), (dashes, CharKind.DASH)):
         first[which] = last[which] = kind
     return first, last
 
 
-def features(tokens: Tokens, places: Ints, begins: Mask) -> list[Ints]:
+def features(tokens: SplitterTokens, places: Ints, begins: Mask) -> list[Ints]:
     """Rows of the table of weights for each template, int64[candidates] each."""
     columns = _columns(tokens, places, begins)
     rows = []
@@ -144,11 +150,13 @@ def features(tokens: Tokens, places: Ints, begins: Mask) -> list[Ints]:
         for name in template.split():
             value = (value ^ columns[name]) * _GOLDEN
             value ^= value >> np.uint64(29)
-        rows.append((value >> np.uint64(64 - BITS - 8) & np.uint64((1 << BITS) - 1)).astype(np.int64))
+        rows.append(
+            (value >> np.uint64(64 - BITS - 8) & np.uint64((1 << BITS) - 1)).astype(np.int64)
+        )
     return rows
 
 
-def _columns(tokens: Tokens, places: Ints, begins: Mask) -> dict[str, Hashes]:
+def _columns(tokens: SplitterTokens, places: Ints, begins: Mask) -> dict[str, Hashes]:
     firsts = np.flatnonzero(begins)
     paragraph = np.searchsorted(firsts, places, side="right")
     low, high = firsts[paragraph - 1], np.append(firsts, len(begins))[paragraph]
@@ -169,10 +177,10 @@ def _columns(tokens: Tokens, places: Ints, begins: Mask) -> dict[str, Hashes]:
     return columns | _context(tokens, places, low, high)
 
 
-def _forms(tokens: Tokens, rows: Ints) -> tuple[Hashes, Hashes]:
+def _forms(tokens: SplitterTokens, rows: Ints) -> tuple[Hashes, Hashes]:
     """Hashes of whole tokens (Я is not я) and of their last two letters, of the chosen tokens, uint64[tokens] each."""
     rows = rows[(rows >= 0) & (rows < len(tokens.starts))]
-    words = chars.normalize(chars.gather(tokens.points, tokens.starts[rows], tokens.ends[rows]))
+    words = chars.normalize(chars.words_at(tokens.points, tokens.starts[rows], tokens.ends[rows]))
     forms = np.zeros(len(tokens.starts), dtype=np.uint64)
     tails = np.zeros(len(tokens.starts), dtype=np.uint64)
     forms[rows] = words.hashes(words.starts, words.ends) + tokens.kinds[tokens.starts[rows]]
@@ -180,24 +188,26 @@ def _forms(tokens: Tokens, rows: Ints) -> tuple[Hashes, Hashes]:
     return forms, tails
 
 
-def _shapes(tokens: Tokens) -> Hashes:
+def _shapes(tokens: SplitterTokens) -> Hashes:
     """The kinds of a token's first two and last characters and its length up to 4, as one number."""
     lengths = tokens.ends - tokens.starts
     first, last = edge_kinds(tokens)
     second = tokens.kinds[np.minimum(tokens.starts + 1, tokens.ends - 1)]
-    shapes: Hashes = ((first.astype(np.uint64) * np.uint64(32) + second) * np.uint64(32) + last) * np.uint64(8)
+    shapes: Hashes = (
+        (first.astype(np.uint64) * np.uint64(32) + second) * np.uint64(32) + last
+    ) * np.uint64(8)
     shapes += np.minimum(lengths, 4).astype(np.uint64) + np.uint64(1)
     return shapes
 
 
-def _context(tokens: Tokens, places: Ints, low: Ints, high: Ints) -> dict[str, Hashes]:
+def _context(tokens: SplitterTokens, places: Ints, low: Ints, high: Ints) -> dict[str, Hashes]:
     """What the paragraph is like around each candidate."""
     first = tokens.kinds[tokens.starts]
     points = tokens.points[tokens.starts]
-    ends = (first == Kind.PERIOD) | (first == Kind.ENDING)
-    words = first <= Kind.CAPITAL
+    ends = (first == CharKind.PERIOD) | (first == CharKind.ENDING)
+    words = first <= CharKind.CAPITAL
     capitals = np.zeros(len(first), dtype=bool)
-    capitals[1:] = (first[1:] == Kind.CAPITAL) & (words[:-1] | (first[:-1] == Kind.COMMA))
+    capitals[1:] = (first[1:] == CharKind.CAPITAL) & (words[:-1] | (first[:-1] == CharKind.COMMA))
     capitals[low] = False
     left, right = np.maximum(low, places - _WINDOW), np.minimum(high, places + _WINDOW)
     size = right - left
@@ -209,7 +219,9 @@ def _context(tokens: Tokens, places: Ints, low: Ints, high: Ints) -> dict[str, H
     where = np.searchsorted(marks, places - 1)
     previous = np.append(marks, -1)[where - 1]
     following = np.append(marks, len(first))[np.searchsorted(marks, places)]
-    opened = _between(first == Kind.OPEN, left, places) - _between(first == Kind.CLOSE, left, places)
+    opened = _between(first == CharKind.OPEN, left, places) - _between(
+        first == CharKind.CLOSE, left, places
+    )
     quoted = _between((points == 0xAB), left, places) - _between(points == 0xBB, left, places)
     return {
         "brackets": (np.clip(opened, -1, 1) + 1).astype(np.uint64),
@@ -218,7 +230,7 @@ def _context(tokens: Tokens, places: Ints, low: Ints, high: Ints) -> dict[str, H
         "after": _logarithm(np.minimum(high, following) - places),
         "ends": share(ends),
         "capitals": share(capitals),
-        "signs": share((first == Kind.SIGN) | (first == Kind.EMOJI)),
+        "signs": share((first == CharKind.SIGN) | (first == CharKind.EMOJI)),
     }
 
 

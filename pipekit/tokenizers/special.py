@@ -42,13 +42,23 @@ class Specials:
 
     def __init__(self, data: Mapping[str, Mapping[str, str]], literals: Iterable[str]):
         hyphens, suffixes = data["hyphens"], data["suffixes"]
-        pattern = _BRANCHES.replace("LITERALS", _any_of(literals)).replace("UNITS", _any_of(suffixes["units"].split()))
+        pattern = _BRANCHES.replace("LITERALS", _any_of(literals)).replace(
+            "UNITS", _any_of(suffixes["units"].split())
+        )
         for name in ("TAIL", "END", "NUMBER", "WORD", "INVISIBLE"):
             pattern = pattern.replace(name, _PARTS[name])
         self._finditer = re.compile(pattern, re.VERBOSE).finditer
         self._suffixes = frozenset(suffixes["names"].split())
-        self._joined, self._particles, self._pronouns, self._prefixes, self._hanging, self._whole = (
-            frozenset(hyphens[name].split()) for name in ("joined", "particles", "pronouns", "prefixes", "hanging", "whole")
+        (
+            self._joined,
+            self._particles,
+            self._pronouns,
+            self._prefixes,
+            self._hanging,
+            self._whole,
+        ) = (
+            frozenset(hyphens[name].split())
+            for name in ("joined", "particles", "pronouns", "prefixes", "hanging", "whole")
         )
         self._inflected = tuple(hyphens["inflected"].split())
 
@@ -58,7 +68,10 @@ class Specials:
             if match.lastgroup == "whole":
                 yield match.span()
             elif match.lastgroup is not None:
-                borders = [match.start() + border for border in self._borders(match.lastgroup, match.group())]
+                borders = [
+                    match.start() + border
+                    for border in self._borders(match.lastgroup, match.group())
+                ]
                 yield from pairwise(borders)
 
     def _borders(self, branch: str, text: str) -> list[int]:
@@ -67,7 +80,9 @@ class Specials:
             return self._borders_of_parts(text)
         if branch == "range":
             hyphens = [match.start() for match in _DASH.finditer(text)]
-            return [0, hyphens[0], hyphens[0] + 1, len(text)] if len(hyphens) == 1 else [0, len(text)]
+            return (
+                [0, hyphens[0], hyphens[0] + 1, len(text)] if len(hyphens) == 1 else [0, len(text)]
+            )
         if branch == "unit":
             return [0, max(i for i, letter in enumerate(text, 1) if letter.isdigit()), len(text)]
         return [0, len(text.rstrip(".,!?:;)]'"))]
@@ -97,7 +112,11 @@ class Specials:
             return False
         if len(tail) > 2 and tail == head:
             return False
-        return right[0].isupper() or min(len(head), len(tail)) < 3 or not head.endswith(self._inflected)
+        return (
+            right[0].isupper()
+            or min(len(head), len(tail)) < 3
+            or not head.endswith(self._inflected)
+        )
 
 
 def _plain(word: str) -> str:

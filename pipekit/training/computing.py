@@ -37,7 +37,9 @@ def without_denormals() -> Iterator[None]:
 
 def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
     """The precision of a step: bfloat16 where that is wanted and the device has the units for it."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed_precision and has_bfloat16(device.type))
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=mixed_precision and has_bfloat16(device.type)
+    )
 
 
 def has_bfloat16(device: str) -> bool:

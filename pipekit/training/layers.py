@@ -17,7 +17,7 @@ from torch import nn
 
 from pipekit.errors import ConfigError, near
 from pipekit.parts.contracts import Encoder
-from pipekit.training.recipe import Settings
+from pipekit.training.recipe import TrainingSettings
 
 _SLICE = re.compile(r"\[(-?\d*):(-?\d*)\]")
 
@@ -34,27 +34,47 @@ class Learning:
     Errors: `ConfigError` for names that are not there, numbers out of range, what is both frozen and unfrozen, and where nothing learns.
     """
 
-    def __init__(self, settings: Settings, parts: Mapping[str, nn.Module]) -> None:
+    def __init__(self, settings: TrainingSettings, parts: Mapping[str, nn.Module]) -> None:
         self.settings = settings
         self.parts = parts
-        self.frozen = [module for name in settings.freeze for module in chosen(parts, name, "freeze")]
+        self.frozen = [
+            module for name in settings.freeze for module in selected_layers(parts, name, "freeze")
+        ]
         for module in self.frozen:
             module.requires_grad_(False)
         self.stages = list(self._stages())
         self.groups = self._groups()
         self.enter(0.0)
-        if not any(parameter.requires_grad for part in parts.values() for parameter in part.parameters()):
-            raise ConfigError("[training] nothing is left to train from the first step on: no part learns, or all are frozen")
+        if not any(
+            parameter.requires_grad for part in parts.values() for parameter in part.parameters()
+        ):
+            raise ConfigError(
+                "[training] nothing is left to train from the first step on: no part learns, or all are frozen"
+            )
 
     def _stages(self) -> Iterator[tuple[float, nn.Module]]:
         """The layers that are unfrozen, each with the share of all steps after which it learns: the top first, all at equal distances."""
         taken = set[nn.Parameter]()
         for name, end in self.settings.unfreeze.items():
-            _check(f'[training.unfreeze] "{name}" = {end}', 0 < end < 1, "a share of the training between 0 and 1 is needed")
-            layers = chosen({key: part for key, part in self.parts.items() if isinstance(part, Encoder)}, name, "unfreeze", layered=True)
+            _check(
+                f'[training.unfreeze] "{name}" = {end}',
+                0 < end < 1,
+                "a share of the training between 0 and 1 is needed",
+            )
+            layers = selected_layers(
+                {key: part for key, part in self.parts.items() if isinstance(part, Encoder)},
+                name,
+                "unfreeze",
+                layered=True,
+            )
             for number, layer in enumerate(reversed(layers), start=1):
-                if any(parameter in taken or not parameter.requires_grad for parameter in layer.parameters()):
-                    raise ConfigError(f"[training] unfreeze names {name!r}, and freeze, or unfreeze again, weights of it: leave one out")
+                if any(
+                    parameter in taken or not parameter.requires_grad
+                    for parameter in layer.parameters()
+                ):
+                    raise ConfigError(
+                        f"[training] unfreeze names {name!r}, and freeze, or unfreeze again, weights of it: leave one out"
+                    )
                 taken.update(layer.parameters())
                 yield end * (number / len(layers)), layer
 
@@ -68,16 +88,31 @@ class Learning:
                     decays = self.settings.decay_biases or parameter.ndim > 1
                     key = factors.get(parameter, 1.0), self.settings.weight_decay * decays
                     groups.setdefault(key, []).append((name, parameter))
-        return [{"params": params, "factor": factor, "weight_decay": decay} for (factor, decay), params in groups.items()]
+        return [
+            {"params": params, "factor": factor, "weight_decay": decay}
+            for (factor, decay), params in groups.items()
+        ]
 
     def _factors(self) -> dict[nn.Parameter, float]:
         """The product of all factors that are meant for a weight."""
         decay, found = self.settings.layer_decay, dict[nn.Parameter, float]()
-        _check(f"[training] layer_decay = {decay}", 0 < decay <= 1, "a factor above 0, and 1 at most, is needed")
-        slowed = [(module, decay**below) for part in self.parts.values() for below, module in enumerate(reversed(layers_of(part)))]
+        _check(
+            f"[training] layer_decay = {decay}",
+            0 < decay <= 1,
+            "a factor above 0, and 1 at most, is needed",
+        )
+        slowed = [
+            (module, decay**below)
+            for part in self.parts.values()
+            for below, module in enumerate(reversed(layers_of(part)))
+        ]
         for name, factor in self.settings.rates.items():
-            _check(f'[training.rates] "{name}" = {factor}', factor > 0, "a factor above 0 is needed; freeze what is not to learn")
-            slowed += [(module, factor) for module in chosen(self.parts, name, "rates")]
+            _check(
+                f'[training.rates] "{name}" = {factor}',
+                factor > 0,
+                "a factor above 0 is needed; freeze what is not to learn",
+            )
+            slowed += [(module, factor) for module in selected_layers(self.parts, name, "rates")]
         for module, factor in slowed:
             for parameter in module.parameters():
                 found[parameter] = found.get(parameter, 1.0) * factor
@@ -104,7 +139,9 @@ def layers_of(part: nn.Module) -> list[nn.Module]:
     return part.layers() if isinstance(part, Encoder) else [part]
 
 
-def chosen(parts: Mapping[str, nn.Module], name: str, setting: str, layered: bool = False) -> list[nn.Module]:
+def selected_layers(
+    parts: Mapping[str, nn.Module], name: str, setting: str, layered: bool = False
+) -> list[nn.Module]:
     """What a name in a setting means: a part, layers of it, or a network within it.
 
     Args:
@@ -112,7 +149,14 @@ def chosen(parts: Mapping[str, nn.Module], name: str, setting: str, layered: boo
 
     Errors: `ConfigError` for a name that means nothing.
     """
-    part = next((part for part in sorted(parts, key=len, reverse=True) if re.match(rf"{re.escape(part)}($|[.\[])", name)), None)
+    part = next(
+        (
+            part
+            for part in sorted(parts, key=len, reverse=True)
+            if re.match(rf"{re.escape(part)}($|[.\[])", name)
+        ),
+        None,
+    )
     if part is None:
         raise ConfigError(f"[training] {setting} names {name!r}.{near(name, parts)}")
     module, inside = parts[part], name[len(part) :]
@@ -124,14 +168,22 @@ def chosen(parts: Mapping[str, nn.Module], name: str, setting: str, layered: boo
         return [module.get_submodule(inside[1:])]
     except AttributeError:
         known = [f"{part}.{key}" for key, _ in module.named_children()]
-        raise ConfigError(f"[training] {setting} names {name!r}, which is no network there.{near(name, known)}") from None
+        raise ConfigError(
+            f"[training] {setting} names {name!r}, which is no network there.{near(name, known)}"
+        ) from None
 
 
 def _slice(layers: list[nn.Module], name: str, inside: str, setting: str) -> list[nn.Module]:
     numbers = _SLICE.fullmatch(inside)
-    found = layers[slice(*(int(number) if number else None for number in numbers.groups()))] if numbers else []
+    found = (
+        layers[slice(*(int(number) if number else None for number in numbers.groups()))]
+        if numbers
+        else []
+    )
     if not found:
-        raise ConfigError(f"[training] {setting} names {name!r}: of {len(layers)} layers, 0 the lowest, write some as [:1] or [1:2]")
+        raise ConfigError(
+            f"[training] {setting} names {name!r}: of {len(layers)} layers, 0 the lowest, write some as [:1] or [1:2]"
+        )
     return found
 
 

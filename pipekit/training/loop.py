@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pipekit.devices.memory import release_memory
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode
+from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
 from pipekit.evaluation.evaluate import check_figures, evaluate, figure
@@ -24,9 +24,16 @@ from pipekit.pipeline import Pipeline
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.loading import load
 from pipekit.pipeline.streams import gather
-from pipekit.training.building import Prepared, modules, named, prepare
+from pipekit.training.building import PreparedParts, modules, named, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
-from pipekit.training.computing import autocast, schedule, set_up, undisturbed, without_denormals, write_log
+from pipekit.training.computing import (
+    autocast,
+    schedule,
+    set_up,
+    undisturbed,
+    without_denormals,
+    write_log,
+)
 from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
 
@@ -34,7 +41,7 @@ LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a training is."""
 
     step: int = 0
@@ -46,7 +53,14 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = False, progress: bool = True) -> Pipeline:
+def train(
+    recipe: Recipe,
+    output: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    progress: bool = True,
+) -> Pipeline:
     """Train what the recipe says and leave in the folder `output`: `best.pipekit`, the last checkpoint, and a log of all figures.
 
     Args:
@@ -71,7 +85,7 @@ def train(recipe: Recipe, output: Path, *, device: str = "auto", resume: bool = 
 class Trainer:
     """The state of one training, and its steps."""
 
-    def __init__(self, recipe: Recipe, prepared: Prepared, output: Path, device: str) -> None:
+    def __init__(self, recipe: Recipe, prepared: PreparedParts, output: Path, device: str) -> None:
         self.settings = recipe.settings
         self.output = output
         self.data = prepared
@@ -79,16 +93,32 @@ class Trainer:
         self.device = self.pipeline.device
         self._check_score()
         self.parts = modules(self.pipeline)
-        heads = {name: part for name, part in self.pipeline.components.items() if isinstance(part, Head)}
-        self.learners = {name: head for name, head in heads.items() if f"components.{name}" not in self.settings.freeze}
+        heads = {
+            name: part for name, part in self.pipeline.components.items() if isinstance(part, Head)
+        }
+        self.learners = {
+            name: head
+            for name, head in heads.items()
+            if f"components.{name}" not in self.settings.freeze
+        }
         if not self.learners:
-            raise ConfigError(f"{recipe.path}: nothing is left to train: no component learns, or all are frozen")
+            raise ConfigError(
+                f"{recipe.path}: nothing is left to train: no component learns, or all are frozen"
+            )
         self.learning = Learning(self.settings, self.parts)
-        self.parameters = [parameter for group in self.learning.groups for _, parameter in group["params"]]
-        self.optimizer = torch.optim.AdamW(map(dict, self.learning.groups), lr=self.settings.learning_rate, fused=True)
-        self.average = {name: t.detach().clone() for name, t in self.weights().items()} if self.settings.average else {}
+        self.parameters = [
+            parameter for group in self.learning.groups for _, parameter in group["params"]
+        ]
+        self.optimizer = torch.optim.AdamW(
+            map(dict, self.learning.groups), lr=self.settings.learning_rate, fused=True
+        )
+        self.average = (
+            {name: t.detach().clone() for name, t in self.weights().items()}
+            if self.settings.average
+            else {}
+        )
         self.steps = sum(1 for epoch in range(self.settings.epochs) for _ in self.batches(epoch))
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self.saved_at = time.monotonic()
 
     def _check_score(self) -> None:
@@ -96,7 +126,9 @@ class Trainer:
         if self.data.dev:
             check_figures(self.pipeline, self.data.dev, self.settings.score)
         elif self.settings.score or self.settings.patience:
-            raise ConfigError("[training] score and patience are for dev documents: name some under [[dev]], or leave them out")
+            raise ConfigError(
+                "[training] score and patience are for dev documents: name some under [[dev]], or leave them out"
+            )
 
     @property
     def share(self) -> float:
@@ -105,21 +137,32 @@ class Trainer:
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all parts, by name."""
-        return {key: tensor for name, part in self.parts.items() for key, tensor in named(name, part)}
+        return {
+            key: tensor for name, part in self.parts.items() for key, tensor in named(name, part)
+        }
 
     def batches(self, epoch: int) -> Iterator[list[Doc]]:
         """The training documents in batches, in an order that seed and epoch decide."""
         random = np.random.default_rng([self.settings.seed, epoch])
         order = random.permutation(np.flatnonzero(epoch < self.data.until * self.settings.epochs))
         small = random.random(len(order)) < self.settings.lowercase
-        docs = (lowered(self.data.train[i]) if low else self.data.train[i] for i, low in zip(order.tolist(), small.tolist(), strict=True))
+        docs = (
+            lowered(self.data.train[i]) if low else self.data.train[i]
+            for i, low in zip(order.tolist(), small.tolist(), strict=True)
+        )
         return gather(docs, len, self.settings.batch_words)
 
     def run(self, show: bool) -> None:
         """Train from where the progress is to the end, or until the score has stopped rising."""
         from tqdm import tqdm
 
-        with tqdm(total=self.steps, initial=self.progress.step, unit=" steps", disable=None if show else True, mininterval=1) as bar:
+        with tqdm(
+            total=self.steps,
+            initial=self.progress.step,
+            unit=" steps",
+            disable=None if show else True,
+            mininterval=1,
+        ) as bar:
             try:
                 while self.progress.epoch < self.settings.epochs and not self._stale():
                     self._epoch(bar)
@@ -139,13 +182,18 @@ class Trainer:
                 self._follow(losses)
                 self.progress.batch = number + 1
             bar.update()
-            bar.set_postfix(loss=f"{sum(losses.values()):.3f}", best=f"{self.progress.best:.4f}", refresh=False)
+            bar.set_postfix(
+                loss=f"{sum(losses.values()):.3f}", best=f"{self.progress.best:.4f}", refresh=False
+            )
             hooks.tell("train_step", step=self.progress.step, losses=losses)
             if time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
                 self.save()
         with undisturbed():
             self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
-            if self.progress.epoch % self.settings.evaluate_every == 0 or self.progress.epoch == self.settings.epochs:
+            if (
+                self.progress.epoch % self.settings.evaluate_every == 0
+                or self.progress.epoch == self.settings.epochs
+            ):
                 self._evaluate(bar)
                 self.save()
 
@@ -163,7 +211,9 @@ class Trainer:
         with autocast(self.device, self.settings.mixed_precision):
             batch = self.pipeline.batch(docs)
             losses = {name: head.loss(batch) for name, head in self.learners.items()}
-        total = torch.stack([loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]).sum()
+        total = torch.stack(
+            [loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]
+        ).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
@@ -186,37 +236,59 @@ class Trainer:
             part.eval()
         with swapped(self.weights(), self.average):
             found = evaluate(self.pipeline, self.data.dev) if self.data.dev else None
-            score = float(self.progress.epoch) if found is None else figure(found, self.settings.score)
+            score = (
+                float(self.progress.epoch) if found is None else figure(found, self.settings.score)
+            )
             better = score > self.progress.best
             if better:
                 self.progress.best, self.progress.stale = score, 0
                 self.pipeline.to_disk(self.output / BEST, half=self.settings.half)
-            elif self.learning.complete(self.share):  # what has yet to be unfrozen may make it better
+            elif self.learning.complete(
+                self.share
+            ):  # what has yet to be unfrozen may make it better
                 self.progress.stale += 1
         scores = {} if found is None else {name: found[name] for name in found.figures}
-        row = {"epoch": self.progress.epoch, "step": self.progress.step, "score": score, "scores": scores, "loss": dict(self.progress.loss)}
+        row = {
+            "epoch": self.progress.epoch,
+            "step": self.progress.step,
+            "score": score,
+            "scores": scores,
+            "loss": dict(self.progress.loss),
+        }
         self.progress.history.append(row)
         write_log(self.output / LOG, self.progress.history)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
         release_memory()
-        bar.write(f"epoch {self.progress.epoch:>3}  score {score:.4f}{'  best' if better else ''}  {shown}")
+        bar.write(
+            f"epoch {self.progress.epoch:>3}  score {score:.4f}{'  best' if better else ''}  {shown}"
+        )
 
     def save(self) -> None:
         """Write the checkpoint."""
-        tensors = {**self.weights(), **{f"average/{name}": tensor for name, tensor in self.average.items()}}
+        tensors = {
+            **self.weights(),
+            **{f"average/{name}": tensor for name, tensor in self.average.items()},
+        }
         save_checkpoint(self.output / LAST, tensors, self.optimizer, dict(vars(self.progress)))
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
         """Go back to the checkpoint."""
         tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
-        own = {**self.weights(), **{f"average/{name}": tensor for name, tensor in self.average.items()}}
-        if own.keys() != tensors.keys() or any(own[name].shape != tensor.shape for name, tensor in tensors.items()):
-            raise ConfigError(f"{self.output / LAST} belongs to another recipe or other data: choose another folder, or no --resume")
+        own = {
+            **self.weights(),
+            **{f"average/{name}": tensor for name, tensor in self.average.items()},
+        }
+        if own.keys() != tensors.keys() or any(
+            own[name].shape != tensor.shape for name, tensor in tensors.items()
+        ):
+            raise ConfigError(
+                f"{self.output / LAST} belongs to another recipe or other data: choose another folder, or no --resume"
+            )
         with torch.no_grad():
             for name, tensor in tensors.items():
                 own[name].copy_(tensor)
-        self.progress = Progress(**progress)
+        self.progress = TrainingProgress(**progress)
 
 
 class swapped:
@@ -241,11 +313,13 @@ class swapped:
 
 def lowered(doc: Doc) -> Doc:
     """A copy in lower case, letter for letter, and so are the questions about it."""
-    small = Doc.trusted("".join(c.lower() if len(c.lower()) == 1 else c for c in doc.text), doc.starts, doc.ends)
+    small = Doc.trusted(
+        "".join(c.lower() if len(c.lower()) == 1 else c for c in doc.text), doc.starts, doc.ends
+    )
     small.layers = dict(doc.layers)
     if QUESTIONS in small.layers:
         asked = small.layers[QUESTIONS] = small.layers[QUESTIONS].copy()
-        texts = encode([text and text.lower() for text in asked["text"].strings()])
+        texts = encode_labels([text and text.lower() for text in asked["text"].strings()])
         asked.set("text", texts.values, texts.labels)
     return small
 

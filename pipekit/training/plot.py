@@ -6,20 +6,22 @@ from pathlib import Path
 
 import srsly
 
-from pipekit.drawing import blank
+from pipekit.drawing import empty_figure
 from pipekit.training.loop import flat
 
 
 def plot(log: Path, image: Path) -> None:
     """Every figure over the epochs. Errors: `ConfigError` where matplotlib is not installed."""
-    figure = blank(8, 5)
+    figure = empty_figure(8, 5)
     rows = list(srsly.read_jsonl(log))
     epochs = [row["epoch"] for row in rows]
     curves = [flat({"score": row["score"], **row["scores"], "loss": row["loss"]}) for row in rows]
     scores, losses = figure.subplots(2, 1, sharex=True)
     for name in curves[0]:
         axes = losses if name.startswith("loss") else scores
-        axes.plot(epochs, [curve.get(name, float("nan")) for curve in curves], marker=".", label=name)
+        axes.plot(
+            epochs, [curve.get(name, float("nan")) for curve in curves], marker=".", label=name
+        )
     for axes, what in ((scores, "score"), (losses, "loss")):
         axes.set_ylabel(what)
         axes.grid(alpha=0.3)

@@ -1,6 +1,6 @@
 """A recipe: everything that a training is, as one TOML file.
 
-    [training]      settings of the loop, see `Settings`
+    [training]      settings of the loop, see `TrainingSettings`
     [pipeline]      lang, given (layers that the documents bring and no component writes), and meta data of the result: name, version, …
     [tokenizer]     {type, …}
     [encoders.NAME] {type, …}
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipekit.corpora.sources import Source
+from pipekit.corpora.sources import CorpusSource
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
@@ -31,7 +31,7 @@ SECTIONS = ("training", "pipeline", "tokenizer", "encoders", "components", "trai
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """Settings of the training loop, the section [training].
 
     Attributes:
@@ -91,11 +91,11 @@ class Recipe:
     """A recipe as read; `path` is where it stands."""
 
     path: Path
-    settings: Settings
+    settings: TrainingSettings
     pipeline: Mapping[str, Any]
     meta: Mapping[str, Any]
-    train: Sequence[Source]
-    dev: Sequence[Source]
+    train: Sequence[CorpusSource]
+    dev: Sequence[CorpusSource]
     raw: Mapping[str, Any]
 
 
@@ -115,42 +115,69 @@ def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Re
     for kind in ("encoders", "components"):
         for name, part in raw.get(kind, {}).items():
             if not isinstance(part, Mapping):
-                raise ConfigError(f"{file}: [{kind}] {name} = {part!r}: a part is a table, [{kind}.{name}] with type = \"…\"")
+                raise ConfigError(
+                    f'{file}: [{kind}] {name} = {part!r}: a part is a table, [{kind}.{name}] with type = "…"'
+                )
     raw = filled(raw, file.resolve().parent)
     meta = dict(raw.get("pipeline", {}))
     own = {"lang": meta.pop("lang", "ru"), "given": meta.pop("given", [])}
     pipeline = {**own, **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}
     return Recipe(
-        file, _settings(raw.get("training", {}), file), pipeline, meta, _sources(raw, "train", file), _sources(raw, "dev", file), raw
+        file,
+        _settings(raw.get("training", {}), file),
+        pipeline,
+        meta,
+        _sources(raw, "train", file),
+        _sources(raw, "dev", file),
+        raw,
     )
 
 
-def _settings(section: Mapping[str, Any], file: Path) -> Settings:
+def _settings(section: Mapping[str, Any], file: Path) -> TrainingSettings:
     for key, value in section.items():
-        if isinstance(getattr(Settings(), key, None), Mapping):
+        if isinstance(getattr(TrainingSettings(), key, None), Mapping):
             section = {**section, key: _numbers(value, f"{file}: [training] {key}")}
         if key == "freeze" and isinstance(value, str):
-            raise ConfigError(f"{file}: [training] freeze = {value!r}: a list is needed, such as [{value!r}]")
-    return settings_of(Settings, section, f"{file}: [training]", at_least_one=("epochs", "batch_words", "evaluate_every"))
+            raise ConfigError(
+                f"{file}: [training] freeze = {value!r}: a list is needed, such as [{value!r}]"
+            )
+    return settings_of(
+        TrainingSettings,
+        section,
+        f"{file}: [training]",
+        at_least_one=("epochs", "batch_words", "evaluate_every"),
+    )
 
 
 def _numbers(value: Any, setting: str) -> dict[str, float]:
     """A table of numbers under dotted names: TOML reads `encoders.main = 0.1` as a table in a table."""
     if not isinstance(value, Mapping):
-        raise ConfigError(f'{setting} = {value!r}: names with a number each are needed, such as {{ "encoders.main" = 0.5 }}')
+        raise ConfigError(
+            f'{setting} = {value!r}: names with a number each are needed, such as {{ "encoders.main" = 0.5 }}'
+        )
     found: dict[str, float] = {}
     for key, inner in value.items():
-        numbers = {"": inner} if isinstance(inner, int | float) else _numbers(inner, f"{setting}.{key}")
+        numbers = (
+            {"": inner} if isinstance(inner, int | float) else _numbers(inner, f"{setting}.{key}")
+        )
         found |= {f"{key}.{name}".rstrip("."): number for name, number in numbers.items()}
     return found
 
 
-def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[Source]:
+def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[CorpusSource]:
     sources = []
     for i, entry in enumerate(raw.get(part, ())):
         for key in ("path", "format"):
             if not isinstance(entry.get(key), str):
-                raise ConfigError(f"{file}: [[{part}]] number {i + 1} needs {key} = \"…\"")
+                raise ConfigError(f'{file}: [[{part}]] number {i + 1} needs {key} = "…"')
         options = {k: v for k, v in entry.items() if k not in ("path", "format", "repeat", "until")}
-        sources.append(Source(Path(entry["path"]), entry["format"], int(entry.get("repeat", 1)), float(entry.get("until", 1)), options))
+        sources.append(
+            CorpusSource(
+                Path(entry["path"]),
+                entry["format"],
+                int(entry.get("repeat", 1)),
+                float(entry.get("until", 1)),
+                options,
+            )
+        )
     return sources

@@ -23,7 +23,9 @@ def read_toml(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     Errors: `ConfigError` naming the file.
     """
     if file.suffix != ".toml":
-        raise ConfigError(f"{file}: a recipe is a .toml file; data files are named inside it, under [[train]] and [[dev]]")
+        raise ConfigError(
+            f"{file}: a recipe is a .toml file; data files are named inside it, under [[train]] and [[dev]]"
+        )
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -42,7 +44,9 @@ def check_sections(raw: Mapping[str, Any], known: Iterable[str], file: Path) -> 
             raise ConfigError(f"{file}: unknown section {section!r}.{near(section, known)}")
 
 
-def settings_of(kind: type[S], section: Mapping[str, Any], where: str, at_least_one: Iterable[str] = ()) -> S:
+def settings_of(
+    kind: type[S], section: Mapping[str, Any], where: str, at_least_one: Iterable[str] = ()
+) -> S:
     """A dataclass of settings, all of which have defaults, from a section. Errors: `ConfigError` naming `where` and the key."""
     known, defaults = [f.name for f in fields(kind)], kind()  # type: ignore[arg-type]
     for key, value in section.items():
@@ -59,7 +63,9 @@ def settings_of(kind: type[S], section: Mapping[str, Any], where: str, at_least_
 def _override(raw: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
-        raise ConfigError(f"--set {override}: write section.key=value, for instance training.epochs=3")
+        raise ConfigError(
+            f"--set {override}: write section.key=value, for instance training.epochs=3"
+        )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -76,7 +82,11 @@ def data_folder(base: Path) -> str:
     given = os.environ.get("PIPEKIT_DATA")
     if given:
         return given
-    beside = (parent.parent / "shared" / "data" for parent in (base, *base.parents) if (parent / "pyproject.toml").exists())
+    beside = (
+        parent.parent / "shared" / "data"
+        for parent in (base, *base.parents)
+        if (parent / "pyproject.toml").exists()
+    )
     return str(next(beside, Path("data")))
 
 
@@ -88,7 +98,9 @@ def filled(value: Any, base: Path, key: str = "") -> Any:
         return [filled(v, base, key) for v in value]
     if not isinstance(value, str):
         return value
-    text = _VARIABLE.sub(lambda m: data_folder(base) if m[1] == "PIPEKIT_DATA" else _variable(m[1]), value)
+    text = _VARIABLE.sub(
+        lambda m: data_folder(base) if m[1] == "PIPEKIT_DATA" else _variable(m[1]), value
+    )
     return str(base / text) if key in PATH_KEYS and text else text
 
 
@@ -96,4 +108,6 @@ def _variable(name: str) -> str:
     try:
         return os.environ[name]
     except KeyError:
-        raise ConfigError(f"the recipe names the environment variable {name}, which is not set") from None
+        raise ConfigError(
+            f"the recipe names the environment variable {name}, which is not set"
+        ) from None

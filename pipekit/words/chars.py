@@ -16,9 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Codes = NDArray[np.uint32]
-Ints = NDArray[np.int64]
-Hashes = NDArray[np.uint64]
+from pipekit.words.arrays import Codes, Hashes, Ints, ranges
 
 _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
@@ -27,7 +25,12 @@ _TABLE_SIZE = 0x2100  # Latin, Greek, Cyrillic and their extensions; letters bey
 # What a reader does not see as a letter of its own: stress marks, soft hyphen, zero-width characters; and what joins or varies emoji.
 _HIDDEN = (0x00AD, 0x0300, 0x0301, 0x200B, 0x200C, 0x2060, 0xFEFF)
 _JOINERS = (0x200D, 0xFE0E, 0xFE0F)
-_COMPOSED = {(0x0438, 0x0306): 0x0439, (0x0418, 0x0306): 0x0419, (0x0435, 0x0308): 0x0451, (0x0415, 0x0308): 0x0401}  # NFD й and ё
+_COMPOSED = {
+    (0x0438, 0x0306): 0x0439,
+    (0x0418, 0x0306): 0x0419,
+    (0x0435, 0x0308): 0x0451,
+    (0x0415, 0x0308): 0x0401,
+}  # NFD й and ё
 
 
 def _lower_table() -> Codes:
@@ -58,15 +61,6 @@ def mix(values: Hashes) -> Hashes:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
-
-
-def ranges(starts: Ints, lengths: Ints) -> Ints:
-    """All integers of the ranges ``[start, start + length)``, end to end."""
-    if not lengths.size:
-        return np.zeros(0, dtype=np.int64)
-    offsets = np.cumsum(lengths) - lengths
-    found: Ints = np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - offsets, lengths)
-    return found
 
 
 @dataclass(frozen=True)
@@ -115,7 +109,7 @@ def fold(text: str) -> str:
     return text.lower().replace("ё", "е")
 
 
-def gather(points: Codes, starts: Ints, ends: Ints) -> Words:
+def words_at(points: Codes, starts: Ints, ends: Ints) -> Words:
     """The pieces of a text's code points as Words, as they are."""
     return Words(points, starts, ends).take(np.arange(len(starts)))
 
@@ -144,12 +138,18 @@ def normalize(words: Words) -> Words:
     words = visible(words)
     points = lower(words.codes)
     points[points == 0x0451] = 0x0435
-    return _kept(points, words, ~np.isin(points, np.array(_JOINERS, dtype=np.uint32)) if _unusual(points) else None)
+    return _kept(
+        points,
+        words,
+        ~np.isin(points, np.array(_JOINERS, dtype=np.uint32)) if _unusual(points) else None,
+    )
 
 
 def _unusual(points: Codes) -> bool:
     """Whether there may be anything to drop or to compose: most texts have nothing, and then need no closer look."""
-    return bool(((points > 0x04FF) | (points == 0x00AD) | ((points >= 0x0300) & (points <= 0x036F))).any())
+    return bool(
+        ((points > 0x04FF) | (points == 0x00AD) | ((points >= 0x0300) & (points <= 0x036F))).any()
+    )
 
 
 def _kept(points: Codes, words: Words, keep: NDArray[np.bool_] | None) -> Words:
@@ -169,4 +169,7 @@ def from_strings(words: list[str]) -> Words:
 def to_strings(words: Words) -> list[str]:
     """Words as strings."""
     text = words.codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    return [text[start:end] for start, end in zip(words.starts.tolist(), words.ends.tolist(), strict=True)]
+    return [
+        text[start:end]
+        for start, end in zip(words.starts.tolist(), words.ends.tolist(), strict=True)
+    ]

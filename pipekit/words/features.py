@@ -13,8 +13,9 @@ from unicodedata import category
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.words.chars import Hashes, Ints, Words, mix, normalize, ranges
-from pipekit.words.lexicon import KINDS, Analyses, Lexicon, find, short
+from pipekit.words.arrays import Hashes, Ints, ranges
+from pipekit.words.chars import Words, mix, normalize
+from pipekit.words.lexicon import ANALYSIS_KINDS, Analyses, Lexicon, find, short
 
 _SHAPE_LIMIT = 0x20000  # ideographs beyond are letters
 _UPPER, _LOWER, _LATIN_UPPER, _LATIN_LOWER, _DIGIT, _LETTER, _SYMBOL, _MARK = range(1, 9)
@@ -44,7 +45,9 @@ _SHAPES = _shape_table()
 def shapes(words: Words) -> Words:
     """Each word as classes of its letters, runs of more than two cut to two: Москва is Ххх, that is [upper, lower, lower]."""
     points = words.codes
-    classes = np.where(points < _SHAPE_LIMIT, _SHAPES[np.minimum(points, _SHAPE_LIMIT - 1)], np.uint32(_LETTER))
+    classes = np.where(
+        points < _SHAPE_LIMIT, _SHAPES[np.minimum(points, _SHAPE_LIMIT - 1)], np.uint32(_LETTER)
+    )
     keep = np.ones(len(classes), dtype=bool)
     keep[2:] = (classes[2:] != classes[1:-1]) | (classes[2:] != classes[:-2])
     first = words.starts[words.lengths > 0]
@@ -55,7 +58,7 @@ def shapes(words: Words) -> Words:
     return Words(classes[keep], kept[words.starts], kept[words.ends])
 
 
-def whole(words: Words) -> Hashes:
+def whole_words(words: Words) -> Hashes:
     """The hash of each word."""
     return words.hashes(words.starts, words.ends)
 
@@ -101,15 +104,19 @@ class FeatureMaker:
     ngrams: tuple[int, ...] = ()
     ngram_buckets: int = 20_000
     lexicon: Lexicon | None = None
-    vector_hashes: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))  # sorted
+    vector_hashes: NDArray[np.uint32] = field(
+        default_factory=lambda: np.zeros(0, dtype=np.uint32)
+    )  # sorted
 
     @property
     def column_sizes(self) -> dict[str, int]:
         """How many numbers each column has, 0 included."""
-        affixes = {f"prefix{n}": self._affixes(n) for n in self.prefixes} | {f"suffix{n}": self._affixes(n) for n in self.suffixes}
+        affixes = {f"prefix{n}": self._affixes(n) for n in self.prefixes} | {
+            f"suffix{n}": self._affixes(n) for n in self.suffixes
+        }
         sizes = {"word": self.word_buckets, **affixes, "shape": self.shape_buckets}
         if self.lexicon is not None:
-            sizes["kind"] = len(KINDS)
+            sizes["kind"] = len(ANALYSIS_KINDS)
         if self.vector_hashes.size:
             sizes["vector"] = len(self.vector_hashes) + 1
         return sizes
@@ -125,11 +132,11 @@ class FeatureMaker:
     ) -> tuple[Ints, dict[str, Bag]]:
         """Columns and bags of each word, doubles and all; `plain` and `analyses` where the caller has them already."""
         plain = normalize(words) if plain is None else plain
-        hashes = whole(plain)
+        hashes = whole_words(plain)
         columns = [bucket(hashes, self.word_buckets)]
         columns += [self._affix(plain, n, front=True) for n in self.prefixes]
         columns += [self._affix(plain, n, front=False) for n in self.suffixes]
-        columns.append(bucket(whole(shapes(words)), self.shape_buckets))
+        columns.append(bucket(whole_words(shapes(words)), self.shape_buckets))
         bags: dict[str, Bag] = {}
         if self.lexicon is not None:
             analyses = self.lexicon.analyses(plain) if analyses is None else analyses
@@ -160,8 +167,12 @@ class FeatureMaker:
             counts = np.maximum(words.lengths - length + 1, 0)
             starts = ranges(words.starts, counts)
             owner = np.repeat(rows, counts)
-            edge = (starts == words.starts[owner]) + np.uint64(2) * (starts + length == words.ends[owner])
-            ids.append(bucket(mix(words.hashes(starts, starts + length) + edge), self.ngram_buckets))
+            edge = (starts == words.starts[owner]) + np.uint64(2) * (
+                starts + length == words.ends[owner]
+            )
+            ids.append(
+                bucket(mix(words.hashes(starts, starts + length) + edge), self.ngram_buckets)
+            )
             owners.append(owner)
         order = np.argsort(np.concatenate(owners), kind="stable")
         offsets = np.zeros(len(words) + 1, dtype=np.int64)

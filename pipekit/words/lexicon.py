@@ -18,40 +18,43 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.words.chars import Ints, Words, from_strings, normalize, ranges
+from pipekit.words.arrays import Ints, ranges
+from pipekit.words.chars import Words, from_strings, normalize
 
 Arrays = Mapping[str, NDArray[np.generic]]
-Keys = NDArray[np.uint32]
+ShortHashes = NDArray[np.uint32]
 
-KINDS = ("unknown", "known", "part", "prefix", "suffix")  # how a word was found
+ANALYSIS_KINDS = ("unknown", "known", "part", "prefix", "suffix")  # how a word was found
 _JOINERS = np.frombuffer("-#@_/.'’‑".encode("utf-32-le"), dtype=np.uint32)
 _LONGEST_GUESS = 5
 _SHORTEST_GUESS = 2
 _MIN_STEM_AFTER_PREFIX = 3
 
 
-def short(hashes: NDArray[np.uint64]) -> Keys:
+def short(hashes: NDArray[np.uint64]) -> ShortHashes:
     """The 32 bits of a hash that the tables hold."""
     return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
-def pack(strings: list[str]) -> NDArray[np.uint8]:
+def pack_strings(strings: list[str]) -> NDArray[np.uint8]:
     """Strings without line breaks as one array of UTF-8 bytes."""
     return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)
 
 
-def unpack(array: NDArray[np.generic]) -> list[str]:
-    """The strings that `pack` put together."""
+def unpack_strings(array: NDArray[np.generic]) -> list[str]:
+    """The strings that `pack_strings` put together."""
     return array.astype(np.uint8).tobytes().decode("utf-8").split("\n")
 
 
-def find(table: Keys, keys: Keys) -> Ints:
+def find(table: ShortHashes, keys: ShortHashes) -> Ints:
     """The row of each key in a sorted table of unique keys, or -1."""
     rows = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return np.where(table[rows] == keys, rows, -1)
 
 
-_SHARED: WeakValueDictionary[int, Lexicon] = WeakValueDictionary()  # a Lexicon keeps its arrays, so their ids are not used again
+_SHARED: WeakValueDictionary[int, Lexicon] = (
+    WeakValueDictionary()
+)  # a Lexicon keeps its arrays, so their ids are not used again
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Lexicon:
 
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = dict(arrays)
-        self.grammemes = unpack(arrays["grammemes"])
+        self.grammemes = unpack_strings(arrays["grammemes"])
         self.tag_grammemes = arrays["tag_grammemes"].astype(bool)  # [tags, grammemes]
         self._stems = arrays["stem_hashes"].astype(np.uint32)
         self._paradigms = arrays["stem_paradigms"].astype(np.int64)
@@ -80,14 +83,19 @@ class Lexicon:
         self._set_tags = arrays["set_tags"].astype(np.int64)
         self._set_scripts = arrays["set_scripts"].astype(np.int64)
         self._guesses = arrays["guess_hashes"].astype(np.uint32)
-        self._guess_sets = arrays["guess_sets"].astype(np.int64)  # [guesses, 3], -1 where there are fewer
-        self._form_prefixes = ["", *unpack(arrays["form_prefixes"])]
-        self._prefixes = short(_whole(normalize(from_strings(unpack(arrays["prefixes"])))))
+        self._guess_sets = arrays["guess_sets"].astype(
+            np.int64
+        )  # [guesses, 3], -1 where there are fewer
+        self._form_prefixes = ["", *unpack_strings(arrays["form_prefixes"])]
+        self._prefixes = short(_whole(normalize(from_strings(unpack_strings(arrays["prefixes"])))))
         self._prefixes.sort()
         self._longest = int(arrays["longest_ending"][0])
-        self._longest_prefix = max(map(len, unpack(arrays["prefixes"])))
+        self._longest_prefix = max(map(len, unpack_strings(arrays["prefixes"])))
         cuts = arrays["script_cuts"].tolist()
-        self.edits: list[tuple[int, int, str]] = [(f, b, t) for (f, b), t in zip(cuts, unpack(arrays["script_tails"]), strict=True)]
+        self.edits: list[tuple[int, int, str]] = [
+            (f, b, t)
+            for (f, b), t in zip(cuts, unpack_strings(arrays["script_tails"]), strict=True)
+        ]
 
     @classmethod
     def shared(cls, arrays: Arrays) -> Lexicon:
@@ -123,7 +131,10 @@ class Lexicon:
             missing = every[(kinds == 0) & (words.lengths > 0)]
             more_words, more_sets = step(words, missing)
             kinds[more_words] = kind
-            found_words, found_sets = np.concatenate([found_words, more_words]), np.concatenate([found_sets, more_sets])
+            found_words, found_sets = (
+                np.concatenate([found_words, more_words]),
+                np.concatenate([found_sets, more_sets]),
+            )
         return self._expand(len(words), found_words, found_sets, kinds)
 
     def _expand(self, size: int, words: Ints, sets: Ints, kinds: Ints) -> Analyses:
@@ -131,7 +142,9 @@ class Lexicon:
         ends = self._set_ends[sets]
         starts = np.where(sets > 0, self._set_ends[sets - 1], 0)
         items = ranges(starts, ends - starts)
-        keys = (np.repeat(words, ends - starts) * self.tags + self._set_tags[items]) * self.scripts + self._set_scripts[items]
+        keys = (
+            np.repeat(words, ends - starts) * self.tags + self._set_tags[items]
+        ) * self.scripts + self._set_scripts[items]
         keys = np.unique(keys)
         rest, scripts = np.divmod(keys, self.scripts)
         owners, tags = np.divmod(rest, self.tags)

@@ -17,11 +17,13 @@ _HUSHED = "гкхжшщч"  # и, never ы, follows them
 _FEMININE, _NEUTER, _PLURAL = "Fem", "Neut", "Plur"
 _VERBAL = ("ть", "сти", "чь")
 _OBLIQUE = re.compile("(?<=[бвгдзклмнпрстфхцчш])(?:а|у|ом|е)$")
-_ENDING = re.compile("(?:ого|его|ому|ему|ыми?|ими?|ом|ем|ой|ей|ую|юю|ых|их|ые|ие|ая|яя|ое|ее)$")  # of an adjective or a participle
-_OPENING = "«\"„“("
+_ENDING = re.compile(
+    "(?:ого|его|ому|ему|ыми?|ими?|ом|ем|ой|ей|ую|юю|ых|их|ые|ие|ая|яя|ое|ее)$"
+)  # of an adjective or a participle
+_OPENING = '«"„“('
 
 
-class Word(NamedTuple):
+class NameWord(NamedTuple):
     """A token of a name, with the white space after it."""
 
     text: str
@@ -31,7 +33,7 @@ class Word(NamedTuple):
     lemma: str
 
 
-def normal_form(words: Sequence[Word], label: str | None = None) -> str:
+def normal_form(words: Sequence[NameWord], label: str | None = None) -> str:
     """The name in the nominative; `label` is that of the entity: all parts of the name of a person are inflected."""
     head = next((i for i, word in enumerate(words) if word.pos in _NOMINAL), None)
     if head is None:
@@ -42,25 +44,34 @@ def normal_form(words: Sequence[Word], label: str | None = None) -> str:
     quoted = any(word.text in _OPENING for word in words[:head])
     follows = not quoted
     for word in words[head + 1 :]:
-        follows &= word.pos == "PROPN" and word.morph.get("Case") == case and (label in PERSON or case != "Gen")
+        follows &= (
+            word.pos == "PROPN"
+            and word.morph.get("Case") == case
+            and (label in PERSON or case != "Gen")
+        )
         forms.append(_nominal(word) if follows else word.text)
     return _joined(words, [word.text for word in words] if quoted else forms)
 
 
-def _joined(words: Sequence[Word], forms: Sequence[str]) -> str:
+def _joined(words: Sequence[NameWord], forms: Sequence[str]) -> str:
     return "".join(form + word.space for form, word in zip(forms, words, strict=True)).strip()
 
 
-def _before(word: Word, head: Word) -> str:
+def _before(word: NameWord, head: NameWord) -> str:
     """A modifier in the gender and number of the head."""
-    if word.pos not in _MODIFIER or _is_nominative(word) or word.morph.get("Case") is None or word.text.isupper():
+    if (
+        word.pos not in _MODIFIER
+        or _is_nominative(word)
+        or word.morph.get("Case") is None
+        or word.text.isupper()
+    ):
         return word.text
     lemma = word.lemma if word.pos != "VERB" else _ENDING.sub("ый", word.text.lower())
     feature = _PLURAL if head.morph.get("Number") == _PLURAL else head.morph.get("Gender", "Masc")
     return _cased(adjective(lemma, feature), word.text)
 
 
-def _nominal(word: Word) -> str:
+def _nominal(word: NameWord) -> str:
     if _is_nominative(word) or word.text.isupper() or word.morph.get("Foreign"):
         return word.text
     if word.morph.get("Number") == _PLURAL and word.lemma[-1:] not in "ыи":
@@ -72,16 +83,24 @@ def _nominal(word: Word) -> str:
 
 def _feminine(lemma: str) -> str:
     """The surname of a woman from that of a man, where that is what the lemma is: Петров, Павловский."""
-    return f"{lemma}а" if lemma.endswith(("ов", "ев", "ёв", "ин", "ын")) else adjective(lemma, _FEMININE)
+    return (
+        f"{lemma}а"
+        if lemma.endswith(("ов", "ев", "ёв", "ин", "ын"))
+        else adjective(lemma, _FEMININE)
+    )
 
 
-def _misread(word: Word) -> bool:
+def _misread(word: NameWord) -> bool:
     """Whether the lemma of a name is that of a verb, or a form of a masculine name that has kept its ending."""
     if word.pos != "PROPN":
         return False
     if word.lemma.endswith(_VERBAL) and not word.text.endswith(_VERBAL):
         return True
-    return word.lemma == word.text and word.morph.get("Gender") == "Masc" and _bare(word.text) != word.text
+    return (
+        word.lemma == word.text
+        and word.morph.get("Gender") == "Masc"
+        and _bare(word.text) != word.text
+    )
 
 
 def _bare(text: str) -> str:
@@ -89,7 +108,7 @@ def _bare(text: str) -> str:
     return _OBLIQUE.sub("", text)
 
 
-def _is_nominative(word: Word) -> bool:
+def _is_nominative(word: NameWord) -> bool:
     return word.morph.get("Case") == "Nom"
 
 
@@ -129,6 +148,8 @@ def _cased(form: str, text: str) -> str:
     """The form with the capitals of the text, and with its ё: lemmas are written without."""
     if text.isupper() and len(text) > 1:
         return form.upper()
-    shared = [b if (a, b) in (("е", "ё"), ("Е", "Ё")) else a for a, b in zip(form, text, strict=False)]
+    shared = [
+        b if (a, b) in (("е", "ё"), ("Е", "Ё")) else a for a, b in zip(form, text, strict=False)
+    ]
     form = "".join(shared) + form[len(shared) :]
     return form[:1].upper() + form[1:] if text[:1].isupper() else form

@@ -57,14 +57,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Words a second with and without each component.")
     parser.add_argument("pipeline")
     parser.add_argument("--texts", type=Path, required=True, help="JSONL with a field text, .gz")
-    parser.add_argument("--times", type=int, default=3, help="how often the texts are repeated in a pass")
+    parser.add_argument(
+        "--times", type=int, default=3, help="how often the texts are repeated in a pass"
+    )
     parser.add_argument("--runs", type=int, default=7)
     arguments = parser.parse_args()
     keep_memory()
     torch.set_num_threads(1)
     nlp = pipekit.load(arguments.pipeline, device="cpu")
     texts = read(arguments.texts, arguments.times)
-    variants: dict[str, Callable[[], float]] = {"all": lambda: one(nlp, texts), "all, two processes": lambda: two(nlp, texts * 2)}
+    variants: dict[str, Callable[[], float]] = {
+        "all": lambda: one(nlp, texts),
+        "all, two processes": lambda: two(nlp, texts * 2),
+    }
     for name in nlp.pipe_names:
         rest = without(nlp, name)
         lost = [n for n in nlp.pipe_names if n not in rest.pipe_names]

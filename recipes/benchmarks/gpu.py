@@ -58,7 +58,10 @@ ENCODERS: dict[str, dict[str, Any]] = {
 SMALL = {"bert": {"network": {"width": 64, "layers": 2, "heads": 2}, "subwords": {"size": 500}}}
 PRECISIONS = ("float32", "bfloat16")
 CELLS = tuple(2**power for power in range(12, 19))  # 4,096 to 262,144
-SAME, POINTS = 1e-4, 0.1  # how far vectors may be from those of a CPU, and figures in bfloat16 from those in float32
+SAME, POINTS = (
+    1e-4,
+    0.1,
+)  # how far vectors may be from those of a CPU, and figures in bfloat16 from those in float32
 GIB = 1 << 30
 RECIPES = Path(__file__).resolve().parents[1]
 
@@ -116,17 +119,34 @@ def main() -> int:
     arguments = _arguments()
     torch.set_num_threads(1)
     report, begun = Report(arguments.output), time.perf_counter()
-    bench = Bench(pick_device(arguments.device), _texts(arguments), 1 if arguments.quick else 3, arguments.quick)
-    report.add("# Figures of a GPU" if bench.device.type == "cuda" else "# A rehearsal without a GPU", "", *_machine(bench.device))
+    bench = Bench(
+        pick_device(arguments.device),
+        _texts(arguments),
+        1 if arguments.quick else 3,
+        arguments.quick,
+    )
+    report.add(
+        "# Figures of a GPU" if bench.device.type == "cuda" else "# A rehearsal without a GPU",
+        "",
+        *_machine(bench.device),
+    )
     nlp = pipekit.load(arguments.pipeline, device="cpu")
     for step in tqdm([encoders, cells, pipeline, processes, accuracy, memory], desc="steps"):
         try:
             step(report, bench, nlp, arguments)
         except Exception:  # a GPU may not be at hand a second time: all else is measured
             report.failed.append(f"{step.__name__} ended with an error")
-            report.add(f"## {step.__name__} ended with an error", "", "```", traceback.format_exc(), "```")
-    verdict = "All checks passed." if not report.failed else "\n".join(f"* FAILED: {one}" for one in report.failed)
-    report.add("## Checks", "", verdict, "", f"All of it took {time.perf_counter() - begun:.0f} seconds.")
+            report.add(
+                f"## {step.__name__} ended with an error", "", "```", traceback.format_exc(), "```"
+            )
+    verdict = (
+        "All checks passed."
+        if not report.failed
+        else "\n".join(f"* FAILED: {one}" for one in report.failed)
+    )
+    report.add(
+        "## Checks", "", verdict, "", f"All of it took {time.perf_counter() - begun:.0f} seconds."
+    )
     print(arguments.output, verdict, sep=": ")
     return int(bool(report.failed))
 
@@ -135,9 +155,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Figures and checks of a GPU.")
     parser.add_argument("pipeline")
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--words", type=int, default=200_000, help="about how many words are read at a time")
-    parser.add_argument("--processes", type=int, nargs="+", default=[2, 4, 8], help="how many share the device")
-    parser.add_argument("--quick", action="store_true", help="few words, small networks, one run of each")
+    parser.add_argument(
+        "--words", type=int, default=200_000, help="about how many words are read at a time"
+    )
+    parser.add_argument(
+        "--processes", type=int, nargs="+", default=[2, 4, 8], help="how many share the device"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few words, small networks, one run of each"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.md")
     return parser.parse_args()
 
@@ -159,8 +185,16 @@ def data() -> Path:
 
 
 def _machine(device: torch.device) -> Iterator[str]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    memory = f", {torch.cuda.get_device_properties(device).total_memory / GIB:.0f} GiB" if device.type == "cuda" else ""
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine()
+    )
+    memory = (
+        f", {torch.cuda.get_device_properties(device).total_memory / GIB:.0f} GiB"
+        if device.type == "cuda"
+        else ""
+    )
     yield f"* {name}{memory}, {os.cpu_count()} processor cores; torch {torch.__version__}, pipekit {pipekit.__version__}"
     yield f"* `python {shlex.join(sys.argv)}`"
 
@@ -186,8 +220,17 @@ def batches(nlp: Pipeline, docs: Sequence[Doc], words: int = 16_384) -> list[Bat
 
 def encoders(report: Report, bench: Bench, _: Pipeline, __: argparse.Namespace) -> None:
     docs = pipekit.blank("ru").tokenize(bench.texts)
-    head = ["encoder", "precision", "words a second", "bare network", "with torch.compile", "furthest from a CPU"]
-    report.table(f"Encoders, {sum(map(len, docs)):,} words", head, _encoder_rows(report, bench, docs))
+    head = [
+        "encoder",
+        "precision",
+        "words a second",
+        "bare network",
+        "with torch.compile",
+        "furthest from a CPU",
+    ]
+    report.table(
+        f"Encoders, {sum(map(len, docs)):,} words", head, _encoder_rows(report, bench, docs)
+    )
 
 
 def _encoder_rows(report: Report, bench: Bench, docs: list[Doc]) -> Iterator[list[str]]:
@@ -202,14 +245,27 @@ def _encoder_rows(report: Report, bench: Bench, docs: list[Doc]) -> Iterator[lis
             ready = [nlp.encoders["main"].features(batch) for batch in batches(nlp, docs)]
             whole = bench.speed(words, lambda nlp=nlp: [vectors(nlp, docs)])  # type: ignore[misc]
             bare = bench.speed(words, lambda nlp=nlp, ready=ready: network(nlp, ready))  # type: ignore[misc]
-            told = report.check(f"vectors of {name}", away, SAME) if precision == "float32" else f"{away:.2g}"
-            yield [name, precision, f"{whole:,.0f}", f"{bare:,.0f}", _compiled(bench, nlp, ready, words), told]
+            told = (
+                report.check(f"vectors of {name}", away, SAME)
+                if precision == "float32"
+                else f"{away:.2g}"
+            )
+            yield [
+                name,
+                precision,
+                f"{whole:,.0f}",
+                f"{bare:,.0f}",
+                _compiled(bench, nlp, ready, words),
+                told,
+            ]
 
 
 def vectors(nlp: Pipeline, docs: Sequence[Doc]) -> np.ndarray[Any, Any]:
     """float32[words, width], from features on."""
     with nlp.inference():
-        return np.concatenate([batch.vectors("main").float().cpu().numpy() for batch in batches(nlp, docs)])
+        return np.concatenate(
+            [batch.vectors("main").float().cpu().numpy() for batch in batches(nlp, docs)]
+        )
 
 
 def network(nlp: Pipeline, ready: Sequence[Any]) -> None:
@@ -238,8 +294,13 @@ def cells(report: Report, bench: Bench, shipped: Pipeline, _: argparse.Namespace
     docs = pipekit.blank("ru").tokenize(bench.texts[: len(bench.texts) // 3])
     limits = CELLS[:2] if bench.quick else CELLS
     names = ["bilstm", "transformer"] if bench.quick else ["bilstm", "gru", "transformer", "bert"]
-    head = ["encoder, bfloat16, words a second by padded cells", *(f"{limit:,}" for limit in limits)]
-    report.table("Padded cells at a time", head, (_cell_row(bench, name, docs, limits) for name in names))
+    head = [
+        "encoder, bfloat16, words a second by padded cells",
+        *(f"{limit:,}" for limit in limits),
+    ]
+    report.table(
+        "Padded cells at a time", head, (_cell_row(bench, name, docs, limits) for name in names)
+    )
 
 
 def _cell_row(bench: Bench, name: str, docs: list[Doc], limits: Sequence[int]) -> list[str]:
@@ -274,12 +335,38 @@ def pipeline(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace)
         found = profile(nlp, bench.texts, bench.runs)
         seconds = sum(stage.seconds for stage in found.stages())
         ceiling = 1 / (seconds * (1 - found.waiting))
-        rows.append([precision, f"{1 / seconds:,.0f}", f"{ceiling:,.0f}", f"{100 * found.waiting:.0f} %", kernels(bench, nlp)])
+        rows.append(
+            [
+                precision,
+                f"{1 / seconds:,.0f}",
+                f"{ceiling:,.0f}",
+                f"{100 * found.waiting:.0f} %",
+                kernels(bench, nlp),
+            ]
+        )
     name = nlp.meta.get("name")
-    head = ["precision", "words a second", "its bare networks", "time in which they wait", "time in which kernels run"]
+    head = [
+        "precision",
+        "words a second",
+        "its bare networks",
+        "time in which they wait",
+        "time in which kernels run",
+    ]
     report.table(f"{name}, one process", head, iter(rows))
-    stages = ([stage.name, stage.kind, f"{1e6 * stage.seconds:.2f}", f"{100 * stage.seconds / seconds:.1f} %"] for stage in found.stages())
-    report.table(f"{name}, where the time goes in {precision}", ["stage", "kind", "microseconds a word", "share"], stages)
+    stages = (
+        [
+            stage.name,
+            stage.kind,
+            f"{1e6 * stage.seconds:.2f}",
+            f"{100 * stage.seconds / seconds:.1f} %",
+        ]
+        for stage in found.stages()
+    )
+    report.table(
+        f"{name}, where the time goes in {precision}",
+        ["stage", "kind", "microseconds a word", "share"],
+        stages,
+    )
 
 
 def kernels(bench: Bench, nlp: Pipeline) -> str:
@@ -304,11 +391,15 @@ def processes(report: Report, bench: Bench, nlp: Pipeline, arguments: argparse.N
     nlp.with_precision("auto")
     rows = []
     for count in [1, 2] if bench.quick else [1, *arguments.processes]:
-        docs: Any = nlp.pipe(bench.texts * (1 + count), devices=[str(bench.device)], n_process=count)
+        docs: Any = nlp.pipe(
+            bench.texts * (1 + count), devices=[str(bench.device)], n_process=count
+        )
         next(docs)
         begun, words = time.perf_counter(), sum(len(doc) for doc in docs)
         rows.append([str(count), f"{words / (time.perf_counter() - begun):,.0f}"])
-    report.table("Processes that share the device", ["worker processes", "words a second"], iter(rows))
+    report.table(
+        "Processes that share the device", ["worker processes", "words a second"], iter(rows)
+    )
 
 
 # -- checks
@@ -317,17 +408,34 @@ def processes(report: Report, bench: Bench, nlp: Pipeline, arguments: argparse.N
 def accuracy(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -> None:
     """Figures on development parts, on a CPU and on the device."""
     [names] = read_recipe(RECIPES / "ner/ner.toml").dev
-    corpora = {"tagger": list(read_conllu(data() / "morph/ru_taiga-dev.conllu.gz")), "ner": list(read_source(names, nlp.tokenize))}
+    corpora = {
+        "tagger": list(read_conllu(data() / "morph/ru_taiga-dev.conllu.gz")),
+        "ner": list(read_source(names, nlp.tokenize)),
+    }
     rows: list[list[str]] = []
     for component, gold in corpora.items():
         device = str(bench.device)
-        found = [evaluate(_on(nlp, component, *where), gold) for where in (("cpu", "float32"), *((device, p) for p in PRECISIONS))]
+        found = [
+            evaluate(_on(nlp, component, *where), gold)
+            for where in (("cpu", "float32"), *((device, p) for p in PRECISIONS))
+        ]
         for figure in ("pos", "morph", "lemma") if component == "tagger" else ("ents",):
             points = [100 * (scores[figure] or 0) for scores in found]
-            lost = report.check(f"points of {figure} that bfloat16 costs", points[1] - points[2], POINTS)
-            moved = report.check(f"points of {figure} that the device costs", abs(points[1] - points[0]), 0.02)
+            lost = report.check(
+                f"points of {figure} that bfloat16 costs", points[1] - points[2], POINTS
+            )
+            moved = report.check(
+                f"points of {figure} that the device costs", abs(points[1] - points[0]), 0.02
+            )
             rows.append([figure, *(f"{value:.2f}" for value in points), moved, lost])
-    head = ["F1", "CPU, float32", "device, float32", "device, bfloat16", "the device moves it by", "bfloat16 costs"]
+    head = [
+        "F1",
+        "CPU, float32",
+        "device, float32",
+        "device, bfloat16",
+        "the device moves it by",
+        "bfloat16 costs",
+    ]
     report.table("Accuracy on development parts", head, iter(rows))
 
 
@@ -343,15 +451,24 @@ def memory(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -
     expected = [doc.words for doc in nlp.pipe(texts, batch_words=batch_words)]  # type: ignore[union-attr]
     with _little_memory(bench, nlp, texts, batch_words) as failures:
         docs: list[Any] = list(nlp.pipe(texts, batch_words=batch_words, on_error="record"))
-    lost = sum(doc.error is not None or doc.words != words for doc, words in zip(docs, expected, strict=True))
+    lost = sum(
+        doc.error is not None or doc.words != words
+        for doc, words in zip(docs, expected, strict=True)
+    )
     report.check("documents lost for want of memory", lost, 0)
     if not failures:
         report.failed.append("memory was never too small, so nothing is known of what happens then")
-    report.add("## Memory", "", f"{len(failures)} batches did not fit and were halved; {lost} of {len(docs)} documents were lost.")
+    report.add(
+        "## Memory",
+        "",
+        f"{len(failures)} batches did not fit and were halved; {lost} of {len(docs)} documents were lost.",
+    )
 
 
 @contextmanager
-def _little_memory(bench: Bench, nlp: Pipeline, texts: list[str], batch_words: int) -> Iterator[list[int]]:
+def _little_memory(
+    bench: Bench, nlp: Pipeline, texts: list[str], batch_words: int
+) -> Iterator[list[int]]:
     """The sizes of the batches that failed, in words. On a GPU the memory of this process is limited to a third of what the texts took; on
     a CPU the encoder says that it ran out.
     """

@@ -52,7 +52,10 @@ def main() -> int:
         exponent, million = slope(unit), seconds((unit * 1_000_000)[:1_000_000])
         wrong = exponent > LIMIT or million > SECONDS
         bad += wrong
-        print(f"{unit!a:>14}  exponent {exponent:5.2f}  a million characters {million:6.3f} s{'  !' if wrong else ''}", flush=True)
+        print(
+            f"{unit!a:>14}  exponent {exponent:5.2f}  a million characters {million:6.3f} s{'  !' if wrong else ''}",
+            flush=True,
+        )
     return min(bad, 1)
 
 

@@ -26,7 +26,7 @@ SECONDS = 0.1
 ONE = """
 import sys, pipekit
 from pathlib import Path
-from pipekit.devices import keep_memory
+from pipekit.devices.memory import keep_memory
 keep_memory()
 nlp = pipekit.load(sys.argv[1])
 doc = next(iter(nlp.pipe([Path(sys.argv[2]).read_text(encoding="utf-8")])))
@@ -41,10 +41,16 @@ def peaks(pid: int) -> dict[int, int]:
         one = Path(f"/proc/{waiting.pop()}")
         try:
             status = (one / "status").read_text(encoding="utf-8")
-            children = "".join(path.read_text(encoding="utf-8") for path in one.glob("task/*/children"))
+            children = "".join(
+                path.read_text(encoding="utf-8") for path in one.glob("task/*/children")
+            )
         except OSError:  # it has ended
             continue
-        found |= {int(one.name): int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM")}
+        found |= {
+            int(one.name): int(line.split()[1]) << 10
+            for line in status.splitlines()
+            if line.startswith("VmHWM")
+        }
         waiting += map(int, children.split())
     return found
 
@@ -75,7 +81,9 @@ def written(text: bytes, megabytes: float, path: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--text", type=Path, required=True, help="plain text, .xz")
-    parser.add_argument("--pipeline", help="what apply runs; a tokenizer and nothing else by default")
+    parser.add_argument(
+        "--pipeline", help="what apply runs; a tokenizer and nothing else by default"
+    )
     parser.add_argument("--megabytes", type=float, nargs="*", default=[30, 100, 1_000])
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--document", type=float, nargs="*", default=[10, 50])
@@ -89,19 +97,34 @@ def main() -> int:
             pipekit.blank("ru").to_disk(pipeline)
         least = 0.0
         for megabytes in given.megabytes:
-            source, output = written(text, megabytes, Path(folder) / "in.txt"), Path(folder) / "out.jsonl"
+            source, output = (
+                written(text, megabytes, Path(folder) / "in.txt"),
+                Path(folder) / "out.jsonl",
+            )
             options = ("-o", str(output), "--overwrite", "--processes", str(given.processes))
-            most, seconds = peak(sys.executable, "-m", "pipekit", "apply", pipeline, str(source), *options)
+            most, seconds = peak(
+                sys.executable, "-m", "pipekit", "apply", pipeline, str(source), *options
+            )
             least = least or most
             differs |= abs(most - least) > 0.05 * least
-            print(f"{megabytes:,g} MB of lines: {most:,.0f} MB at the most, {seconds:,.0f} s, {most / least - 1:+.1%}", flush=True)
+            print(
+                f"{megabytes:,g} MB of lines: {most:,.0f} MB at the most, {seconds:,.0f} s, {most / least - 1:+.1%}",
+                flush=True,
+            )
             output.unlink()
         before = (0.0, 0.0)
         for megabytes in given.document:
             source = written(text, megabytes, Path(folder) / "in.txt")
             most, seconds = peak(sys.executable, "-c", ONE, given.document_pipeline, str(source))
-            growth = f", {(most - before[1]) / (megabytes - before[0]):.1f} MB for each more" if before[0] else ""
-            print(f"one document of {megabytes:,g} MB: {most:,.0f} MB at the most, {seconds:,.0f} s{growth}", flush=True)
+            growth = (
+                f", {(most - before[1]) / (megabytes - before[0]):.1f} MB for each more"
+                if before[0]
+                else ""
+            )
+            print(
+                f"one document of {megabytes:,g} MB: {most:,.0f} MB at the most, {seconds:,.0f} s{growth}",
+                flush=True,
+            )
             before = megabytes, most
     return int(differs)
 

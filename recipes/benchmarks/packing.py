@@ -28,8 +28,8 @@ import pipekit
 from pipekit.devices.memory import keep_memory
 from pipekit.encoders.recurrent import GRU, LSTM, RNN, Recurrent
 from pipekit.nn import sequences as reading
-from pipekit.nn.padding import Windows, groups, windows
-from pipekit.words.chars import Ints
+from pipekit.nn.padding import Windows, length_groups, windows
+from pipekit.words.arrays import Ints
 
 KINDS: dict[str, type[Recurrent]] = {"LSTM": LSTM, "GRU": GRU, "RNN": RNN}
 WIDTHS, LAYERS = (200, 400), (1, 2)
@@ -70,11 +70,13 @@ def one_module(encoder: Recurrent, cells: int) -> Way:
         for layer, backwards in itertools.product(range(depth), (False, True)):
             source = (encoder.backwards if backwards else encoder.forwards)[layer]
             for name, value in source.named_parameters():
-                getattr(module, name.replace("_l0", f"_l{layer}") + ("_reverse" if backwards else "")).copy_(value)
+                getattr(
+                    module, name.replace("_l0", f"_l{layer}") + ("_reverse" if backwards else "")
+                ).copy_(value)
 
     def way(flat: Tensor, plan: Windows) -> Tensor:
         found = None
-        for chosen in groups(plan.length, cells):
+        for chosen in length_groups(plan.length, cells):
             rows, sizes = time_major(plan.start[chosen], plan.length[chosen], False)
             states = module(PackedSequence(flat[rows], sizes))[0].data
             found = states.new_empty(len(flat), 2 * width) if found is None else found
@@ -88,7 +90,9 @@ def one_module(encoder: Recurrent, cells: int) -> Way:
 def two_modules(encoder: Recurrent, cells: int) -> Way:
     """A module for each layer and direction; backwards, rows are packed in reverse."""
 
-    def layer(states: Tensor, orders: list[tuple[Tensor, Tensor]], modules: tuple[nn.Module, nn.Module]) -> Tensor:
+    def layer(
+        states: Tensor, orders: list[tuple[Tensor, Tensor]], modules: tuple[nn.Module, nn.Module]
+    ) -> Tensor:
         out = []
         for module, (order, sizes) in zip(modules, orders, strict=True):
             answers = module(PackedSequence(states[order], sizes))[0].data
@@ -97,7 +101,7 @@ def two_modules(encoder: Recurrent, cells: int) -> Way:
 
     def way(flat: Tensor, plan: Windows) -> Tensor:
         found = []
-        for chosen in groups(plan.length, cells):
+        for chosen in length_groups(plan.length, cells):
             start, length = plan.start[chosen], plan.length[chosen]
             inner = np.cumsum(length) - length  # rows of this group alone
             orders = [time_major(inner, length, backwards) for backwards in (False, True)]
@@ -106,7 +110,10 @@ def two_modules(encoder: Recurrent, cells: int) -> Way:
             for modules in zip(encoder.forwards, encoder.backwards, strict=True):
                 states = layer(states, orders, modules)
             found.append((rows, states))
-        order, states = torch.cat([rows for rows, _ in found]), torch.cat([states for _, states in found])
+        order, states = (
+            torch.cat([rows for rows, _ in found]),
+            torch.cat([states for _, states in found]),
+        )
         return torch.empty_like(states).index_copy_(0, order, states)
 
     return way
@@ -131,7 +138,9 @@ def medians(ways: dict[str, Way], flat: Tensor, plan: Windows, runs: int) -> dic
             turn[name] = time.perf_counter() - begun
         turns += [turn] if number else []
     first, *others = ways
-    ratios = {name: statistics.median(turn[first] / turn[name] for turn in turns) for name in others}
+    ratios = {
+        name: statistics.median(turn[first] / turn[name] for turn in turns) for name in others
+    }
     return {first: len(flat) / statistics.median(turn[first] for turn in turns), **ratios}
 
 
@@ -150,38 +159,64 @@ def row(title: str, found: dict[str, float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--corpus", type=Path, required=True, help="JSON lines with a field text, .gz")
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="JSON lines with a field text, .gz"
+    )
     parser.add_argument("--words", type=int, default=8_192)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--cells", type=int, nargs="+", default=[2_048, 8_192], help="words of a packed group")
+    parser.add_argument(
+        "--cells", type=int, nargs="+", default=[2_048, 8_192], help="words of a packed group"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
     keep_memory()
     plan = plan_of(given.corpus, given.words)
     flat = torch.randn(int(plan.start[-1] + plan.length[-1]), WIDTH_IN)
-    print(f"{len(plan.length)} sentences, {len(flat):,} words, of {plan.length.min()} to {plan.length.max()}, {given.runs} runs")
+    print(
+        f"{len(plan.length)} sentences, {len(flat):,} words, of {plan.length.min()} to {plan.length.max()}, {given.runs} runs"
+    )
     headed = False
     for encoder_type in KINDS.values():
         encoder_type.packs = False  # whatever it does by itself
-    for precision, layers, width, kind in itertools.product(("float32", "bfloat16"), LAYERS, WIDTHS, KINDS):
-        encoder = KINDS[kind](width=width, layers=layers, dropout=0.0, skip=False, features=SMALL).eval()
+    for precision, layers, width, kind in itertools.product(
+        ("float32", "bfloat16"), LAYERS, WIDTHS, KINDS
+    ):
+        encoder = KINDS[kind](
+            width=width, layers=layers, dropout=0.0, skip=False, features=SMALL
+        ).eval()
         ways = ways_of(encoder, given.cells, 2_048)
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+        with (
+            torch.inference_mode(),
+            torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"),
+        ):
             expected, *others = (way(flat, plan).float() for way in ways.values())
-            assert all(torch.allclose(expected, other, atol=1e-5 if precision == "float32" else 0.1) for other in others)
+            assert all(
+                torch.allclose(expected, other, atol=1e-5 if precision == "float32" else 0.1)
+                for other in others
+            )
             found = medians(ways, flat, plan, given.runs)
         if not headed:
-            print(row("", dict.fromkeys(found, 0.0))[:28] + "".join(f"{name:>13}" for name in found), flush=True)
+            print(
+                row("", dict.fromkeys(found, 0.0))[:28] + "".join(f"{name:>13}" for name in found),
+                flush=True,
+            )
             headed = True
         print(row(f"{kind} {width}, {layers} layer(s), {precision}", found), flush=True)
     encoder = LSTM(width=400, dropout=0.0, skip=False, features=SMALL).eval()
     ways = {f"{cells:,}": padded(encoder, cells) for cells in (2_048, *LIMITS)}
     for precision in ("float32", "bfloat16"):
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+        with (
+            torch.inference_mode(),
+            torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"),
+        ):
             found = medians(ways, flat, plan, given.runs)
-        speeds = [found["2,048"] * (1 if cells == 2_048 else found[f"{cells:,}"]) for cells in LIMITS]
-        shown = ", ".join(f"{cells:,}: {speed:,.0f}" for cells, speed in zip(LIMITS, speeds, strict=True))
+        speeds = [
+            found["2,048"] * (1 if cells == 2_048 else found[f"{cells:,}"]) for cells in LIMITS
+        ]
+        shown = ", ".join(
+            f"{cells:,}: {speed:,.0f}" for cells, speed in zip(LIMITS, speeds, strict=True)
+        )
         print(f"words a second by padded cells, LSTM 400, {precision}: {shown}", flush=True)
 
 

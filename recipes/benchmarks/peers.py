@@ -55,7 +55,13 @@ TOK2VEC = {
         "rows": [5000, 1000, 2500, 2500],
         "include_static_vectors": False,
     },
-    "encode": {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": 96, "depth": 4, "window_size": 1, "maxout_pieces": 3},
+    "encode": {
+        "@architectures": "spacy.MaxoutWindowEncoder.v2",
+        "width": 96,
+        "depth": 4,
+        "window_size": 1,
+        "maxout_pieces": 3,
+    },
 }
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "*"}
 TAGGER = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}
@@ -95,12 +101,18 @@ def train_spacy(data: Path) -> Any:
     nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
     for name, model in (("tagger", TAGGER), ("morphologizer", TAGGER), ("ner", PARSER)):
         nlp.add_pipe(name, config={"model": model})
-    examples = [_tagged(nlp, doc) for doc in read_conllu(data / "morph" / "ru_taiga-train.conllu.gz")]
+    examples = [
+        _tagged(nlp, doc) for doc in read_conllu(data / "morph" / "ru_taiga-train.conllu.gz")
+    ]
     examples += [_named(nlp, row) for row in read(data / "ner" / "collection5-train.jsonl.gz")]
     optimizer = nlp.initialize(lambda: examples)
     random.shuffle(examples)
     for batch in tqdm(list(minibatch(examples, BATCH)), desc="training spaCy"):
-        nlp.update([Example(nlp.make_doc(e.reference.text), e.reference) for e in batch], sgd=optimizer, drop=0.1)
+        nlp.update(
+            [Example(nlp.make_doc(e.reference.text), e.reference) for e in batch],
+            sgd=optimizer,
+            drop=0.1,
+        )
     return nlp
 
 
@@ -109,7 +121,13 @@ def _tagged(nlp: Any, doc: pipekit.Doc) -> Any:
     from spacy.training import Example
 
     pos = [token.pos or "" for token in doc]
-    gold = Doc(nlp.vocab, words=doc.words, spaces=[bool(token.whitespace) for token in doc], tags=pos, pos=pos)
+    gold = Doc(
+        nlp.vocab,
+        words=doc.words,
+        spaces=[bool(token.whitespace) for token in doc],
+        tags=pos,
+        pos=pos,
+    )
     for token, features in zip(gold, doc.tokens["morph"].strings(), strict=True):
         token.set_morph(features or "")
     return Example(nlp.make_doc(gold.text), gold)
@@ -119,7 +137,10 @@ def _named(nlp: Any, row: dict[str, Any]) -> Any:
     from spacy.training import Example
 
     gold = nlp.make_doc(row["text"])
-    found = [gold.char_span(e["start"], e["end"], e["label"], alignment_mode="expand") for e in row["entities"]]
+    found = [
+        gold.char_span(e["start"], e["end"], e["label"], alignment_mode="expand")
+        for e in row["entities"]
+    ]
     gold.set_ents(_apart(found))
     return Example(nlp.make_doc(row["text"]), gold)
 
@@ -158,7 +179,9 @@ def streams(ours: Any, theirs: Any, texts: list[str], copies: int, runs: int) ->
     for processes in (1, 2):
         many = texts * copies * processes
         sides = {
-            f"pipekit, {processes} process": lambda n=processes, t=many: words_a_second(ours.pipe(t, n_process=n), started=n == 1),
+            f"pipekit, {processes} process": lambda n=processes, t=many: words_a_second(
+                ours.pipe(t, n_process=n), started=n == 1
+            ),
             f"spaCy, {processes} process": lambda n=processes, t=many: words_a_second(
                 theirs.pipe(t, n_process=n, batch_size=BATCH), started=n == 1
             ),
@@ -171,19 +194,48 @@ def job(command: list[str]) -> tuple[float, float]:
     """Seconds, and the most megabytes that a process of the job took."""
     # A process counts the memory of the one that started it: a small one stands between.
     starter = [sys.executable, "-c", STARTER, *command]
-    done = subprocess.run(starter, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    done = subprocess.run(
+        starter,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
     seconds, kilobytes = done.stdout.splitlines()[-1].split()
     return float(seconds), int(kilobytes) / 1024
 
 
-def jobs(ours: Path, theirs: Path, texts: list[str], folder: Path, runs: int) -> dict[str, tuple[float, float]]:
+def jobs(
+    ours: Path, theirs: Path, texts: list[str], folder: Path, runs: int
+) -> dict[str, tuple[float, float]]:
     source = folder / "short.jsonl"
-    source.write_text("".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts), encoding="utf-8")
+    source.write_text(
+        "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts),
+        encoding="utf-8",
+    )
     commands = {
-        "pipekit apply": [sys.executable, "-m", "pipekit", "apply", str(ours), str(source), "-o", str(folder / "ours.docs")],
-        "spacy apply": [sys.executable, "-m", "spacy", "apply", str(theirs), str(source), str(folder / "theirs.spacy"), "--force"],
+        "pipekit apply": [
+            sys.executable,
+            "-m",
+            "pipekit",
+            "apply",
+            str(ours),
+            str(source),
+            "-o",
+            str(folder / "ours.docs"),
+        ],
+        "spacy apply": [
+            sys.executable,
+            "-m",
+            "spacy",
+            "apply",
+            str(theirs),
+            str(source),
+            str(folder / "theirs.spacy"),
+            "--force",
+        ],
         "spacy apply --batch-size 256": [],
     }
     commands["spacy apply --batch-size 256"] = [*commands["spacy apply"], "--batch-size", "256"]
@@ -193,7 +245,10 @@ def jobs(ours: Path, theirs: Path, texts: list[str], folder: Path, runs: int) ->
             for old in folder.glob("ours.docs*"):
                 old.unlink()
             found[name].append(job(command))
-    return {name: (statistics.median(s for s, _ in rows), max(m for _, m in rows)) for name, rows in found.items()}
+    return {
+        name: (statistics.median(s for s, _ in rows), max(m for _, m in rows))
+        for name, rows in found.items()
+    }
 
 
 def files(ours: Any, theirs: Any, texts: list[str], runs: int) -> dict[str, float]:
@@ -201,7 +256,10 @@ def files(ours: Any, theirs: Any, texts: list[str], runs: int) -> dict[str, floa
     from spacy.tokens import DocBin
 
     docs, spacy_docs = list(ours.pipe(texts)), list(theirs.pipe(texts))
-    ours_packed, each = [doc.to_bytes() for doc in docs], [DocBin(docs=[doc]).to_bytes() for doc in spacy_docs]
+    ours_packed, each = (
+        [doc.to_bytes() for doc in docs],
+        [DocBin(docs=[doc]).to_bytes() for doc in spacy_docs],
+    )
     together = DocBin(docs=spacy_docs).to_bytes()
 
     def timed(work: Callable[[], object]) -> float:
@@ -214,40 +272,62 @@ def files(ours: Any, theirs: Any, texts: list[str], runs: int) -> dict[str, floa
 
     sides = {
         "write, pipekit": lambda: timed(lambda: [doc.to_bytes() for doc in docs]),
-        "write, DocBin": lambda: timed(lambda: [DocBin(docs=[doc]).to_bytes() for doc in spacy_docs]),
+        "write, DocBin": lambda: timed(
+            lambda: [DocBin(docs=[doc]).to_bytes() for doc in spacy_docs]
+        ),
         "write, all in one DocBin": lambda: timed(lambda: DocBin(docs=spacy_docs).to_bytes()),
-        "read, pipekit": lambda: timed(lambda: [pipekit.Doc.from_bytes(data) for data in ours_packed]),
+        "read, pipekit": lambda: timed(
+            lambda: [pipekit.Doc.from_bytes(data) for data in ours_packed]
+        ),
         "read, DocBin": lambda: timed(lambda: [unpack(data) for data in each]),
         "read, all in one DocBin": lambda: timed(lambda: unpack(together)),
     }
     return medians(sides, runs, "Docs as bytes")
 
 
-def report(stream: dict[str, float], job: dict[str, tuple[float, float]], file: dict[str, float]) -> None:
+def report(
+    stream: dict[str, float], job: dict[str, tuple[float, float]], file: dict[str, float]
+) -> None:
     print("| words a second | pipekit | spaCy | ratio |\n|---|---:|---:|---:|")
     for n in (1, 2):
         ours, theirs = stream[f"pipekit, {n} process"], stream[f"spaCy, {n} process"]
-        print(f"| {n} process{'es' if n > 1 else ''} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |")
-    gains = [stream[f"{who}, 2 process"] / stream[f"{who}, 1 process"] for who in ("pipekit", "spaCy")]
+        print(
+            f"| {n} process{'es' if n > 1 else ''} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |"
+        )
+    gains = [
+        stream[f"{who}, 2 process"] / stream[f"{who}, 1 process"] for who in ("pipekit", "spaCy")
+    ]
     print(f"| two over one | {gains[0]:.2f} | {gains[1]:.2f} | |")
     print("\n| job | seconds | times pipekit's | MB | times pipekit's |\n|---|---:|---:|---:|---:|")
     least = job["pipekit apply"]
     for name, (seconds, memory) in job.items():
-        print(f"| {name} | {seconds:.1f} | {seconds / least[0]:.2f} | {memory:.0f} | {memory / least[1]:.2f} |")
-    print("\n| microseconds a Doc | pipekit | a DocBin of each | times pipekit's | all in one DocBin |\n|---|---:|---:|---:|---:|")
+        print(
+            f"| {name} | {seconds:.1f} | {seconds / least[0]:.2f} | {memory:.0f} | {memory / least[1]:.2f} |"
+        )
+    print(
+        "\n| microseconds a Doc | pipekit | a DocBin of each | times pipekit's | all in one DocBin |\n|---|---:|---:|---:|---:|"
+    )
     for verb in ("write", "read"):
-        ours, theirs, together = (file[f"{verb}, {name}"] for name in ("pipekit", "DocBin", "all in one DocBin"))
+        ours, theirs, together = (
+            file[f"{verb}, {name}"] for name in ("pipekit", "DocBin", "all in one DocBin")
+        )
         print(f"| {verb} | {ours:.1f} | {theirs:.1f} | {theirs / ours:.1f} | {together:.1f} |")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="ru_core beside a spaCy pipeline of the same tasks.")
+    parser = argparse.ArgumentParser(
+        description="ru_core beside a spaCy pipeline of the same tasks."
+    )
     parser.add_argument("pipeline")
     parser.add_argument("--data", type=Path, required=True, help="the folder of the corpora")
     parser.add_argument("--docs", type=int, default=60_000, help="short documents of the job")
-    parser.add_argument("--copies", type=int, default=20, help="how often the news are repeated in a pass")
+    parser.add_argument(
+        "--copies", type=int, default=20, help="how often the news are repeated in a pass"
+    )
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--spacy", type=Path, help="a folder that keeps the trained spaCy pipeline from run to run")
+    parser.add_argument(
+        "--spacy", type=Path, help="a folder that keeps the trained spaCy pipeline from run to run"
+    )
     given = parser.parse_args()
 
     import spacy
@@ -265,7 +345,11 @@ def main() -> None:
     short = short_texts(given.data / "text" / "ru_modern.txt.xz", given.docs)
     try:
         stream = streams(ours, theirs, news, given.copies, given.runs)
-        report(stream, jobs(folder / "ours.pipekit", kept, short, folder, 3), files(ours, theirs, short[:5_000], given.runs))
+        report(
+            stream,
+            jobs(folder / "ours.pipekit", kept, short, folder, 3),
+            files(ours, theirs, short[:5_000], given.runs),
+        )
     finally:
         shutil.rmtree(folder)
 

@@ -1,6 +1,6 @@
 """How long a fresh process takes to import pipekit, and to load ru_core, torch included; medians.
 
-    python recipes/benchmarks/startup.py
+python recipes/benchmarks/startup.py
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import sys
 import time
 
 RUNS = 9
-WORK = {"import pipekit": "import pipekit", 'pipekit.load("ru_core")': 'import pipekit; pipekit.load("ru_core")'}
+WORK = {
+    "import pipekit": "import pipekit",
+    'pipekit.load("ru_core")': 'import pipekit; pipekit.load("ru_core")',
+}
 
 
 def seconds(code: str) -> float:

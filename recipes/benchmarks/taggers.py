@@ -42,7 +42,13 @@ TOK2VEC = {
         "rows": [5000, 1000, 2500, 2500],
         "include_static_vectors": False,
     },
-    "encode": {"@architectures": "spacy.MaxoutWindowEncoder.v2", "width": 96, "depth": 4, "window_size": 1, "maxout_pieces": 3},
+    "encode": {
+        "@architectures": "spacy.MaxoutWindowEncoder.v2",
+        "width": 96,
+        "depth": 4,
+        "window_size": 1,
+        "maxout_pieces": 3,
+    },
 }
 LISTENER = {
     "@architectures": "spacy.Tagger.v2",
@@ -57,7 +63,9 @@ def spacy_doc(vocab: Any, doc: pipekit.Doc, *, gold: bool) -> Any:
     if not gold:
         return Doc(vocab, words=doc.words, spaces=spaces)
     pos, morph = (doc.tokens[name].strings() for name in ("pos", "morph"))
-    sure = [p is not None and m is not None and "=?" not in m for p, m in zip(pos, morph, strict=True)]
+    sure = [
+        p is not None and m is not None and "=?" not in m for p, m in zip(pos, morph, strict=True)
+    ]
     tags = [p if ok else "" for p, ok in zip(pos, sure, strict=True)]
     made = Doc(vocab, words=doc.words, spaces=spaces, tags=tags, pos=tags)
     for token, features, ok in zip(made, morph, sure, strict=True):
@@ -76,7 +84,10 @@ def train_spacy(docs: list[pipekit.Doc], epochs: int) -> Any:
     nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
     for name in ("tagger", "morphologizer"):
         nlp.add_pipe(name, config={"model": LISTENER})
-    examples = [Example(spacy_doc(nlp.vocab, d, gold=False), spacy_doc(nlp.vocab, d, gold=True)) for d in tqdm(docs, desc="spaCy docs")]
+    examples = [
+        Example(spacy_doc(nlp.vocab, d, gold=False), spacy_doc(nlp.vocab, d, gold=True))
+        for d in tqdm(docs, desc="spaCy docs")
+    ]
     optimizer = nlp.initialize(lambda: examples)
     for epoch in range(epochs):
         random.shuffle(examples)
@@ -119,7 +130,9 @@ def main() -> None:
     nlp = pipekit.load(given.pipeline, device="cpu", include=["tagger"])
     gold = list(read_conllu(given.test))
     sources = read_recipe(given.recipe).train
-    spacy_nlp = train_spacy([doc for source in sources for doc in read_source(source, nlp.tokenize)], given.epochs)
+    spacy_nlp = train_spacy(
+        [doc for source in sources for doc in read_source(source, nlp.tokenize)], given.epochs
+    )
     ours = evaluate(nlp, gold)
     made = spacy_nlp.pipe([spacy_doc(spacy_nlp.vocab, doc, gold=False) for doc in gold])
     theirs = score((g, of_spacy(g, d)) for g, d in zip(gold, made, strict=True))
@@ -131,19 +144,30 @@ def main() -> None:
         many = texts * copies
         speeds |= rates(
             {
-                f"pipekit, {processes} process": lambda n=processes, t=many: nlp.pipe(t, n_process=n),  # type: ignore[misc]
-                f"spaCy, {processes} process": lambda n=processes, t=many: spacy_nlp.pipe(t, n_process=n),  # type: ignore[misc]
+                f"pipekit, {processes} process": lambda n=processes, t=many: nlp.pipe(
+                    t, n_process=n
+                ),  # type: ignore[misc]
+                f"spaCy, {processes} process": lambda n=processes, t=many: spacy_nlp.pipe(
+                    t, n_process=n
+                ),  # type: ignore[misc]
             },
             given.runs,
         )
-    accuracy = {who: {name: scores[name] for name in ("pos", "morph", "lemma")} for who, scores in (("pipekit", ours), ("spaCy", theirs))}
+    accuracy = {
+        who: {name: scores[name] for name in ("pos", "morph", "lemma")}
+        for who, scores in (("pipekit", ours), ("spaCy", theirs))
+    }
     result = {"accuracy": accuracy, "words a second": speeds}
     if given.json:
         print(json.dumps(result, ensure_ascii=False))
         return
     print("| | UPOS | features | lemma |\n|---|---|---|---|")
     for who, figures in result["accuracy"].items():
-        print(f"| {who} |" + "|".join(f" {100 * v:.2f} " if v is not None else " - " for v in figures.values()) + "|")
+        print(
+            f"| {who} |"
+            + "|".join(f" {100 * v:.2f} " if v is not None else " - " for v in figures.values())
+            + "|"
+        )
     print("\n| | words a second |\n|---|---|")
     for who, speed in speeds.items():
         print(f"| {who} | {speed:,.0f} |")

@@ -97,7 +97,9 @@ def pipekit_system() -> tuple[System, Callable[[list[str]], object]]:
         for starts, ends, firsts in tokenizer.segment(texts):
             lasts = [*firsts[1:], True]
             tokens = set(zip(starts.tolist(), ends.tolist(), strict=True))
-            found.append((tokens, set(zip(starts[firsts].tolist(), ends[lasts].tolist(), strict=True))))
+            found.append(
+                (tokens, set(zip(starts[firsts].tolist(), ends[lasts].tolist(), strict=True)))
+            )
         return found
 
     return spans, tokenizer.segment
@@ -107,7 +109,13 @@ def razdel_system() -> tuple[System, Callable[[list[str]], object]]:
     from razdel import sentenize, tokenize
 
     def spans(texts: list[str]) -> list[tuple[Spans, Spans]]:
-        return [({(t.start, t.stop) for t in tokenize(text)}, {(s.start, s.stop) for s in sentenize(text)}) for text in texts]
+        return [
+            (
+                {(t.start, t.stop) for t in tokenize(text)},
+                {(s.start, s.stop) for s in sentenize(text)},
+            )
+            for text in texts
+        ]
 
     def run(texts: list[str]) -> object:
         return [(list(tokenize(text)), list(sentenize(text))) for text in texts]
@@ -123,7 +131,13 @@ def spacy_system() -> tuple[System, Callable[[list[str]], object]]:
 
     def spans(texts: list[str]) -> list[tuple[Spans, Spans]]:
         docs = list(nlp.pipe(texts))
-        return [({(t.idx, t.idx + len(t)) for t in doc if not t.is_space}, {(s.start_char, s.end_char) for s in doc.sents}) for doc in docs]
+        return [
+            (
+                {(t.idx, t.idx + len(t)) for t in doc if not t.is_space},
+                {(s.start_char, s.end_char) for s in doc.sents},
+            )
+            for doc in docs
+        ]
 
     return spans, lambda texts: list(nlp.pipe(texts))
 
@@ -151,11 +165,17 @@ def measure(name: str, blocks: dict[str, list[Block]], fiction: list[str]) -> di
     row: dict[str, float] = {}
     for treebank, gold in blocks.items():
         found = spans([block.text for block in gold])
-        row[f"{treebank} tokens"] = 100 * f1([b.tokens for b in gold], [tokens for tokens, _ in found]).f1
+        row[f"{treebank} tokens"] = (
+            100 * f1([b.tokens for b in gold], [tokens for tokens, _ in found]).f1
+        )
         sentences = [b.sentences for b in gold], [borders for _, borders in found]
         row[f"{treebank} sentences"] = 100 * f1(*sentences).f1
-        row[f"{treebank} sentence starts"] = 100 * f1(*([{(s, s) for s, _ in spans} for spans in side] for side in sentences)).f1
-    row["words/s treebanks"] = speed(run, [block.text for gold in blocks.values() for block in gold])
+        row[f"{treebank} sentence starts"] = (
+            100 * f1(*([{(s, s) for s, _ in spans} for spans in side] for side in sentences)).f1
+        )
+    row["words/s treebanks"] = speed(
+        run, [block.text for gold in blocks.values() for block in gold]
+    )
     row["words/s fiction"] = speed(run, fiction)
     return row
 
@@ -164,13 +184,17 @@ def table(rows: dict[str, dict[str, float]]) -> str:
     systems = list(rows)
     lines = ["| | " + " | ".join(systems) + " |", "|---|" + "---:|" * len(systems)]
     for key in next(iter(rows.values())):
-        cells = [f"{rows[s][key]:,.0f}" if "words/s" in key else f"{rows[s][key]:.2f}" for s in systems]
+        cells = [
+            f"{rows[s][key]:,.0f}" if "words/s" in key else f"{rows[s][key]:.2f}" for s in systems
+        ]
         lines.append(f"| {key} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--json", type=Path, help="also write the figures here")
     options = arguments.parse_args()
     blocks = {name: read_blocks(DATA / "morph" / f"{name}.conllu.gz") for name in TREEBANKS}

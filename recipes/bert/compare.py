@@ -41,7 +41,10 @@ def figure(task: str, name: str, encoder: Mapping[str, Any], out: Path) -> float
         raw["training"] = {**raw["training"], **encoder.get("training", {})}
         train(parse_recipe(raw, path), folder, device="cpu", resume=True)
         (folder / "done").touch()
-    return max(json.loads(line)["score"] for line in (folder / LOG).read_text(encoding="utf-8").splitlines())
+    return max(
+        json.loads(line)["score"]
+        for line in (folder / LOG).read_text(encoding="utf-8").splitlines()
+    )
 
 
 def speeds(paths: Mapping[str, Path]) -> dict[str, float]:
@@ -61,18 +64,29 @@ def speeds(paths: Mapping[str, Path]) -> dict[str, float]:
 
 def compare(names: Iterable[str], tasks: Iterable[str], out: Path) -> None:
     encoders = read_toml(HERE / "encoders.toml")
-    rows = {name: {task: figure(task, name, encoders[name], out) for task in tasks} for name in names or encoders}
+    rows = {
+        name: {task: figure(task, name, encoders[name], out) for task in tasks}
+        for name in names or encoders
+    }
     paths = {name: out / f"{SPEED_TASK}-{name}" / BEST for name in rows}
     fast = speeds({name: path for name, path in paths.items() if path.exists()})
-    print("| | " + " | ".join(tasks) + " | words a second |\n|---|" + "---:|" * (len(list(tasks)) + 1))
+    print(
+        "| | " + " | ".join(tasks) + " | words a second |\n|---|" + "---:|" * (len(list(tasks)) + 1)
+    )
     for name, row in rows.items():
-        print(f"| {name} | " + " | ".join(f"{100 * row[task]:.2f}" for task in tasks) + f" | {fast.get(name, float('nan')):,.0f} |")
+        print(
+            f"| {name} | "
+            + " | ".join(f"{100 * row[task]:.2f}" for task in tasks)
+            + f" | {fast.get(name, float('nan')):,.0f} |"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Encoders under the same tasks.")
     parser.add_argument("--out", type=Path, default=Path("runs/encoders"))
-    parser.add_argument("--encoders", nargs="+", default=[], metavar="NAME", help="of encoders.toml; all by default")
+    parser.add_argument(
+        "--encoders", nargs="+", default=[], metavar="NAME", help="of encoders.toml; all by default"
+    )
     parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     given = parser.parse_args()
     compare(given.encoders, given.tasks, given.out)

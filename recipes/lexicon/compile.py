@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipekit.components.tagger.lemmas import script_of
 from pipekit.storage import store
 from pipekit.words.chars import fold, from_strings
-from pipekit.words.lexicon import pack, short
+from pipekit.words.lexicon import pack_strings, short
 
 # Style, spelling variants and what no treebank marks: tags that differ in these only are one tag.
 DROPPED = frozenset(
@@ -78,7 +78,9 @@ def folded_paradigms(dictionary: Any, tables: Tables) -> list[tuple[int, str]]:
 
 def stems(dictionary: Any, paradigms: list[tuple[int, str]]) -> Iterator[tuple[str, int]]:
     """(stem, folded paradigm) of each lexeme, from its first form."""
-    suffixes = [dictionary.build_paradigm_info(number)[0] for number in range(len(dictionary.paradigms))]
+    suffixes = [
+        dictionary.build_paradigm_info(number)[0] for number in range(len(dictionary.paradigms))
+    ]
     for word, (number, form) in dictionary.words.iteritems():
         if form == 0:
             prefix, _, suffix = suffixes[number]
@@ -98,15 +100,28 @@ def pairs(tables: Tables) -> dict[tuple[int, int, int], int]:
                 edit = script_of(ending, base_ending)
             else:
                 edit = (len(prefix), *script_of(ending, base_ending)[1:])
-            key = (tables.endings.setdefault(ending, len(tables.endings)), FORM_PREFIXES.index(prefix), paradigm)
+            key = (
+                tables.endings.setdefault(ending, len(tables.endings)),
+                FORM_PREFIXES.index(prefix),
+                paradigm,
+            )
             found[key].add((tag, tables.script(edit)))
-    return {key: tables.sets.setdefault(tuple(sorted(value)), len(tables.sets)) for key, value in found.items()}
+    return {
+        key: tables.sets.setdefault(tuple(sorted(value)), len(tables.sets))
+        for key, value in found.items()
+    }
 
 
-def guesses(lexemes: list[tuple[str, int]], tables: Tables, sets: dict[tuple[int, int, int], int]) -> tuple[Any, Any]:
+def guesses(
+    lexemes: list[tuple[str, int]], tables: Tables, sets: dict[tuple[int, int, int], int]
+) -> tuple[Any, Any]:
     """Hashes of the suffixes that tell something, and the sets most frequent with each."""
     closed = {number for grammemes, number in tables.tags.items() if grammemes & CLOSED}
-    open_sets = {number for value, number in tables.sets.items() if not any(tag in closed for tag, _ in value)}
+    open_sets = {
+        number
+        for value, number in tables.sets.items()
+        if not any(tag in closed for tag, _ in value)
+    }
     names = list(tables.endings)
     by_paradigm: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for (which, prefix, number_of_paradigm), number in sets.items():
@@ -132,8 +147,12 @@ def choose(counts: dict[str, Counter[int]]) -> tuple[list[str], list[list[int]]]
     kept: dict[str, list[int]] = {}
     for suffix in sorted(counts, key=len):
         total = counts[suffix].total()
-        best = [s for s, n in counts[suffix].most_common(GUESS_SETS) if n >= GUESS_MIN_SHARE * total]
-        shorter = next((kept[suffix[i:]] for i in range(1, len(suffix)) if suffix[i:] in kept), None)
+        best = [
+            s for s, n in counts[suffix].most_common(GUESS_SETS) if n >= GUESS_MIN_SHARE * total
+        ]
+        shorter = next(
+            (kept[suffix[i:]] for i in range(1, len(suffix)) if suffix[i:] in kept), None
+        )
         if total >= GUESS_MIN_COUNT and best and shorter != best:
             kept[suffix] = best
     return list(kept), [best + [-1] * (GUESS_SETS - len(best)) for best in kept.values()]
@@ -154,7 +173,7 @@ def compile_arrays() -> dict[str, NDArray[Any]]:
     sets = pairs(tables)
     suffixes, suffix_sets = guesses(lexemes, tables, sets)
     return {**stem_arrays(lexemes), **pair_arrays(tables, sets), **set_arrays(tables), **guess_arrays(suffixes, suffix_sets),
-            "prefixes": pack(sorted(known_prefixes(morph)))}  # fmt: skip
+            "prefixes": pack_strings(sorted(known_prefixes(morph)))}  # fmt: skip
 
 
 def known_prefixes(morph: Any) -> set[str]:
@@ -176,7 +195,12 @@ def pair_arrays(tables: Tables, sets: dict[tuple[int, int, int], int]) -> dict[s
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     assert len(np.unique(endings)) == len(endings) and len(tables.paradigms) < 1 << 16
-    rows = np.array([(place[ending], prefix, paradigm, number) for (ending, prefix, paradigm), number in sets.items()])
+    rows = np.array(
+        [
+            (place[ending], prefix, paradigm, number)
+            for (ending, prefix, paradigm), number in sets.items()
+        ]
+    )
     keys = (rows[:, 0] * len(FORM_PREFIXES) + rows[:, 1]) << 16 | rows[:, 2]
     assert keys.max() < 1 << 32
     order_pairs = np.argsort(keys)
@@ -184,7 +208,7 @@ def pair_arrays(tables: Tables, sets: dict[tuple[int, int, int], int]) -> dict[s
         "ending_hashes": endings[order],
         "pair_keys": keys[order_pairs].astype(np.uint32),
         "pair_sets": rows[order_pairs, 3].astype(np.uint16),
-        "form_prefixes": pack(FORM_PREFIXES[1:]),
+        "form_prefixes": pack_strings(FORM_PREFIXES[1:]),
         "longest_ending": np.array([LONGEST_ENDING], dtype=np.uint8),
     }
 
@@ -195,13 +219,15 @@ def set_arrays(tables: Tables) -> dict[str, NDArray[Any]]:
     analyses = [analysis for value in tables.sets for analysis in value]
     assert len(tables.sets) < 1 << 16
     return {
-        "grammemes": pack(grammemes),
+        "grammemes": pack_strings(grammemes),
         "tag_grammemes": bits,
         "set_sizes": np.array([len(value) for value in tables.sets], dtype=np.uint8),
         "set_tags": np.array([tag for tag, _ in analyses], dtype=np.uint16),
         "set_scripts": np.array([script for _, script in analyses], dtype=np.uint16),
-        "script_cuts": np.array([(front, back) for front, back, _ in tables.scripts], dtype=np.uint8),
-        "script_tails": pack([tail for _, _, tail in tables.scripts]),
+        "script_cuts": np.array(
+            [(front, back) for front, back, _ in tables.scripts], dtype=np.uint8
+        ),
+        "script_tails": pack_strings([tail for _, _, tail in tables.scripts]),
     }
 
 

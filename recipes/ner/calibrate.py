@@ -29,7 +29,11 @@ TEMPERATURES = np.round(np.arange(0.7, 3.01, 0.1), 2)
 def judged(nlp: Pipeline, head: Any, gold: list[Doc]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The scores of all that is found, and whether each is right."""
     [layer] = head.assigns
-    rest = nlp.select_pipes(disable=[name for name, part in nlp.components.items() if set(head.requires) & set(part.assigns)])
+    rest = nlp.select_pipes(
+        disable=[
+            name for name, part in nlp.components.items() if set(head.requires) & set(part.assigns)
+        ]
+    )
     scores, right = [], []
     answers: Any = rest.pipe([_bare(doc, head.requires) for doc in gold])
     for doc, wanted in zip(answers, gold, strict=True):
@@ -48,7 +52,13 @@ def _bare(doc: Doc, kept: Sequence[str]) -> Doc:
 def found(doc: Doc, layer: str) -> list[tuple[Any, float | None]]:
     """What a layer of spans or links says, comparable by ==, and its score."""
     if doc.layers[layer].kind == "link":
-        return [((link.head.start, link.head.end, link.label, link.tail.start, link.tail.end), link.score) for link in doc.relations or ()]
+        return [
+            (
+                (link.head.start, link.head.end, link.label, link.tail.start, link.tail.end),
+                link.score,
+            )
+            for link in doc.relations or ()
+        ]
     return [((span.start, span.end, span.label), span.score) for span in doc.spans[layer]]
 
 
@@ -59,24 +69,36 @@ def log_loss(scores: NDArray[Any], right: NDArray[Any]) -> float:
 def error(scores: NDArray[Any], right: NDArray[Any]) -> float:
     """The expected calibration error: how far scores are from the share of right spans, over ten bins."""
     bins = np.minimum((scores * 10).astype(int), 9)
-    return float(sum(abs(scores[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in set(bins.tolist())))
+    return float(
+        sum(
+            abs(scores[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
+            for b in set(bins.tolist())
+        )
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Fit the temperature of a component that finds entities or relations.")
+    parser = argparse.ArgumentParser(
+        description="Fit the temperature of a component that finds entities or relations."
+    )
     parser.add_argument("pipeline")
     parser.add_argument("recipe")
     parser.add_argument("component")
     given = parser.parse_args()
     nlp = pipekit.load(given.pipeline)
-    gold = [doc for source in read_recipe(given.recipe).dev for doc in read_source(source, nlp.tokenize)]
+    gold = [
+        doc for source in read_recipe(given.recipe).dev for doc in read_source(source, nlp.tokenize)
+    ]
     head: Any = nlp.components[given.component]
     losses = {}
     for temperature in TEMPERATURES.tolist():
         head.temperature.fill_(temperature)
         scores, right = judged(nlp, head, gold)
         losses[temperature] = log_loss(scores, right)
-        print(f"{temperature:.1f}  log loss {losses[temperature]:.4f}  calibration error {error(scores, right):.4f}", flush=True)
+        print(
+            f"{temperature:.1f}  log loss {losses[temperature]:.4f}  calibration error {error(scores, right):.4f}",
+            flush=True,
+        )
     head.temperature.fill_(min(losses, key=losses.__getitem__))
     nlp.to_disk(given.pipeline, half=True)
 

@@ -1,6 +1,6 @@
 """What recipes/ner/README.md reports: F1 on a recipe's [[dev]] documents, as they are and in lower case, and the time of the head.
 
-    python recipes/ner/measure.py runs/ner/best.pipekit recipes/ner/ner.toml ner
+python recipes/ner/measure.py runs/ner/best.pipekit recipes/ner/ner.toml ner
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def outermost(doc: Doc, layer: str) -> Doc:
     """A copy with those spans of a layer that lie within no other."""
     start, end = (doc.layers[layer][edge].values.astype(np.int64) for edge in ("start", "end"))
     other = doc.copy(bare=True)
-    other.layers[layer] = doc.layers[layer].take(settle(start, end, np.lexsort((start, start - end))))
+    other.layers[layer] = doc.layers[layer].take(
+        settle(start, end, np.lexsort((start, start - end)))
+    )
     return other
 
 
@@ -52,13 +54,20 @@ def main() -> None:
     parser.add_argument("component")
     given = parser.parse_args()
     nlp = pipekit.load(given.pipeline)
-    gold = [doc for source in read_recipe(given.recipe).dev for doc in read_source(source, nlp.tokenize)]
+    gold = [
+        doc for source in read_recipe(given.recipe).dev for doc in read_source(source, nlp.tokenize)
+    ]
     layer = nlp.components[given.component].layer  # type: ignore[attr-defined]
     print(evaluate(nlp, gold).table())
     found = list(nlp.pipe([doc.copy(bare=True) for doc in gold]))
-    pairs = [(outermost(one, layer), outermost(other, layer)) for one, other in zip(gold, found, strict=True)]
+    pairs = [
+        (outermost(one, layer), outermost(other, layer))
+        for one, other in zip(gold, found, strict=True)
+    ]
     print(f"outermost spans: F1 {100 * (score(pairs, spans=[layer])[layer] or 0):.2f}")
-    print(f"in lower case: F1 {100 * (evaluate(nlp, [lowered(doc) for doc in gold])[layer] or 0):.2f}")
+    print(
+        f"in lower case: F1 {100 * (evaluate(nlp, [lowered(doc) for doc in gold])[layer] or 0):.2f}"
+    )
     print(f"the head alone: {microseconds(nlp, given.component, gold[:30]):.2f} µs a word")
 
 

@@ -37,11 +37,16 @@ def main() -> None:
             if mention["label"] in LABELS and span is not None and span.text == mention["surface"]:
                 bare = doc[span.start : span.end]
                 forms = {"text": span.text, "lemmas": bare.lemma, "normal form": span.lemma}
-                found = [name for name, form in forms.items() if plain(form) == plain(mention["lemma"])]
+                found = [
+                    name for name, form in forms.items() if plain(form) == plain(mention["lemma"])
+                ]
                 right[mention["label"]].update(["all", *found])
     print(f"| {'':4} | mentions | text | lemmas | normal form |\n|---|---:|---:|---:|---:|")
     for label, counts in {**right, "all": sum(right.values(), Counter())}.items():
-        shares = " | ".join(f"{100 * counts[name] / max(counts['all'], 1):.2f}" for name in ("text", "lemmas", "normal form"))
+        shares = " | ".join(
+            f"{100 * counts[name] / max(counts['all'], 1):.2f}"
+            for name in ("text", "lemmas", "normal form")
+        )
         print(f"| {label:4} | {counts['all']:8} | {shares} |")
 
 

@@ -37,12 +37,53 @@ AROUND = 9  # words of the clause to each side of the answer
 WHO = {"Nom": "кто", "Gen": "кого", "Acc": "кого", "Dat": "кому", "Ins": "кем", "Loc": "ком"}
 WHAT = {"Nom": "что", "Gen": "чего", "Acc": "что", "Dat": "чему", "Ins": "чем", "Loc": "чём"}
 WHICH = {
-    "Masc": {"Nom": "какой", "Gen": "какого", "Dat": "какому", "Acc": "какой", "Ins": "каким", "Loc": "каком"},
-    "Neut": {"Nom": "какое", "Gen": "какого", "Dat": "какому", "Acc": "какое", "Ins": "каким", "Loc": "каком"},
-    "Fem": {"Nom": "какая", "Gen": "какой", "Dat": "какой", "Acc": "какую", "Ins": "какой", "Loc": "какой"},
-    "Plur": {"Nom": "какие", "Gen": "каких", "Dat": "каким", "Acc": "какие", "Ins": "какими", "Loc": "каких"},
+    "Masc": {
+        "Nom": "какой",
+        "Gen": "какого",
+        "Dat": "какому",
+        "Acc": "какой",
+        "Ins": "каким",
+        "Loc": "каком",
+    },
+    "Neut": {
+        "Nom": "какое",
+        "Gen": "какого",
+        "Dat": "какому",
+        "Acc": "какое",
+        "Ins": "каким",
+        "Loc": "каком",
+    },
+    "Fem": {
+        "Nom": "какая",
+        "Gen": "какой",
+        "Dat": "какой",
+        "Acc": "какую",
+        "Ins": "какой",
+        "Loc": "какой",
+    },
+    "Plur": {
+        "Nom": "какие",
+        "Gen": "каких",
+        "Dat": "каким",
+        "Acc": "какие",
+        "Ins": "какими",
+        "Loc": "каких",
+    },
 }
-MONTHS = ("январь", "февраль", "март", "апрель", "май", "июнь", "июль", "август", "сентябрь", "октябрь", "ноябрь", "декабрь")
+MONTHS = (
+    "январь",
+    "февраль",
+    "март",
+    "апрель",
+    "май",
+    "июнь",
+    "июль",
+    "август",
+    "сентябрь",
+    "октябрь",
+    "ноябрь",
+    "декабрь",
+)
 YEAR = re.compile(r"1\d\d\d|20\d\d")
 
 
@@ -51,11 +92,16 @@ def passages(folder: Path) -> Iterator[str]:
     for name, end in (("sberquad-part-train", None), ("tydi-goldp-ru-dev", TYDI_TRAIN)):
         with gzip.open(folder / f"{name}.json.gz", "rt", encoding="utf-8") as file:
             articles = json.load(file)["data"][:end]
-        yield from (paragraph["context"] for article in articles for paragraph in article["paragraphs"])
+        yield from (
+            paragraph["context"] for article in articles for paragraph in article["paragraphs"]
+        )
     with zipfile.ZipFile(folder / "danetqa.zip") as archive:
         for name in archive.namelist():
             if name.endswith(".jsonl"):
-                yield from (json.loads(line)["passage"] for line in archive.read(name).decode("utf-8").splitlines())
+                yield from (
+                    json.loads(line)["passage"]
+                    for line in archive.read(name).decode("utf-8").splitlines()
+                )
 
 
 def phrases(sentence: Span) -> Iterator[tuple[int, int]]:
@@ -64,7 +110,11 @@ def phrases(sentence: Span) -> Iterator[tuple[int, int]]:
     row = 0
     while row < len(tokens):
         end = row
-        while end < len(tokens) and tokens[end].pos in ("ADJ", "NUM", "PROPN") and tokens[end].text[0].isalnum():
+        while (
+            end < len(tokens)
+            and tokens[end].pos in ("ADJ", "NUM", "PROPN")
+            and tokens[end].text[0].isalnum()
+        ):
             end += 1
         named = any(token.pos == "PROPN" for token in tokens[row:end])
         if end < len(tokens) and tokens[end].pos == "NOUN" and not named:
@@ -104,28 +154,52 @@ def ask(answer: Span, sentence: Span, chance: random.Random) -> str | None:
     left = [doc[i] for i in range(max(sentence.start, answer.start - AROUND), answer.start)]
     right = [doc[i] for i in range(answer.end, min(sentence.end, answer.end + AROUND))]
     before = left.pop().text.lower() if left and left[-1].pos == "ADP" else ""
-    kept = [[token.text for token in side if token.pos not in ("PUNCT", "SYM") and chance.random() >= LEFT_OUT] for side in (left, right)]
+    kept = [
+        [
+            token.text
+            for token in side
+            if token.pos not in ("PUNCT", "SYM") and chance.random() >= LEFT_OUT
+        ]
+        for side in (left, right)
+    ]
     if sum(map(len, kept)) < 3:
         return None
     word, noun = question_word(answer, before)
     sides = kept if chance.random() < 0.5 else kept[::-1]
-    lead = [*([before] if before and word not in ("где", "когда", "сколько") else []), word, *([noun] if noun else [])]
+    lead = [
+        *([before] if before and word not in ("где", "когда", "сколько") else []),
+        word,
+        *([noun] if noun else []),
+    ]
     rest = [text for side in sides for text in side]
     words = [*lead, *rest] if chance.random() < 0.8 else [*rest, *lead]
     return " ".join(words).lower() + "?"
 
 
-def clozes(nlp: pipekit.Pipeline, texts: list[str], chance: random.Random) -> Iterator[dict[str, Any]]:
+def clozes(
+    nlp: pipekit.Pipeline, texts: list[str], chance: random.Random
+) -> Iterator[dict[str, Any]]:
     for number, doc in enumerate(nlp.pipe(texts)):
-        found = [(start, end, sentence) for sentence in doc.sents or () for start, end in phrases(sentence)]
-        found.sort(key=lambda one: chance.random() ** (1 if is_fact(doc[one[0] : one[1]]) else 5), reverse=True)
+        found = [
+            (start, end, sentence)
+            for sentence in doc.sents or ()
+            for start, end in phrases(sentence)
+        ]
+        found.sort(
+            key=lambda one: chance.random() ** (1 if is_fact(doc[one[0] : one[1]]) else 5),
+            reverse=True,
+        )
         for start, end, sentence in found:
             question = ask(doc[start:end], sentence, chance)
             if question is not None:
                 context = doc.text
                 if chance.random() < LOWERED and len(context.lower()) == len(context):
                     context = context.lower()
-                yield paragraph(context, [(question, doc[start:end].start_char, doc[start:end].end_char)], f"cloze-{number}")
+                yield paragraph(
+                    context,
+                    [(question, doc[start:end].start_char, doc[start:end].end_char)],
+                    f"cloze-{number}",
+                )
                 break
 
 
@@ -137,7 +211,9 @@ def triples(folder: Path, chance: random.Random) -> Iterator[dict[str, Any]]:
             for block in file.read().split("\n\n"):
                 lines = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
                 text, answer = lines.get("T", ""), lines.get("A", "")
-                place = re.search(rf"\b{re.escape(answer.lower())}\b", text.lower()) if answer else None
+                place = (
+                    re.search(rf"\b{re.escape(answer.lower())}\b", text.lower()) if answer else None
+                )
                 if place is not None and "Q" in lines:
                     asked[text.rstrip(".") + "."].append((lines["Q"], place.start(), place.end()))
     premises = sorted(asked)
@@ -155,7 +231,11 @@ def triples(folder: Path, chance: random.Random) -> Iterator[dict[str, Any]]:
 
 def paragraph(context: str, questions: list[tuple[str, int, int]], name: str) -> dict[str, Any]:
     asked = [
-        {"id": f"{name}-{i}", "question": question, "answers": [{"text": context[start:end], "answer_start": start}]}
+        {
+            "id": f"{name}-{i}",
+            "question": question,
+            "answers": [{"text": context[start:end], "answer_start": start}],
+        }
         for i, (question, start, end) in enumerate(questions)
     ]
     return {"context": context, "qas": asked}
@@ -170,7 +250,11 @@ def main() -> None:
     nlp = pipekit.load(pipeline, device="cpu").select_pipes(enable=["tagger"])
     made = [*clozes(nlp, texts[:PASSAGES], chance), *triples(folder, chance)]
     with gzip.open(target, "wt", encoding="utf-8") as file:
-        json.dump({"version": "1.1", "data": [{"title": "made", "paragraphs": made}]}, file, ensure_ascii=False)
+        json.dump(
+            {"version": "1.1", "data": [{"title": "made", "paragraphs": made}]},
+            file,
+            ensure_ascii=False,
+        )
     print(f"{target}: {len(made)} passages, {sum(len(one['qas']) for one in made)} questions")
 
 

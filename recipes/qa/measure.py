@@ -53,13 +53,20 @@ def sliding_window(text: str, question: str) -> str:
 
 
 def figures(pairs: list[tuple[list[str], str | None]]) -> str:
-    return " | ".join(f"{100 * sum(measure(*pair) for pair in pairs) / max(len(pairs), 1):.1f}" for measure in (exact, overlap))
+    return " | ".join(
+        f"{100 * sum(measure(*pair) for pair in pairs) / max(len(pairs), 1):.1f}"
+        for measure in (exact, overlap)
+    )
 
 
 def asked_of(docs: list[Doc]) -> list[tuple[Doc, str, list[str]]]:
     """Each question with its document and its gold answers."""
     rows = ((doc, doc.layers["questions"]["text"].strings(), answers_of(doc)) for doc in docs)
-    return [(doc, question or "", gold) for doc, texts, found in rows for question, gold in zip(texts, found, strict=True)]
+    return [
+        (doc, question or "", gold)
+        for doc, texts, found in rows
+        for question, gold in zip(texts, found, strict=True)
+    ]
 
 
 def measure(nlp: Pipeline, docs: list[Doc]) -> float:
@@ -68,20 +75,38 @@ def measure(nlp: Pipeline, docs: list[Doc]) -> float:
     begun = time.perf_counter()
     found = list(nlp.answer_pairs(((doc, question) for doc, question, _ in asked), top=1))
     seconds = time.perf_counter() - begun
-    strange = list(nlp.answer_pairs(((asked[(i + 7) % len(asked)][0], one[1]) for i, one in enumerate(asked)), top=1))
+    strange = list(
+        nlp.answer_pairs(
+            ((asked[(i + 7) % len(asked)][0], one[1]) for i, one in enumerate(asked)), top=1
+        )
+    )
     print("| | EM | F1 | silent on other texts | balanced accuracy |\n|---|---:|---:|---:|---:|")
-    print(f"| sliding window | {figures([(gold, sliding_window(doc.text, question)) for doc, question, gold in asked])} | - | - |")
+    print(
+        f"| sliding window | {figures([(gold, sliding_window(doc.text, question)) for doc, question, gold in asked])} | - | - |"
+    )
     accuracy = {}
     for threshold in (0.0, *THRESHOLDS):
         best = [one[0].text if one and one[0].score >= threshold else None for one in found]
         silent = sum(not one or one[0].score < threshold for one in strange) / len(asked)
         pairs = [(gold, answer) for (_, _, gold), answer in zip(asked, best, strict=True)]
-        balanced = accuracy[threshold] = (silent + sum(answer is not None for answer in best) / len(asked)) / 2
-        print(f"| reader, threshold {threshold} | {figures(pairs)} | {100 * silent:.1f} | {100 * balanced:.1f} |")
-    scores = [(one[0].score, overlap(gold, one[0].text)) for one, (_, _, gold) in zip(found, asked, strict=True) if one]
+        balanced = accuracy[threshold] = (
+            silent + sum(answer is not None for answer in best) / len(asked)
+        ) / 2
+        print(
+            f"| reader, threshold {threshold} | {figures(pairs)} | {100 * silent:.1f} | {100 * balanced:.1f} |"
+        )
+    scores = [
+        (one[0].score, overlap(gold, one[0].text))
+        for one, (_, _, gold) in zip(found, asked, strict=True)
+        if one
+    ]
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        bin = [right for score, right in scores if low <= score < low + 0.2 or score == low + 0.2 == 1]
-        print(f"score {low:.1f} to {low + 0.2:.1f}: {len(bin)} answers, F1 {100 * sum(bin) / max(len(bin), 1):.1f}")
+        bin = [
+            right for score, right in scores if low <= score < low + 0.2 or score == low + 0.2 == 1
+        ]
+        print(
+            f"score {low:.1f} to {low + 0.2:.1f}: {len(bin)} answers, F1 {100 * sum(bin) / max(len(bin), 1):.1f}"
+        )
     print(f"{len(asked)} questions, {100 * seconds / len(asked):.2f} s for 100 of them\n")
     return max(accuracy, key=accuracy.__getitem__)
 

@@ -1,6 +1,6 @@
 """Put a pipeline together from the parts of others, as a recipe says that names a `source` for each.
 
-    python recipes/ru_core/assemble.py recipes/ru_core/parts.toml runs/ru_core.pipekit
+python recipes/ru_core/assemble.py recipes/ru_core/parts.toml runs/ru_core.pipekit
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipekit.training.building import build
+from pipekit.training.building import build_pipeline
 from pipekit.training.recipe import read_recipe
 
 
 def main() -> None:
     recipe, target = map(Path, sys.argv[1:3])
-    nlp = build(read_recipe(recipe), [])
+    nlp = build_pipeline(read_recipe(recipe), [])
     nlp.to_disk(target, half=True)
     print(f"{target}: {', '.join(nlp.pipe_names)}; {target.stat().st_size:,} bytes")
 

@@ -26,13 +26,22 @@ TASKS = {
     "names, Collection5 dev": ("ner/ner.toml", ["ner"], [], ["ents"]),
     "29 types, NEREL dev": ("ner/fine.toml", ["ner_fine"], [], ["fine", "fine outermost"]),
     "relations, NEREL dev, gold entities": ("ner/fine.toml", ["relations"], ["fine"], LINKS),
-    "relations, NEREL dev, predicted entities": ("ner/fine.toml", ["ner_fine", "relations"], [], LINKS),
+    "relations, NEREL dev, predicted entities": (
+        "ner/fine.toml",
+        ["ner_fine", "relations"],
+        [],
+        LINKS,
+    ),
     "answers, SberQuAD dev part": ("qa/qa.toml", ["qa"], [], ["answers exact", "answers"]),
 }
 
 
 def gold(nlp: Pipeline, recipe: str) -> list[Doc]:
-    return [doc for source in read_recipe(RECIPES / recipe).dev for doc in read_source(source, nlp.tokenize)]
+    return [
+        doc
+        for source in read_recipe(RECIPES / recipe).dev
+        for doc in read_source(source, nlp.tokenize)
+    ]
 
 
 def percent(value: float | None) -> str:
@@ -40,7 +49,9 @@ def percent(value: float | None) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The figures of a pipeline on all tasks but morphology.")
+    parser = argparse.ArgumentParser(
+        description="The figures of a pipeline on all tasks but morphology."
+    )
     parser.add_argument("pipeline")
     parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16", "auto"))
     arguments = parser.parse_args()
@@ -50,10 +61,17 @@ def main() -> None:
     for task, (recipe, pipes, keep, names) in TASKS.items():
         if not set(pipes) <= set(nlp.pipe_names):
             continue
-        scores = evaluate(nlp.select_pipes(enable=[name for name in nlp.pipe_names if name in pipes]), gold(nlp, recipe), keep=keep)
+        scores = evaluate(
+            nlp.select_pipes(enable=[name for name in nlp.pipe_names if name in pipes]),
+            gold(nlp, recipe),
+            keep=keep,
+        )
         for name in names:
             if (counts := scores.figures.get(name)) is not None:
-                print(f"| {task}: {name} | {percent(counts.precision)} | {percent(counts.recall)} | {percent(counts.f1)} |", flush=True)
+                print(
+                    f"| {task}: {name} | {percent(counts.precision)} | {percent(counts.recall)} | {percent(counts.f1)} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,11 @@ def main() -> None:
         print(f"\n{'Gold tokens' if gold_tokens else f'Plain text, blocks of {BLOCK} sentences'}\n")
         print(f"| | {' | '.join(COLUMNS)} |\n|---|{'---:|' * len(COLUMNS)}")
         for part in PARTS:
-            gold = list(read_conllu(folder / f"{part}.conllu.gz", group="sentence" if gold_tokens else BLOCK))
+            gold = list(
+                read_conllu(
+                    folder / f"{part}.conllu.gz", group="sentence" if gold_tokens else BLOCK
+                )
+            )
             scores = evaluate(nlp, gold, gold_tokens=gold_tokens)
             figures = {name: scores[name] for name in COLUMNS}
             performance[f"{part}, {'gold tokens' if gold_tokens else 'plain text'}"] = figures

@@ -36,7 +36,11 @@ from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import schedule
 from pipekit.training.recipe import read_recipe
 
-SHARES = {"ru_modern": 0.2, "ru_technical": 0.12, "ru_fiction": 0.68}  # of the characters that are read; of the modern texts that is all
+SHARES = {
+    "ru_modern": 0.2,
+    "ru_technical": 0.12,
+    "ru_fiction": 0.68,
+}  # of the characters that are read; of the modern texts that is all
 CHARS = 120_000_000
 BATCH_WORDS = 2_000
 CHUNK = 4_000  # lines that are tokenized together
@@ -46,7 +50,9 @@ WARMUP = 0.02
 DECAY = 0.01
 CLIP = 1.0
 WIDTH = 256
-DROPOUT = 0.1  # of the encoder and its embedder: less than for the tagger, since no text is read twice
+DROPOUT = (
+    0.1  # of the encoder and its embedder: less than for the tagger, since no text is read twice
+)
 MINUTES = 3.0  # between checkpoints
 SEED = 1
 ENCODER = "main"
@@ -65,15 +71,22 @@ class Predictor(nn.Module):
     def forward(self, rows: Tensor, batch: Batch, priors: Tensor) -> Tensor:
         """For rows of an encoder, [left | right | embedded], and what to add to the scores of the distinct words."""
         index = torch.from_numpy(batch.distinct.index)
-        left, right, embedded = rows.split([self.states, self.states, rows.shape[1] - 2 * self.states], dim=1)  # type: ignore[no-untyped-call]
-        first = torch.zeros(len(priors), dtype=torch.int64).scatter_(0, index, torch.arange(len(index)))
+        left, right, embedded = rows.split(
+            [self.states, self.states, rows.shape[1] - 2 * self.states], dim=1
+        )  # type: ignore[no-untyped-call]
+        first = torch.zeros(len(priors), dtype=torch.int64).scatter_(
+            0, index, torch.arange(len(index))
+        )
         targets = self.target(embedded[first])
         inner = torch.ones(len(index), dtype=torch.bool)
         inner[torch.from_numpy(batch.sequences[1:]) - 1] = False
         place = inner.nonzero()[:, 0]
         lost = [
             functional.cross_entropy((query @ targets.t()).float() + priors, answers)
-            for query, answers in ((self.ahead(left[place]), index[place + 1]), (self.back(right[place + 1]), index[place]))
+            for query, answers in (
+                (self.ahead(left[place]), index[place + 1]),
+                (self.back(right[place + 1]), index[place]),
+            )
         ]
         return torch.stack(lost).mean()
 
@@ -85,7 +98,11 @@ def read(folder: Path) -> list[str]:
         pool = []
         for path in sorted(folder.glob(f"{name}*.txt.xz")):
             with lzma.open(path, "rt", encoding="utf-8") as file:
-                pool += [line for line in map(str.strip, tqdm(file, desc=path.name, unit=" lines")) if 2 < len(line) <= LONGEST]
+                pool += [
+                    line
+                    for line in map(str.strip, tqdm(file, desc=path.name, unit=" lines"))
+                    if 2 < len(line) <= LONGEST
+                ]
         order = random.permutation(len(pool))
         ends = np.cumsum([len(pool[i]) for i in order])
         lines += [pool[i] for i in order[: int(np.searchsorted(ends, share * CHARS))]]
@@ -95,7 +112,11 @@ def read(folder: Path) -> list[str]:
 def batches(pipeline: Pipeline, lines: list[str]) -> Iterator[list[Doc]]:
     """The lines, tokenized on the way."""
     starts = range(0, len(lines), CHUNK)
-    return gather((doc for start in starts for doc in pipeline.tokenize(lines[start : start + CHUNK])), len, BATCH_WORDS)
+    return gather(
+        (doc for start in starts for doc in pipeline.tokenize(lines[start : start + CHUNK])),
+        len,
+        BATCH_WORDS,
+    )
 
 
 class Priors:
@@ -115,7 +136,9 @@ class Priors:
     def __call__(self, batch: Batch) -> Tensor:
         """For each distinct word the log of its share of the text, less that of the chance that a batch has it."""
         words = batch.distinct.words
-        return torch.from_numpy(self.logs[np.searchsorted(self.hashes, words.hashes(words.starts, words.ends))])
+        return torch.from_numpy(
+            self.logs[np.searchsorted(self.hashes, words.hashes(words.starts, words.ends))]
+        )
 
 
 def build(recipe: Path) -> Pipeline:
@@ -126,14 +149,19 @@ def build(recipe: Path) -> Pipeline:
     kind = settings.pop("type")
     encoder: type[Encoder] = registry.encoders.get(kind)  # type: ignore[assignment]
     prepared, tables = encoder.prepare(settings, [])
-    config: dict[str, Any] = {"lang": parsed["lang"], "encoders": {ENCODER: {"type": kind, **prepared}}}
+    config: dict[str, Any] = {
+        "lang": parsed["lang"],
+        "encoders": {ENCODER: {"type": kind, **prepared}},
+    }
     return Pipeline(config, {f"encoders/{ENCODER}": tables})
 
 
 def pretrain(pipeline: Pipeline, lines: list[str], checkpoint: Path) -> None:
     encoder = pipeline.encoders[ENCODER]
     if not isinstance(encoder, Recurrent) or not encoder.skip:
-        raise ConfigError("only a recurrent encoder with skip = true can be pretrained: its two directions are told apart by their place")
+        raise ConfigError(
+            "only a recurrent encoder with skip = true can be pretrained: its two directions are told apart by their place"
+        )
     predictor = Predictor((encoder.width - encoder.embed.width) // 2, encoder.embed.width)
     parts = nn.ModuleDict({"encoder": encoder, "predictor": predictor}).train()
     optimizer = torch.optim.AdamW(parts.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
@@ -170,7 +198,9 @@ def pretrain(pipeline: Pipeline, lines: list[str], checkpoint: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The encoder of a recipe as a language model of raw text.")
+    parser = argparse.ArgumentParser(
+        description="The encoder of a recipe as a language model of raw text."
+    )
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with ru_*.txt.xz")
     parser.add_argument("--out", type=Path, required=True)

@@ -39,7 +39,25 @@ STYLES = {"opencorpora": ["news"] * 20 + ["social"] * 9 + ["bare"]}
 ENDED = re.compile("[.!?…]['\"»)]*$|[^\\w\\s.,;:]$")
 TITLES = 0.3  # of the titles are put in capitals
 EMOJI = "😀😂😍😊😘👍🙏❤🔥🎉🤔😉💪👏😁🌹😢😎"
-POST_ENDS = [" 😊", "😂", ")", "))", ")))", " )", " :)", "!!", "!!!", "...", "..", "", " (", "((", ".", ".", "!"]
+POST_ENDS = [
+    " 😊",
+    "😂",
+    ")",
+    "))",
+    ")))",
+    " )",
+    " :)",
+    "!!",
+    "!!!",
+    "...",
+    "..",
+    "",
+    " (",
+    "((",
+    ".",
+    ".",
+    "!",
+]
 NAMES = ("ivan_petrov", "anna-87", "kot", "marina.spb", "user15")
 JOINS = 3  # how often the sentences are joined anew
 NO_SPACE, NO_CAPITAL = 0.02, 0.02
@@ -69,7 +87,12 @@ def detokenize(words: list[str]) -> str:
     for word in words:
         if word == '"':
             opened = not opened
-        glued = not text or re.fullmatch(r"[.,!?:;…)\]»]+|\.\.\.", word) or text[-1] in "([«" or (word == '"' and not opened)
+        glued = (
+            not text
+            or re.fullmatch(r"[.,!?:;…)\]»]+|\.\.\.", word)
+            or text[-1] in "([«"
+            or (word == '"' and not opened)
+        )
         text += word if glued or (text[-1] == '"' and opened and word != '"') else " " + word
     return text
 
@@ -79,16 +102,23 @@ def join(part: list[str], style: str) -> tuple[str, set[int]]:
     text, begins = "", set()
     for sentence in part:
         if style != "treebank":
-            sentence = re.sub("(?<!\\S)[—–-](?!\\S)", random.choice("—–-") * random.choice([1, 1, 1, 2]), sentence)
+            sentence = re.sub(
+                "(?<!\\S)[—–-](?!\\S)", random.choice("—–-") * random.choice([1, 1, 1, 2]), sentence
+            )
         if style == "bare":
             sentence = sentence.removesuffix(".") or sentence
         if style == "social":
             sentence = as_post(sentence)
         if random.random() < NO_CAPITAL and text[-1:] in ".!?…)":
             sentence = sentence[:1].lower() + sentence[1:]
-        if text and (text[-1] in ",;:" or (style in ("news", "social") and not ENDED.search(text) and not text[-2:].isupper())):
+        if text and (
+            text[-1] in ",;:"
+            or (style in ("news", "social") and not ENDED.search(text) and not text[-2:].isupper())
+        ):
             text += "\n\n"  # a title or an item of a list, which stands apart
-        elif text and not (text[-1] in ".!?…" and sentence[0].isupper() and random.random() < NO_SPACE):
+        elif text and not (
+            text[-1] in ".!?…" and sentence[0].isupper() and random.random() < NO_SPACE
+        ):
             text += " "
         if style == "news" and not ENDED.search(sentence) and random.random() < TITLES:
             sentence = sentence.upper()
@@ -100,14 +130,20 @@ def join(part: list[str], style: str) -> tuple[str, set[int]]:
 def as_post(sentence: str) -> str:
     """A sentence of news as it could stand in a social network: emoji in it, other marks at its end, a name before it."""
     if random.random() < 0.1:
-        sentence = re.sub("(?<=[^\\W\\d]) (?=[^\\W\\d])", f" {random.choice(EMOJI)} ", sentence, count=1)
+        sentence = re.sub(
+            "(?<=[^\\W\\d]) (?=[^\\W\\d])", f" {random.choice(EMOJI)} ", sentence, count=1
+        )
     if sentence.endswith("."):
         sentence = sentence[:-1] + random.choice(POST_ENDS)
     if random.random() < 0.1:
-        sentence += random.choice([" ", "", " "]) + "".join(random.choices(EMOJI, k=random.choice([1, 1, 1, 2, 3])))
+        sentence += random.choice([" ", "", " "]) + "".join(
+            random.choices(EMOJI, k=random.choice([1, 1, 1, 2, 3]))
+        )
     if random.random() < 0.1:
         words = re.findall(r"\w{4,}", sentence) or ["новости"]
-        sentence += "".join(" #" + word.lower() for word in random.choices(words, k=random.choice([1, 2, 5])))
+        sentence += "".join(
+            " #" + word.lower() for word in random.choices(words, k=random.choice([1, 2, 5]))
+        )
     return f"@{random.choice(NAMES)} {sentence}" if random.random() < 0.15 else sentence
 
 
@@ -125,10 +161,14 @@ def examples(sentences: list[str], styles: list[str]) -> tuple[np.ndarray, np.nd
     for text, begins in blocks(sentences, styles):
         tokens = tokenizer.tokens(text, np.zeros(1, np.int64), np.array([len(text)]))
         first, newlines = splitter.line_breaks(tokens)
-        places = splitter.candidates(tokens, first, newlines)
+        places = splitter.border_candidates(tokens, first, newlines)
         if places.size:
             rows.append(np.stack(splitter.features(tokens, places, first), axis=1))
-            labels.append(np.fromiter((start in begins for start in tokens.starts[places].tolist()), np.float32))
+            labels.append(
+                np.fromiter(
+                    (start in begins for start in tokens.starts[places].tolist()), np.float32
+                )
+            )
     return np.concatenate(rows), np.concatenate(labels)
 
 
@@ -137,21 +177,30 @@ def evaluate() -> dict[str, float]:
     for name in TREEBANKS:
         gold, found = read_blocks(DATA / "morph" / f"{name}.conllu.gz"), []
         for starts, ends, first in RuleTokenizer("ru").segment([block.text for block in gold]):
-            found.append(set(zip(starts[first].tolist(), ends[[*first[1:], True]].tolist(), strict=True)))
+            found.append(
+                set(zip(starts[first].tolist(), ends[[*first[1:], True]].tolist(), strict=True))
+            )
         scores[name] = round(100 * f1([block.sentences for block in gold], found).f1, 2)
     return scores
 
 
 tokenizer = RuleTokenizer("ru")
-sources = {name: [text for text, _ in read_sentences(DATA / "morph" / f"{name}.conllu.gz")] for name in TREEBANK_FILES}
+sources = {
+    name: [text for text, _ in read_sentences(DATA / "morph" / f"{name}.conllu.gz")]
+    for name in TREEBANK_FILES
+}
 sources["opencorpora"] = list(read_opencorpora())
 
 parts = [
-    (*examples(texts, STYLES.get(name, ["treebank"])), WEIGHTS.get(name, 1.0)) for name, texts in sources.items() for _ in range(JOINS)
+    (*examples(texts, STYLES.get(name, ["treebank"])), WEIGHTS.get(name, 1.0))
+    for name, texts in sources.items()
+    for _ in range(JOINS)
 ]
 rows = torch.from_numpy(np.concatenate([rows for rows, _, _ in parts]))
 labels = torch.from_numpy(np.concatenate([labels for _, labels, _ in parts]))
-importance = torch.from_numpy(np.concatenate([np.full(len(labels), weight, np.float32) for _, labels, weight in parts]))
+importance = torch.from_numpy(
+    np.concatenate([np.full(len(labels), weight, np.float32) for _, labels, weight in parts])
+)
 print(f"{len(rows):,} examples, {labels.mean():.1%} of them borders")
 
 table = torch.nn.EmbeddingBag(1 << splitter.BITS, 1, mode="sum")
@@ -164,7 +213,9 @@ for epoch in range(EPOCHS):
         group["lr"] = RATE * (1 - epoch / EPOCHS)
     for batch in torch.randperm(len(rows)).split(BATCH):
         logits = table(rows[batch]).squeeze(1) + bias  # [batch]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels[batch], importance[batch])
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits, labels[batch], importance[batch]
+        )
         loss = loss + DECAY * table.weight.square().sum()
         optimizer.zero_grad()
         loss.backward()

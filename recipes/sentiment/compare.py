@@ -1,7 +1,7 @@
 """Networks and the classical baseline beside each other: macro F1, per source, on texts that none of them has seen.
 
-    python recipes/sentiment/compare.py tfidf=runs/tfidf_cedr/best.pipekit network=runs/cedr/best.pipekit
-    python recipes/sentiment/compare.py --entities runs/rusentne/best.pipekit
+python recipes/sentiment/compare.py tfidf=runs/tfidf_cedr/best.pipekit network=runs/cedr/best.pipekit
+python recipes/sentiment/compare.py --entities runs/rusentne/best.pipekit
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipekit.corpora.sources import Source, read_source
+from pipekit.corpora.sources import CorpusSource, read_source
 from pipekit.evaluation.evaluate import evaluate, figure
 from pipekit.evaluation.metrics import Scores
 from pipekit.pipeline import Pipeline
@@ -21,9 +21,13 @@ HERE = Path(__file__).resolve().parent
 SENTIMENT = Path(data_folder(HERE)) / "sentiment"
 
 
-def source(recipe: str, path: Path, **options: object) -> Source:
+def source(recipe: str, path: Path, **options: object) -> CorpusSource:
     """A file as the recipe reads its training part, but whole."""
-    return Source(path, "csv", options={**read_recipe(HERE / recipe).train[0].options, "rows": [0.0, 1.0], **options})
+    return CorpusSource(
+        path,
+        "csv",
+        options={**read_recipe(HERE / recipe).train[0].options, "rows": [0.0, 1.0], **options},
+    )
 
 
 def texts(models: dict[str, Pipeline]) -> None:
@@ -43,22 +47,41 @@ def texts(models: dict[str, Pipeline]) -> None:
 def entities(path: Path) -> None:
     """Figures of the sentiment toward entities."""
     nlp = load(path)
-    found = evaluate(nlp, read_source(source("rusentne.toml", SENTIMENT / "rusentne-dev.tsv"), nlp.tokenize))
+    found = evaluate(
+        nlp, read_source(source("rusentne.toml", SENTIMENT / "rusentne-dev.tsv"), nlp.tokenize)
+    )
     pn = 100 * figure(found, "ents.sentiment PN")
     print(row("RuSentNE dev", path.parent.name, found, "ents.sentiment"), f"PN-F1 {pn:.2f}")
 
 
 def row(title: str, name: str, found: Scores, figures: str) -> str:
     """A line: accuracy, macro F1, and macro F1 of each group."""
-    groups = "  ".join(f"{key} {100 * figure(scores, f'{figures} macro'):.2f}" for key, scores in sorted(found.groups.items()))
+    groups = "  ".join(
+        f"{key} {100 * figure(scores, f'{figures} macro'):.2f}"
+        for key, scores in sorted(found.groups.items())
+    )
     accuracy, macro = 100 * (found[figures] or 0), 100 * figure(found, f"{figures} macro")
     return f"{title:12}  {name:10}  accuracy {accuracy:.2f}  macro F1 {macro:.2f}  {groups}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", metavar="NAME=PIPELINE", help="pipelines that write the sentiment of texts")
-    parser.add_argument("--entities", type=Path, nargs="*", default=[], metavar="PIPELINE", help="pipelines that judge entities")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="NAME=PIPELINE",
+        help="pipelines that write the sentiment of texts",
+    )
+    parser.add_argument(
+        "--entities",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="PIPELINE",
+        help="pipelines that judge entities",
+    )
     given = parser.parse_args()
     texts({name: load(path) for name, _, path in (model.partition("=") for model in given.models)})
     for path in given.entities:

@@ -60,7 +60,9 @@ def passages(data: Path) -> Iterator[tuple[str, list[str]]]:
     """(name of the file, lines) of the modern prose in annotated corpora, of their train parts only; a line counts once."""
     nlp, seen = pipekit.blank("ru"), set[str]()
     for name, format, options, share in PASSAGES:
-        docs = read_corpus(data / name, format, nlp.tokenize, on_problem=lambda problem: None, **options)
+        docs = read_corpus(
+            data / name, format, nlp.tokenize, on_problem=lambda problem: None, **options
+        )
         texts = [doc.text for doc in docs[: round(share * len(docs))]]
         yield name, _new(texts, seen)
     with zipfile.ZipFile(data / "qa/danetqa.zip") as archive:
@@ -70,7 +72,9 @@ def passages(data: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _new(texts: list[str], seen: set[str]) -> list[str]:
     """The lines of texts, ended, that were not seen before."""
-    lines = dict.fromkeys(line.strip() + "\n" for text in texts for line in text.splitlines() if line.strip())
+    lines = dict.fromkeys(
+        line.strip() + "\n" for text in texts for line in text.splitlines() if line.strip()
+    )
     found = [line for line in lines if line not in seen]
     seen.update(found)
     return found
@@ -80,8 +84,14 @@ def segment(tokenizer: RuleTokenizer, lines: list[str]) -> Segmented:
     """The words of lines, whose ends are kept."""
     segments = tokenizer.segment(lines)
     shifts = np.cumsum([0, *map(len, lines)])
-    starts = np.concatenate([s.starts + shift for s, shift in zip(segments, shifts, strict=False)]).astype(np.int64)
-    ends = np.concatenate([s.ends + shift for s, shift in zip(segments, shifts, strict=False)]).astype(np.int64)
+    starts = np.concatenate(
+        [s.starts + shift for s, shift in zip(segments, shifts, strict=False)]
+    ).astype(np.int64)
+    ends = np.concatenate(
+        [s.ends + shift for s, shift in zip(segments, shifts, strict=False)]
+    ).astype(np.int64)
     words = chars.normalize(chars.Words(chars.codes("".join(lines)), starts, ends))
     sentences = np.cumsum(np.concatenate([s.sentence_starts for s in segments]))
-    return Segmented(words, sentences, np.repeat(np.arange(len(lines)), [len(s.starts) for s in segments]))
+    return Segmented(
+        words, sentences, np.repeat(np.arange(len(lines)), [len(s.starts) for s in segments])
+    )

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.words.chars import from_strings
-from pipekit.words.lexicon import KINDS, Lexicon
+from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
 
 ROUNDS = 12
-GUESSED = KINDS.index("suffix")
+GUESSED = ANALYSIS_KINDS.index("suffix")
 
 
 class Lemmas(NamedTuple):
@@ -47,7 +47,9 @@ def lemmatize(forms: Sequence[str], counts: NDArray[np.int64], lexicon: Lexicon 
     return Lemmas([strings[i] for i in found[by_count].tolist()], totals[by_count], place[of])
 
 
-def _candidates(forms: Sequence[str], lexicon: Lexicon | None) -> tuple[NDArray[np.int64], list[str]]:
+def _candidates(
+    forms: Sequence[str], lexicon: Lexicon | None
+) -> tuple[NDArray[np.int64], list[str]]:
     """(form, lemma) each once, in order of form. A lemma that is guessed from an ending counts only if the text has it as a form."""
     if lexicon is None:
         return np.arange(len(forms)), list(forms)
@@ -56,7 +58,10 @@ def _candidates(forms: Sequence[str], lexicon: Lexicon | None) -> tuple[NDArray[
     owner: list[int] = []
     names: list[str] = []
     for i, (form, kind) in enumerate(zip(forms, analyses.kinds.tolist(), strict=True)):
-        found = dict.fromkeys(lexicon.lemma(form, script).replace("ё", "е") for script in scripts[bounds[i] : bounds[i + 1]])
+        found = dict.fromkeys(
+            lexicon.lemma(form, script).replace("ё", "е")
+            for script in scripts[bounds[i] : bounds[i + 1]]
+        )
         lemmas = [name for name in found if name and (kind != GUESSED or name in known)] or [form]
         owner += [i] * len(lemmas)
         names += lemmas

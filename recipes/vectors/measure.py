@@ -27,18 +27,26 @@ def pairs(path: Path) -> tuple[list[tuple[str, str]], NDArray[np.float64]]:
     """Pairs of words, and what people say of each."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return [(row["word1"], row["word2"]) for row in rows], np.array([float(row["sim"]) for row in rows])
+    return [(row["word1"], row["word2"]) for row in rows], np.array(
+        [float(row["sim"]) for row in rows]
+    )
 
 
-def cosines(vectors: Vectors, words: list[tuple[str, str]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def cosines(
+    vectors: Vectors, words: list[tuple[str, str]]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The cosine of each pair, and whether both words have rows of their own."""
     distinct = sorted({word for pair in words for word in pair})
     number = {word: i for i, word in enumerate(distinct)}
     found = [vectors.vector(word) for word in distinct]
-    matrix = unit(np.stack([np.zeros(vectors.width, np.float32) if v is None else v for v in found]))
+    matrix = unit(
+        np.stack([np.zeros(vectors.width, np.float32) if v is None else v for v in found])
+    )
     rows = np.array([[number[one], number[other]] for one, other in words])
     known = vectors.rows(distinct) >= 0
-    return np.einsum("pd,pd->p", matrix[rows[:, 0]], matrix[rows[:, 1]]).astype(np.float64), known[rows].all(axis=1)
+    return np.einsum("pd,pd->p", matrix[rows[:, 0]], matrix[rows[:, 1]]).astype(np.float64), known[
+        rows
+    ].all(axis=1)
 
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,7 +94,9 @@ def load(path: Path) -> Vectors:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="HJ and RT of word vectors.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of corpora, PIPEKIT_DATA")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the folder of corpora, PIPEKIT_DATA"
+    )
     parser.add_argument("files", type=Path, nargs="+")
     arguments = parser.parse_args()
     for number, path in enumerate(arguments.files):

@@ -31,8 +31,12 @@ def cooccurrences(corpus: Corpus, window: int, contexts: int) -> torch.Tensor:
     random, size, totals = np.random.default_rng(SEED), len(corpus.counts), list[Pairs]()
     keep = np.sqrt(SUBSAMPLE * corpus.counts.sum() / corpus.counts).clip(max=1).astype(np.float32)
     for start, end, weight in tqdm(corpus.parts.tolist(), desc="pairs", mininterval=5):
-        chosen = start + np.flatnonzero(random.random(end - start, dtype=np.float32) < keep[corpus.words[start:end]])
-        found = _pairs(corpus.words[chosen].astype(np.int64), corpus.lines[chosen], window, contexts, size)
+        chosen = start + np.flatnonzero(
+            random.random(end - start, dtype=np.float32) < keep[corpus.words[start:end]]
+        )
+        found = _pairs(
+            corpus.words[chosen].astype(np.int64), corpus.lines[chosen], window, contexts, size
+        )
         totals.append((found[0], found[1] * np.float32(weight)))
         if len(totals) == 8:
             totals = [merge(totals)]
@@ -40,11 +44,17 @@ def cooccurrences(corpus: Corpus, window: int, contexts: int) -> torch.Tensor:
     context, word = np.divmod(pairs, size)
     both = word < contexts  # a pair was counted once, under its more frequent word
     return _sparse(
-        np.concatenate([word, context[both]]), np.concatenate([context, word[both]]), np.concatenate([counts, counts[both]]), size, contexts
+        np.concatenate([word, context[both]]),
+        np.concatenate([context, word[both]]),
+        np.concatenate([counts, counts[both]]),
+        size,
+        contexts,
     )
 
 
-def _pairs(words: NDArray[np.int64], lines: NDArray[np.int32], window: int, contexts: int, size: int) -> Pairs:
+def _pairs(
+    words: NDArray[np.int64], lines: NDArray[np.int32], window: int, contexts: int, size: int
+) -> Pairs:
     """Pairs of a text as numbers, more frequent * size + less frequent, and their weighted counts."""
     totals: list[Pairs] = []
     for distance in range(1, window + 1):
@@ -56,7 +66,13 @@ def _pairs(words: NDArray[np.int64], lines: NDArray[np.int32], window: int, cont
     return merge(totals)
 
 
-def _sparse(rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[np.float32], height: int, width: int) -> torch.Tensor:
+def _sparse(
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    values: NDArray[np.float32],
+    height: int,
+    width: int,
+) -> torch.Tensor:
     order = np.argsort(rows * width + columns)
     crow = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=height))])
     tensors = [torch.from_numpy(array) for array in (crow, columns[order], values[order])]
@@ -71,9 +87,15 @@ def main() -> None:
     arguments = parser.parse_args()
     begun = time.perf_counter()
     corpus = corpus_of(arguments)
-    vectors = reduce(ppmi(cooccurrences(corpus, arguments.window, arguments.contexts)), arguments.width, arguments.power)
+    vectors = reduce(
+        ppmi(cooccurrences(corpus, arguments.window, arguments.contexts)),
+        arguments.width,
+        arguments.power,
+    )
     compact(arguments.out, vectors.numpy(), corpus)
-    print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all")
+    print(
+        f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all"
+    )
 
 
 if __name__ == "__main__":

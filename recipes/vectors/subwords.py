@@ -17,9 +17,10 @@ from tqdm import tqdm
 from vocabulary import Corpus
 
 from pipekit.storage import store
+from pipekit.words.arrays import Floats
 from pipekit.words.chars import from_strings
-from pipekit.words.lexicon import unpack
-from pipekit.words.vectors import Floats, guesses, ngrams_of, pack_rows, packed, unit
+from pipekit.words.lexicon import unpack_strings
+from pipekit.words.vectors import guesses, ngrams_of, pack_rows, packed, unit
 
 BUCKETS = 40_000
 BACKING = 400  # occurrences that a word's n-grams count for
@@ -44,11 +45,15 @@ def ngram_vectors(vectors: Floats, names: list[str], buckets: int = BUCKETS) -> 
     torch.manual_seed(SEED)
     bag = ngrams_of(from_strings(names), buckets)
     targets = torch.from_numpy(vectors)
-    table = torch.nn.EmbeddingBag(buckets, vectors.shape[1], mode="mean", include_last_offset=True, sparse=True)
+    table = torch.nn.EmbeddingBag(
+        buckets, vectors.shape[1], mode="mean", include_last_offset=True, sparse=True
+    )
     torch.nn.init.normal_(table.weight, std=0.01)
     optimizer = torch.optim.Adagrad(table.parameters(), lr=0.1)
     for epoch in range(EPOCHS):
-        for rows in tqdm(torch.randperm(len(names)).split(BATCH), desc=f"n-grams {epoch + 1}", mininterval=30):
+        for rows in tqdm(
+            torch.randperm(len(names)).split(BATCH), desc=f"n-grams {epoch + 1}", mininterval=30
+        ):
             chosen = bag.take(rows.numpy())
             guess = table(torch.from_numpy(chosen.ids), torch.from_numpy(chosen.offsets))
             optimizer.zero_grad()
@@ -63,9 +68,11 @@ def backed(vectors: Floats, guessed: Floats, counts: NDArray[np.int64]) -> Float
     return unit((1 - share) * vectors + share * guessed)
 
 
-def compact(path: Path, vectors: Floats, corpus: Corpus, *, components: int = 0, buckets: int = BUCKETS) -> None:
+def compact(
+    path: Path, vectors: Floats, corpus: Corpus, *, components: int = 0, buckets: int = BUCKETS
+) -> None:
     """Write the vectors of a corpus's lemmas as the tables of `pipekit.words.vectors.Vectors`."""
-    vectors, names = centred(vectors, components), unpack(corpus.names)
+    vectors, names = centred(vectors, components), unpack_strings(corpus.names)
     tables: dict[str, NDArray[Any]] = {
         "hashes": corpus.forms,
         "rows": corpus.rows.astype(np.uint16 if len(names) <= 1 << 16 else np.uint32),
@@ -73,6 +80,8 @@ def compact(path: Path, vectors: Floats, corpus: Corpus, *, components: int = 0,
         "counts": corpus.counts.astype(np.uint32),
     }
     ngrams = ngram_vectors(vectors, names, buckets)
-    tables["values"], tables["scale"] = pack_rows(backed(vectors, guesses(ngrams, from_strings(names)), corpus.counts))
+    tables["values"], tables["scale"] = pack_rows(
+        backed(vectors, guesses(ngrams, from_strings(names)), corpus.counts)
+    )
     tables["ngrams"], tables["ngram_scale"] = pack_rows(ngrams)
     store.save(path, {"words": len(names), "width": vectors.shape[1]}, tables)

@@ -38,7 +38,11 @@ SEED = 1
 Pairs = tuple[NDArray[np.int64], NDArray[np.float32]]  # pairs as numbers, sorted, and their counts
 
 
-def read(folder: Path) -> tuple[list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], NDArray[np.uint32], NDArray[np.int64]]:
+def read(
+    folder: Path,
+) -> tuple[
+    list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], NDArray[np.uint32], NDArray[np.int64]
+]:
     """All texts as hashes; the hashes by falling weighted count, and these counts."""
     tokenizer, parts = RuleTokenizer(), []
     for name, lines in tqdm(chunks(folder), desc="reading", unit=" chunks"):
@@ -49,13 +53,17 @@ def read(folder: Path) -> tuple[list[tuple[int, NDArray[np.uint32], NDArray[np.i
     for weight, hashes, _ in tqdm(parts, desc="counting"):
         more, times = np.unique(hashes, return_counts=True)
         merged, where = np.unique(np.concatenate([found, more]), return_inverse=True)
-        counts = np.bincount(where, weights=np.concatenate([counts, times * weight])).astype(np.int64)
+        counts = np.bincount(where, weights=np.concatenate([counts, times * weight])).astype(
+            np.int64
+        )
         found = merged
     order = np.argsort(-counts, kind="stable")
     return parts, found[order], counts[order]
 
 
-def cooccurrences(parts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], vocabulary: NDArray[np.uint32]) -> torch.Tensor:
+def cooccurrences(
+    parts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], vocabulary: NDArray[np.uint32]
+) -> torch.Tensor:
     """Weighted counts as a sparse matrix [words, places * contexts]."""
     order = np.argsort(vocabulary)
     sorted_words = vocabulary[order]
@@ -68,7 +76,12 @@ def cooccurrences(parts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]]
             step = abs(offset)
             early, late = slice(None, -step), slice(step, None)
             word, context = (rank[late], rank[early]) if offset < 0 else (rank[early], rank[late])
-            good = (sentences[early] == sentences[late]) & (word >= 0) & (context >= 0) & (context < CONTEXTS)
+            good = (
+                (sentences[early] == sentences[late])
+                & (word >= 0)
+                & (context >= 0)
+                & (context < CONTEXTS)
+            )
             found.append(word[good] * (CONTEXTS * len(PLACES)) + number * CONTEXTS + context[good])
         pairs, counts = np.unique(np.concatenate(found), return_counts=True)
         totals.append((pairs, (counts * weight).astype(np.float32)))
@@ -79,14 +92,19 @@ def cooccurrences(parts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]]
     crow = np.zeros(len(vocabulary) + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=len(vocabulary)), out=crow[1:])
     return torch.sparse_csr_tensor(
-        torch.from_numpy(crow), torch.from_numpy(columns), torch.from_numpy(counts), size=(len(vocabulary), CONTEXTS * len(PLACES))
+        torch.from_numpy(crow),
+        torch.from_numpy(columns),
+        torch.from_numpy(counts),
+        size=(len(vocabulary), CONTEXTS * len(PLACES)),
     )
 
 
 def merge(totals: list[Pairs]) -> Pairs:
     """Several lists of pairs as one, with the sums of their counts."""
     pairs, where = np.unique(np.concatenate([p for p, _ in totals]), return_inverse=True)
-    return pairs, np.bincount(where, weights=np.concatenate([c for _, c in totals])).astype(np.float32)
+    return pairs, np.bincount(where, weights=np.concatenate([c for _, c in totals])).astype(
+        np.float32
+    )
 
 
 def ppmi(counts: torch.Tensor) -> torch.Tensor:
@@ -94,12 +112,16 @@ def ppmi(counts: torch.Tensor) -> torch.Tensor:
     crow, columns, values = counts.crow_indices(), counts.col_indices(), counts.values().double()
     rows = torch.repeat_interleave(torch.arange(len(crow) - 1), crow.diff())
     by_row = torch.zeros(counts.shape[0], dtype=torch.float64).index_add_(0, rows, values)
-    by_column = torch.zeros(counts.shape[1], dtype=torch.float64).index_add_(0, columns, values) ** CDS
+    by_column = (
+        torch.zeros(counts.shape[1], dtype=torch.float64).index_add_(0, columns, values) ** CDS
+    )
     information = torch.log(values * by_column.sum() / (by_row[rows] * by_column[columns])) - SHIFT
     keep = information > 0
     kept = torch.zeros_like(crow)
     kept[1:] = torch.cumsum(torch.bincount(rows[keep], minlength=len(crow) - 1), 0)
-    return torch.sparse_csr_tensor(kept, columns[keep], information[keep].float(), size=counts.shape)
+    return torch.sparse_csr_tensor(
+        kept, columns[keep], information[keep].float(), size=counts.shape
+    )
 
 
 def reduce(matrix: torch.Tensor, width: int, power: float = POWER) -> torch.Tensor:
@@ -119,13 +141,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     parts, hashes, counts = read(arguments.data)
-    print(f"{int(counts.sum()):,} words (weighted), {len(hashes):,} distinct; the last row has {counts[WORDS - 1]} occurrences")
+    print(
+        f"{int(counts.sum()):,} words (weighted), {len(hashes):,} distinct; the last row has {counts[WORDS - 1]} occurrences"
+    )
     vectors = reduce(ppmi(cooccurrences(parts, hashes[:WORDS])), WIDTH)
     vectors = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-6)
     order = np.argsort(hashes[:WORDS])
     values = vectors.numpy()[order]
     scale = np.abs(values).max() / 127
-    tensors = {"hashes": hashes[:WORDS][order], "values": np.rint(values / scale).astype(np.int8), "scale": np.array([scale], np.float32)}
+    tensors = {
+        "hashes": hashes[:WORDS][order],
+        "values": np.rint(values / scale).astype(np.int8),
+        "scale": np.array([scale], np.float32),
+    }
     store.save(arguments.out, {"words": WORDS, "width": WIDTH}, tensors)
 
 

@@ -17,11 +17,15 @@ from tqdm import tqdm
 from pipekit.storage import store
 from pipekit.tokenizers.rules import RuleTokenizer
 from pipekit.words.chars import from_strings, to_strings
-from pipekit.words.lexicon import Lexicon, find, pack, short, unpack
+from pipekit.words.lexicon import Lexicon, find, pack_strings, short, unpack_strings
 
 ROWS = 150_000  # lemmas: the most frequent, weighted
 MIN_FORM = 2  # occurrences of a form that is looked at
-WEIGHTS = {"ru_fiction": 1, "ru_modern": 4, "ru_technical": 1}  # how often an epoch reads a text; others as OTHERS
+WEIGHTS = {
+    "ru_fiction": 1,
+    "ru_modern": 4,
+    "ru_technical": 1,
+}  # how often an epoch reads a text; others as OTHERS
 OTHERS = 6
 
 
@@ -54,12 +58,19 @@ def read(data: Path, lexicon: Lexicon | None) -> Corpus:
         strings |= zip(text.hashes[new].tolist(), to_strings(text.words.take(new)), strict=True)
         known = np.union1d(known, found)
     counts = _count(texts, known)
-    good = np.array([counts[i] >= MIN_FORM and _is_word(strings[h]) for i, h in enumerate(known.tolist())])
+    good = np.array(
+        [counts[i] >= MIN_FORM and _is_word(strings[h]) for i, h in enumerate(known.tolist())]
+    )
     known, counts = known[good], counts[good]
     lemmas = lemmatize([strings[h] for h in known.tolist()], counts, lexicon)
     names = lemmas.names[:ROWS]
     forms, rows = _table(known, lemmas.of, names)
-    return _encoded(texts, known, lemmas.of, Corpus(*_EMPTY, lemmas.counts[:ROWS], pack(names), forms, rows))
+    return _encoded(
+        texts,
+        known,
+        lemmas.of,
+        Corpus(*_EMPTY, lemmas.counts[:ROWS], pack_strings(names), forms, rows),
+    )
 
 
 _EMPTY = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 3), np.int64))
@@ -74,14 +85,18 @@ def _is_word(form: str) -> bool:
     return form[:1].isalpha() and form[-1].isalpha() and len(form) <= 40
 
 
-def _count(texts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], known: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _count(
+    texts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], known: NDArray[np.uint32]
+) -> NDArray[np.int64]:
     counts = np.zeros(len(known), np.int64)
     for weight, hashes, _ in texts:
         counts += weight * np.bincount(np.searchsorted(known, hashes), minlength=len(known))
     return counts
 
 
-def _table(known: NDArray[np.uint32], of: NDArray[np.int64], names: list[str]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+def _table(
+    known: NDArray[np.uint32], of: NDArray[np.int64], names: list[str]
+) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
     """Hashes of forms, sorted, and their rows; a name is always its own."""
     kept = of < len(names)
     words = from_strings(names)
@@ -91,7 +106,10 @@ def _table(known: NDArray[np.uint32], of: NDArray[np.int64], names: list[str]) -
 
 
 def _encoded(
-    texts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]], known: NDArray[np.uint32], of: NDArray[np.int64], corpus: Corpus
+    texts: list[tuple[int, NDArray[np.uint32], NDArray[np.int64]]],
+    known: NDArray[np.uint32],
+    of: NDArray[np.int64],
+    corpus: Corpus,
 ) -> Corpus:
     words, numbers, parts, size, line = [], [], [], 0, 0
     for weight, hashes, lines in texts:
@@ -102,17 +120,25 @@ def _encoded(
         numbers.append((lines[keep] + line).astype(np.int32))
         parts.append((size, size + int(keep.sum()), weight))
         size, line = parts[-1][1], line + int(lines[-1]) + 1
-    return corpus._replace(words=np.concatenate(words), lines=np.concatenate(numbers), parts=np.array(parts, np.int64))
+    return corpus._replace(
+        words=np.concatenate(words), lines=np.concatenate(numbers), parts=np.array(parts, np.int64)
+    )
 
 
 def arguments_of(description: str) -> argparse.ArgumentParser:
     """What every recipe of vectors of lemmas is told."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, required=True, help="the folder of corpora, PIPEKIT_DATA")
-    parser.add_argument("--lexicon", type=Path, help="a dictionary, by which forms share the vector of their lemma")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the folder of corpora, PIPEKIT_DATA"
+    )
+    parser.add_argument(
+        "--lexicon", type=Path, help="a dictionary, by which forms share the vector of their lemma"
+    )
     parser.add_argument("--work", type=Path, required=True, help="folder for the corpus as numbers")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=60_000, help=f"the most frequent lemmas, at most {ROWS:,}")
+    parser.add_argument(
+        "--rows", type=int, default=60_000, help=f"the most frequent lemmas, at most {ROWS:,}"
+    )
     parser.add_argument("--width", type=int, default=100, help="even")
     return parser
 
@@ -123,11 +149,17 @@ def corpus_of(arguments: argparse.Namespace) -> Corpus:
     arguments.work.mkdir(parents=True, exist_ok=True)
     path = arguments.work / "corpus.pipekit"
     if not path.exists():
-        found = read(arguments.data, None if arguments.lexicon is None else Lexicon(store.load(arguments.lexicon).tensors))
+        found = read(
+            arguments.data,
+            None if arguments.lexicon is None else Lexicon(store.load(arguments.lexicon).tensors),
+        )
         store.save(path, {"rows": len(found.counts)}, found._asdict())
     corpus = first(Corpus(**store.load(path).tensors), arguments.rows)
     size, least = len(corpus.words), corpus.counts[-1]
-    print(f"{size:,} words of {len(corpus.counts):,} lemmas, the rarest {least} times; {len(corpus.forms):,} forms", flush=True)
+    print(
+        f"{size:,} words of {len(corpus.counts):,} lemmas, the rarest {least} times; {len(corpus.forms):,} forms",
+        flush=True,
+    )
     return corpus
 
 
@@ -141,7 +173,7 @@ def first(corpus: Corpus, rows: int) -> Corpus:
         lines=corpus.lines[kept],
         parts=parts,
         counts=corpus.counts[:rows],
-        names=pack(unpack(corpus.names)[:rows]),
+        names=pack_strings(unpack_strings(corpus.names)[:rows]),
         forms=corpus.forms[forms],
         rows=corpus.rows[forms],
     )

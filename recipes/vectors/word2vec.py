@@ -59,13 +59,21 @@ def steps(corpus: Corpus, window: int, epoch: int) -> Iterator[Band]:
     noise = np.cumsum(corpus.counts**SMOOTHING)
     noise /= noise[-1]
     for start, end in _stretches(corpus, random):
-        chosen = start + np.flatnonzero(random.random(end - start, dtype=np.float32) < keep[corpus.words[start:end]])
+        chosen = start + np.flatnonzero(
+            random.random(end - start, dtype=np.float32) < keep[corpus.words[start:end]]
+        )
         for first in range(0, len(chosen) - STEP + 1, STEP):
-            piece = np.clip(np.arange(first - BLOCK // 2, first + STEP + BLOCK // 2), 0, len(chosen) - 1)
+            piece = np.clip(
+                np.arange(first - BLOCK // 2, first + STEP + BLOCK // 2), 0, len(chosen) - 1
+            )
             places = chosen[piece]
             negatives = np.searchsorted(noise, random.random((STEP // GROUP, SHARED)))
             weight = _windows(corpus.lines[places], random.integers(1, window + 1, STEP))
-            yield Band(torch.from_numpy(corpus.words[places].astype(np.int64)), weight, torch.from_numpy(negatives))
+            yield Band(
+                torch.from_numpy(corpus.words[places].astype(np.int64)),
+                weight,
+                torch.from_numpy(negatives),
+            )
 
 
 def _stretches(corpus: Corpus, random: np.random.Generator) -> list[tuple[int, int]]:
@@ -130,7 +138,9 @@ def cbow(words: Tensor, contexts: Tensor, negatives: Tensor, weight: Tensor) -> 
     by_hidden = (pull * centres + push).view(len(weight), BLOCK, -1)
     by_context = torch.zeros_like(contexts)
     by_context[half:-half] = pull * hidden
-    return Gradient(loss, _spread(torch.bmm(mean.transpose(1, 2), by_hidden)), by_context, by_negative)
+    return Gradient(
+        loss, _spread(torch.bmm(mean.transpose(1, 2), by_hidden)), by_context, by_negative
+    )
 
 
 def _noise(vectors: Tensor, negatives: Tensor, pairs: Tensor) -> tuple[float, Tensor, Tensor]:
@@ -140,7 +150,11 @@ def _noise(vectors: Tensor, negatives: Tensor, pairs: Tensor) -> tuple[float, Te
     weight = pairs * (NEGATIVES / negatives.shape[1])
     push = weight * torch.sigmoid(scores)
     loss = float((weight * functional.softplus(scores)).sum())
-    return loss, torch.bmm(push, negatives).reshape(vectors.shape), torch.bmm(push.transpose(1, 2), groups)
+    return (
+        loss,
+        torch.bmm(push, negatives).reshape(vectors.shape),
+        torch.bmm(push.transpose(1, 2), groups),
+    )
 
 
 def _spread(blocks: Tensor) -> Tensor:
@@ -166,7 +180,9 @@ class Table:
 
     def learn(self, rows: Tensor, gradients: Tensor, rate: float) -> None:
         distinct, index = torch.unique(rows, return_inverse=True)
-        total = gradients.new_zeros(len(distinct), gradients.shape[1]).index_add_(0, index, gradients)
+        total = gradients.new_zeros(len(distinct), gradients.shape[1]).index_add_(
+            0, index, gradients
+        )
         squares = self.squares[distinct] + total.square().mean(1, keepdim=True)
         self.squares[distinct] = squares
         self.values[distinct] -= rate * total / squares.sqrt()
@@ -177,18 +193,38 @@ def train(corpus: Corpus, arguments: argparse.Namespace) -> Tensor:
     torch.manual_seed(SEED)
     objective = OBJECTIVES[arguments.objective]
     size, width = len(corpus.counts), arguments.width
-    words, contexts = Table((torch.rand(size, width) - 0.5) / width), Table(torch.zeros(size, width))
-    path = arguments.work / f"{arguments.objective}-{size}-{width}-{arguments.window}-{arguments.epochs}-{arguments.rate}.checkpoint"
+    words, contexts = (
+        Table((torch.rand(size, width) - 0.5) / width),
+        Table(torch.zeros(size, width)),
+    )
+    path = (
+        arguments.work
+        / f"{arguments.objective}-{size}-{width}-{arguments.window}-{arguments.epochs}-{arguments.rate}.checkpoint"
+    )
     begun = _resume(path, words, contexts)
     keep = np.sqrt(SUBSAMPLE * corpus.counts.sum() / corpus.counts).clip(max=1)
     total = int((keep * corpus.counts).sum() / STEP)
     for epoch in range(begun, arguments.epochs):
-        loss, bar = 0.0, tqdm(steps(corpus, arguments.window, epoch), total=total, desc=f"epoch {epoch + 1}", mininterval=5)
+        loss, bar = (
+            0.0,
+            tqdm(
+                steps(corpus, arguments.window, epoch),
+                total=total,
+                desc=f"epoch {epoch + 1}",
+                mininterval=5,
+            ),
+        )
         for number, (rows, weight, negatives) in enumerate(bar):
             rate = arguments.rate * max(1 - (epoch + number / total) / arguments.epochs, 0.01)
-            done = objective(words.values[rows], contexts.values[rows], contexts.values[negatives], weight)
+            done = objective(
+                words.values[rows], contexts.values[rows], contexts.values[negatives], weight
+            )
             words.learn(rows, done.words, rate)
-            contexts.learn(torch.cat([rows, negatives.view(-1)]), torch.cat([done.contexts, done.negatives.flatten(0, 1)]), rate)
+            contexts.learn(
+                torch.cat([rows, negatives.view(-1)]),
+                torch.cat([done.contexts, done.negatives.flatten(0, 1)]),
+                rate,
+            )
             loss += done.loss / float(weight.sum() if objective is skip_gram else STEP)
         print(f"epoch {epoch + 1}: loss {loss / max(number, 1):.4f}", flush=True)
         _keep(path, epoch + 1, words, contexts)
@@ -196,14 +232,22 @@ def train(corpus: Corpus, arguments: argparse.Namespace) -> Tensor:
 
 
 def _keep(path: Path, epoch: int, words: Table, contexts: Table) -> None:
-    tables = {"words": words.values, "word_squares": words.squares, "contexts": contexts.values, "context_squares": contexts.squares}
+    tables = {
+        "words": words.values,
+        "word_squares": words.squares,
+        "contexts": contexts.values,
+        "context_squares": contexts.squares,
+    }
     store.save(path, {"epoch": epoch}, {name: tensor.numpy() for name, tensor in tables.items()})
 
 
 def _resume(path: Path, words: Table, contexts: Table) -> int:
     if not path.exists():
         return 0
-    header, tensors = (found := store.load(path)).header, {k: torch.from_numpy(v) for k, v in found.tensors.items()}
+    header, tensors = (
+        (found := store.load(path)).header,
+        {k: torch.from_numpy(v) for k, v in found.tensors.items()},
+    )
     words.values, words.squares = tensors["words"], tensors["word_squares"]
     contexts.values, contexts.squares = tensors["contexts"], tensors["context_squares"]
     return int(header["epoch"])
@@ -220,7 +264,9 @@ def main() -> None:
     corpus = corpus_of(arguments)
     vectors = train(corpus, arguments).numpy()
     compact(arguments.out, vectors, corpus, components=COMPONENTS)
-    print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all")
+    print(
+        f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all"
+    )
 
 
 if __name__ == "__main__":

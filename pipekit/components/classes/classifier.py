@@ -9,7 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.components.classes.classes import attend, gold, labels_of, largest, mean, probabilities, write
+from pipekit.components.classes.classes import (
+    attend,
+    gold,
+    labels_of,
+    largest,
+    mean,
+    probabilities,
+    write,
+)
 from pipekit.components.classes.linear import FittedTerms, balance, class_loss, fit_folds, folds
 from pipekit.components.classes.terms import documents
 from pipekit.devices.placement import to_device
@@ -41,6 +49,8 @@ class Classifier(Head):
         class_weights: of each class in the loss; in a recipe `balance` is the power of the inverse frequency that they are.
     """
 
+    class_weights: Tensor
+
     def __init__(
         self,
         encoder: EncoderRef,
@@ -56,12 +66,16 @@ class Classifier(Head):
     ) -> None:
         super().__init__(encoder)
         if len(labels) < 2:
-            raise DataError(f"a classifier of {len(labels)} classes has nothing to choose from: train it, or give labels=[…]")
+            raise DataError(
+                f"a classifier of {len(labels)} classes has nothing to choose from: train it, or give labels=[…]"
+            )
         self.labels, self.exclusive, self.layer = list(labels), exclusive, layer
         self.assigns: Sequence[str] = (layer,)
         self.context = Context(encoder.width, hidden, context, dropout)
         self.attention = nn.Linear(self.context.width, heads)
-        self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.context.width * (heads + 2), len(labels)))
+        self.output = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(self.context.width * (heads + 2), len(labels))
+        )
         self.terms = FittedTerms(tables, _PIECES, len(labels)) if tables else None
         self.tables: Tables = self.terms.tables if self.terms else {}
         weights = torch.tensor(list(class_weights) or [1.0] * len(labels))
@@ -70,26 +84,41 @@ class Classifier(Head):
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         completed = dict(settings)
-        power, strength, terms = (completed.pop(key, default) for key, default in (("balance", 0.0), ("strength", 5.0), ("terms", False)))
+        power, strength, terms = (
+            completed.pop(key, default)
+            for key, default in (("balance", 0.0), ("strength", 5.0), ("terms", False))
+        )
         layer, exclusive = settings.get("layer", "cats"), settings.get("exclusive", True)
         completed["labels"] = list(settings.get("labels") or labels_of(docs, layer))
         rows, targets = gold(docs, layer, completed["labels"], exclusive)
         if power:
-            completed["class_weights"] = [round(float(weight), 4) for weight in balance(targets, exclusive, power)]
+            completed["class_weights"] = [
+                round(float(weight), 4) for weight in balance(targets, exclusive, power)
+            ]
         if not terms:
             return Prepared(completed, {})
         batch = Batch([docs[row] for row in rows.tolist()])
         every = documents(batch), folds(batch.docs), targets, _PIECES
-        return Prepared(completed, fit_folds(batch, *every, exclusive=exclusive, strength=strength, power=1.0))
+        return Prepared(
+            completed, fit_folds(batch, *every, exclusive=exclusive, strength=strength, power=1.0)
+        )
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float[docs, classes]."""
         hidden = self.context(batch.vectors(self.encoder.name), batch.sequences)
         size = len(batch.docs)
         owners = to_device(np.repeat(np.arange(size), np.diff(batch.offsets)), hidden.device)
-        pooled = [attend(hidden, self.attention(hidden), owners, size), mean(hidden, owners, size), largest(hidden, owners, size)]
+        pooled = [
+            attend(hidden, self.attention(hidden), owners, size),
+            mean(hidden, owners, size),
+            largest(hidden, owners, size),
+        ]
         answer: Tensor = self.output(torch.cat(pooled, dim=1)).float()
-        return answer if self.terms is None else answer + self.terms(batch, documents(batch), np.arange(size))
+        return (
+            answer
+            if self.terms is None
+            else answer + self.terms(batch, documents(batch), np.arange(size))
+        )
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
         write(batch.docs, self.layer, self.labels, probabilities(scores, self.exclusive))
@@ -99,5 +128,7 @@ class Classifier(Head):
         rows, targets = gold(batch.docs, self.layer, self.labels, self.exclusive)
         scores = self.scores(batch)
         chosen = scores[to_device(rows, scores.device)]
-        lost = class_loss(chosen, to_device(targets, scores.device), self.exclusive, self.class_weights)  # type: ignore[arg-type]
+        lost = class_loss(
+            chosen, to_device(targets, scores.device), self.exclusive, self.class_weights
+        )
         return lost.sum() / max(len(rows), 1)

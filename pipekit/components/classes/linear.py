@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipekit.components.classes.terms import Terms, Tokens, Vocabulary, learn
+from pipekit.components.classes.terms import Terms, TermTokens, Vocabulary, learn_vocabulary
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.parts.batch import Batch
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Ints
 
 FOLDS = 5
 KEPT = ("hashes", "idf", "piece")  # the tables that are saved; the weights are in the state dict
@@ -25,21 +25,33 @@ KEPT = ("hashes", "idf", "piece")  # the tables that are saved; the weights are 
 def logits(terms: Terms, weights: Tensor, bias: Tensor) -> Tensor:
     """float[texts, classes] for weights float[terms, classes]."""
     device = weights.device
-    ids, offsets, values = (to_device(np.ascontiguousarray(array), device) for array in (terms.ids, terms.offsets, terms.values))
+    ids, offsets, values = (
+        to_device(np.ascontiguousarray(array), device)
+        for array in (terms.ids, terms.offsets, terms.values)
+    )
     if not len(terms.ids):
         return bias.expand(len(offsets) - 1, -1)
     found = functional.embedding_bag(
-        ids, weights, offsets, mode="sum", per_sample_weights=values.to(weights.dtype), include_last_offset=True
+        ids,
+        weights,
+        offsets,
+        mode="sum",
+        per_sample_weights=values.to(weights.dtype),
+        include_last_offset=True,
     )
     return found + bias
 
 
-def class_loss(scores: Tensor, gold: Tensor, exclusive: bool, class_weights: Tensor | None = None) -> Tensor:
+def class_loss(
+    scores: Tensor, gold: Tensor, exclusive: bool, class_weights: Tensor | None = None
+) -> Tensor:
     """The loss of each text, float[texts], for gold float[texts, classes] of ones and zeros: cross-entropy, or the sum of binary ones."""
     if exclusive:
         lost = -(functional.log_softmax(scores.float(), 1) * gold).sum(1)
         return lost if class_weights is None else lost * (gold @ class_weights)
-    return functional.binary_cross_entropy_with_logits(scores.float(), gold, pos_weight=class_weights, reduction="none").sum(1)
+    return functional.binary_cross_entropy_with_logits(
+        scores.float(), gold, pos_weight=class_weights, reduction="none"
+    ).sum(1)
 
 
 def balance(gold: NDArray[np.float32], exclusive: bool, power: float) -> NDArray[np.float32]:
@@ -64,12 +76,16 @@ def fit(
     """Weights float32[size, classes] and bias that make ``strength * loss + ½ |weights|²`` least, by L-BFGS (Liu and Nocedal 1989)."""
     weights = torch.zeros(size, gold.shape[1], requires_grad=True)
     bias = torch.zeros(gold.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=steps, history_size=10, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [weights, bias], max_iter=steps, history_size=10, line_search_fn="strong_wolfe"
+    )
     targets, balanced = torch.from_numpy(gold), torch.from_numpy(class_weights)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        total = class_loss(logits(terms, weights, bias), targets, exclusive, balanced).sum() + weights.square().sum() / (2 * strength)
+        total = class_loss(
+            logits(terms, weights, bias), targets, exclusive, balanced
+        ).sum() + weights.square().sum() / (2 * strength)
         (total / len(gold)).backward()  # type: ignore[no-untyped-call]
         return total.detach() / len(gold)
 
@@ -90,7 +106,12 @@ class FittedTerms(nn.Module):
     weights: Tensor
     bias: Tensor
 
-    def __init__(self, tables: dict[str, NDArray[Any]], pieces: Sequence[int], classes: int) -> None:
+    fold_weights: Tensor | None
+    fold_bias: Tensor
+
+    def __init__(
+        self, tables: dict[str, NDArray[Any]], pieces: Sequence[int], classes: int
+    ) -> None:
         super().__init__()
         self.tables = {name: tables[name] for name in KEPT}
         self.vocabulary = Vocabulary(self.tables, tuple(pieces))
@@ -99,27 +120,33 @@ class FittedTerms(nn.Module):
         for name, array in zip(("weights", "bias"), zeros, strict=True):
             self.register_buffer(name, torch.from_numpy(tables.get(name, array).copy()))
             fold = tables.get(f"fold_{name}")
-            self.register_buffer(f"fold_{name}", None if fold is None else torch.from_numpy(fold), persistent=False)
+            self.register_buffer(
+                f"fold_{name}", None if fold is None else torch.from_numpy(fold), persistent=False
+            )
         self.trust = nn.Parameter(torch.ones(()))
 
-    def forward(self, batch: Batch, tokens: Tokens, owner: Ints) -> Tensor:
+    def forward(self, batch: Batch, tokens: TermTokens, owner: Ints) -> Tensor:
         """Logits float[texts, classes]; text t belongs to the document `owner[t]` of the batch."""
         terms = self.vocabulary.terms(batch, tokens)
         if not self.training or self.fold_weights is None:
             return self.trust * logits(terms, self.weights, self.bias)
-        every = logits(terms, self.fold_weights, self.fold_bias).reshape(tokens.texts, FOLDS, self.classes)  # type: ignore[arg-type]
+        every = logits(terms, self.fold_weights, self.fold_bias).reshape(
+            tokens.texts, FOLDS, self.classes
+        )
         own = to_device(folds(batch.docs)[owner], every.device)
         return self.trust * every[torch.arange(tokens.texts, device=every.device), own]
 
 
 def folds(docs: Sequence[Doc]) -> Ints:
     """A part of the data for each document, by its text: equal texts are never on both sides."""
-    return np.array([crc32(doc.text.lower().encode("utf-8", "surrogatepass")) % FOLDS for doc in docs], np.int64)
+    return np.array(
+        [crc32(doc.text.lower().encode("utf-8", "surrogatepass")) % FOLDS for doc in docs], np.int64
+    )
 
 
 def fit_folds(
     batch: Batch,
-    tokens: Tokens,
+    tokens: TermTokens,
     fold: Ints,
     gold: NDArray[np.float32],
     pieces: Sequence[int],
@@ -129,14 +156,28 @@ def fit_folds(
     power: float,
 ) -> dict[str, NDArray[Any]]:
     """Tables of `FittedTerms`: terms that two texts have, weights for all texts, and for each fold those of all other folds."""
-    tables: dict[str, NDArray[Any]] = dict(learn(batch, tokens, tuple(pieces), 2))
+    tables: dict[str, NDArray[Any]] = dict(learn_vocabulary(batch, tokens, tuple(pieces), 2))
     terms = Vocabulary(tables, tuple(pieces)).terms(batch, tokens)
     size = len(tables["hashes"])
     fitted = []
     for left_out in (-1, *range(FOLDS)):
         rows = np.flatnonzero(fold != left_out)
         weighing = balance(gold[rows], exclusive, power)
-        fitted.append(fit(terms.take(rows), gold[rows], size, exclusive=exclusive, strength=strength, class_weights=weighing))
+        fitted.append(
+            fit(
+                terms.take(rows),
+                gold[rows],
+                size,
+                exclusive=exclusive,
+                strength=strength,
+                class_weights=weighing,
+            )
+        )
     (weights, bias), *others = fitted
     parts = (np.concatenate(part, axis=-1) for part in zip(*others, strict=True))
-    return {**tables, "weights": weights, "bias": bias, **dict(zip(("fold_weights", "fold_bias"), parts, strict=True))}
+    return {
+        **tables,
+        "weights": weights,
+        "bias": bias,
+        **dict(zip(("fold_weights", "fold_bias"), parts, strict=True)),
+    }

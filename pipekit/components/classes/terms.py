@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from pipekit.parts.batch import Batch
 from pipekit.parts.spans import batch_spans
-from pipekit.words.chars import Hashes, Ints, Words, mix, ranges
+from pipekit.words.arrays import Hashes, Ints, ranges
+from pipekit.words.chars import Words, mix
 
-_PAIR, _MARK, _PIECE = (np.uint64(seed) for seed in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+_PAIR, _MARK, _PIECE = (
+    np.uint64(seed) for seed in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
+)
 
 
-class Tokens(NamedTuple):
+class TermTokens(NamedTuple):
     """Which tokens make which text, in order: token row `row` of a batch stands in text `text` with a `mark`, 0 for none; int64[n] each."""
 
     text: Ints
@@ -41,10 +44,15 @@ class Terms(NamedTuple):
         return Terms(self.ids[rows], self.values[rows], np.cumsum([0, *sizes.tolist()]))
 
 
-def documents(batch: Batch) -> Tokens:
+def documents(batch: Batch) -> TermTokens:
     """Each document as a text, no token marked."""
     sizes = np.diff(batch.offsets)
-    return Tokens(np.repeat(np.arange(len(sizes)), sizes), np.arange(len(batch)), np.zeros(len(batch), np.int64), len(sizes))
+    return TermTokens(
+        np.repeat(np.arange(len(sizes)), sizes),
+        np.arange(len(batch)),
+        np.zeros(len(batch), np.int64),
+        len(sizes),
+    )
 
 
 class Targets(NamedTuple):
@@ -75,16 +83,25 @@ def around(batch: Batch, spans: Targets, window: int) -> tuple[Ints, Ints, Ints]
     first = np.maximum(batch.sequences[sentence], spans.start - window)
     last = np.maximum(np.minimum(batch.sequences[sentence + 1], spans.end + window), spans.end)
     owner, row = np.repeat(np.arange(len(first)), last - first), ranges(first, last - first)
-    return owner, row, np.minimum(row - spans.start[owner], 0) + np.maximum(row - spans.end[owner] + 1, 0)
+    return (
+        owner,
+        row,
+        np.minimum(row - spans.start[owner], 0) + np.maximum(row - spans.end[owner] + 1, 0),
+    )
 
 
-def views(batch: Batch, spans: Targets, window: int, near: int = 4) -> Tokens:
+def views(batch: Batch, spans: Targets, window: int, near: int = 4) -> TermTokens:
     """Each span as a text: all tokens around it unmarked, then those of the span, and the nearest before and behind it, marked as such."""
     owner, row, distance = around(batch, spans, window)
     close = np.abs(distance) <= near
     mark = np.sign(distance[close]) + 2
     marks = np.concatenate([np.zeros(len(row), np.int64), mark])
-    return Tokens(np.concatenate([owner, owner[close]]), np.concatenate([row, row[close]]), marks, len(spans.start))
+    return TermTokens(
+        np.concatenate([owner, owner[close]]),
+        np.concatenate([row, row[close]]),
+        marks,
+        len(spans.start),
+    )
 
 
 class Vocabulary:
@@ -105,7 +122,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def terms(self, batch: Batch, tokens: Tokens) -> Terms:
+    def terms(self, batch: Batch, tokens: TermTokens) -> Terms:
         """The known terms of each text: (1 + log count) × idf."""
         size = max(len(self), 1)
         found = [self._keys(part, size) for part in occurrences(batch, tokens, self.pieces)]
@@ -119,7 +136,9 @@ class Vocabulary:
 
     def _keys(self, given: Occurrences, size: int) -> Ints:
         """Text times `size` plus the row of the term, for the terms that are known."""
-        distinct, place = np.unique(given.hashes, return_inverse=True)  # fewer and in order, they are found in a third of the time
+        distinct, place = np.unique(
+            given.hashes, return_inverse=True
+        )  # fewer and in order, they are found in a third of the time
         rows = np.searchsorted(self.hashes, distinct)
         known = rows < len(self)
         known[known] = self.hashes[rows[known]] == distinct[known]
@@ -127,10 +146,15 @@ class Vocabulary:
         return (given.text * size + row)[row >= 0]
 
 
-def learn(batch: Batch, tokens: Tokens, pieces: tuple[int, ...], min_count: int) -> dict[str, NDArray[np.generic]]:
+def learn_vocabulary(
+    batch: Batch, tokens: TermTokens, pieces: tuple[int, ...], min_count: int
+) -> dict[str, NDArray[np.generic]]:
     """The tables of a vocabulary: terms that `min_count` texts have, with idf = log((1 + texts) / (1 + those that have it)) + 1."""
     found = occurrences(batch, tokens, pieces)
-    text, hashes = np.concatenate([part.text for part in found]), np.concatenate([part.hashes[part.term] for part in found])
+    text, hashes = (
+        np.concatenate([part.text for part in found]),
+        np.concatenate([part.hashes[part.term] for part in found]),
+    )
     piece = np.repeat(np.arange(len(found)) > 0, [len(part.text) for part in found])
     distinct, first, index = np.unique(hashes, return_index=True, return_inverse=True)
     pairs = np.unique(index * max(tokens.texts, 1) + text)
@@ -148,20 +172,28 @@ class Occurrences(NamedTuple):
     hashes: Hashes
 
 
-def occurrences(batch: Batch, tokens: Tokens, pieces: tuple[int, ...]) -> list[Occurrences]:
+def occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]) -> list[Occurrences]:
     """Every term of every text: words and pairs of them; then, with `pieces`, pieces of words. Marked tokens give words only."""
     plain = batch.distinct.plain
     words = plain.hashes(plain.starts, plain.ends)[batch.distinct.index[tokens.row]]
     words = np.where(tokens.mark > 0, mix(words ^ (tokens.mark.astype(np.uint64) * _MARK)), words)
-    after = np.flatnonzero((np.diff(tokens.text) == 0) & (np.diff(tokens.row) == 1) & (np.diff(tokens.mark) == 0))
+    after = np.flatnonzero(
+        (np.diff(tokens.text) == 0) & (np.diff(tokens.row) == 1) & (np.diff(tokens.mark) == 0)
+    )
     hashes = np.concatenate([words, mix(words[after] * _PAIR + words[after + 1])])
-    found = [Occurrences(np.concatenate([tokens.text, tokens.text[after]]), np.arange(len(hashes)), hashes)]
+    found = [
+        Occurrences(
+            np.concatenate([tokens.text, tokens.text[after]]), np.arange(len(hashes)), hashes
+        )
+    ]
     if pieces:
         bare = np.flatnonzero(tokens.mark == 0)
         hashes, offsets = _pieces(plain, pieces)
         rows = batch.distinct.index[tokens.row[bare]]
         sizes = np.diff(offsets)[rows]
-        found.append(Occurrences(np.repeat(tokens.text[bare], sizes), ranges(offsets[rows], sizes), hashes))
+        found.append(
+            Occurrences(np.repeat(tokens.text[bare], sizes), ranges(offsets[rows], sizes), hashes)
+        )
     return found
 
 
@@ -176,8 +208,15 @@ def _pieces(words: Words, lengths: tuple[int, ...]) -> tuple[Hashes, Ints]:
                 owner, start = able, words.starts[able] if before else words.ends[able] - inner
             else:
                 counts = np.maximum(words.lengths - inner + 1, 0)
-                owner, start = np.repeat(np.arange(len(words)), counts), ranges(words.starts, counts)
-            hashes.append(mix(words.hashes(start, start + inner) + _PIECE * np.uint64(1 + before + 2 * behind)))
+                owner, start = (
+                    np.repeat(np.arange(len(words)), counts),
+                    ranges(words.starts, counts),
+                )
+            hashes.append(
+                mix(
+                    words.hashes(start, start + inner) + _PIECE * np.uint64(1 + before + 2 * behind)
+                )
+            )
             owners.append(owner)
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")

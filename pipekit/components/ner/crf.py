@@ -10,14 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Bools, Ints
 
 NEVER = -1e4  # the score of what is not allowed
 _LEAST = 1e-30  # keeps the logarithm of zero finite; well above what processors flush to zero
-Bools = NDArray[np.bool_]
 
 
 class Tags(NamedTuple):
@@ -35,7 +33,9 @@ class Tags(NamedTuple):
         label = np.array([-1, *np.repeat(np.arange(self.labels), 4)])
         inside_after, inside_before = np.isin(kind, ["B", "I"]), np.isin(kind, ["I", "E"])
         same = label[:, None] == label[None, :]
-        follows = np.where(inside_after[:, None], inside_before[None, :] & same, ~inside_before[None, :])
+        follows = np.where(
+            inside_after[:, None], inside_before[None, :] & same, ~inside_before[None, :]
+        )
         return follows, ~inside_before, ~inside_after
 
     def spell(self, start: Ints, end: Ints, label: Ints, length: int) -> Ints:
@@ -43,7 +43,9 @@ class Tags(NamedTuple):
         tags = np.zeros(length, dtype=np.int64)
         lone = end == start + 1
         inner = np.repeat(label, end - start)
-        steps = np.arange(len(inner)) - np.repeat(np.cumsum(end - start) - (end - start), end - start)
+        steps = np.arange(len(inner)) - np.repeat(
+            np.cumsum(end - start) - (end - start), end - start
+        )
         tags[np.repeat(start, end - start) + steps] = 2 + 4 * inner
         tags[start], tags[end - 1] = 1 + 4 * label, 3 + 4 * label
         tags[start[lone]] = 4 + 4 * label[lone]
@@ -53,7 +55,10 @@ class Tags(NamedTuple):
     def read(tags: Ints) -> tuple[Ints, Ints, Ints]:
         """Start, end and label of the spans that valid tags spell."""
         kind = np.where(tags > 0, (tags - 1) % 4, -1)
-        start, last = np.flatnonzero((kind == 0) | (kind == 3)), np.flatnonzero((kind == 2) | (kind == 3))
+        start, last = (
+            np.flatnonzero((kind == 0) | (kind == 3)),
+            np.flatnonzero((kind == 2) | (kind == 3)),
+        )
         return start, last + 1, (tags[start] - 1) // 4
 
 
@@ -78,10 +83,16 @@ class CRF(nn.Module):
 
     def scores(self) -> tuple[Tensor, Tensor, Tensor]:
         """Transitions, first and last tags, with what is not allowed at NEVER, float32."""
-        parts = ((self.transitions, self.follows), (self.first, self.begins), (self.last, self.ends))
+        parts = (
+            (self.transitions, self.follows),
+            (self.first, self.begins),
+            (self.last, self.ends),
+        )
         return tuple(part.float().masked_fill(~allowed, NEVER) for part, allowed in parts)  # type: ignore[return-value]
 
-    def forward_scores(self, emissions: Tensor, inside: Tensor, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
+    def forward_scores(
+        self, emissions: Tensor, inside: Tensor, temperature: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """The log of the sum over all that leads to each cell, float[sentences, longest, tags], and over all paths, float[sentences]."""
         transitions, first, last = (part / temperature for part in self.scores())
         matrix, emissions = transitions.exp(), emissions.float() / temperature
@@ -89,11 +100,15 @@ class CRF(nn.Module):
         alphas = [alpha]
         with _exactly(emissions):
             for step in range(1, emissions.shape[1]):
-                alpha = torch.where(inside[:, step, None], _product(alpha, matrix) + emissions[:, step], alpha)
+                alpha = torch.where(
+                    inside[:, step, None], _product(alpha, matrix) + emissions[:, step], alpha
+                )
                 alphas.append(alpha)
         return torch.stack(alphas, 1), (alpha + last).logsumexp(1)
 
-    def backward_scores(self, emissions: Tensor, inside: Tensor, temperature: float = 1.0) -> Tensor:
+    def backward_scores(
+        self, emissions: Tensor, inside: Tensor, temperature: float = 1.0
+    ) -> Tensor:
         """For each cell the log of the sum over all that may follow it, float[sentences, longest, tags]; its own emission is not in it."""
         transitions, _, last = (part / temperature for part in self.scores())
         matrix, emissions = transitions.exp().t(), emissions.float() / temperature
@@ -101,7 +116,9 @@ class CRF(nn.Module):
         betas = [beta]
         with _exactly(emissions):
             for step in range(emissions.shape[1] - 1, 0, -1):
-                beta = torch.where(inside[:, step, None], _product(beta + emissions[:, step], matrix), beta)
+                beta = torch.where(
+                    inside[:, step, None], _product(beta + emissions[:, step], matrix), beta
+                )
                 betas.append(beta)
         return torch.stack(betas[::-1], 1)
 
@@ -129,7 +146,9 @@ class CRF(nn.Module):
             path.append(tag)
         return torch.stack(path[::-1], 1).masked_fill(~inside, 0)
 
-    def span_scores(self, emissions: Tensor, inside: Tensor, spans: tuple[Tensor, ...], temperature: float = 1.0) -> Tensor:
+    def span_scores(
+        self, emissions: Tensor, inside: Tensor, spans: tuple[Tensor, ...], temperature: float = 1.0
+    ) -> Tensor:
         """The probability that a sentence has exactly this span with this label, float32[spans].
 
         Args:
@@ -142,9 +161,14 @@ class CRF(nn.Module):
         emissions = emissions.float() / temperature
         begin, middle, end, alone = (k + 4 * label for k in (1, 2, 3, 4))
         sums = emissions.double().cumsum(1)
-        between = (sums[row, last - 1, middle] - sums[row, first, middle]).float() + (last - first - 2) * transitions[middle, middle]
+        between = (sums[row, last - 1, middle] - sums[row, first, middle]).float() + (
+            last - first - 2
+        ) * transitions[middle, middle]
         through = transitions[begin, middle] + between + transitions[middle, end]
-        path = torch.where(last == first + 1, transitions[begin, end], through) + emissions[row, last, end]
+        path = (
+            torch.where(last == first + 1, transitions[begin, end], through)
+            + emissions[row, last, end]
+        )
         long = alphas[row, first, begin] + path + betas[row, last, end]
         short = alphas[row, first, alone] + betas[row, last, alone]
         return (torch.where(last == first, short, long) - total[row]).exp().clamp(0, 1)

@@ -19,16 +19,25 @@ from pipekit.components.ner.crf import CRF, Tags
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
-from pipekit.nn.padding import grid, groups
+from pipekit.nn.padding import grid, length_groups
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
-from pipekit.parts.spans import UNKNOWN, SpanRows, annotated, batch_spans, label_names, settle, within, write_spans
+from pipekit.parts.spans import (
+    UNKNOWN,
+    SpanRows,
+    annotated,
+    batch_spans,
+    label_names,
+    settle,
+    within,
+    write_spans,
+)
 
 # Padded cells that go through the CRF at a time: each step costs a constant, so more than an encoder takes.
 CELLS = 16_384
 
 
-class Group(NamedTuple):
+class SentenceGroup(NamedTuple):
     """Sentences of like length: token rows int64[sentences, longest], and which cells are no padding."""
 
     rows: Tensor
@@ -50,16 +59,27 @@ class EntityRecognizer(Head):
     temperature: Tensor
 
     def __init__(
-        self, encoder: EncoderRef, labels: Sequence[str] = (), layer: str = "ents", hidden: int = 128, dropout: float = 0.3
+        self,
+        encoder: EncoderRef,
+        labels: Sequence[str] = (),
+        layer: str = "ents",
+        hidden: int = 128,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__(encoder)
         if not labels:
-            raise DataError(f"a recognizer of {layer!r} needs its labels: train it, or give labels=['PER', 'LOC', …]")
+            raise DataError(
+                f"a recognizer of {layer!r} needs its labels: train it, or give labels=['PER', 'LOC', …]"
+            )
         self.layer, self.labels = layer, list(labels)
         self.assigns = (layer,)
         self.tags = Tags(len(self.labels))
         self.hidden = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Dropout(dropout)
+            nn.Dropout(dropout),
+            nn.Linear(encoder.width, hidden),
+            nn.GELU(),
+            nn.LayerNorm(hidden),
+            nn.Dropout(dropout),
         )
         self.emit = nn.Linear(hidden, self.tags.size)
         self.crf = CRF(self.tags)
@@ -79,7 +99,9 @@ class EntityRecognizer(Head):
         chosen = _chosen(batch.sequences, np.arange(len(batch.sequences) - 1))
         parts = [_group(batch.sequences, some, scores.device) for some in chosen]
         paths = to_arrays(self.crf.best(scores[group.rows], group.inside) for group in parts)
-        for (rows, inside), best in zip((_grid(batch.sequences, some) for some in chosen), paths, strict=True):
+        for (rows, inside), best in zip(
+            (_grid(batch.sequences, some) for some in chosen), paths, strict=True
+        ):
             tags[rows[inside]] = best[inside]
         found = SpanRows(*self.tags.read(tags))
         write_spans(batch, self.layer, found, self.labels, self.confidence(batch, scores, found))
@@ -94,10 +116,17 @@ class EntityRecognizer(Head):
             row_of = np.zeros(len(batch.sequences), dtype=np.int64)
             row_of[chosen] = np.arange(len(chosen))
             first = batch.sequences[sentence[mine]]
-            cells = (row_of[sentence[mine]], spans.start[mine] - first, spans.end[mine] - 1 - first, spans.label[mine])
+            cells = (
+                row_of[sentence[mine]],
+                spans.start[mine] - first,
+                spans.end[mine] - 1 - first,
+                spans.label[mine],
+            )
             where = tuple(to_device(array, scores.device) for array in cells)
             places.append(mine)
-            chances.append(self.crf.span_scores(scores[group.rows], group.inside, where, temperature))
+            chances.append(
+                self.crf.span_scores(scores[group.rows], group.inside, where, temperature)
+            )
         found = np.zeros(len(spans.start), dtype=np.float32)
         for mine, values in zip(places, to_arrays(chances), strict=True):
             found[mine] = values
@@ -122,23 +151,33 @@ class EntityRecognizer(Head):
         clear = (spans.label != UNKNOWN) & within(batch.sequences, spans.start, spans.end)
         sure = spans.take(clear)
         allowed = np.zeros((len(batch), self.tags.size), dtype=bool)
-        allowed[np.arange(len(batch)), self.tags.spell(sure.start, sure.end, sure.label, len(batch))] = True
-        for start, end in zip(spans.start[~clear].tolist(), spans.end[~clear].tolist(), strict=True):
+        allowed[
+            np.arange(len(batch)), self.tags.spell(sure.start, sure.end, sure.label, len(batch))
+        ] = True
+        for start, end in zip(
+            spans.start[~clear].tolist(), spans.end[~clear].tolist(), strict=True
+        ):
             allowed[start:end] = True
         return allowed
 
 
 def _chosen(borders: NDArray[np.int64], sentences: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [sentences[group] for group in groups(np.diff(borders)[sentences], CELLS)]
+    return [sentences[group] for group in length_groups(np.diff(borders)[sentences], CELLS)]
 
 
-def _group(borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device) -> Group:
-    return Group(*(to_device(array, device) for array in _grid(borders, sentences)))
+def _group(
+    borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device
+) -> SentenceGroup:
+    return SentenceGroup(*(to_device(array, device) for array in _grid(borders, sentences)))
 
 
-def _grid(borders: NDArray[np.int64], sentences: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _grid(
+    borders: NDArray[np.int64], sentences: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return grid(borders[sentences], np.diff(borders)[sentences])
 
 
-def _groups(borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device) -> list[Group]:
+def _groups(
+    borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device
+) -> list[SentenceGroup]:
     return [_group(borders, chosen, device) for chosen in _chosen(borders, sentences)]

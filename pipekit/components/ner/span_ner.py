@@ -21,13 +21,24 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
-from pipekit.parts.spans import UNKNOWN, SpanRows, annotated, batch_spans, label_names, settle, within, write_spans
+from pipekit.parts.spans import (
+    UNKNOWN,
+    SpanRows,
+    annotated,
+    batch_spans,
+    label_names,
+    settle,
+    within,
+    write_spans,
+)
 
-OVERLAPS = ("nested", "any", "none")
-RARE = -4.0  # where the score of a mention begins: about one span in fifty is one (as in Lin et al. 2017)
+SPAN_OVERLAPS = ("nested", "any", "none")
+RARE = (
+    -4.0
+)  # where the score of a mention begins: about one span in fifty is one (as in Lin et al. 2017)
 
 
-class Candidates(NamedTuple):
+class SpanCandidates(NamedTuple):
     """`mentions` float[tokens, longest]: a score for each span by start and length - 1, and which of them are spans of a sentence
     (`possible`); of those that may be something the `start`, the `size` = length - 1, and `classes` float[candidates, 1 + labels], of
     which class 0 is "nothing".
@@ -73,20 +84,33 @@ class SpanRecognizer(Head):
     ) -> None:
         super().__init__(encoder)
         if not labels:
-            raise DataError(f"a recognizer of {layer!r} needs its labels: train it, or give labels=['PERSON', 'CITY', …]")
-        if overlaps not in OVERLAPS:
-            raise ConfigError(f"overlaps = {overlaps!r}.{near(overlaps, OVERLAPS)}")
-        self.layer, self.labels, self.longest, self.overlaps = layer, list(labels), longest, overlaps
+            raise DataError(
+                f"a recognizer of {layer!r} needs its labels: train it, or give labels=['PERSON', 'CITY', …]"
+            )
+        if overlaps not in SPAN_OVERLAPS:
+            raise ConfigError(f"overlaps = {overlaps!r}.{near(overlaps, SPAN_OVERLAPS)}")
+        self.layer, self.labels, self.longest, self.overlaps = (
+            layer,
+            list(labels),
+            longest,
+            overlaps,
+        )
         self.prune, self.threshold, self.assigns = prune, threshold, (layer,)
         self.hidden = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Dropout(dropout)
+            nn.Dropout(dropout),
+            nn.Linear(encoder.width, hidden),
+            nn.GELU(),
+            nn.LayerNorm(hidden),
+            nn.Dropout(dropout),
         )
         self.first, self.last = nn.Linear(hidden, mention), nn.Linear(hidden, mention)
         self.alone = nn.Linear(hidden, 2)
         self.length = nn.Parameter(torch.full((longest,), RARE))
         self.parts = nn.Linear(hidden, 3 * hidden)
         self.lengths = nn.Embedding(longest, hidden)
-        self.classify = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1 + len(self.labels)))
+        self.classify = nn.Sequential(
+            nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1 + len(self.labels))
+        )
         nn.init.normal_(self.lengths.weight, std=0.1)
         self.register_buffer("temperature", torch.ones(()))
 
@@ -97,17 +121,17 @@ class SpanRecognizer(Head):
 
     # -- from vectors to candidates
 
-    def scores(self, batch: Batch) -> Candidates:
+    def scores(self, batch: Batch) -> SpanCandidates:
         return self._candidates(batch, np.zeros((2, 0), dtype=np.int64))
 
-    def _candidates(self, batch: Batch, always: NDArray[np.int64]) -> Candidates:
+    def _candidates(self, batch: Batch, always: NDArray[np.int64]) -> SpanCandidates:
         """All that may be something; `always` int64[2, spans] are starts and sizes of spans that are classified in any case."""
         hidden = self.hidden(batch.vectors(self.encoder.name))
         mentions, possible = self._mentions(hidden).float(), self._possible(batch, hidden.device)
         likely = possible & (mentions.detach() > float(np.log(self.prune / (1 - self.prune))))
         likely[tuple(to_device(always, hidden.device))] = True
         start, size = likely.nonzero(as_tuple=True)
-        return Candidates(mentions, possible, start, size, self._classes(hidden, start, size))
+        return SpanCandidates(mentions, possible, start, size, self._classes(hidden, start, size))
 
     def _mentions(self, hidden: Tensor) -> Tensor:
         """A score for each start and length, float[tokens, longest]."""
@@ -115,7 +139,12 @@ class SpanRecognizer(Head):
         columns = []
         for size in range(self.longest):
             count = max(len(hidden) - size, 0)
-            score = (first[:count] * last[size:]).sum(1) + alone[:count, 0] + alone[size:, 1] + self.length[size]
+            score = (
+                (first[:count] * last[size:]).sum(1)
+                + alone[:count, 0]
+                + alone[size:, 1]
+                + self.length[size]
+            )
             columns.append(functional.pad(score, (0, len(hidden) - count)))
         return torch.stack(columns, 1)
 
@@ -133,11 +162,17 @@ class SpanRecognizer(Head):
 
     # -- from candidates to documents
 
-    def decode(self, batch: Batch, scores: Candidates) -> None:
+    def decode(self, batch: Batch, scores: SpanCandidates) -> None:
         best, label = scores.classes.softmax(1)[:, 1:].max(1)
         kept = (best >= self.threshold).nonzero()[:, 0]
-        calibrated = (scores.classes[kept] / self.temperature).softmax(1)[:, 1:].gather(1, label[kept, None])[:, 0]
-        start, size, code, sure, chances = to_arrays([*(part[kept] for part in (scores.start, scores.size, label, best)), calibrated])
+        calibrated = (
+            (scores.classes[kept] / self.temperature)
+            .softmax(1)[:, 1:]
+            .gather(1, label[kept, None])[:, 0]
+        )
+        start, size, code, sure, chances = to_arrays(
+            [*(part[kept] for part in (scores.start, scores.size, label, best)), calibrated]
+        )
         found = SpanRows(start, start + size + 1, code)
         if self.overlaps != "any" and len(start):
             order = np.argsort(-sure, kind="stable")
@@ -150,14 +185,20 @@ class SpanRecognizer(Head):
     def loss(self, batch: Batch) -> Tensor:
         """Of being anything, over all spans, and of the class, over the candidates; for each token."""
         gold = batch_spans(batch, self.layer, self.labels)
-        gold = gold.take(within(batch.sequences, gold.start, gold.end) & (gold.end - gold.start <= self.longest))
+        gold = gold.take(
+            within(batch.sequences, gold.start, gold.end) & (gold.end - gold.start <= self.longest)
+        )
         wanted = np.zeros((len(batch), self.longest), dtype=np.int64)
-        wanted[gold.start, gold.end - gold.start - 1] = np.where(gold.label == UNKNOWN, -1, gold.label + 1)
+        wanted[gold.start, gold.end - gold.start - 1] = np.where(
+            gold.label == UNKNOWN, -1, gold.label + 1
+        )
         found = self._candidates(batch, np.array(np.nonzero(wanted)))
         target = to_device(wanted, found.mentions.device)
         known = to_device(annotated(batch, self.layer), target.device)
         counted = found.possible & known.unsqueeze(1) & (target >= 0)
-        there = functional.binary_cross_entropy_with_logits(found.mentions, (target > 0).float(), reduction="none")
+        there = functional.binary_cross_entropy_with_logits(
+            found.mentions, (target > 0).float(), reduction="none"
+        )
         classes = target[found.start, found.size].masked_fill(~known[found.start], -1)
         which = functional.cross_entropy(found.classes, classes, ignore_index=-1, reduction="sum")
         return (there.masked_fill(~counted, 0).sum() + which) / max(len(batch), 1)

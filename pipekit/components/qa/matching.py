@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pipekit.doc import Doc
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
-from pipekit.words.chars import Ints, Words, codes, ranges
+from pipekit.words.arrays import Ints, ranges
+from pipekit.words.chars import Words, codes
 from pipekit.words.lexicon import Lexicon, find, short
 
 NOTHING, BEGINNING, LEMMA, FORM = range(4)  # how like two words are
@@ -21,32 +22,37 @@ _STEPS = 200 / 16  # steps of a stored rarity: it lies between 0 and 16
 
 
 @dataclass(frozen=True)
-class Keys:
+class LookupKeys:
     """The lemmas of distinct words, ragged and as hashes: `owners` int64[lemmas] ascends and says whose each of `lemmas` is."""
 
     owners: Ints
     lemmas: NDArray[np.uint32]
 
 
-def keys(batch: Batch, lexicon: Lexicon | None) -> Keys:
+def keys(batch: Batch, lexicon: Lexicon | None) -> LookupKeys:
     """All lemmas that the lexicon allows for each distinct word of a batch; a word itself where there is no lexicon, or it allows none."""
     plain = batch.distinct.plain
     own = short(plain.hashes(plain.starts, plain.ends))
     if lexicon is None:
-        return Keys(np.arange(len(own), dtype=np.int64), own)
+        return LookupKeys(np.arange(len(own), dtype=np.int64), own)
     found = batch.analyses(lexicon)
     counts = np.diff(found.offsets)
     owners = np.repeat(np.arange(len(own), dtype=np.int64), counts)
     lemmas = lemma_hashes(plain, owners, found.scripts, lexicon)
     bare = np.flatnonzero(counts == 0)
-    pairs = np.unique(np.concatenate([owners, bare]) << 32 | np.concatenate([lemmas, own[bare]]).astype(np.int64))
-    return Keys(pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.uint32))
+    pairs = np.unique(
+        np.concatenate([owners, bare]) << 32 | np.concatenate([lemmas, own[bare]]).astype(np.int64)
+    )
+    return LookupKeys(pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.uint32))
 
 
 def lemma_hashes(words: Words, owners: Ints, scripts: Ints, lexicon: Lexicon) -> NDArray[np.uint32]:
     """The hash of each lemma, uint32[analyses]: what a script leaves of its word, and the tail that it appends, spelled for all at once."""
     edits = lexicon.edits
-    front, back = np.array([e[0] for e in edits], np.int64), np.array([e[1] for e in edits], np.int64)
+    front, back = (
+        np.array([e[0] for e in edits], np.int64),
+        np.array([e[1] for e in edits], np.int64),
+    )
     tails = np.array([len(e[2]) for e in edits], np.int64)
     letters, first = codes("".join(e[2] for e in edits)), np.cumsum(tails) - tails
     starts = words.starts[owners] + front[scripts]
@@ -55,17 +61,26 @@ def lemma_hashes(words: Words, owners: Ints, scripts: Ints, lexicon: Lexicon) ->
     ends = np.cumsum(sizes)
     points = np.zeros(int(sizes.sum()), dtype=np.uint32)
     points[ranges(ends - sizes, kept)] = words.codes[ranges(starts, kept)]
-    points[ranges(ends - tails[scripts], tails[scripts])] = letters[ranges(first[scripts], tails[scripts])]
+    points[ranges(ends - tails[scripts], tails[scripts])] = letters[
+        ranges(first[scripts], tails[scripts])
+    ]
     spelled = Words(points, ends - sizes, ends)
     return short(spelled.hashes(spelled.starts, spelled.ends))
 
 
-def likeness(text: Batch, text_keys: Keys, asked: Batch, asked_keys: Keys) -> NDArray[np.uint8]:
+def likeness(
+    text: Batch, text_keys: LookupKeys, asked: Batch, asked_keys: LookupKeys
+) -> NDArray[np.uint8]:
     """How like each distinct word of a text is to each of the questions, uint8[words, words of questions]."""
     ours, theirs = text.distinct.plain, asked.distinct.plain
     table = np.full((len(ours), len(theirs)), NOTHING, dtype=np.uint8)
-    long, long_asked = np.flatnonzero(ours.lengths > _BEGINNING), np.flatnonzero(theirs.lengths > _BEGINNING)
-    _mark(table, BEGINNING, long, _beginnings(ours, long), long_asked, _beginnings(theirs, long_asked))
+    long, long_asked = (
+        np.flatnonzero(ours.lengths > _BEGINNING),
+        np.flatnonzero(theirs.lengths > _BEGINNING),
+    )
+    _mark(
+        table, BEGINNING, long, _beginnings(ours, long), long_asked, _beginnings(theirs, long_asked)
+    )
     _mark(table, LEMMA, text_keys.owners, text_keys.lemmas, asked_keys.owners, asked_keys.lemmas)
     whole, whole_asked = (short(words.hashes(words.starts, words.ends)) for words in (ours, theirs))
     _mark(table, FORM, np.arange(len(ours)), whole, np.arange(len(theirs)), whole_asked)
@@ -76,7 +91,14 @@ def _beginnings(words: Words, rows: Ints) -> NDArray[np.uint32]:
     return short(words.hashes(words.starts[rows], words.starts[rows] + _BEGINNING))
 
 
-def _mark(table: NDArray[np.uint8], value: int, rows: Ints, left: NDArray[np.uint32], columns: Ints, right: NDArray[np.uint32]) -> None:
+def _mark(
+    table: NDArray[np.uint8],
+    value: int,
+    rows: Ints,
+    left: NDArray[np.uint32],
+    columns: Ints,
+    right: NDArray[np.uint32],
+) -> None:
     """Write a value where a row and a column have a hash in common."""
     order = np.argsort(right, kind="stable")
     first = np.searchsorted(right[order], left, "left")
@@ -84,12 +106,15 @@ def _mark(table: NDArray[np.uint8], value: int, rows: Ints, left: NDArray[np.uin
     table[np.repeat(rows, counts), columns[order][ranges(first, counts)]] = value
 
 
-def rarity(found: Keys, tables: Tables, size: int) -> NDArray[np.float32]:
+def rarity(found: LookupKeys, tables: Tables, size: int) -> NDArray[np.float32]:
     """How rare each distinct word is, that is, the least of its lemmas: from 0
     (in every text) to 1 (in none): minus the log of the share of texts that have it; float32[size]."""
     if "rarity.hashes" not in tables:
         return np.ones(size, dtype=np.float32)
-    hashes, values = np.asarray(tables["rarity.hashes"], np.uint32), np.asarray(tables["rarity.values"], np.float32)
+    hashes, values = (
+        np.asarray(tables["rarity.hashes"], np.uint32),
+        np.asarray(tables["rarity.values"], np.float32),
+    )
     unseen = float(values[0])
     rows = find(hashes, found.lemmas)
     rare = np.where(rows >= 0, values[rows], unseen).astype(np.float32)
@@ -107,9 +132,15 @@ def learn_rarity(docs: Sequence[Doc], lexicon: Lexicon | None) -> Tables:
         sizes = np.bincount(found.owners, minlength=len(batch.distinct.plain))
         first = np.cumsum(sizes) - sizes
         tokens = batch.distinct.index
-        owners = np.repeat(np.repeat(np.arange(len(batch.docs)), np.diff(batch.offsets)), sizes[tokens])
+        owners = np.repeat(
+            np.repeat(np.arange(len(batch.docs)), np.diff(batch.offsets)), sizes[tokens]
+        )
         lemmas = found.lemmas[ranges(first[tokens], sizes[tokens])]
-        counted.append((np.unique(owners.astype(np.int64) << 32 | lemmas.astype(np.int64)) & 0xFFFFFFFF).astype(np.uint32))
+        counted.append(
+            (
+                np.unique(owners.astype(np.int64) << 32 | lemmas.astype(np.int64)) & 0xFFFFFFFF
+            ).astype(np.uint32)
+        )
     hashes, times = np.unique(np.concatenate(counted), return_counts=True)
     often = times > 1
     values = np.log((1 + len(docs)) / np.concatenate([[1], times[often]])) * _STEPS

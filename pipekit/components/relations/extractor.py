@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipekit.components.relations.pairs import GAPS, RIVALS, Entities, Pairs, between, candidates, entities, geometry, rivals
+from pipekit.components.relations.pairs import (
+    GAPS,
+    RIVALS,
+    Entities,
+    EntityPairs,
+    between,
+    candidate_pairs,
+    entities,
+    geometry,
+    rivals,
+)
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
@@ -30,14 +40,17 @@ from pipekit.errors import ConfigError, DataError
 from pipekit.nn.sequences import read_sequences
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Ints
 
-CPU_PAIRS, GPU_PAIRS = 1_024, 32_768  # pairs that are scored at a time: on a CPU as few as its cache holds
+CPU_PAIRS, GPU_PAIRS = (
+    1_024,
+    32_768,
+)  # pairs that are scored at a time: on a CPU as few as its cache holds
 TYPES = 2  # the row of a pair's codes that says of what types head and tail are; the rows before are head and tail
 OTHERS = 128  # width of what other pairs say of a pair
 
 
-class Found(NamedTuple):
+class ScoredLinks(NamedTuple):
     """Links that scored above the threshold: the pair, the number of the label, and its probability."""
 
     entities: Entities
@@ -79,15 +92,24 @@ class RelationExtractor(Head):
     ) -> None:
         super().__init__(encoder)
         if not patterns:
-            raise DataError("a relation extractor needs its patterns: train it, or give patterns=['PERSON WORKS_AS PROFESSION', …]")
+            raise DataError(
+                "a relation extractor needs its patterns: train it, or give patterns=['PERSON WORKS_AS PROFESSION', …]"
+            )
         self.requires = (entities,)
-        self.layer, self.sentences, self.neighbours, self.threshold = entities, sentences, neighbours, threshold
+        self.layer, self.sentences, self.neighbours, self.threshold = (
+            entities,
+            sentences,
+            neighbours,
+            threshold,
+        )
         self.kinds, self.labels, mask = _inventory(patterns)
         self.register_buffer("mask", torch.from_numpy(mask), persistent=False)
         self.register_buffer("temperature", torch.ones(()))
         self.allowed: NDArray[np.bool_] = mask.any(1).reshape(len(self.kinds), len(self.kinds))
         self.tokens = TokenReader(encoder.width, hidden, context, len(self.kinds), dropout)
-        self.pairs = PairScorer(self.tokens.width, hidden, len(self.kinds), sentences, len(self.labels), dropout)
+        self.pairs = PairScorer(
+            self.tokens.width, hidden, len(self.kinds), sentences, len(self.labels), dropout
+        )
         self.others = Others(len(self.kinds), len(self.labels), dropout)
 
     @classmethod
@@ -97,37 +119,46 @@ class RelationExtractor(Head):
         layer = settings.get("entities", "ents")
         patterns = sorted({pattern for doc in docs for pattern in _patterns(doc, layer)})
         if not patterns:
-            raise DataError(f"no training document has relations between spans of {layer!r}, so there is nothing to learn")
+            raise DataError(
+                f"no training document has relations between spans of {layer!r}, so there is nothing to learn"
+            )
         return Prepared({**settings, "patterns": patterns}, {})
 
     # -- from vectors to documents
 
-    def scores(self, batch: Batch) -> Found:
+    def scores(self, batch: Batch) -> ScoredLinks:
         found, pairs = self._candidates(batch, range(len(batch.docs)))
         chances = torch.sigmoid(self._logits(batch, found, pairs)[1])
         row, label = torch.nonzero(chances >= self.threshold, as_tuple=True)
         score, chosen, labels = to_arrays((chances[row, label], row, label))
-        return Found(found, pairs.head[chosen], pairs.tail[chosen], labels, score)
+        return ScoredLinks(found, pairs.head[chosen], pairs.tail[chosen], labels, score)
 
-    def _candidates(self, batch: Batch, chosen: Sequence[int]) -> tuple[Entities, Pairs]:
+    def _candidates(self, batch: Batch, chosen: Sequence[int]) -> tuple[Entities, EntityPairs]:
         found = entities(batch, self.layer, self.kinds, chosen)
-        return found, candidates(found, self.allowed, self.sentences, self.neighbours)
+        return found, candidate_pairs(found, self.allowed, self.sentences, self.neighbours)
 
-    def _logits(self, batch: Batch, found: Entities, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    def _logits(self, batch: Batch, found: Entities, pairs: EntityPairs) -> tuple[Tensor, Tensor]:
         """Of each pair alone, and in view of the others, float32[pairs, labels]; labels that the types forbid have -30."""
         device = self.mask.device
         step = CPU_PAIRS if device.type == "cpu" else GPU_PAIRS
         chunks = [slice(begin, begin + step) for begin in range(0, max(len(pairs), 1), step)]
         tokens = self.tokens(batch.vectors(self.encoder.name), batch.sequences, found)
-        read, codes = self.pairs.read(tokens, found, pairs), to_device(self.pairs.codes(found, pairs, len(batch)), device)
+        read, codes = (
+            self.pairs.read(tokens, found, pairs),
+            to_device(self.pairs.codes(found, pairs, len(batch)), device),
+        )
         forbidden = ~self.mask[codes[TYPES]]
-        alone = torch.cat([self.pairs(read, codes[:, chunk]).float() for chunk in chunks]).masked_fill(forbidden, -30.0)
+        alone = torch.cat(
+            [self.pairs(read, codes[:, chunk]).float() for chunk in chunks]
+        ).masked_fill(forbidden, -30.0)
         rest = self.others.read(alone, codes[:TYPES], len(found))
-        parts = [self.others(rest, alone[chunk], chunk, codes[TYPES, chunk]).float() for chunk in chunks]
+        parts = [
+            self.others(rest, alone[chunk], chunk, codes[TYPES, chunk]).float() for chunk in chunks
+        ]
         joint = (alone + torch.cat(parts)) / self.temperature
         return alone, joint.masked_fill(forbidden, -30.0)
 
-    def decode(self, batch: Batch, scores: Found) -> None:
+    def decode(self, batch: Batch, scores: ScoredLinks) -> None:
         order = np.lexsort((scores.label, scores.tail, scores.head))
         head, tail, label, score = (column[order] for column in scores[1:])
         owners = scores.entities.doc[head]
@@ -146,12 +177,20 @@ class RelationExtractor(Head):
         chosen = [i for i, doc in enumerate(batch.docs) if _links(doc, self.layer) is not None]
         found, pairs = self._candidates(batch, chosen)
         if not len(pairs):
-            return sum((p.sum() * 0 for p in self.parameters()), self.mask.new_zeros((), dtype=torch.float32))
+            return sum(
+                (p.sum() * 0 for p in self.parameters()),
+                self.mask.new_zeros((), dtype=torch.float32),
+            )
         gold = to_device(self._gold(batch, found, pairs, chosen), self.mask.device)
-        lost = [functional.binary_cross_entropy_with_logits(scores, gold, reduction="sum") for scores in self._logits(batch, found, pairs)]
+        lost = [
+            functional.binary_cross_entropy_with_logits(scores, gold, reduction="sum")
+            for scores in self._logits(batch, found, pairs)
+        ]
         return torch.stack(lost).sum() / max(len(batch), 1)
 
-    def _gold(self, batch: Batch, found: Entities, pairs: Pairs, chosen: Sequence[int]) -> NDArray[np.float32]:
+    def _gold(
+        self, batch: Batch, found: Entities, pairs: EntityPairs, chosen: Sequence[int]
+    ) -> NDArray[np.float32]:
         """Which labels the pairs have, float32[pairs, labels]."""
         place = {label: i for i, label in enumerate(self.labels)}
         of_row = np.lexsort((found.row, found.doc))
@@ -159,9 +198,20 @@ class RelationExtractor(Head):
         begins = np.cumsum(counts) - counts
         links = [(begins[i], _links(batch.docs[i], self.layer)) for i in chosen]
         none = np.zeros(0, dtype=np.int64)
-        ends = ([of_row[layer[end].values + begin] for begin, layer in links if layer] for end in ("head", "tail"))
+        ends = (
+            [of_row[layer[end].values + begin] for begin, layer in links if layer]
+            for end in ("head", "tail")
+        )
         head, tail = (np.concatenate([none, *rows]) for rows in ends)
-        label = np.array([place.get(name or "", -1) for _, layer in links if layer for name in layer["label"].strings()], dtype=np.int64)
+        label = np.array(
+            [
+                place.get(name or "", -1)
+                for _, layer in links
+                if layer
+                for name in layer["label"].strings()
+            ],
+            dtype=np.int64,
+        )
         return _marked(pairs, head * len(found) + tail, label, len(found), len(self.labels))
 
 
@@ -182,11 +232,15 @@ class TokenReader(nn.Module):
     def __init__(self, given: int, hidden: int, context: int, kinds: int, dropout: float) -> None:
         super().__init__()
         self.width = hidden + context
-        self.narrow = nn.Sequential(nn.Dropout(dropout), nn.Linear(given, hidden), nn.GELU(), nn.Dropout1d(dropout / 2))
+        self.narrow = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(given, hidden), nn.GELU(), nn.Dropout1d(dropout / 2)
+        )
         self.marks = nn.Embedding(2 * kinds + 2, hidden)
         nn.init.normal_(self.marks.weight, std=0.3)
         self.dropout = nn.Dropout(dropout)
-        self.network = nn.LSTM(hidden, context // 2, batch_first=True, bidirectional=True) if context else None
+        self.network = (
+            nn.LSTM(hidden, context // 2, batch_first=True, bidirectional=True) if context else None
+        )
 
     def forward(self, vectors: Tensor, sequences: Ints, found: Entities) -> Tensor:
         """float[tokens, width]"""
@@ -205,11 +259,15 @@ class TokenReader(nn.Module):
 class PairScorer(nn.Module):
     """Scores of all labels for pairs of entities."""
 
-    def __init__(self, width: int, hidden: int, kinds: int, sentences: int, labels: int, dropout: float) -> None:
+    def __init__(
+        self, width: int, hidden: int, kinds: int, sentences: int, labels: int, dropout: float
+    ) -> None:
         super().__init__()
         self.kinds, self.sentences = kinds, sentences
         self.kind = nn.Embedding(kinds + 1, 32)
-        self.span = nn.Sequential(nn.Dropout(dropout), nn.Linear(3 * width + 32, hidden), nn.GELU(), nn.Dropout(dropout))
+        self.span = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(3 * width + 32, hidden), nn.GELU(), nn.Dropout(dropout)
+        )
         self.ends = nn.Linear(hidden, 4 * hidden)
         self.between = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, hidden // 2), nn.GELU())
         self.types = nn.Embedding(kinds * kinds, hidden)
@@ -222,14 +280,21 @@ class PairScorer(nn.Module):
         self.label = nn.Linear(2 * hidden, labels)
         nn.init.constant_(self.label.bias, -3.0)
 
-    def read(self, tokens: Tensor, found: Entities, pairs: Pairs) -> Scored:
+    def read(self, tokens: Tensor, found: Entities, pairs: EntityPairs) -> Scored:
         """Each entity by its first token, its last, the mean of all, and its type."""
-        start, last, kind = (to_device(a, tokens.device) for a in (found.start, found.end - 1, found.kind + 1))
-        span = torch.cat([tokens[start], tokens[last], _means(tokens, found), self.kind(kind).to(tokens.dtype)], 1)
+        start, last, kind = (
+            to_device(a, tokens.device) for a in (found.start, found.end - 1, found.kind + 1)
+        )
+        span = torch.cat(
+            [tokens[start], tokens[last], _means(tokens, found), self.kind(kind).to(tokens.dtype)],
+            1,
+        )
         head, tail, left, right = self.dropout(self.ends(self.span(span))).chunk(4, 1)
-        return Scored(head, tail, left, right, _greatest(self.between(tokens), *between(found, pairs)))
+        return Scored(
+            head, tail, left, right, _greatest(self.between(tokens), *between(found, pairs))
+        )
 
-    def codes(self, found: Entities, pairs: Pairs, tokens: int) -> Ints:
+    def codes(self, found: Entities, pairs: EntityPairs, tokens: int) -> Ints:
         """All that is told of pairs by numbers, int64[7, pairs]: rows of entities, of the three tables and, twice, of the greatest."""
         types = found.kind[pairs.head] * self.kinds + found.kind[pairs.tail]
         lies, rival = geometry(found, pairs, self.sentences)[0], rivals(found, pairs, self.kinds)[0]
@@ -240,8 +305,17 @@ class PairScorer(nn.Module):
         head, tail, types, lies, rival, first, second = codes
         product = read.left[head] * read.right[tail]
         given = torch.cat([product, torch.maximum(read.greatest[first], read.greatest[second])], 1)
-        total = read.head[head] + read.tail[tail] + self.types(types) + self.geometry(lies) + self.rivals(rival) + self.mix(given)
-        return self.label(torch.cat([self.dropout(functional.relu(total)), product.to(total.dtype)], 1))  # type: ignore[no-any-return]
+        total = (
+            read.head[head]
+            + read.tail[tail]
+            + self.types(types)
+            + self.geometry(lies)
+            + self.rivals(rival)
+            + self.mix(given)
+        )
+        states = torch.cat([self.dropout(functional.relu(total)), product.to(total.dtype)], 1)
+        labels: Tensor = self.label(states)
+        return labels
 
 
 def _greatest(values: Tensor, start: Ints, end: Ints) -> Tensor:
@@ -287,22 +361,36 @@ class Others(nn.Module):
     def read(self, alone: Tensor, pairs: Tensor, size: int) -> Around:
         """Sums over the pairs int64[2, pairs], heads and tails."""
         sure = torch.sigmoid(alone.detach())
-        head, tail = (sure.new_zeros(size, sure.shape[1]).index_add(0, rows, sure) for rows in pairs)
+        head, tail = (
+            sure.new_zeros(size, sure.shape[1]).index_add(0, rows, sure) for rows in pairs
+        )
         return Around(head, tail, pairs)
 
     def forward(self, rest: Around, alone: Tensor, chunk: slice, types: Tensor) -> Tensor:
         """float[pairs of the chunk, labels]"""
         alone, (head, tail) = alone.detach(), rest.pairs[:, chunk]
         sure = torch.sigmoid(alone)
-        parts = alone.clamp(-6, 6) / 3, rest.head[head] - sure, rest.tail[tail] - sure, rest.tail[head], rest.head[tail]
-        return self.label(self.dropout(functional.relu(self.given(torch.cat(parts, 1)) + self.types(types))))  # type: ignore[no-any-return]
+        parts = (
+            alone.clamp(-6, 6) / 3,
+            rest.head[head] - sure,
+            rest.tail[tail] - sure,
+            rest.tail[head],
+            rest.head[tail],
+        )
+        states = functional.relu(self.given(torch.cat(parts, 1)) + self.types(types))
+        labels: Tensor = self.label(self.dropout(states))
+        return labels
 
 
 def _means(tokens: Tensor, found: Entities) -> Tensor:
     """The mean of the tokens of each entity, float[entities, width]."""
     lengths = found.end - found.start
     owner = np.repeat(np.arange(len(found)), lengths)
-    rows = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths) + found.start[owner]
+    rows = (
+        np.arange(len(owner))
+        - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        + found.start[owner]
+    )
     sums = tokens.new_zeros(len(found), tokens.shape[1]).index_add(
         0, to_device(owner, tokens.device), tokens[to_device(rows, tokens.device)]
     )
@@ -314,8 +402,13 @@ def _inventory(patterns: Sequence[str]) -> tuple[dict[str, int], list[str], NDAr
     parts = [pattern.split(" ") for pattern in patterns]
     for pattern, part in zip(patterns, parts, strict=True):
         if len(part) != 3:
-            raise ConfigError(f"the pattern {pattern!r} is not TYPE LABEL TYPE, such as 'PERSON WORKS_AS PROFESSION'")
-    kinds = {name: i for i, name in enumerate(sorted({end for head, _, tail in parts for end in (head, tail)}))}
+            raise ConfigError(
+                f"the pattern {pattern!r} is not TYPE LABEL TYPE, such as 'PERSON WORKS_AS PROFESSION'"
+            )
+    kinds = {
+        name: i
+        for i, name in enumerate(sorted({end for head, _, tail in parts for end in (head, tail)}))
+    }
     labels = sorted({label for _, label, _ in parts})
     mask = np.zeros((len(kinds), len(kinds), len(labels)), dtype=bool)
     for head, label, tail in parts:
@@ -326,7 +419,11 @@ def _inventory(patterns: Sequence[str]) -> tuple[dict[str, int], list[str], NDAr
 def _links(doc: Doc, layer: str) -> Layer | None:
     """The gold relations, where they link spans of the layer."""
     links = doc.layers.get("relations")
-    return links if links is not None and links.target == layer and layer in doc.layers and "label" in links else None
+    return (
+        links
+        if links is not None and links.target == layer and layer in doc.layers and "label" in links
+        else None
+    )
 
 
 def _patterns(doc: Doc, layer: str) -> Iterator[str]:
@@ -334,11 +431,18 @@ def _patterns(doc: Doc, layer: str) -> Iterator[str]:
     if links is None or "label" not in doc.layers[layer]:
         return
     types = doc.layers[layer]["label"].strings()
-    for head, tail, label in zip(links["head"].values.tolist(), links["tail"].values.tolist(), links["label"].strings(), strict=True):
+    for head, tail, label in zip(
+        links["head"].values.tolist(),
+        links["tail"].values.tolist(),
+        links["label"].strings(),
+        strict=True,
+    ):
         yield f"{types[head]} {label} {types[tail]}"
 
 
-def _marked(pairs: Pairs, keys: Ints, label: Ints, size: int, labels: int) -> NDArray[np.float32]:
+def _marked(
+    pairs: EntityPairs, keys: Ints, label: Ints, size: int, labels: int
+) -> NDArray[np.float32]:
     """float32[pairs, labels] with 1 where a key ``head * size + tail`` and its label say so; keys of no pair are left out."""
     gold = np.zeros((len(pairs), labels), dtype=np.float32)
     own = pairs.head * size + pairs.tail

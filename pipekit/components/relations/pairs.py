@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.parts.batch import Batch
-from pipekit.words.chars import Ints
+from pipekit.words.arrays import Bools, Ints
 
-Bools = NDArray[np.bool_]
-GAPS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96])  # tokens between; a bucket begins at each
+GAPS = np.array(
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]
+)  # tokens between; a bucket begins at each
 RIVALS = 4  # as many entities of a kind are told apart
 
 
@@ -40,7 +41,7 @@ class Entities(NamedTuple):
         return len(self.start)
 
 
-class Pairs(NamedTuple):
+class EntityPairs(NamedTuple):
     """Ordered pairs of entities, int64[pairs] each."""
 
     head: Ints
@@ -58,20 +59,33 @@ def entities(batch: Batch, layer: str, kinds: Mapping[str, int], chosen: Sequenc
     doc, row, start, end, kind = (column[order] for column in (doc, row, start, end, kind))
     sentence = np.searchsorted(batch.sequences, start, "right") - 1
     words = batch.words
-    return Entities(doc, row, start, end, kind, sentence, words.hashes(words.starts[start], words.ends[end - 1]))
+    return Entities(
+        doc, row, start, end, kind, sentence, words.hashes(words.starts[start], words.ends[end - 1])
+    )
 
 
 def _columns(batch: Batch, number: int, layer: str, kinds: Mapping[str, int]) -> Ints:
     spans = batch.docs[number].layers[layer]
     label = spans.get("label")
-    table = np.array([*(kinds.get(name, -1) for name in (label.labels or () if label is not None else ())), -1], dtype=np.int64)
+    table = np.array(
+        [*(kinds.get(name, -1) for name in (label.labels or () if label is not None else ())), -1],
+        dtype=np.int64,
+    )
     codes = table[label.values] if label is not None else np.full(spans.size, -1, np.int64)
     offset = batch.offsets[number]
-    columns = (np.full(spans.size, number), np.arange(spans.size), spans["start"].values + offset, spans["end"].values + offset, codes)
+    columns = (
+        np.full(spans.size, number),
+        np.arange(spans.size),
+        spans["start"].values + offset,
+        spans["end"].values + offset,
+        codes,
+    )
     return np.stack(columns).astype(np.int64)
 
 
-def candidates(found: Entities, allowed: Bools, sentences: int, neighbours: int) -> Pairs:
+def candidate_pairs(
+    found: Entities, allowed: Bools, sentences: int, neighbours: int
+) -> EntityPairs:
     """The candidate pairs, where allowed bool[kinds, kinds] says which kinds of head and tail may be linked."""
     places = np.arange(len(found))
     # A document's sentences stand apart from those of the next by more than any distance that is asked for.
@@ -83,21 +97,26 @@ def candidates(found: Entities, allowed: Bools, sentences: int, neighbours: int)
     head, tail = np.concatenate([first, second]), np.concatenate([second, first])
     kinds = found.kind[head], found.kind[tail]
     kept = (kinds[0] >= 0) & (kinds[1] >= 0) & allowed[kinds]
-    return Pairs(head[kept], tail[kept])
+    return EntityPairs(head[kept], tail[kept])
 
 
-def between(found: Entities, pairs: Pairs) -> tuple[Ints, Ints]:
+def between(found: Entities, pairs: EntityPairs) -> tuple[Ints, Ints]:
     """The token rows between head and tail, from and up to; none, ``start >= end``, where they touch or one lies in the other."""
     head, tail = pairs.head, pairs.tail
-    return np.minimum(found.end[head], found.end[tail]), np.maximum(found.start[head], found.start[tail])
+    return np.minimum(found.end[head], found.end[tail]), np.maximum(
+        found.start[head], found.start[tail]
+    )
 
 
-def geometry(found: Entities, pairs: Pairs, sentences: int) -> tuple[Ints, int]:
+def geometry(found: Entities, pairs: EntityPairs, sentences: int) -> tuple[Ints, int]:
     """How head and tail lie to each other, as one number for each pair, and how many numbers there are.
 
     It tells the tokens between them, which comes first or lies in the other, and the sentence borders between.
     """
-    starts, ends = (found.start[pairs.head], found.start[pairs.tail]), (found.end[pairs.head], found.end[pairs.tail])
+    starts, ends = (
+        (found.start[pairs.head], found.start[pairs.tail]),
+        (found.end[pairs.head], found.end[pairs.tail]),
+    )
     behind, before = between(found, pairs)
     gap = before - behind
     bucket = np.where(gap < 0, len(GAPS) + 1, np.searchsorted(GAPS, gap, "right"))
@@ -107,14 +126,17 @@ def geometry(found: Entities, pairs: Pairs, sentences: int) -> tuple[Ints, int]:
     return (bucket * 2 + ahead) * (sentences + 1) + borders, (len(GAPS) + 2) * 2 * (sentences + 1)
 
 
-def rivals(found: Entities, pairs: Pairs, kinds: int) -> tuple[Ints, int]:
+def rivals(found: Entities, pairs: EntityPairs, kinds: int) -> tuple[Ints, int]:
     """How many entities of the tail's kind, and of the head's, begin between the two, and whether both have one text; as one number."""
     seen = np.zeros((len(found) + 1, kinds), dtype=np.int32)
     known = np.flatnonzero(found.kind >= 0)
     seen[known + 1, found.kind[known]] = 1
     seen = np.cumsum(seen, axis=0, dtype=np.int32)
     low, high = np.minimum(pairs.head, pairs.tail) + 1, np.maximum(pairs.head, pairs.tail)
-    of = [np.minimum(seen[high, found.kind[end]] - seen[low, found.kind[end]], RIVALS - 1) for end in (pairs.tail, pairs.head)]
+    of = [
+        np.minimum(seen[high, found.kind[end]] - seen[low, found.kind[end]], RIVALS - 1)
+        for end in (pairs.tail, pairs.head)
+    ]
     same = found.name[pairs.head] == found.name[pairs.tail]
     code: Any = (of[0] * RIVALS + of[1]) * 2 + same
     return code.astype(np.int64), RIVALS * RIVALS * 2

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.words.chars import Ints, Words, fold, from_strings, normalize, ranges
-from pipekit.words.lexicon import Analyses, Lexicon, pack, short, unpack
+from pipekit.words.arrays import Ints, ranges
+from pipekit.words.chars import Words, fold, from_strings, normalize
+from pipekit.words.lexicon import Analyses, Lexicon, pack_strings, short, unpack_strings
 
 Script = tuple[int, int, str]
 SAME: Script = (0, 0, "")
@@ -24,7 +25,7 @@ _LONGEST_ENDING = 6
 _LONGEST_CUT = 120
 
 
-class Candidates(NamedTuple):
+class LemmaCandidates(NamedTuple):
     """Ragged: word w has the candidates ``offsets[w]:offsets[w + 1]`` of `tags` and `scripts`; every word has one at least."""
 
     offsets: Ints
@@ -40,7 +41,10 @@ class Candidates(NamedTuple):
 
 def script_of(form: str, lemma: str) -> Script:
     """The shortest edit of the end that makes the lemma of a folded form; both in lower case."""
-    same = next((i for i, (a, b) in enumerate(zip(form, lemma, strict=False)) if a != b), min(len(form), len(lemma)))
+    same = next(
+        (i for i, (a, b) in enumerate(zip(form, lemma, strict=False)) if a != b),
+        min(len(form), len(lemma)),
+    )
     return 0, len(form) - same, lemma[same:]
 
 
@@ -61,23 +65,33 @@ class LemmaRules:
         self._scripts = np.asarray(tables.get("rule_scripts", ()), dtype=np.int64)
         self.tags = max(self.same_tag, int(self._tags.max()) if self._tags.size else 0) + 1
 
-    def candidates(self, words: Words, analyses: Analyses | None) -> Candidates:
+    def candidates(self, words: Words, analyses: Analyses | None) -> LemmaCandidates:
         """The candidates of normalised words; `analyses` are those of the lexicon, where there is one."""
         rows = np.arange(len(words), dtype=np.int64)
         same = (rows, np.full(len(rows), self.same_tag), np.full(len(rows), self.number[SAME]))
-        found = [same, *(self._matches(keys, able) for keys, able in _keys_of(words, rows, self.lexicon is None))]
+        found = [
+            same,
+            *(
+                self._matches(keys, able)
+                for keys, able in _keys_of(words, rows, self.lexicon is None)
+            ),
+        ]
         if analyses is not None:
-            found.append((np.repeat(rows, np.diff(analyses.offsets)), analyses.tags, analyses.scripts))
+            found.append(
+                (np.repeat(rows, np.diff(analyses.offsets)), analyses.tags, analyses.scripts)
+            )
         owner, tags, scripts = (np.concatenate(column) for column in zip(*found, strict=True))
         order = np.lexsort((scripts, owner))
         owner, tags, scripts = owner[order], tags[order], scripts[order]
         first = np.searchsorted(owner, rows)
         last = np.searchsorted(owner, rows, side="right") - 1
-        kept = (scripts[first] != scripts[last])[owner]  # where all agree on the script, one of them says it
+        kept = (scripts[first] != scripts[last])[
+            owner
+        ]  # where all agree on the script, one of them says it
         kept[first] = True
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(np.bincount(owner[kept], minlength=len(rows)), out=offsets[1:])
-        return Candidates(offsets, tags[kept], scripts[kept])
+        return LemmaCandidates(offsets, tags[kept], scripts[kept])
 
     def _matches(self, keys: NDArray[np.uint32], rows: Ints) -> tuple[Ints, Ints, Ints]:
         first = np.searchsorted(self._keys, keys)
@@ -101,13 +115,23 @@ def known_scripts(lexicon: Lexicon | None) -> list[Script]:
     if lexicon is None:
         return [SAME]
     arrays = lexicon.arrays
-    return [(int(f), int(b), tail) for (f, b), tail in zip(arrays["script_cuts"].tolist(), unpack(arrays["script_tails"]), strict=True)]
+    return [
+        (int(f), int(b), tail)
+        for (f, b), tail in zip(
+            arrays["script_cuts"].tolist(), unpack_strings(arrays["script_tails"]), strict=True
+        )
+    ]
 
 
 def _scripts(tables: Mapping[str, NDArray[Any]]) -> list[Script]:
     if "script_cuts" not in tables or not len(tables["script_cuts"]):
         return []
-    return [(f, b, tail) for (f, b), tail in zip(tables["script_cuts"].tolist(), unpack(tables["script_tails"]), strict=True)]
+    return [
+        (f, b, tail)
+        for (f, b), tail in zip(
+            tables["script_cuts"].tolist(), unpack_strings(tables["script_tails"]), strict=True
+        )
+    ]
 
 
 def _keys_of(words: Words, rows: Ints, endings: bool) -> Iterable[tuple[NDArray[np.uint32], Ints]]:
@@ -118,7 +142,9 @@ def _keys_of(words: Words, rows: Ints, endings: bool) -> Iterable[tuple[NDArray[
         yield short(~words.hashes(words.ends[able] - length, words.ends[able])), able
 
 
-def learn_rules(triples: Counter[tuple[str, str, str]], lexicon: Lexicon | None, upos: Sequence[str]) -> dict[str, NDArray[Any]]:
+def learn_rules(
+    triples: Counter[tuple[str, str, str]], lexicon: Lexicon | None, upos: Sequence[str]
+) -> dict[str, NDArray[Any]]:
     """The tables of `LemmaRules` from counted (folded form, UPOS, lemma in lower case).
 
     With a lexicon: an exception for each form whose lemma is not among its candidates. Without: besides these, each script under the
@@ -132,23 +158,35 @@ def learn_rules(triples: Counter[tuple[str, str, str]], lexicon: Lexicon | None,
     exceptions: set[tuple[str, int, int]] = set()
     endings: set[tuple[str, int]] = set()
     for form, pos, lemma in triples:
-        script = script_of(form, lemma) if script_of(form, lemma) in number else script_of(form, fold(lemma))
+        script = (
+            script_of(form, lemma)
+            if script_of(form, lemma) in number
+            else script_of(form, fold(lemma))
+        )
         if script == SAME or script not in number:
             continue
         if lexicon is None and script[1] <= _LONGEST_ENDING:
             endings.add((form[len(form) - script[1] :], number[script]))
         elif number[script] not in allowed[form]:
-            exceptions.add((form, 1 + same_tag + (upos.index(pos) if pos in upos else 0), number[script]))
+            exceptions.add(
+                (form, 1 + same_tag + (upos.index(pos) if pos in upos else 0), number[script])
+            )
     return _tables(sorted(exceptions), sorted(endings), more, same_tag)
 
 
-def _new_scripts(triples: Counter[tuple[str, str, str]], known: Mapping[Script, int]) -> list[Script]:
+def _new_scripts(
+    triples: Counter[tuple[str, str, str]], known: Mapping[Script, int]
+) -> list[Script]:
     counts: Counter[Script] = Counter()
     for (form, _, lemma), times in triples.items():
         for spelled in {lemma, fold(lemma)}:
             counts[script_of(form, spelled)] += times
     least = {script: MIN_YO if "ё" in script[2] else MIN_COUNT for script in counts}
-    return sorted(s for s, times in counts.items() if s not in known and times >= least[s] and s[1] <= _LONGEST_CUT)
+    return sorted(
+        s
+        for s, times in counts.items()
+        if s not in known and times >= least[s] and s[1] <= _LONGEST_CUT
+    )
 
 
 def _allowed(forms: list[str], lexicon: Lexicon | None) -> dict[str, set[int]]:
@@ -156,22 +194,35 @@ def _allowed(forms: list[str], lexicon: Lexicon | None) -> dict[str, set[int]]:
         return {form: set() for form in forms}
     found = lexicon.analyses(normalize(from_strings(forms)))
     borders = found.offsets.tolist()
-    return {form: set(found.scripts[borders[i] : borders[i + 1]].tolist()) for i, form in enumerate(forms)}
+    return {
+        form: set(found.scripts[borders[i] : borders[i + 1]].tolist())
+        for i, form in enumerate(forms)
+    }
 
 
 def _tables(
-    exceptions: list[tuple[str, int, int]], endings: list[tuple[str, int]], more: list[Script], same_tag: int
+    exceptions: list[tuple[str, int, int]],
+    endings: list[tuple[str, int]],
+    more: list[Script],
+    same_tag: int,
 ) -> dict[str, NDArray[Any]]:
     whole = normalize(from_strings([form for form, _, _ in exceptions]))
     parts = from_strings([ending for ending, _ in endings])
-    keys = np.concatenate([short(whole.hashes(whole.starts, whole.ends)), short(~parts.hashes(parts.starts, parts.ends))])
+    keys = np.concatenate(
+        [
+            short(whole.hashes(whole.starts, whole.ends)),
+            short(~parts.hashes(parts.starts, parts.ends)),
+        ]
+    )
     tags = np.array([tag for _, tag, _ in exceptions] + [same_tag] * len(endings), dtype=np.uint16)
-    scripts = np.array([script for _, _, script in exceptions] + [script for _, script in endings], dtype=np.uint16)
+    scripts = np.array(
+        [script for _, _, script in exceptions] + [script for _, script in endings], dtype=np.uint16
+    )
     order = np.argsort(keys, kind="stable")
     return {
         "rule_keys": keys[order],
         "rule_tags": tags[order],
         "rule_scripts": scripts[order],
         "script_cuts": np.array([script[:2] for script in more], dtype=np.uint8).reshape(-1, 2),
-        "script_tails": pack([script[2] for script in more]),
+        "script_tails": pack_strings([script[2] for script in more]),
     }

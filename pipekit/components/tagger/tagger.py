@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit import resources
-from pipekit.components.tagger.lemmas import SAME, Candidates, LemmaRules, learn_rules
+from pipekit.components.tagger.lemmas import SAME, LemmaCandidates, LemmaRules, learn_rules
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column
@@ -30,11 +30,11 @@ from pipekit.doc.layer import UNSURE
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables, under
-from pipekit.words.chars import Ints, fold
+from pipekit.words.arrays import Bools, Ints
+from pipekit.words.chars import fold
 from pipekit.words.lexicon import Lexicon
 
 COMMON, NAME, FOREIGN = range(3)  # words by how their lemmas are capitalised
-Bools = NDArray[np.bool_]
 
 # Tokens whose tags are scored at a time: that many scores stay in a processor's cache until the best are found.
 _ROWS = 1024
@@ -80,15 +80,25 @@ class Tagger(Head):
             raise DataError("a tagger needs its tags: train it, or give tags=['NOUN|Case=Nom', …]")
         self.tables = dict(tables or {})
         known = under(self.tables, "lexicon.")
-        self.rules = LemmaRules(under(self.tables, "lemmas."), Lexicon.shared(known) if known else None)
+        self.rules = LemmaRules(
+            under(self.tables, "lemmas."), Lexicon.shared(known) if known else None
+        )
         self.tags = TagSet(tags)
         self.hidden = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Dropout(dropout)
+            nn.Dropout(dropout),
+            nn.Linear(encoder.width, hidden),
+            nn.GELU(),
+            nn.LayerNorm(hidden),
+            nn.Dropout(dropout),
         )
         self.values = nn.Linear(hidden, self.tags.values.shape[1])
         self.own = nn.Linear(hidden, len(tags))
-        self.register_buffer("of_tags", torch.from_numpy(self.tags.values.T.astype(np.float32)), persistent=False)
-        self.ranker = LemmaRanker(hidden, self.tags.values.shape[1], lemma_width, self.rules.tags, len(self.rules.scripts))
+        self.register_buffer(
+            "of_tags", torch.from_numpy(self.tags.values.T.astype(np.float32)), persistent=False
+        )
+        self.ranker = LemmaRanker(
+            hidden, self.tags.values.shape[1], lemma_width, self.rules.tags, len(self.rules.scripts)
+        )
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
@@ -97,19 +107,29 @@ class Tagger(Head):
             completed["lexicon"], lexicon = True, resources.read(settings["lexicon"])
         counts, triples = _counted(docs)
         least = settings.get("min_count", 1)
-        completed["tags"] = list(settings.get("tags") or sorted(tag for tag, times in counts.items() if times >= least))
+        completed["tags"] = list(
+            settings.get("tags") or sorted(tag for tag, times in counts.items() if times >= least)
+        )
         if not completed["tags"]:
-            raise DataError("no training document has parts of speech and features, so a tagger has nothing to learn")
-        rules = learn_rules(triples, Lexicon.shared(lexicon) if lexicon else None, TagSet(completed["tags"]).parts)
+            raise DataError(
+                "no training document has parts of speech and features, so a tagger has nothing to learn"
+            )
+        rules = learn_rules(
+            triples, Lexicon.shared(lexicon) if lexicon else None, TagSet(completed["tags"]).parts
+        )
         tables = {f"lexicon.{name}": array for name, array in lexicon.items()}
-        return Prepared(completed, {**tables, **{f"lemmas.{name}": array for name, array in rules.items()}})
+        return Prepared(
+            completed, {**tables, **{f"lemmas.{name}": array for name, array in rules.items()}}
+        )
 
     # -- from vectors to documents
 
     def scores(self, batch: Batch) -> TagScores:
         hidden = self.hidden(batch.vectors(self.encoder.name))
         weight, bias = self.tag_weights()
-        best = torch.cat([best_columns(functional.linear(rows, weight, bias)) for rows in hidden.split(_ROWS)])
+        best = torch.cat(
+            [best_columns(functional.linear(rows, weight, bias)) for rows in hidden.split(_ROWS)]
+        )
         return self._scores(batch, hidden, best, batch.distinct.index)
 
     def _scores(self, batch: Batch, hidden: Tensor, best: Tensor, words: Ints) -> TagScores:
@@ -120,9 +140,12 @@ class Tagger(Head):
 
     def tag_weights(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of the scores of all tags: a tag's values' and its own are linear in the hidden layer, so one product."""
-        return self.own.weight + self.of_tags.t() @ self.values.weight, self.own.bias + self.of_tags.t() @ self.values.bias
+        return (
+            self.own.weight + self.of_tags.t() @ self.values.weight,
+            self.own.bias + self.of_tags.t() @ self.values.bias,
+        )
 
-    def _candidates(self, batch: Batch) -> Candidates:
+    def _candidates(self, batch: Batch) -> LemmaCandidates:
         analyses = None if self.rules.lexicon is None else batch.analyses(self.rules.lexicon)
         return self.rules.candidates(batch.distinct.plain, analyses)
 
@@ -130,22 +153,36 @@ class Tagger(Head):
         best = scores.best.cpu().numpy()
         pos, morph = self.tags.part_of[best], self.tags.features_of[best]
         lemma, lemmas = self._lemmas(batch, scores, pos)
-        columns = (("pos", pos, self.tags.parts), ("morph", morph, self.tags.features), ("lemma", lemma, lemmas))
+        columns = (
+            ("pos", pos, self.tags.parts),
+            ("morph", morph, self.tags.features),
+            ("lemma", lemma, lemmas),
+        )
         for doc, rows in _rows(batch):
             for name, values, labels in columns:
                 doc.tokens.put(name, Column(_unset_lead(values[rows], doc), labels))
 
-    def _lemmas(self, batch: Batch, scores: TagScores, parts: NDArray[Any]) -> tuple[NDArray[np.int32], list[str]]:
+    def _lemmas(
+        self, batch: Batch, scores: TagScores, parts: NDArray[Any]
+    ) -> tuple[NDArray[np.int32], list[str]]:
         """Codes into a list of lemmas, int32[tokens]: spelled once for each word, script and kind of capitals."""
         size = len(self.rules.scripts)
-        chosen = scores.scripts[best_items(scores.lemmas.float().cpu().numpy(), scores.owners, len(batch))]
-        kinds = np.where(parts == self.tags.proper, NAME, np.where(parts == self.tags.foreign, FOREIGN, COMMON))
-        keys, codes = np.unique((batch.distinct.index * size + chosen) * 3 + kinds, return_inverse=True)
+        chosen = scores.scripts[
+            best_items(scores.lemmas.float().cpu().numpy(), scores.owners, len(batch))
+        ]
+        kinds = np.where(
+            parts == self.tags.proper, NAME, np.where(parts == self.tags.foreign, FOREIGN, COMMON)
+        )
+        keys, codes = np.unique(
+            (batch.distinct.index * size + chosen) * 3 + kinds, return_inverse=True
+        )
         rows, scripts = np.divmod(keys // 3, size)
         written = [batch.distinct.strings[row] for row in rows.tolist()]
         lemmas = [batch.distinct.plain_strings[row] for row in rows.tolist()]
         same = scripts == self.rules.number[SAME]
-        for place, script in zip(np.flatnonzero(~same).tolist(), scripts[~same].tolist(), strict=True):
+        for place, script in zip(
+            np.flatnonzero(~same).tolist(), scripts[~same].tolist(), strict=True
+        ):
             lemmas[place] = self.rules.apply(lemmas[place], script)
         for place in np.flatnonzero(same).tolist():
             if lemmas[place] != written[place] and stays(written[place], int(keys[place] % 3)):
@@ -165,19 +202,32 @@ class Tagger(Head):
             return vectors.sum() * 0.0
         hidden = self.hidden(vectors[to_device(known, vectors.device)])
         tags = functional.linear(hidden, *self.tag_weights())
-        scores = self._scores(batch, hidden, best_columns(tags.detach()), batch.distinct.index[known])
-        words, parts, features, lemmas = (np.array(column, dtype=object)[known].tolist() for column in _annotation(batch))
+        scores = self._scores(
+            batch, hidden, best_columns(tags.detach()), batch.distinct.index[known]
+        )
+        words, parts, features, lemmas = (
+            np.array(column, dtype=object)[known].tolist() for column in _annotation(batch)
+        )
         allowed = np.stack([self.tags.allowed(*pair) for pair in zip(parts, features, strict=True)])
         lost = PartialLoss.apply(tags.float(), to_device(allowed, tags.device)).sum()  # type: ignore[no-untyped-call]
         return (lost + self._lemma_loss(words, lemmas, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
 
-    def _lemma_loss(self, words: Sequence[str], lemmas: Sequence[str | None], scores: TagScores) -> Tensor:
+    def _lemma_loss(
+        self, words: Sequence[str], lemmas: Sequence[str | None], scores: TagScores
+    ) -> Tensor:
         """Minus the log of what the candidates with the right script have together; words that have none are left out."""
-        gold = np.array([-1 if g is None else self.rules.script(w, g) for w, g in zip(words, lemmas, strict=True)])
+        gold = np.array(
+            [
+                -1 if g is None else self.rules.script(w, g)
+                for w, g in zip(words, lemmas, strict=True)
+            ]
+        )
         right = scores.scripts == gold[scores.owners]
         found, device = scores.lemmas.float(), scores.lemmas.device
         rows, hits = to_device(scores.owners, device), to_device(right, device)
-        answered = torch.zeros(len(gold), dtype=torch.bool, device=device).index_fill_(0, rows[hits], True)
+        answered = torch.zeros(len(gold), dtype=torch.bool, device=device).index_fill_(
+            0, rows[hits], True
+        )
         total, good = sum_exp(found, rows, len(gold)), sum_exp(found[hits], rows[hits], len(gold))
         return (total - good)[answered].sum()
 
@@ -196,7 +246,9 @@ class LemmaRanker(nn.Module):
         nn.init.normal_(self.source.weight, std=0.1)
         nn.init.normal_(self.script.weight, std=0.1)
 
-    def forward(self, hidden: Tensor, values: Tensor, owners: Ints, origins: Ints, numbers: Ints) -> Tensor:
+    def forward(
+        self, hidden: Tensor, values: Tensor, owners: Ints, origins: Ints, numbers: Ints
+    ) -> Tensor:
         """float[candidates], for hidden float[tokens, hidden], the values of their tags, and the token, source and script of each."""
         sources, scripts = to_device(origins, hidden.device), to_device(numbers, hidden.device)
         queries = (self.query(hidden) + self.agree(values))[to_device(owners, hidden.device)]
@@ -231,12 +283,22 @@ class TagSet:
         self.part_of = np.array([self.parts.index(part) for part, _ in pairs], dtype=np.int32)
         place = {features: i for i, features in enumerate(self.features)}
         self.features_of = np.array([place[features] for _, features in pairs], dtype=np.int32)
-        self.proper, self.foreign = (self.parts.index(part) if part in self.parts else -1 for part in ("PROPN", "X"))
+        self.proper, self.foreign = (
+            self.parts.index(part) if part in self.parts else -1 for part in ("PROPN", "X")
+        )
         described = [{"UPOS": part, **_features(features)} for part, features in pairs]
         self._names = sorted({name for one in described for name in one})
-        self._table = np.array([[one.get(name, "") for name in self._names] for one in described]).reshape(len(pairs), -1)
-        columns = [self._table[:, i] == value for i in range(len(self._names)) for value in sorted(set(self._table[:, i]))]
-        self.values = np.stack(columns, axis=1) if columns else np.zeros((0, 0), dtype=bool)  # [tags, values]
+        self._table = np.array(
+            [[one.get(name, "") for name in self._names] for one in described]
+        ).reshape(len(pairs), -1)
+        columns = [
+            self._table[:, i] == value
+            for i in range(len(self._names))
+            for value in sorted(set(self._table[:, i]))
+        ]
+        self.values = (
+            np.stack(columns, axis=1) if columns else np.zeros((0, 0), dtype=bool)
+        )  # [tags, values]
         self.allowed = cache(self._allowed)
 
     def _allowed(self, part: str | None, features: str | None) -> Bools:
@@ -247,14 +309,20 @@ class TagSet:
         for i, name in enumerate(self._names):
             if (value := wanted.get(name, "")) != UNSURE:
                 agrees &= self._table[:, i] == value
-        return agrees if agrees.any() and wanted.keys() <= set(self._names) else np.ones(len(self._table), dtype=bool)
+        return (
+            agrees
+            if agrees.any() and wanted.keys() <= set(self._names)
+            else np.ones(len(self._table), dtype=bool)
+        )
 
 
 def stays(word: str, kind: int) -> bool:
     """Whether a word that is its own lemma is so as written, capitals and all: symbols, addresses, tags, foreign words, YouTube."""
     if kind == FOREIGN or word[0] == "#" or "://" in word or not any(map(str.isalnum, word)):
         return True
-    return kind == NAME and not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
+    return (
+        kind == NAME and not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
+    )
 
 
 def capitalise(lemma: str, word: str) -> str:
@@ -264,8 +332,12 @@ def capitalise(lemma: str, word: str) -> str:
     if word.isupper() and sum(letter.isalpha() for letter in word) > 1:
         return lemma.upper()
     pieces = word.split("-")
-    upper = [i == 0 or (i < len(pieces) and pieces[i][:1].isupper()) for i in range(lemma.count("-") + 1)]
-    return "-".join(p[:1].upper() + p[1:] if up else p for p, up in zip(lemma.split("-"), upper, strict=True))
+    upper = [
+        i == 0 or (i < len(pieces) and pieces[i][:1].isupper()) for i in range(lemma.count("-") + 1)
+    ]
+    return "-".join(
+        p[:1].upper() + p[1:] if up else p for p, up in zip(lemma.split("-"), upper, strict=True)
+    )
 
 
 def sum_exp(scores: Tensor, rows: Tensor, size: int) -> Tensor:
@@ -301,7 +373,9 @@ def _unset_lead(codes: NDArray[Any], doc: Doc) -> NDArray[Any]:
 
 
 def _features(text: str) -> dict[str, str]:
-    return {name: value for name, _, value in (pair.partition("=") for pair in text.split("|") if pair)}
+    return {
+        name: value for name, _, value in (pair.partition("=") for pair in text.split("|") if pair)
+    }
 
 
 def _counted(docs: Sequence[Doc]) -> tuple[Counter[str], Counter[tuple[str, str, str]]]:
@@ -310,7 +384,9 @@ def _counted(docs: Sequence[Doc]) -> tuple[Counter[str], Counter[tuple[str, str,
     triples: Counter[tuple[str, str, str]] = Counter()
     batch = Batch(docs)
     words = (word for doc in docs for word in doc.words)
-    for form, part, features, lemma in zip(words, *(_gold(batch, name) for name in Tagger.assigns), strict=True):
+    for form, part, features, lemma in zip(
+        words, *(_gold(batch, name) for name in Tagger.assigns), strict=True
+    ):
         if part is not None and features is not None and f"={UNSURE}" not in features:
             tags[f"{part}|{features}"] += 1
         if lemma is not None and part is not None:
@@ -327,10 +403,20 @@ def _gold(batch: Batch, name: str) -> list[str | None]:
     return found
 
 
-def _annotation(batch: Batch) -> tuple[list[str], list[str | None], list[str | None], list[str | None]]:
+def _annotation(
+    batch: Batch,
+) -> tuple[list[str], list[str | None], list[str | None], list[str | None]]:
     """The words of all documents, and what is said of them."""
-    return [word for doc in batch.docs for word in doc.words], _gold(batch, "pos"), _gold(batch, "morph"), _gold(batch, "lemma")
+    return (
+        [word for doc in batch.docs for word in doc.words],
+        _gold(batch, "pos"),
+        _gold(batch, "morph"),
+        _gold(batch, "lemma"),
+    )
 
 
 def _rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
-    return ((doc, slice(*border)) for doc, border in zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True))
+    return (
+        (doc, slice(*border))
+        for doc, border in zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True)
+    )

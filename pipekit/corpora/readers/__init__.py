@@ -9,4 +9,13 @@ from pipekit.corpora.readers.iob import read_iob
 from pipekit.corpora.readers.jsonl import read_jsonl
 from pipekit.corpora.readers.text import read_text
 
-__all__ = ["Problem", "read_brat", "read_conllu", "read_factrueval", "read_iob", "read_jsonl", "read_text", "write_conllu"]
+__all__ = [
+    "Problem",
+    "read_brat",
+    "read_conllu",
+    "read_factrueval",
+    "read_iob",
+    "read_jsonl",
+    "read_text",
+    "write_conllu",
+]

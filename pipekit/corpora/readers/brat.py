@@ -47,7 +47,11 @@ def read_brat(
         on_problem: is told each `Problem`, and reading goes on.
     """
     with corpus(path, SUFFIXES, on_problem) as files:
-        texts = [file for name, file in files.items() if name.endswith(".txt") and (not part or part in PurePosixPath(name).parts)]
+        texts = [
+            file
+            for name, file in files.items()
+            if name.endswith(".txt") and (not part or part in PurePosixPath(name).parts)
+        ]
         pairs = (pair for file in texts if (pair := _read(file, files)) is not None)
         while batch := list(islice(pairs, _BATCH)):
             docs = tokenize([text for text, _ in batch])
@@ -58,7 +62,11 @@ def read_brat(
 def _read(file: CorpusFile, files: Mapping[str, CorpusFile]) -> tuple[str, Annotation] | None:
     beside = file.name.removesuffix(".txt") + ".ann"
     if beside not in files:
-        file.fail(None, "file", f"has no {PurePosixPath(beside).name} beside it: an empty one says that there is nothing to find")
+        file.fail(
+            None,
+            "file",
+            f"has no {PurePosixPath(beside).name} beside it: an empty one says that there is nothing to find",
+        )
         return None
     text = file.text()
     return text, _parse(files[beside], text)
@@ -80,7 +88,11 @@ def _parse(file: CorpusFile, text: str) -> Annotation:
         elif kind == "R":
             _relation(annotation, number, line)
         elif kind not in _OTHER:
-            file.fail(number, "columns", f"begins with {line[:12]!r}: lines of brat begin with T, R, {', '.join(_OTHER)} and a number")
+            file.fail(
+                number,
+                "columns",
+                f"begins with {line[:12]!r}: lines of brat begin with T, R, {', '.join(_OTHER)} and a number",
+            )
     return annotation
 
 
@@ -105,12 +117,16 @@ def _entity(annotation: Annotation, number: int, line: str, text: str) -> None:
         fragments = [tuple(map(int, fragment.split())) for fragment in offsets.split(";")]
         start, end = min(s for s, _ in fragments), max(e for _, e in fragments)
     except ValueError:
-        annotation.file.fail(number, "columns", f"{line[:60]!r} is no entity: write T1<tab>LABEL 0 5<tab>its text")
+        annotation.file.fail(
+            number, "columns", f"{line[:60]!r} is no entity: write T1<tab>LABEL 0 5<tab>its text"
+        )
         return
     if len(fragments) == 1 and text[start:end].split() != surface.split():
         what = f"{key} is {surface[:40]!r}, but the text has {text[start:end][:40]!r} at {start}: mend the offsets or the text"
         annotation.file.note(number, "offsets", what)
-    annotation.spans.append(CharSpan(start, end, label, number, key, offsets if len(fragments) > 1 else None))
+    annotation.spans.append(
+        CharSpan(start, end, label, number, key, offsets if len(fragments) > 1 else None)
+    )
 
 
 def _relation(annotation: Annotation, number: int, line: str) -> None:
@@ -119,6 +135,8 @@ def _relation(annotation: Annotation, number: int, line: str) -> None:
         ends = dict(argument.split(":", 1) for argument in (head, tail))
         link = Link(ends["Arg1"], ends["Arg2"], label, number)
     except (ValueError, KeyError, IndexError):
-        annotation.file.fail(number, "columns", f"{line[:60]!r} is no relation: write R1<tab>LABEL Arg1:T1 Arg2:T2")
+        annotation.file.fail(
+            number, "columns", f"{line[:60]!r} is no relation: write R1<tab>LABEL Arg1:T1 Arg2:T2"
+        )
         return
     annotation.links.append(link)

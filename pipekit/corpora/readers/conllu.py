@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.sentences import Group, Sentence, assemble, bunched, grouped
+from pipekit.corpora.readers.sentences import Grouping, Sentence, assemble, bunched, grouped
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 
@@ -26,10 +26,10 @@ _ESCAPE = re.compile(r"\\([snrtp\\])")
 _ESCAPED = {"s": " ", "n": "\n", "r": "\r", "t": "\t", "p": "|", "\\": "\\"}
 _ROOT = -2
 
-Rows = list[list[str]]
+ConlluRows = list[list[str]]
 
 
-class Block(NamedTuple):
+class SentenceBlock(NamedTuple):
     """The lines of a sentence: the number of the first, comments, and the others."""
 
     line: int
@@ -40,7 +40,7 @@ class Block(NamedTuple):
 def read_conllu(
     path: StrPath,
     *,
-    group: Group = "sentence",
+    group: Grouping = "sentence",
     columns: Sequence[str] = ("pos", "morph", "lemma", "head", "dep"),
     meta: Sequence[str] = META,
     on_problem: OnProblem | None = None,
@@ -60,16 +60,23 @@ def read_conllu(
     """
     for column in columns:
         if column not in COLUMNS and column != "line":
-            raise ConfigError(f"CoNLL-U has no column {column!r}.{near(column, (*COLUMNS, 'line'))}")
+            raise ConfigError(
+                f"CoNLL-U has no column {column!r}.{near(column, (*COLUMNS, 'line'))}"
+            )
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
-            found = sentences(file, columns, frozenset(meta))
+            found = conllu_sentences(file, columns, frozenset(meta))
             key, fallback = "newdoc" if group == "document" else "sent_id", Path(file.name).name
             for bunch in bunched(grouped(found, group)):
-                yield from assemble(bunch, [first.meta.get(key) or f"{fallback}:{first.line}" for first, *_ in bunch])
+                yield from assemble(
+                    bunch,
+                    [first.meta.get(key) or f"{fallback}:{first.line}" for first, *_ in bunch],
+                )
 
 
-def sentences(file: CorpusFile, columns: Sequence[str], meta: frozenset[str]) -> Iterator[Sentence]:
+def conllu_sentences(
+    file: CorpusFile, columns: Sequence[str], meta: frozenset[str]
+) -> Iterator[Sentence]:
     """The sentences of a file, with those columns and keys of comments; what cannot be read goes to `file.fail`."""
     for block in blocks(file):
         if block.lines:
@@ -78,7 +85,7 @@ def sentences(file: CorpusFile, columns: Sequence[str], meta: frozenset[str]) ->
                 yield sentence
 
 
-def blocks(file: CorpusFile) -> Iterator[Block]:
+def blocks(file: CorpusFile) -> Iterator[SentenceBlock]:
     """The lines between empty lines."""
     held: list[str] = []
     number = 1
@@ -95,43 +102,68 @@ def blocks(file: CorpusFile) -> Iterator[Block]:
         yield _block(number, held)
 
 
-def _block(number: int, lines: list[str]) -> Block:
+def _block(number: int, lines: list[str]) -> SentenceBlock:
     comments = [line for line in lines if line[0] == "#"]
-    return Block(number, comments, [line for line in lines if line[0] != "#"] if comments else lines)
+    return SentenceBlock(
+        number, comments, [line for line in lines if line[0] != "#"] if comments else lines
+    )
 
 
 class _Parser:
     """One sentence; `rows` are split lines, `numbers` what line each stands in."""
 
-    def __init__(self, file: CorpusFile, block: Block) -> None:
+    def __init__(self, file: CorpusFile, block: SentenceBlock) -> None:
         self.file = file
         self.line = block.line
         self.comments = block.comments
         self.rows = [line.split("\t") for line in block.lines]
-        self.numbers: Sequence[int] = range(block.line + len(block.comments), block.line + len(block.comments) + len(block.lines))
+        self.numbers: Sequence[int] = range(
+            block.line + len(block.comments), block.line + len(block.comments) + len(block.lines)
+        )
         self.heads: list[int] = []
 
     def sentence(self, columns: Sequence[str], meta: frozenset[str]) -> Sentence | None:
         """The sentence, or None where it cannot be read and somebody listens."""
-        if not self._is_table() or not self._is_numbered() or ("head" in columns and not self._has_heads()):
+        if (
+            not self._is_table()
+            or not self._is_numbered()
+            or ("head" in columns and not self._has_heads())
+        ):
             return None
         table = list(zip(*self.rows, strict=True))
         comments = _comments(self.comments)
-        strings = {name: self._strings(table, name) for name in columns if name not in ("head", "line")}
+        strings = {
+            name: self._strings(table, name) for name in columns if name not in ("head", "line")
+        }
         integers: dict[str, Sequence[int]] = {"head": self.heads} if "head" in columns else {}
         if "line" in columns:
             integers["line"] = self.numbers
         kept = {key: value for key, value in comments.items() if key in meta}
-        return Sentence(self.line, table[_FORM], self._gaps(table, comments.get("text")), strings, integers, kept)
+        return Sentence(
+            self.line,
+            table[_FORM],
+            self._gaps(table, comments.get("text")),
+            strings,
+            integers,
+            kept,
+        )
 
     def _is_table(self) -> bool:
         if {*map(len, self.rows)} == {WIDTH} and all(map(itemgetter(_FORM), self.rows)):
             return True
         for number, row in zip(self.numbers, self.rows, strict=True):
             if len(row) != WIDTH:
-                return self._fail(number, "columns", f"{len(row)} columns where CoNLL-U has {WIDTH}: separate them by single tabs")
+                return self._fail(
+                    number,
+                    "columns",
+                    f"{len(row)} columns where CoNLL-U has {WIDTH}: separate them by single tabs",
+                )
             if not row[_FORM]:
-                return self._fail(number, "columns", "the form is empty: write the word there, or leave the line out")
+                return self._fail(
+                    number,
+                    "columns",
+                    "the form is empty: write the word there, or leave the line out",
+                )
         return True
 
     def _is_numbered(self) -> bool:
@@ -153,11 +185,23 @@ class _Parser:
 
     def _resolve(self) -> bool:
         """Leave out empty nodes and range lines; merge the words of a range that do not spell it."""
-        table = [(row, n) for row, n in zip(self.rows, self.numbers, strict=True) if not _EMPTY_NODE.fullmatch(row[_ID])]
-        ranges = [(int(found[1]), int(found[2]), row) for row, _ in table if (found := _RANGE.fullmatch(row[_ID]))]
+        table = [
+            (row, n)
+            for row, n in zip(self.rows, self.numbers, strict=True)
+            if not _EMPTY_NODE.fullmatch(row[_ID])
+        ]
+        ranges = [
+            (int(found[1]), int(found[2]), row)
+            for row, _ in table
+            if (found := _RANGE.fullmatch(row[_ID]))
+        ]
         words = [(row, n) for row, n in table if row[_ID].isdigit()]
         if not words or any(last > len(words) for _, last, _ in ranges):
-            return self._fail(self.line, "ids", "the sentence ends before its words do: complete it, or leave it out")
+            return self._fail(
+                self.line,
+                "ids",
+                "the sentence ends before its words do: complete it, or leave it out",
+            )
         target = {str(i): i for i in range(1, len(words) + 1)}
         for first, last, surface in ranges:
             _merge([row for row, _ in words[first - 1 : last]], surface, target)
@@ -173,7 +217,9 @@ class _Parser:
         try:
             self.heads = [rows[row[_HEAD]] for row in self.rows]
         except KeyError as error:
-            line = next(n for n, row in zip(self.numbers, self.rows, strict=True) if row[_HEAD] not in rows)
+            line = next(
+                n for n, row in zip(self.numbers, self.rows, strict=True) if row[_HEAD] not in rows
+            )
             wanted = f"write 0 for a root, or the id of a word, at most {len(self.rows)}"
             return self._fail(line, "ids", f"the head is {error.args[0]!r}: {wanted}")
         while _ROOT in self.heads:
@@ -186,9 +232,15 @@ class _Parser:
         if "_" not in values:
             return values
         if name == "morph":
-            return [("" if upos != "_" else None) if v == "_" else v for v, upos in zip(values, table[_UPOS], strict=True)]
+            return [
+                ("" if upos != "_" else None) if v == "_" else v
+                for v, upos in zip(values, table[_UPOS], strict=True)
+            ]
         if name == "lemma":
-            return [v if v != "_" or form == "_" else None for v, form in zip(values, table[_FORM], strict=True)]
+            return [
+                v if v != "_" or form == "_" else None
+                for v, form in zip(values, table[_FORM], strict=True)
+            ]
         return [None if v == "_" else v for v in values]
 
     def _gaps(self, table: list[tuple[str, ...]], text: str | None) -> list[str]:
@@ -199,12 +251,18 @@ class _Parser:
             gaps = [_spaces_after(m, gap) for m, gap in zip(misc, gaps, strict=True)]
         if text is None:
             return gaps
-        rebuilt = "".join([part for pair in zip(forms, gaps, strict=True) for part in pair]).rstrip()
+        rebuilt = "".join(
+            [part for pair in zip(forms, gaps, strict=True) for part in pair]
+        ).rstrip()
         if rebuilt == text or (marked and rebuilt.split() == text.split()):
             return gaps
         found = _gaps_in(text, forms)
         if found is None:
-            self.file.note(self.line, "text", "# text is not what the words spell: the words were taken; mend one of the two")
+            self.file.note(
+                self.line,
+                "text",
+                "# text is not what the words spell: the words were taken; mend one of the two",
+            )
             return gaps
         return [*found, gaps[-1]]
 
@@ -215,7 +273,7 @@ class _Parser:
 
 @lru_cache(1024)
 def _numbers(count: int) -> list[str]:
-    """"1", "2", … up to count."""
+    """ "1", "2", … up to count."""
     return [str(number) for number in range(1, count + 1)]
 
 
@@ -230,7 +288,7 @@ def _is_range(identifier: str, expected: int) -> bool:
     return found is not None and expected == int(found[1]) < int(found[2])
 
 
-def _merge(words: Rows, surface: list[str], target: dict[str, int]) -> None:
+def _merge(words: ConlluRows, surface: list[str], target: dict[str, int]) -> None:
     """Give the words of a range their spaces, or make one word of them: `target` then says so."""
     if "".join(word[_FORM] for word in words) == surface[_FORM]:
         for word in words[:-1]:

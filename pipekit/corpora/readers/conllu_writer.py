@@ -17,7 +17,9 @@ from pipekit.errors import DataError
 
 _FORM, _MISC = 1, 9
 _LINE_END = re.compile(r"[\r\n]")
-_ESCAPES = str.maketrans({" ": "\\s", "\n": "\\n", "\r": "\\r", "\t": "\\t", "|": "\\p", "\\": "\\\\"})
+_ESCAPES = str.maketrans(
+    {" ": "\\s", "\n": "\\n", "\r": "\\r", "\t": "\\t", "|": "\\p", "\\": "\\\\"}
+)
 
 
 def write_conllu(docs: Iterable[Doc], file: StrPath | TextIO) -> None:
@@ -45,10 +47,15 @@ def _lines(doc: Doc) -> Iterator[str]:
         rows = rows[kept[rows]]
         described = meta is not None and meta.size == len(sentences)
         comments = _described(doc, number) if described else _named(doc, number)
-        text = "".join(chain.from_iterable((words[i], gaps[i]) for i in rows[:-1].tolist())) + words[rows[-1]]
+        text = (
+            "".join(chain.from_iterable((words[i], gaps[i]) for i in rows[:-1].tolist()))
+            + words[rows[-1]]
+        )
         yield from (f"# {key} = {value}\n" if value else f"# {key}\n" for key, value in comments)
         yield f"# text = {_LINE_END.sub(' ', text)}\n"
-        yield from _table(doc, rows, [words[i] for i in rows.tolist()], [gaps[i] for i in rows.tolist()])
+        yield from _table(
+            doc, rows, [words[i] for i in rows.tolist()], [gaps[i] for i in rows.tolist()]
+        )
         yield "\n"
 
 
@@ -70,7 +77,11 @@ def _described(doc: Doc, number: int) -> list[tuple[str, str]]:
     order = sorted(values, key=lambda key: META.index(key) if key in META else len(META))
     first = ["newdoc"] if "newdoc" in values else []
     keys = [*first, *(key for key in order if key != "newdoc")]
-    return [("newdoc id" if key == "newdoc" and values[key] else key, values[key]) for key in keys if values[key] is not None]
+    return [
+        ("newdoc id" if key == "newdoc" and values[key] else key, values[key])
+        for key in keys
+        if values[key] is not None
+    ]
 
 
 def _named(doc: Doc, number: int) -> list[tuple[str, str]]:
@@ -78,7 +89,9 @@ def _named(doc: Doc, number: int) -> list[tuple[str, str]]:
     return [*newdoc, *([("sent_id", f"{doc.name}-{number + 1}")] if doc.name else [])]
 
 
-def _table(doc: Doc, rows: np.ndarray[tuple[int], np.dtype[np.int64]], words: list[str], gaps: list[str]) -> Iterator[str]:
+def _table(
+    doc: Doc, rows: np.ndarray[tuple[int], np.dtype[np.int64]], words: list[str], gaps: list[str]
+) -> Iterator[str]:
     columns: list[Iterable[str | None]] = [repeat(None)] * WIDTH
     columns[0] = map(str, range(1, len(rows) + 1))
     columns[_FORM] = words
@@ -109,5 +122,7 @@ def _misc(gap: str) -> str | None:
 
 def _cell(value: str | None, doc: Doc) -> str:
     if value and ("\t" in value or "\n" in value or "\r" in value):
-        raise DataError(f"{doc.name or 'a document'}: {value!r} holds a tab or a line end, which CoNLL-U cannot say: take it out")
+        raise DataError(
+            f"{doc.name or 'a document'}: {value!r} holds a tab or a line end, which CoNLL-U cannot say: take it out"
+        )
     return value or "_"

@@ -10,7 +10,7 @@ from pipekit.corpora.readers.spans import Aligner, CharSpan, Misaligned, Tokeniz
 from pipekit.doc import Doc
 
 SUFFIXES = (".txt", ".spans", ".objects")
-PARTS = {
+FACTRUEVAL_PARTS = {
     "Person": ("name", "surname", "patronymic", "nickname"),
     "Location": ("loc_name", "geo_adj", "loc_descr"),
     "LocOrg": ("loc_name", "geo_adj", "loc_descr"),
@@ -18,7 +18,11 @@ PARTS = {
 
 
 def read_factrueval(
-    path: StrPath, *, tokenize: Tokenize, misaligned: Misaligned = "expand", on_problem: OnProblem | None = None
+    path: StrPath,
+    *,
+    tokenize: Tokenize,
+    misaligned: Misaligned = "expand",
+    on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
     """Docs with the objects (Person, Org, Location, LocOrg, Project, …) as the layer "ents", each from its first span to its last.
 
@@ -31,7 +35,9 @@ def read_factrueval(
         for name, file in files.items():
             if not name.endswith(".txt"):
                 continue
-            beside = [files.get(name.removesuffix(".txt") + ending) for ending in (".spans", ".objects")]
+            beside = [
+                files.get(name.removesuffix(".txt") + ending) for ending in (".spans", ".objects")
+            ]
             if beside[0] is None or beside[1] is None:
                 file.fail(None, "file", "has no .spans and .objects beside it")
                 continue
@@ -60,9 +66,17 @@ def _objects(file: CorpusFile, spans: dict[str, tuple[str, int, int]]) -> list[C
     for number, line in enumerate(file.lines(), 1):
         key, kind, *parts = [*line.partition("#")[0].split(), "", ""]
         chosen = [spans[part] for part in parts if part in spans]
-        chosen = [one for one in chosen if one[0] in PARTS.get(kind, (one[0],))] or chosen
+        chosen = [
+            one for one in chosen if one[0] in FACTRUEVAL_PARTS.get(kind, (one[0],))
+        ] or chosen
         if chosen:
-            found.append(CharSpan(min(s for _, s, _ in chosen), max(e for _, _, e in chosen), kind, number, key))
+            found.append(
+                CharSpan(
+                    min(s for _, s, _ in chosen), max(e for _, _, e in chosen), kind, number, key
+                )
+            )
         elif key:
-            file.fail(number, "columns", f"{line[:60]!r} is no object: write id, type, ids of spans")
+            file.fail(
+                number, "columns", f"{line[:60]!r} is no object: write id, type, ids of spans"
+            )
     return found

@@ -22,8 +22,20 @@ from pipekit.errors import DataError, PipekitWarning
 
 StrPath = str | os.PathLike[str]
 Opener = Callable[[], IO[bytes]]
-COMPRESSED: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-_DAMAGE = (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+COMPRESSED: Mapping[str, Callable[..., Any]] = {
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+    ".bz2": bz2.open,
+}
+_DAMAGE = (
+    OSError,
+    EOFError,
+    lzma.LZMAError,
+    zlib.error,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
 _CHUNK = 1 << 20
 _SHOWN = 3
 
@@ -96,7 +108,9 @@ class CorpusFile:
         offset, line = 0, 1
         for data in self._blocks():
             text = self._decode(data, offset, line)
-            yield (text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text).split("\n")
+            yield (text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text).split(
+                "\n"
+            )
             offset += len(data) + 1
             line += data.count(b"\n") + 1
 
@@ -117,7 +131,11 @@ class CorpusFile:
             yield rest
 
     def damaged(self, error: Exception) -> None:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+        reason = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else str(error) or type(error).__name__
+        )
         self.fail(None, "file", f"cannot be read: {reason}: get the file again, or check the path")
 
     def _decode(self, data: bytes, offset: int, line: int) -> str:
@@ -145,7 +163,9 @@ def _guess(data: bytes) -> str:
 
 
 @contextmanager
-def corpus(path: StrPath, suffixes: tuple[str, ...], on_problem: OnProblem | None = None) -> Iterator[dict[str, CorpusFile]]:
+def corpus(
+    path: StrPath, suffixes: tuple[str, ...], on_problem: OnProblem | None = None
+) -> Iterator[dict[str, CorpusFile]]:
     """The files of a corpus by name: a file as it is, or the files of those suffixes in a folder or a zip archive, in order of name.
 
     A compressed file (.gz, .xz, .bz2) goes by its name without that ending among its suffixes. Errors: `DataError` where there are none.
@@ -159,7 +179,9 @@ def corpus(path: StrPath, suffixes: tuple[str, ...], on_problem: OnProblem | Non
             openers = {}
         else:
             if not openers:
-                raise DataError(f"{place}: holds no file that ends in {' or '.join(suffixes)}: check the path")
+                raise DataError(
+                    f"{place}: holds no file that ends in {' or '.join(suffixes)}: check the path"
+                )
         noted: list[Problem] = []
         yield {name: CorpusFile(name, openers[name], on_problem, noted) for name in sorted(openers)}
         if noted:
@@ -169,16 +191,26 @@ def corpus(path: StrPath, suffixes: tuple[str, ...], on_problem: OnProblem | Non
 def _warn(corpus_name: str, noted: list[Problem]) -> None:
     shown = "\n".join(f"  {problem}" for problem in noted[:_SHOWN])
     more = f"\n  and {len(noted) - _SHOWN} more" if len(noted) > _SHOWN else ""
-    warnings.warn(f"{corpus_name} was read with repairs, {len(noted)} in all:\n{shown}{more}", PipekitWarning, stacklevel=2)
+    warnings.warn(
+        f"{corpus_name} was read with repairs, {len(noted)} in all:\n{shown}{more}",
+        PipekitWarning,
+        stacklevel=2,
+    )
 
 
 def _openers(place: Path, suffixes: tuple[str, ...], stack: ExitStack) -> dict[str, Opener]:
     if place.is_dir():
         found = (p for p in place.rglob("*") if p.is_file())
-        return {str(p): _opener(p) for p in found if _wanted(p.relative_to(place).as_posix(), suffixes)}
+        return {
+            str(p): _opener(p) for p in found if _wanted(p.relative_to(place).as_posix(), suffixes)
+        }
     if place.suffix == ".zip":
         archive = stack.enter_context(zipfile.ZipFile(place))
-        return {f"{place}/{name}": partial(archive.open, name) for name in archive.namelist() if _wanted(name, suffixes)}
+        return {
+            f"{place}/{name}": partial(archive.open, name)
+            for name in archive.namelist()
+            if _wanted(name, suffixes)
+        }
     place.stat()
     return {str(place): _opener(place)}
 
@@ -191,7 +223,9 @@ def _opener(path: Path) -> Opener:
 def _wanted(name: str, suffixes: tuple[str, ...]) -> bool:
     """Hidden files and what macOS adds to archives are never wanted."""
     parts = name.split("/")
-    return stem(parts[-1]).endswith(suffixes) and not any(part.startswith((".", "__MACOSX")) for part in parts)
+    return stem(parts[-1]).endswith(suffixes) and not any(
+        part.startswith((".", "__MACOSX")) for part in parts
+    )
 
 
 def stem(name: str) -> str:

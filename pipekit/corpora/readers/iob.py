@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.sentences import Group, Sentence, assemble, grouped
+from pipekit.corpora.readers.sentences import Grouping, Sentence, assemble, grouped
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode
+from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, near
 
@@ -33,7 +33,7 @@ def read_iob(
     columns: Mapping[str, int] | None = None,
     scheme: Scheme = "any",
     separator: str | None = None,
-    group: Group = "sentence",
+    group: Grouping = "sentence",
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
     """Docs with the spans of a tag column as the layer "ents". The text is the words with a space between.
@@ -58,7 +58,9 @@ def read_iob(
                 yield _doc(file, block, scheme)
 
 
-def _sentences(file: CorpusFile, word: int, columns: Mapping[str, int], separator: str | None) -> Iterator[Sentence]:
+def _sentences(
+    file: CorpusFile, word: int, columns: Mapping[str, int], separator: str | None
+) -> Iterator[Sentence]:
     rows: list[list[str]] = []
     meta: dict[str, str] = {}
     width = first = number = 0
@@ -70,9 +72,19 @@ def _sentences(file: CorpusFile, word: int, columns: Mapping[str, int], separato
             if rows:
                 yield _sentence(first, rows, word, columns, meta)
                 rows, meta = [], {}
-        elif len(row) != (width := width or len(row)) or not _reaches(row, (word, *columns.values())):
-            needed = f"the first row has {width}" if len(row) != width else f"columns {word} and {columns[_TAGS]} are asked for"
-            file.fail(number, "columns", f"{len(row)} columns where {needed}: mend the row, or name the separator")
+        elif len(row) != (width := width or len(row)) or not _reaches(
+            row, (word, *columns.values())
+        ):
+            needed = (
+                f"the first row has {width}"
+                if len(row) != width
+                else f"columns {word} and {columns[_TAGS]} are asked for"
+            )
+            file.fail(
+                number,
+                "columns",
+                f"{len(row)} columns where {needed}: mend the row, or name the separator",
+            )
         else:
             first = first if rows else number
             rows.append(row)
@@ -84,8 +96,16 @@ def _reaches(row: Sequence[str], columns: Sequence[int]) -> bool:
     return all(-len(row) <= column < len(row) and row[column] for column in columns)
 
 
-def _sentence(first: int, rows: Sequence[Sequence[str]], word: int, columns: Mapping[str, int], meta: Mapping[str, str]) -> Sentence:
-    strings = {name: [None if row[i] == "_" else row[i] for row in rows] for name, i in columns.items()}
+def _sentence(
+    first: int,
+    rows: Sequence[Sequence[str]],
+    word: int,
+    columns: Mapping[str, int],
+    meta: Mapping[str, str],
+) -> Sentence:
+    strings = {
+        name: [None if row[i] == "_" else row[i] for row in rows] for name, i in columns.items()
+    }
     return Sentence(first, [row[word] for row in rows], [" "] * len(rows), strings, {}, meta)
 
 
@@ -97,14 +117,17 @@ def _doc(file: CorpusFile, block: Sequence[Sentence], scheme: Scheme) -> Doc:
     labels: list[str | None] = []
     shift = 0
     for sentence in block:
-        tags = [_tag(file, sentence.line + i, text, scheme) for i, text in enumerate(sentence.strings[_TAGS])]
+        tags = [
+            _tag(file, sentence.line + i, text, scheme)
+            for i, text in enumerate(sentence.strings[_TAGS])
+        ]
         _note_breaks(file, sentence.line, tags, scheme)
         for start, end, label in spans(tags):
             starts.append(start + shift)
             ends.append(end + shift)
             labels.append(label)
         shift += len(tags)
-    doc.layers["ents"] = span_layer(starts, ends, encode(labels))
+    doc.layers["ents"] = span_layer(starts, ends, encode_labels(labels))
     return doc
 
 
@@ -115,7 +138,11 @@ def _tag(file: CorpusFile, line: int, text: str | None, scheme: Scheme) -> Tag |
     prefix, dash, label = str(text).partition("-")
     if dash and label and prefix in _PREFIXES[scheme] and len(prefix) == 1:
         return Tag(prefix, label)
-    file.fail(line, "tags", f"the tag is {text!r}: write O, or one of {', '.join(_PREFIXES[scheme])}, a hyphen and a label")
+    file.fail(
+        line,
+        "tags",
+        f"the tag is {text!r}: write O, or one of {', '.join(_PREFIXES[scheme])}, a hyphen and a label",
+    )
     return None
 
 
@@ -142,11 +169,32 @@ def _note_breaks(file: CorpusFile, line: int, tags: Sequence[Tag | None], scheme
     for i, tag in enumerate([*tags, None] if scheme != "any" else []):
         before = tags[i - 1] if i else None
         going = before is not None and _goes_on(before, tag)
-        if scheme == "bioes" and before is not None and before.prefix in _BEGIN + _INSIDE and not going:
-            file.note(line + i - 1, "tags", f"{before.prefix}-{before.label} ends a span: BIOES writes E or S there; read as such")
+        if (
+            scheme == "bioes"
+            and before is not None
+            and before.prefix in _BEGIN + _INSIDE
+            and not going
+        ):
+            file.note(
+                line + i - 1,
+                "tags",
+                f"{before.prefix}-{before.label} ends a span: BIOES writes E or S there; read as such",
+            )
         if tag is None or (tag.prefix in _INSIDE + _END and going):
             continue
         if tag.prefix in _INSIDE + _END and scheme != "iob1":
-            file.note(line + i, "tags", f"{tag.prefix}-{tag.label} begins a span: {scheme.upper()} writes B there; read as B")
-        if scheme == "iob1" and tag.prefix == _BEGIN and (before is None or before.label != tag.label):
-            file.note(line + i, "tags", f"B-{tag.label} follows no span of that label: IOB1 writes I there; read as I")
+            file.note(
+                line + i,
+                "tags",
+                f"{tag.prefix}-{tag.label} begins a span: {scheme.upper()} writes B there; read as B",
+            )
+        if (
+            scheme == "iob1"
+            and tag.prefix == _BEGIN
+            and (before is None or before.label != tag.label)
+        ):
+            file.note(
+                line + i,
+                "tags",
+                f"B-{tag.label} follows no span of that label: IOB1 writes I there; read as I",
+            )

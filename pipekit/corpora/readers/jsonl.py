@@ -20,7 +20,7 @@ _LABEL_KEYS = ("label", "type")
 _BATCH = 64
 
 
-class Record(NamedTuple):
+class JsonRecord(NamedTuple):
     line: int
     data: Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def read_jsonl(
                         yield _annotated(doc, record, aligner, meta)
 
 
-def _records(file: CorpusFile, text: str) -> Iterator[Record]:
+def _records(file: CorpusFile, text: str) -> Iterator[JsonRecord]:
     for number, line in enumerate(file.lines(), 1):
         if not line.strip():
             continue
@@ -68,11 +68,17 @@ def _records(file: CorpusFile, text: str) -> Iterator[Record]:
             file.fail(number, "json", f"is not JSON: {error}: write one object on each line")
             continue
         if not isinstance(data, dict):
-            file.fail(number, "json", f"holds {type(data).__name__}, not an object: write {{\"{text}\": …}}")
+            file.fail(
+                number, "json", f'holds {type(data).__name__}, not an object: write {{"{text}": …}}'
+            )
         elif not _is_doc(data) and not isinstance(data.get(text), str):
-            file.fail(number, "json", f"has no string under {text!r}: name the key of the text with text=….{near(text, map(str, data))}")
+            file.fail(
+                number,
+                "json",
+                f"has no string under {text!r}: name the key of the text with text=….{near(text, map(str, data))}",
+            )
         else:
-            yield Record(number, data)
+            yield JsonRecord(number, data)
 
 
 def _is_doc(data: Mapping[str, Any]) -> bool:
@@ -81,25 +87,34 @@ def _is_doc(data: Mapping[str, Any]) -> bool:
     return isinstance(tokens, list) and all(isinstance(token, dict) for token in tokens)
 
 
-def _docs(file: CorpusFile, batch: Sequence[Record], text: str, tokenize: Tokenize) -> Iterator[Doc | None]:
+def _docs(
+    file: CorpusFile, batch: Sequence[JsonRecord], text: str, tokenize: Tokenize
+) -> Iterator[Doc | None]:
     tokenized = iter(tokenize([record.data[text] for record in batch if not _is_doc(record.data)]))
     return (_given(file, record) if _is_doc(record.data) else next(tokenized) for record in batch)
 
 
-def _given(file: CorpusFile, record: Record) -> Doc | None:
+def _given(file: CorpusFile, record: JsonRecord) -> Doc | None:
     try:
         return Doc.from_dict(record.data)
     except (PipekitError, KeyError, TypeError, ValueError) as error:
-        file.fail(record.line, "json", f"is no Doc of pipekit's: {error}: write it with Doc.to_dict")
+        file.fail(
+            record.line, "json", f"is no Doc of pipekit's: {error}: write it with Doc.to_dict"
+        )
         return None
 
 
-def _annotated(doc: Doc, record: Record, aligner: Aligner, meta: Sequence[str]) -> Doc:
+def _annotated(doc: Doc, record: JsonRecord, aligner: Aligner, meta: Sequence[str]) -> Doc:
     line, data = record
     if _is_doc(data):
         doc.name = doc.name or f"{Path(aligner.file.name).name}:{line}"
         return doc
-    doc.name = str(next((data[key] for key in NAME_KEYS if data.get(key) is not None), f"{Path(aligner.file.name).name}:{line}"))
+    doc.name = str(
+        next(
+            (data[key] for key in NAME_KEYS if data.get(key) is not None),
+            f"{Path(aligner.file.name).name}:{line}",
+        )
+    )
     layer = doc.add_layer("meta", "doc", 1).set("line", [line])
     for key in meta:
         if isinstance(data.get(key), str):
@@ -107,8 +122,14 @@ def _annotated(doc: Doc, record: Record, aligner: Aligner, meta: Sequence[str]) 
     items = next((data[key] for key in SPAN_KEYS if isinstance(data.get(key), list)), None)
     if items is not None:
         links = data.get("relations")
-        spans = [span for i, item in enumerate(items) if (span := _span(aligner.file, line, i, item))]
-        aligner.write(doc, spans, _links(aligner.file, line, links, items) if isinstance(links, list) else None)
+        spans = [
+            span for i, item in enumerate(items) if (span := _span(aligner.file, line, i, item))
+        ]
+        aligner.write(
+            doc,
+            spans,
+            _links(aligner.file, line, links, items) if isinstance(links, list) else None,
+        )
     for key in ("cats", "sentiment"):
         if isinstance(data.get(key), dict):
             _write_classes(aligner.file, line, doc, key, data[key])
@@ -124,7 +145,11 @@ def _span(file: CorpusFile, line: int, i: int, item: Any) -> CharSpan | None:
     start, end, label = parts
     if type(start) is int and type(end) is int and isinstance(label, str):
         return CharSpan(start, end, label, line, _key(item, i))
-    file.fail(line, "json", f"entity {i} is {str(item)[:60]}: write [start, end, label] or {{\"start\", \"end\", \"label\"}}")
+    file.fail(
+        line,
+        "json",
+        f'entity {i} is {str(item)[:60]}: write [start, end, label] or {{"start", "end", "label"}}',
+    )
     return None
 
 
@@ -132,10 +157,16 @@ def _key(item: Any, i: int) -> str:
     return str(item["id"]) if isinstance(item, dict) and "id" in item else str(i)
 
 
-def _links(file: CorpusFile, line: int, items: Sequence[Any], entities: Sequence[Any]) -> list[Link]:
+def _links(
+    file: CorpusFile, line: int, items: Sequence[Any], entities: Sequence[Any]
+) -> list[Link]:
     links = []
     for item in items:
-        ends = [item.get(key) for key in ("head", "tail", *_LABEL_KEYS)] if isinstance(item, dict) else item
+        ends = (
+            [item.get(key) for key in ("head", "tail", *_LABEL_KEYS)]
+            if isinstance(item, dict)
+            else item
+        )
         if isinstance(item, dict):
             ends = [ends[0], ends[1], ends[2] if ends[2] is not None else ends[3]]
         if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[2], str):
@@ -150,9 +181,11 @@ def _end(end: Any, entities: Sequence[Any]) -> str:
     return _key(entities[end], end) if type(end) is int and 0 <= end < len(entities) else str(end)
 
 
-def _write_classes(file: CorpusFile, line: int, doc: Doc, key: str, scores: Mapping[str, Any]) -> None:
+def _write_classes(
+    file: CorpusFile, line: int, doc: Doc, key: str, scores: Mapping[str, Any]
+) -> None:
     if not all(isinstance(score, int | float) for score in scores.values()):
-        file.fail(line, "json", f"{key} holds a value that is no number: write {{\"label\": 1.0, …}}")
+        file.fail(line, "json", f'{key} holds a value that is no number: write {{"label": 1.0, …}}')
         return
     layer = doc.add_layer(key, "doc", 1)
     for label, score in scores.items():

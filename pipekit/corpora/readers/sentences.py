@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode
+from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import Layer
 from pipekit.errors import ConfigError
 
-Group = Literal["sentence", "document"] | int
+Grouping = Literal["sentence", "document"] | int
 _BUNCH = 256
 
 
@@ -33,7 +33,7 @@ class Sentence(NamedTuple):
     meta: Mapping[str, str]
 
 
-def grouped(sentences: Iterable[Sentence], group: Group) -> Iterator[list[Sentence]]:
+def grouped(sentences: Iterable[Sentence], group: Grouping) -> Iterator[list[Sentence]]:
     """Sentences one by one, or the sentences of each document, or blocks of so many."""
     full = _full(group)
     block: list[Sentence] = []
@@ -46,14 +46,16 @@ def grouped(sentences: Iterable[Sentence], group: Group) -> Iterator[list[Senten
         yield block
 
 
-def _full(group: Group) -> Callable[[list[Sentence], Sentence], bool]:
+def _full(group: Grouping) -> Callable[[list[Sentence], Sentence], bool]:
     if group == "sentence":
         return lambda block, following: True
     if group == "document":
         return lambda block, following: "newdoc" in following.meta
     if isinstance(group, int) and group > 0:
         return lambda block, following: len(block) >= group
-    raise ConfigError(f"group is {group!r}: it takes 'sentence', 'document', or a number of sentences")
+    raise ConfigError(
+        f"group is {group!r}: it takes 'sentence', 'document', or a number of sentences"
+    )
 
 
 def bunched(blocks: Iterable[list[Sentence]]) -> Iterator[list[list[Sentence]]]:
@@ -91,27 +93,40 @@ def assemble(blocks: Sequence[Sequence[Sentence]], names: Sequence[str]) -> list
     tokens, partial = _tokens(sentences, row, np.repeat(border[:-1], np.diff(place)))
     meta = _meta(sentences)
     docs = []
-    for (a, b), (first, last), name in zip(pairwise(border.tolist()), pairwise(place.tolist()), names, strict=True):
+    for (a, b), (first, last), name in zip(
+        pairwise(border.tolist()), pairwise(place.tolist()), names, strict=True
+    ):
         local = starts[a:b] - starts[a]
         doc = Doc.trusted("".join(pieces[2 * a : 2 * b]), local, local + lengths[a:b])
         doc.name = name
-        doc.layers = {"tokens": _without_empty(tokens.rows(a, b), partial), "meta": meta.rows(first, last)}
+        doc.layers = {
+            "tokens": _without_empty(tokens.rows(a, b), partial),
+            "meta": meta.rows(first, last),
+        }
         docs.append(doc)
     return docs
 
 
-def _tokens(sentences: Sequence[Sentence], row: NDArray[np.int64], origin: NDArray[np.int64]) -> tuple[Layer, list[str]]:
+def _tokens(
+    sentences: Sequence[Sentence], row: NDArray[np.int64], origin: NDArray[np.int64]
+) -> tuple[Layer, list[str]]:
     """The token columns of all sentences, and which of them have unset values; `origin` is the row where each sentence's Doc begins."""
     size = int(row[-1])
     sent_start = np.zeros(size, np.bool_)
     sent_start[row[:-1]] = True
     layer = Layer("token", size).set("sent_start", sent_start)
     for key in sentences[0].strings:
-        set_strings(layer, key, list(chain.from_iterable(sentence.strings[key] for sentence in sentences)))
+        set_strings(
+            layer, key, list(chain.from_iterable(sentence.strings[key] for sentence in sentences))
+        )
     for key in sentences[0].numbers:
-        numbers = np.fromiter(chain.from_iterable(sentence.numbers[key] for sentence in sentences), np.int32, size)
+        numbers = np.fromiter(
+            chain.from_iterable(sentence.numbers[key] for sentence in sentences), np.int32, size
+        )
         if key == "head":
-            numbers += np.where(numbers < 0, 0, np.repeat(row[:-1] - origin, np.diff(row))).astype(np.int32)
+            numbers += np.where(numbers < 0, 0, np.repeat(row[:-1] - origin, np.diff(row))).astype(
+                np.int32
+            )
         layer.set(key, numbers)
     return layer, [key for key in layer if key != "sent_start" and int(layer[key].values.min()) < 0]
 
@@ -132,5 +147,5 @@ def _meta(sentences: Sequence[Sentence]) -> Layer:
 
 def set_strings(layer: Layer, key: str, values: Sequence[str | None]) -> None:
     """A labelled column, also where all values are None."""
-    column = encode(values)
+    column = encode_labels(values)
     layer.set(key, column.values, column.labels)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipekit.corpora.readers.files import CorpusFile
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode
+from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, near
 
@@ -49,25 +49,41 @@ class Aligner:
 
     def __post_init__(self) -> None:
         if self.misaligned not in POLICIES:
-            raise ConfigError(f"misaligned is {self.misaligned!r}.{near(self.misaligned, POLICIES)}")
+            raise ConfigError(
+                f"misaligned is {self.misaligned!r}.{near(self.misaligned, POLICIES)}"
+            )
 
-    def write(self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link] | None = None) -> None:
+    def write(
+        self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link] | None = None
+    ) -> None:
         """The spans as the layer "ents", overlapping where they do, and the links, if any were looked for, as the layer "relations"."""
         kept, rows = self._rows(doc, spans)
-        layer = span_layer(rows[:, 0], rows[:, 1], encode([span.label for span in kept]))
+        layer = span_layer(rows[:, 0], rows[:, 1], encode_labels([span.label for span in kept]))
         if any(span.fragments for span in kept):
-            fragments = encode([span.fragments for span in kept])
+            fragments = encode_labels([span.fragments for span in kept])
             layer.set("fragments", fragments.values, fragments.labels)
         doc.layers["ents"] = layer
         if links is not None:
             self._write_links(doc, kept, links)
 
-    def _rows(self, doc: Doc, spans: Sequence[CharSpan]) -> tuple[list[CharSpan], np.ndarray[tuple[int, int], np.dtype[np.int64]]]:
+    def _rows(
+        self, doc: Doc, spans: Sequence[CharSpan]
+    ) -> tuple[list[CharSpan], np.ndarray[tuple[int, int], np.dtype[np.int64]]]:
         inside = [span for span in spans if self._is_inside(doc, span)]
-        start, end = np.array([span.start for span in inside], np.int64), np.array([span.end for span in inside], np.int64)
-        rows = np.stack([np.searchsorted(doc.ends, start, "right"), np.searchsorted(doc.starts, end, "left")], axis=1)
-        kept = [self._keeps(doc, span, *row) for span, row in zip(inside, rows.tolist(), strict=True)]
-        return [span for span, keep in zip(inside, kept, strict=True) if keep], rows[np.array(kept, bool)]
+        start, end = (
+            np.array([span.start for span in inside], np.int64),
+            np.array([span.end for span in inside], np.int64),
+        )
+        rows = np.stack(
+            [np.searchsorted(doc.ends, start, "right"), np.searchsorted(doc.starts, end, "left")],
+            axis=1,
+        )
+        kept = [
+            self._keeps(doc, span, *row) for span, row in zip(inside, rows.tolist(), strict=True)
+        ]
+        return [span for span, keep in zip(inside, kept, strict=True) if keep], rows[
+            np.array(kept, bool)
+        ]
 
     def _is_inside(self, doc: Doc, span: CharSpan) -> bool:
         if 0 <= span.start < span.end <= len(doc.text):
@@ -78,16 +94,28 @@ class Aligner:
 
     def _keeps(self, doc: Doc, span: CharSpan, first: int, last: int) -> bool:
         if first >= last:
-            self.file.note(span.line, "offsets", f"{picture(doc.text, span.start, span.end)} is white space: left out")
+            self.file.note(
+                span.line,
+                "offsets",
+                f"{picture(doc.text, span.start, span.end)} is white space: left out",
+            )
             return False
         if doc.starts[first] == span.start and doc.ends[last - 1] == span.end:
             return True
         taken = picture(doc.text, int(doc.starts[first]), int(doc.ends[last - 1]))
         what = f"{span.label} {picture(doc.text, span.start, span.end)} does not fall on token borders{_hint(doc, span)}"
         if self.misaligned == "raise":
-            self.file.fail(span.line, "offsets", f"{what}: mend the offsets, or read with misaligned='expand' or 'skip'")
+            self.file.fail(
+                span.line,
+                "offsets",
+                f"{what}: mend the offsets, or read with misaligned='expand' or 'skip'",
+            )
             return False
-        self.file.note(span.line, "offsets", f"{what}: " + ("left out" if self.misaligned == "skip" else f"read as {taken}"))
+        self.file.note(
+            span.line,
+            "offsets",
+            f"{what}: " + ("left out" if self.misaligned == "skip" else f"read as {taken}"),
+        )
         return self.misaligned == "expand"
 
     def _write_links(self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link]) -> None:
@@ -96,13 +124,17 @@ class Aligner:
         for link in links:
             missing = [key for key in (link.head, link.tail) if key not in row]
             if missing:
-                self.file.note(link.line, "relations", f"{link.label} links {missing[0]!r}, which is no entity that was read: left out")
+                self.file.note(
+                    link.line,
+                    "relations",
+                    f"{link.label} links {missing[0]!r}, which is no entity that was read: left out",
+                )
             else:
                 kept.append(link)
         layer = doc.add_layer("relations", "link", len(kept), target="ents")
         layer.set("head", np.array([row[link.head] for link in kept], np.int32))
         layer.set("tail", np.array([row[link.tail] for link in kept], np.int32))
-        labels = encode([link.label for link in kept])
+        labels = encode_labels([link.label for link in kept])
         layer.set("label", labels.values, labels.labels)
 
 

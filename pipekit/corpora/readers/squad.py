@@ -13,7 +13,7 @@ import numpy as np
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.spans import Tokenize, picture
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode
+from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
 
 SUFFIXES = (".json",)
@@ -29,7 +29,12 @@ class Paragraph(NamedTuple):
 
 
 def read_squad(
-    path: StrPath, *, tokenize: Tokenize, begin: int = 0, end: int | None = None, on_problem: OnProblem | None = None
+    path: StrPath,
+    *,
+    tokenize: Tokenize,
+    begin: int = 0,
+    end: int | None = None,
+    on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
     """A Doc for each paragraph of a file of SQuAD 1.1 or 2.0 (.json, .gz), with its questions and all their answers.
 
@@ -47,7 +52,9 @@ def read_squad(
         for file in files.values():
             paragraphs = _paragraphs(file, begin, end)
             while batch := list(islice(paragraphs, _BATCH)):
-                for paragraph, doc in zip(batch, tokenize([one.text for one in batch]), strict=True):
+                for paragraph, doc in zip(
+                    batch, tokenize([one.text for one in batch]), strict=True
+                ):
                     doc.name = f"{Path(file.name).name}:{paragraph.place}"
                     yield _annotated(file, doc, paragraph)
 
@@ -56,12 +63,20 @@ def _paragraphs(file: CorpusFile, begin: int, end: int | None) -> Iterator[Parag
     try:
         articles = json.loads(file.text() or "{}").get("data", [])
     except (ValueError, AttributeError, RecursionError) as error:
-        file.fail(None, "json", f"is not SQuAD's JSON: {error}: an object with a list under 'data' is needed")
+        file.fail(
+            None,
+            "json",
+            f"is not SQuAD's JSON: {error}: an object with a list under 'data' is needed",
+        )
         return
     for i, article in islice(enumerate(articles), begin, end):
         for j, one in enumerate(article.get("paragraphs", ()) if isinstance(article, dict) else ()):
             place = f"data[{i}].paragraphs[{j}]"
-            if isinstance(one, dict) and isinstance(one.get("context"), str) and isinstance(one.get("qas"), list):
+            if (
+                isinstance(one, dict)
+                and isinstance(one.get("context"), str)
+                and isinstance(one.get("qas"), list)
+            ):
                 yield Paragraph(place, one["context"], one["qas"])
             else:
                 file.fail(None, "json", f"{place} has no string 'context' and list 'qas'")
@@ -73,7 +88,10 @@ def _annotated(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> Doc:
     spans: list[tuple[int, int, int]] = []
     for one in paragraph.questions:
         where = f"{paragraph.place}, question {one.get('id')!r}"
-        found = [_span(file, doc, answer, where) for answer in (() if one.get("is_impossible") else one.get("answers", ()))]
+        found = [
+            _span(file, doc, answer, where)
+            for answer in (() if one.get("is_impossible") else one.get("answers", ()))
+        ]
         kept = sorted({span for span in found if span is not None})
         if isinstance(one.get("question"), str) and (kept or not found):
             spans += [(*span, len(texts)) for span in kept]
@@ -81,7 +99,7 @@ def _annotated(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> Doc:
             ids.append(str(one.get("id")))
     layer = doc.add_layer("questions", "doc", len(texts))
     for name, strings in (("text", texts), ("id", ids)):
-        column = encode(strings)
+        column = encode_labels(strings)
         layer.set(name, column.values, column.labels)
     rows = np.array(spans, dtype=np.int32).reshape(-1, 3)
     doc.layers["answers"] = span_layer(rows[:, 0], rows[:, 1]).set("question", rows[:, 2])
@@ -90,9 +108,17 @@ def _annotated(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> Doc:
 
 def _span(file: CorpusFile, doc: Doc, answer: Any, where: str) -> tuple[int, int] | None:
     """The token rows of an answer; None, with a note, where the paragraph does not have it."""
-    text, start = (answer.get("text"), answer.get("answer_start")) if isinstance(answer, dict) else (None, None)
+    text, start = (
+        (answer.get("text"), answer.get("answer_start"))
+        if isinstance(answer, dict)
+        else (None, None)
+    )
     if not isinstance(text, str) or not isinstance(start, int) or not text.strip():
-        file.note(None, "answers", f"{where}: {answer!r} has no string 'text' and number 'answer_start': left out")
+        file.note(
+            None,
+            "answers",
+            f"{where}: {answer!r} has no string 'text' and number 'answer_start': left out",
+        )
         return None
     lead = len(text) - len(text.lstrip())
     text, start = text.strip(), start + lead
@@ -102,7 +128,11 @@ def _span(file: CorpusFile, doc: Doc, answer: Any, where: str) -> tuple[int, int
             file.note(None, "answers", f"{where}: {text!r} is not in the paragraph: left out")
             return None
         moved = min((abs(place - start), place) for place in places)[1]
-        file.note(None, "answers", f"{where}: {text!r} stands at {moved}, {picture(doc.text, moved, moved + len(text))}, not at {start}")
+        file.note(
+            None,
+            "answers",
+            f"{where}: {text!r} stands at {moved}, {picture(doc.text, moved, moved + len(text))}, not at {start}",
+        )
         start = moved
     span = doc.char_span(start, start + len(text), alignment_mode="expand")
     return None if span is None else (span.start, span.end)

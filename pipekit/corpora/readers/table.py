@@ -23,7 +23,7 @@ _BATCH = 256
 _CSV_LIMIT = 2**31 - 1  # of characters in a cell; the module csv stops at 131,072
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     line: int
     cells: Mapping[str, str]
 
@@ -43,8 +43,16 @@ class Classes:
     def of(self, cell: str) -> dict[str, float] | None:
         """The classes of a cell, one where they exclude each other; None where it says nothing that counts."""
         cell = cell.strip()
-        labels = cell[1:-1].replace(",", " ").split() if cell[:1] == "[" and cell[-1:] == "]" else [cell] if cell else []
-        found = {self.classes.get(label) if self.classes else label for label in labels} or {self.none or None}
+        labels = (
+            cell[1:-1].replace(",", " ").split()
+            if cell[:1] == "[" and cell[-1:] == "]"
+            else [cell]
+            if cell
+            else []
+        )
+        found = {self.classes.get(label) if self.classes else label for label in labels} or {
+            self.none or None
+        }
         if self.exclusive:
             only = found.pop() if len(found) == 1 else None
             return None if only is None else {only: 1.0}
@@ -80,12 +88,16 @@ def read_table(
         on_problem: is told each `Problem`, and reading goes on.
     """
     if len(span) not in (0, 3):
-        raise ConfigError(f"span is {list(span)!r}: it takes three columns, those of start, end and label")
+        raise ConfigError(
+            f"span is {list(span)!r}: it takes three columns, those of start, end and label"
+        )
     said = Classes({str(key): value for key, value in (classes or {}).items()}, none, exclusive)
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
             table = _rows(file, (text, label, *span), rows)
-            for doc, group in _docs(_by_text(table, text) if span else ([row] for row in table), text, tokenize):
+            for doc, group in _docs(
+                _by_text(table, text) if span else ([row] for row in table), text, tokenize
+            ):
                 _name(file, doc, group[0], meta)
                 if span:
                     _write_spans(file, doc, group, said, label, span)
@@ -94,44 +106,58 @@ def read_table(
                 yield doc
 
 
-def _docs(groups: Iterator[list[Row]], text: str, tokenize: Tokenize) -> Iterator[tuple[Doc, list[Row]]]:
+def _docs(
+    groups: Iterator[list[TableRow]], text: str, tokenize: Tokenize
+) -> Iterator[tuple[Doc, list[TableRow]]]:
     """A Doc for the rows of each text, tokenized many at a time."""
     while bunch := list(islice(groups, _BATCH)):
         yield from zip(tokenize([group[0].cells[text] for group in bunch]), bunch, strict=True)
 
 
-def _rows(file: CorpusFile, needed: Sequence[str], part: Sequence[float]) -> list[Row]:
+def _rows(file: CorpusFile, needed: Sequence[str], part: Sequence[float]) -> list[TableRow]:
     """The rows of a part of the table, which is given by two shares."""
     csv.field_size_limit(_CSV_LIMIT)
     delimiter = "\t" if stem(file.name).endswith(".tsv") else ","
     reader = csv.reader((f"{line}\n" for line in file.lines()), delimiter=delimiter, strict=True)
-    found: list[Row] = []
+    found: list[TableRow] = []
     try:
         names = next(reader, [])
         for name in needed:
             if name not in names:
-                file.fail(1, "columns", f"has no column {name!r}: name the columns by options such as text=….{near(name, names)}")
+                file.fail(
+                    1,
+                    "columns",
+                    f"has no column {name!r}: name the columns by options such as text=….{near(name, names)}",
+                )
                 return []
         for cells in reader:
             line = reader.line_num
             if len(cells) == len(names):
-                found.append(Row(line, dict(zip(names, cells, strict=True))))
+                found.append(TableRow(line, dict(zip(names, cells, strict=True))))
             elif cells:
-                file.fail(line, "columns", f"has {len(cells)} cells, but the first row names {len(names)}: quote cells with {delimiter!r}")
+                file.fail(
+                    line,
+                    "columns",
+                    f"has {len(cells)} cells, but the first row names {len(names)}: quote cells with {delimiter!r}",
+                )
     except csv.Error as error:
-        file.fail(reader.line_num, "csv", f"is no row of a table: {error}: double the quotation marks inside a quoted cell")
+        file.fail(
+            reader.line_num,
+            "csv",
+            f"is no row of a table: {error}: double the quotation marks inside a quoted cell",
+        )
     return found[round(part[0] * len(found)) : round(part[1] * len(found))]
 
 
-def _by_text(table: Sequence[Row], text: str) -> Iterator[list[Row]]:
+def _by_text(table: Sequence[TableRow], text: str) -> Iterator[list[TableRow]]:
     """The rows of each text, in the order of their first ones."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[TableRow]] = {}
     for row in table:
         groups.setdefault(row.cells[text], []).append(row)
     return iter(groups.values())
 
 
-def _name(file: CorpusFile, doc: Doc, row: Row, meta: Sequence[str]) -> None:
+def _name(file: CorpusFile, doc: Doc, row: TableRow, meta: Sequence[str]) -> None:
     doc.name = f"{Path(file.name).name}:{row.line}"
     layer = doc.add_layer("meta", "doc", 1).set("line", [row.line])
     for key in meta:
@@ -147,18 +173,36 @@ def _write_classes(doc: Doc, layer: str, found: Mapping[str, float] | None) -> N
         written.set(name, np.array([value], np.float32))
 
 
-def _write_spans(file: CorpusFile, doc: Doc, group: Sequence[Row], said: Classes, label: str, span: Sequence[str]) -> None:
+def _write_spans(
+    file: CorpusFile,
+    doc: Doc,
+    group: Sequence[TableRow],
+    said: Classes,
+    label: str,
+    span: Sequence[str],
+) -> None:
     spans = []
     for i, (line, cells) in enumerate(group):
         start, end = cells[span[0]].strip(), cells[span[1]].strip()
         if start.isdecimal() and end.isdecimal():
-            spans.append((CharSpan(int(start), int(end), cells[span[2]], line, str(i)), said.of(cells[label])))
+            spans.append(
+                (
+                    CharSpan(int(start), int(end), cells[span[2]], line, str(i)),
+                    said.of(cells[label]),
+                )
+            )
         else:
-            file.fail(line, "offsets", f"{span[0]} is {start!r} and {span[1]} {end!r}: both are numbers of characters")
+            file.fail(
+                line,
+                "offsets",
+                f"{span[0]} is {start!r} and {span[1]} {end!r}: both are numbers of characters",
+            )
     spans.sort(key=lambda pair: pair[0][:2])
     kept = [pair for pair in spans if _writes(file, doc, pair[0])]
     Aligner(file).write(doc, [one for one, _ in kept])
-    for name in sorted({name for _, found in kept for name in found or ()} | set(said.classes.values())):
+    for name in sorted(
+        {name for _, found in kept for name in found or ()} | set(said.classes.values())
+    ):
         values = [np.nan if found is None else found.get(name, 0.0) for _, found in kept]
         doc.layers["ents"].set(SENTIMENT_OF + name, np.array(values, np.float32))
 
@@ -167,5 +211,9 @@ def _writes(file: CorpusFile, doc: Doc, span: CharSpan) -> bool:
     """Whether the aligner would keep the span: it lies in the text and has more than white space."""
     if 0 <= span.start < span.end <= len(doc.text) and doc.text[span.start : span.end].strip():
         return True
-    file.fail(span.line, "offsets", f"[{span.start}, {span.end}) is no part of the text of {len(doc.text)} characters")
+    file.fail(
+        span.line,
+        "offsets",
+        f"[{span.start}, {span.end}) is no part of the text of {len(doc.text)} characters",
+    )
     return False

@@ -17,14 +17,16 @@ SUFFIXES = (".txt",)
 _BATCH = 256
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A text and the line where it begins."""
 
     line: int
     text: str
 
 
-def read_text(path: StrPath, *, tokenize: Tokenize, unit: Unit = "line", on_problem: OnProblem | None = None) -> Iterator[Doc]:
+def read_text(
+    path: StrPath, *, tokenize: Tokenize, unit: Unit = "line", on_problem: OnProblem | None = None
+) -> Iterator[Doc]:
     """Docs of a text file (.gz, .xz), or of all of a folder or zip archive. Empty lines and paragraphs are passed over.
 
     Args:
@@ -39,7 +41,7 @@ def read_text(path: StrPath, *, tokenize: Tokenize, unit: Unit = "line", on_prob
             yield from _docs(file, _UNITS[unit](file), tokenize)
 
 
-def _docs(file: CorpusFile, pieces: Iterable[Piece], tokenize: Tokenize) -> Iterator[Doc]:
+def _docs(file: CorpusFile, pieces: Iterable[TextPiece], tokenize: Tokenize) -> Iterator[Doc]:
     pieces = iter(pieces)
     while batch := list(islice(pieces, _BATCH)):
         for doc, piece in zip(tokenize([piece.text for piece in batch]), batch, strict=True):
@@ -48,27 +50,27 @@ def _docs(file: CorpusFile, pieces: Iterable[Piece], tokenize: Tokenize) -> Iter
             yield doc
 
 
-def _files(file: CorpusFile) -> Iterator[Piece]:
+def _files(file: CorpusFile) -> Iterator[TextPiece]:
     text = file.text()
     if text.strip():
-        yield Piece(1, text)
+        yield TextPiece(1, text)
 
 
-def _lines(file: CorpusFile) -> Iterator[Piece]:
-    return (Piece(number, line) for number, line in enumerate(file.lines(), 1) if line.strip())
+def _lines(file: CorpusFile) -> Iterator[TextPiece]:
+    return (TextPiece(number, line) for number, line in enumerate(file.lines(), 1) if line.strip())
 
 
-def _paragraphs(file: CorpusFile) -> Iterator[Piece]:
+def _paragraphs(file: CorpusFile) -> Iterator[TextPiece]:
     lines: list[str] = []
     number = 0
     for number, line in enumerate(file.lines(), 1):
         if line.strip():
             lines.append(line)
         elif lines:
-            yield Piece(number - len(lines), "\n".join(lines))
+            yield TextPiece(number - len(lines), "\n".join(lines))
             lines = []
     if lines:
-        yield Piece(number - len(lines) + 1, "\n".join(lines))
+        yield TextPiece(number - len(lines) + 1, "\n".join(lines))
 
 
 _UNITS = {"file": _files, "line": _lines, "paragraph": _paragraphs}

@@ -41,9 +41,13 @@ class Distances(nn.Module):
         rows = (_bucket(distances, shape) + side).clamp(0, 2 * side - 1)
         self.farthest = shape.relative
         self.vectors = nn.Embedding(2 * side, shape.width)
-        self.norm = nn.LayerNorm(shape.width, shape.epsilon) if shape.relative_norm else nn.Identity()
+        self.norm = (
+            nn.LayerNorm(shape.width, shape.epsilon) if shape.relative_norm else nn.Identity()
+        )
         self.dropout = nn.Dropout(shape.dropout)
-        self.register_buffer("rows", rows, persistent=False)  # of each distance, the farthest one backwards first
+        self.register_buffer(
+            "rows", rows, persistent=False
+        )  # of each distance, the farthest one backwards first
         self._rows: list[int] = rows.tolist()  # so that no device is asked
 
     def forward(self, mask: Tensor | None, length: int) -> Where:
@@ -78,10 +82,22 @@ class DisentangledAttention(Attention):
     def mask(self, query: Tensor, key: Tensor, where: Where) -> Tensor:
         """What distances add to the scores, float[sequences, heads, longest, longest]; very much less where no one may look."""
         width = query.shape[1] * query.shape[3]
-        weight, bias = (self.distance.weight, self.distance.bias) if self.own else (self.project.weight, self.project.bias)
+        weight, bias = (
+            (self.distance.weight, self.distance.bias)
+            if self.own
+            else (self.project.weight, self.project.bias)
+        )
         both = nn.functional.linear(where.vectors, weight[: 2 * width], bias[: 2 * width])
-        at_query, at_key = both.to(query.dtype).view(-1, 2, self.heads, query.shape[3]).permute(1, 2, 3, 0)  # [heads, width, distances]
+        at_query, at_key = (
+            both.to(query.dtype).view(-1, 2, self.heads, query.shape[3]).permute(1, 2, 3, 0)
+        )  # [heads, width, distances]
         row = where.row.expand(*query.shape[:2], -1, -1)
-        added: Tensor = (query @ at_key).gather(3, row) + (key @ at_query).gather(3, row.transpose(2, 3)).transpose(2, 3)
+        added: Tensor = (query @ at_key).gather(3, row) + (key @ at_query).gather(
+            3, row.transpose(2, 3)
+        ).transpose(2, 3)
         added = added * self.scale
-        return added if where.mask is None else added.masked_fill(~where.mask, torch.finfo(added.dtype).min / 2)  # a sum stays finite
+        return (
+            added
+            if where.mask is None
+            else added.masked_fill(~where.mask, torch.finfo(added.dtype).min / 2)
+        )  # a sum stays finite

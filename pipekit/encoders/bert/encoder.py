@@ -26,7 +26,7 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
 from pipekit.subwords.cutter import Cut, Subwords, text_of
 from pipekit.subwords.published import from_settings
-from pipekit.words.chars import Ints, ranges
+from pipekit.words.arrays import Ints, ranges
 from pipekit.words.features import Features
 
 POOLING = ("mean", "first", "last")
@@ -92,7 +92,9 @@ class Bert(Encoder):
             if given not in known:
                 raise ConfigError(f"a BERT takes no {what} = {given!r}.{near(given, known)}")
         if SUBWORDS not in (tables or {}):
-            raise ConfigError("a BERT needs a vocabulary of subwords: name one in a recipe, or let `prepare` learn one")
+            raise ConfigError(
+                "a BERT needs a vocabulary of subwords: name one in a recipe, or let `prepare` learn one"
+            )
         self.tables = dict(tables or {})
         self.pool, self.reads = pool, reads
         self.subwords = Subwords(self.tables[SUBWORDS])
@@ -100,15 +102,23 @@ class Bert(Encoder):
         self.width = self.shape.width
         self.network = Network(len(self.subwords), self.shape)
         self.mix = LayerMix(self.shape.layers + 1) if mix else None
-        self.embed = Embedder(features, {k: v for k, v in self.tables.items() if k != SUBWORDS}) if features else None
+        self.embed = (
+            Embedder(features, {k: v for k, v in self.tables.items() if k != SUBWORDS})
+            if features
+            else None
+        )
         if self.embed is not None:
-            self.beside = nn.Linear(self.embed.width, self.shape.embedding_width or self.width, bias=False)
+            self.beside = nn.Linear(
+                self.embed.width, self.shape.embedding_width or self.width, bias=False
+            )
             nn.init.zeros_(self.beside.weight)  # so that a pretrained network begins as it was
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         given = settings.get("subwords") or {}
-        features, tables = Embedder.prepare(settings["features"], docs) if settings.get("features") else (None, {})
+        features, tables = (
+            Embedder.prepare(settings["features"], docs) if settings.get("features") else (None, {})
+        )
         if given is not True:  # else the table is there already
             tables = {SUBWORDS: from_settings(given, map(text_of, docs)).table, **tables}
         return Prepared({**settings, "subwords": True, "features": features}, tables)
@@ -116,7 +126,10 @@ class Bert(Encoder):
     def layers(self) -> list[nn.Module]:
         """Word features are in none of them: beside a pretrained network they are new."""
         below, places = self.network.embed, self.network.stack.places
-        return [below if places is None else nn.ModuleList([below, places]), *self.network.stack.layers()]
+        return [
+            below if places is None else nn.ModuleList([below, places]),
+            *self.network.stack.layers(),
+        ]
 
     def compilable(self) -> list[nn.Module]:
         return list(self.network.stack.blocks)
@@ -130,15 +143,21 @@ class Bert(Encoder):
         ids, borders = self.pieces(batch)
         sequences = batch.sequences if self.reads == "sentences" else batch.offsets
         plan = windows(borders[sequences], self.window, self.window // 4)
-        return PieceFeatures(ids, borders, plan, None if self.embed is None else self.embed.features(batch))
+        return PieceFeatures(
+            ids, borders, plan, None if self.embed is None else self.embed.features(batch)
+        )
 
     def pieces(self, batch: Batch) -> Cut:
         """The pieces of a batch's words; what is written alike is cut once."""
         keys, index = np.unique(2 * batch.distinct.index + batch.spaced, return_inverse=True)
         strings = batch.distinct.strings
-        cut = self.subwords.cut([strings[key] for key in (keys // 2).tolist()], (keys % 2 == 1).tolist())
+        cut = self.subwords.cut(
+            [strings[key] for key in (keys // 2).tolist()], (keys % 2 == 1).tolist()
+        )
         sizes = np.diff(cut.borders)[index]
-        return Cut(cut.ids[ranges(cut.borders[index], sizes)], np.cumsum([0, *sizes], dtype=np.int64))
+        return Cut(
+            cut.ids[ranges(cut.borders[index], sizes)], np.cumsum([0, *sizes], dtype=np.int64)
+        )
 
     def forward(self, features: PieceFeatures) -> Tensor:
         device = self.network.embed.pieces.weight.device
@@ -155,7 +174,9 @@ class Bert(Encoder):
         device = self.network.embed.pieces.weight.device
         special, flat = self.subwords.special, to_device(features.ids, device)
         for rows, inside, cell, row in padded_groups(features.windows, cells_on(device), device):
-            ids = functional.pad(flat[rows].masked_fill(~inside, special.pad), (1, 1), value=special.pad)
+            ids = functional.pad(
+                flat[rows].masked_fill(~inside, special.pad), (1, 1), value=special.pad
+            )
             ids[:, 0] = special.cls
             ids.scatter_(1, inside.sum(1, keepdim=True) + 1, special.sep)
             yield Framed(ids, functional.pad(inside, (2, 0), value=True), cell, row, rows)
@@ -163,25 +184,39 @@ class Bert(Encoder):
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features = self.features(batch)
         borders = to_device(features.borders, self.network.embed.pieces.weight.device)
-        beside, found = self._beside(features, torch.repeat_interleave(borders.diff())), dict[int, AttentionMap]()
+        beside, found = (
+            self._beside(features, torch.repeat_interleave(borders.diff())),
+            dict[int, AttentionMap](),
+        )
         for framed in self.framed(features):
             seen: list[Tensor] = []
             self._read(framed, beside, seen)
             weights = by_window(seen, framed.inside, framed.rows[:, :1].sum(1))
             labels = map(self.subwords.spell, framed.ids.tolist())
             found |= {
-                start: AttentionMap(names[: one.shape[2]], one) for names, (start, one) in zip(labels, weights.items(), strict=True)
+                start: AttentionMap(names[: one.shape[2]], one)
+                for names, (start, one) in zip(labels, weights.items(), strict=True)
             }
         return [one for _, one in sorted(found.items())]
 
     def _beside(self, features: PieceFeatures, owner: Tensor) -> Tensor | None:
         """What the features say of the word of each piece, float[pieces, width of their vectors]."""
-        return None if self.embed is None or features.words is None else self.beside(self.embed(features.words))[owner]
+        return (
+            None
+            if self.embed is None or features.words is None
+            else self.beside(self.embed(features.words))[owner]
+        )
 
-    def _read(self, framed: Framed, beside: Tensor | None, seen: list[Tensor] | None = None) -> Tensor:
+    def _read(
+        self, framed: Framed, beside: Tensor | None, seen: list[Tensor] | None = None
+    ) -> Tensor:
         known = None
-        if beside is not None:  # nothing is beside padding: [SEP] stands there in all windows but the longest
-            known = functional.pad(beside[framed.rows].masked_fill(~framed.inside[:, 2:, None], 0), (0, 0, 1, 1))
+        if (
+            beside is not None
+        ):  # nothing is beside padding: [SEP] stands there in all windows but the longest
+            known = functional.pad(
+                beside[framed.rows].masked_fill(~framed.inside[:, 2:, None], 0), (0, 0, 1, 1)
+            )
         layers = self.network(framed.ids, framed.inside, beside=known, seen=seen)
         states: Tensor = layers[-1] if self.mix is None else self.mix(layers)
         return states[:, 1:-1].flatten(0, 1)[framed.cell]

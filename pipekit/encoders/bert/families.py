@@ -37,9 +37,13 @@ class BertShape(Shape):
     def __post_init__(self) -> None:
         super().__post_init__()
         if 0 < self.positions < 3:
-            raise ConfigError(f"positions = {self.positions}: at least 3 are needed, two of them for the special pieces")
+            raise ConfigError(
+                f"positions = {self.positions}: at least 3 are needed, two of them for the special pieces"
+            )
         if self.buckets and not 0 < self.buckets // 2 < self.relative - 1:
-            raise ConfigError(f"buckets = {self.buckets} and relative = {self.relative}: take at least 2 buckets, and fewer than distances")
+            raise ConfigError(
+                f"buckets = {self.buckets} and relative = {self.relative}: take at least 2 buckets, and fewer than distances"
+            )
 
 
 # The sizes are those of a small network for a CPU; what a published checkpoint has is read from it.
@@ -49,8 +53,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "albert": {"embedding_width": 64, "shared": True, "activation": "gelu_tanh"},  # Lan et al. 2020
     "electra": {"embedding_width": 128},  # Clark et al. 2020
     "distilbert": {"segments": 0},  # Sanh et al. 2019
-    "deberta": {"positions": 0, "segments": 0, "epsilon": 1e-7, "relative": 512, "relative_own": True},  # He et al. 2021
-    "deberta_v2": {"positions": 0, "segments": 0, "epsilon": 1e-7, "relative": 512, "buckets": 256, "relative_norm": True},  # and v3, 2023
+    "deberta": {
+        "positions": 0,
+        "segments": 0,
+        "epsilon": 1e-7,
+        "relative": 512,
+        "relative_own": True,
+    },  # He et al. 2021
+    "deberta_v2": {
+        "positions": 0,
+        "segments": 0,
+        "epsilon": 1e-7,
+        "relative": 512,
+        "buckets": 256,
+        "relative_norm": True,
+    },  # and v3, 2023
 }
 
 

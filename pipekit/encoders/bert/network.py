@@ -26,13 +26,17 @@ class PieceEmbedding(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
         self.project = nn.Linear(width, shape.width) if width != shape.width else nn.Identity()
 
-    def forward(self, ids: Tensor, segments: Tensor | None = None, beside: Tensor | None = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, segments: Tensor | None = None, beside: Tensor | None = None
+    ) -> Tensor:
         """The pieces int64[sequences, longest] as float[sequences, longest, width]; `beside` is added to their vectors."""
         found = self.pieces(ids)
         if self.positions is not None:
             found = found + self.positions.weight[: ids.shape[1]]
         if self.segments is not None:
-            found = found + (self.segments.weight[0] if segments is None else self.segments(segments))
+            found = found + (
+                self.segments.weight[0] if segments is None else self.segments(segments)
+            )
         if beside is not None:
             found = found + beside
         return self.project(self.dropout(self.norm(found)))  # type: ignore[no-any-return]
@@ -49,11 +53,17 @@ class Network(nn.Module):
         super().__init__()
         self.shape = shape
         self.embed = PieceEmbedding(pieces, shape)
-        self.stack = Stack(shape, DisentangledAttention, Distances(shape)) if shape.relative else Stack(shape)
+        self.stack = (
+            Stack(shape, DisentangledAttention, Distances(shape))
+            if shape.relative
+            else Stack(shape)
+        )
         self.apply(_begin)
         if self.embed.positions is not None:
             with torch.no_grad():
-                self.embed.positions.weight.copy_(_STEP * sinusoids(*self.embed.positions.weight.shape))
+                self.embed.positions.weight.copy_(
+                    _STEP * sinusoids(*self.embed.positions.weight.shape)
+                )
 
     def forward(
         self,

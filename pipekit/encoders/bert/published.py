@@ -12,7 +12,7 @@ from typing import Any
 
 Names = Mapping[str, tuple[str, ...]]
 
-ACTIVATIONS = {
+PUBLISHED_ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_fast": "gelu_tanh",
@@ -24,7 +24,7 @@ ACTIVATIONS = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class PublishedKind:
     """What others call a `model_type`.
 
     Attributes:
@@ -62,8 +62,17 @@ _KEYS = {
     "segments": "type_vocab_size",
 }
 _WITH_EMBEDDING = {**_KEYS, "embedding_width": "embedding_size"}
-_DEFAULTS = {"hidden_dropout_prob": 0.1, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "type_vocab_size": 2}
-_FIXED: dict[str, tuple[Any, ...]] = {"position_embedding_type": ("absolute",), "is_decoder": (False,), "add_cross_attention": (False,)}
+_DEFAULTS = {
+    "hidden_dropout_prob": 0.1,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "type_vocab_size": 2,
+}
+_FIXED: dict[str, tuple[Any, ...]] = {
+    "position_embedding_type": ("absolute",),
+    "is_decoder": (False,),
+    "add_cross_attention": (False,),
+}
 
 _EMBEDDINGS: Names = {
     "embed.pieces": ("embeddings.word_embeddings",),
@@ -82,7 +91,11 @@ _FEED: Names = {
 
 
 def _project(*names: str) -> Names:
-    return {"stack.blocks.{n}.attention.project": tuple(f"{_LAYER}.attention.self.{name}" for name in names)}
+    return {
+        "stack.blocks.{n}.attention.project": tuple(
+            f"{_LAYER}.attention.self.{name}" for name in names
+        )
+    }
 
 
 _BERT: Names = {**_EMBEDDINGS, **_project("query", "key", "value"), **_FEED}
@@ -90,7 +103,9 @@ _GROUP = "encoder.albert_layer_groups.{n}.albert_layers.0"
 _ALBERT: Names = {
     **_EMBEDDINGS,
     "embed.project": ("encoder.embedding_hidden_mapping_in",),
-    "stack.blocks.{n}.attention.project": tuple(f"{_GROUP}.attention.{name}" for name in ("query", "key", "value")),
+    "stack.blocks.{n}.attention.project": tuple(
+        f"{_GROUP}.attention.{name}" for name in ("query", "key", "value")
+    ),
     "stack.blocks.{n}.attention.output": (f"{_GROUP}.attention.dense",),
     "stack.blocks.{n}.norms.0": (f"{_GROUP}.attention.LayerNorm",),
     "stack.blocks.{n}.feed.0": (f"{_GROUP}.ffn",),
@@ -100,7 +115,9 @@ _ALBERT: Names = {
 _DISTIL = "transformer.layer.{n}"
 _DISTILBERT: Names = {
     **_EMBEDDINGS,
-    "stack.blocks.{n}.attention.project": tuple(f"{_DISTIL}.attention.{name}" for name in ("q_lin", "k_lin", "v_lin")),
+    "stack.blocks.{n}.attention.project": tuple(
+        f"{_DISTIL}.attention.{name}" for name in ("q_lin", "k_lin", "v_lin")
+    ),
     "stack.blocks.{n}.attention.output": (f"{_DISTIL}.attention.out_lin",),
     "stack.blocks.{n}.norms.0": (f"{_DISTIL}.sa_layer_norm",),
     "stack.blocks.{n}.feed.0": (f"{_DISTIL}.ffn.lin1",),
@@ -118,7 +135,10 @@ _DEBERTA: Names = {
     **_DISTANCES,
     "stack.blocks.{n}.attention.project.weight": (f"{_SELF}.in_proj.weight",),
     "stack.blocks.{n}.attention.project.bias": (f"{_SELF}.q_bias", "", f"{_SELF}.v_bias"),
-    "stack.blocks.{n}.attention.distance.weight": (f"{_SELF}.pos_q_proj.weight", f"{_SELF}.pos_proj.weight"),
+    "stack.blocks.{n}.attention.distance.weight": (
+        f"{_SELF}.pos_q_proj.weight",
+        f"{_SELF}.pos_proj.weight",
+    ),
     "stack.blocks.{n}.attention.distance.bias": (f"{_SELF}.pos_q_proj.bias", ""),
 }
 _DEBERTA_V2: Names = {
@@ -127,16 +147,27 @@ _DEBERTA_V2: Names = {
     "stack.blocks.{n}.attention.distance": (f"{_SELF}.pos_query_proj", f"{_SELF}.pos_key_proj"),
 }
 _DEBERTA_DEFAULTS = {**_DEFAULTS, "layer_norm_eps": 1e-7, "type_vocab_size": 0}
-_DEBERTA_FIXED: dict[str, tuple[Any, ...]] = {"relative_attention": (True,), "talking_head": (False,), "conv_kernel_size": (0,)}
+_DEBERTA_FIXED: dict[str, tuple[Any, ...]] = {
+    "relative_attention": (True,),
+    "talking_head": (False,),
+    "conv_kernel_size": (0,),
+}
 
-_ROBERTA = Kind("roberta", "roberta.", _BERT, _KEYS, _DEFAULTS, _FIXED, behind_pad=True)
-KINDS: dict[str, Kind] = {
-    "bert": Kind("bert", "bert.", _BERT, _KEYS, _DEFAULTS, _FIXED),
+_ROBERTA = PublishedKind("roberta", "roberta.", _BERT, _KEYS, _DEFAULTS, _FIXED, behind_pad=True)
+PUBLISHED_KINDS: dict[str, PublishedKind] = {
+    "bert": PublishedKind("bert", "bert.", _BERT, _KEYS, _DEFAULTS, _FIXED),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
-    "electra": Kind("electra", "electra.", {**_BERT, "embed.project": ("embeddings_project",)}, _WITH_EMBEDDING, _DEFAULTS, _FIXED),
-    "albert": Kind(
+    "electra": PublishedKind(
+        "electra",
+        "electra.",
+        {**_BERT, "embed.project": ("embeddings_project",)},
+        _WITH_EMBEDDING,
+        _DEFAULTS,
+        _FIXED,
+    ),
+    "albert": PublishedKind(
         "albert",
         "albert.",
         _ALBERT,
@@ -145,7 +176,7 @@ KINDS: dict[str, Kind] = {
         {**_FIXED, "num_hidden_groups": (1,), "inner_group_num": (1,)},
         {"shared": True},
     ),
-    "distilbert": Kind(
+    "distilbert": PublishedKind(
         "distilbert",
         "distilbert.",
         _DISTILBERT,
@@ -162,6 +193,21 @@ KINDS: dict[str, Kind] = {
         _FIXED,
         {"segments": 0, "epsilon": 1e-12},
     ),
-    "deberta": Kind("deberta", "deberta.", _DEBERTA, _KEYS, _DEBERTA_DEFAULTS, {**_FIXED, **_DEBERTA_FIXED}, by_head=True),
-    "deberta-v2": Kind("deberta_v2", "deberta.", _DEBERTA_V2, _KEYS, _DEBERTA_DEFAULTS, {**_FIXED, **_DEBERTA_FIXED}),
+    "deberta": PublishedKind(
+        "deberta",
+        "deberta.",
+        _DEBERTA,
+        _KEYS,
+        _DEBERTA_DEFAULTS,
+        {**_FIXED, **_DEBERTA_FIXED},
+        by_head=True,
+    ),
+    "deberta-v2": PublishedKind(
+        "deberta_v2",
+        "deberta.",
+        _DEBERTA_V2,
+        _KEYS,
+        _DEBERTA_DEFAULTS,
+        {**_FIXED, **_DEBERTA_FIXED},
+    ),
 }

@@ -19,14 +19,14 @@ from pipekit.doc import Doc
 from pipekit.errors import DocTooLargeError, PipekitError, ProcessingError
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.running import Order, Run
-from pipekit.pipeline.saving import read
+from pipekit.pipeline.saving import read_pipeline
 from pipekit.pipeline.streams import Item
 from pipekit.storage import store
 
 LARGEST = 2**31 - 1  # bytes of a document that travels: what a pipe counts on every system
 
 
-class Source(NamedTuple):
+class Request(NamedTuple):
     """A document on its way to a worker: its position in the stream, a text, or a Doc as bytes, and what else is to be known of it."""
 
     number: int
@@ -61,7 +61,7 @@ class Failure(NamedTuple):
         return error
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What was made of a document, as bytes, and its words; or what failed on it."""
 
     made: bytes
@@ -91,34 +91,44 @@ class Annotator:
         """The pipeline, loaded once in each process, with one thread. Errors: those of `pipekit.load`."""
         return _load(self)
 
-    def __call__(self, sources: Sequence[Source], order: Order, began: Callable[[str], object] | None = None) -> list[Answer]:
+    def __call__(
+        self, sources: Sequence[Request], order: Order, began: Callable[[str], object] | None = None
+    ) -> list[Response]:
         """An answer to each document, in their order; `began` is told each component that begins.
 
         Errors: `DocError` for a Doc that has what a component would write.
         """
         run = _run(self, order)
         run.began = began
-        return [self.answer(*result) for result in run.chunk([self.received(source) for source in sources])]
+        return [
+            self.answer(*result)
+            for result in run.chunk([self.received(source) for source in sources])
+        ]
 
-    def sent(self, item: Item) -> Source:
+    def sent(self, item: Item) -> Request:
         """A document as it travels. Errors: `ValueError` for one that cannot: `DocError`, `DocTooLargeError`."""
         value = item.source.to_bytes() if isinstance(item.source, Doc) else item.source
-        return Source(item.number, _small(value, item))
+        return Request(item.number, _small(value, item))
 
-    def received(self, source: Source) -> Item:
+    def received(self, source: Request) -> Item:
         """A document that has travelled."""
-        return Item(source.number, Doc.from_bytes(source.value) if isinstance(source.value, bytes) else source.value)
+        return Item(
+            source.number,
+            Doc.from_bytes(source.value) if isinstance(source.value, bytes) else source.value,
+        )
 
-    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Answer:
+    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Response:
         """What a `Run` says of a document, as it travels; a document that cannot be written as bytes has failed too."""
         try:
-            return Answer(_small(doc.to_bytes(), item), len(doc), None if error is None else Failure.of(error))
+            return Response(
+                _small(doc.to_bytes(), item), len(doc), None if error is None else Failure.of(error)
+            )
         except (ValueError, MemoryError) as unfit:
             doc = doc.copy(bare=True)
             doc.error = f"{item.title}: {unfit}"
-            return Answer(doc.to_bytes(), len(doc), Failure("ProcessingError", doc.error))
+            return Response(doc.to_bytes(), len(doc), Failure("ProcessingError", doc.error))
 
-    def failed(self, item: Item, reason: str, component: str | None = None) -> Answer:
+    def failed(self, item: Item, reason: str, component: str | None = None) -> Response:
         """The answer to a document that no process survived. The words between white space are its tokens: that the tokenizer can be
         trusted with it is not known.
         """
@@ -126,15 +136,21 @@ class Annotator:
             doc = item.source.copy(bare=True)
         else:
             borders = [found.span() for found in re.finditer(r"\A\s+|\S+", item.source)]
-            doc = Doc(item.source, starts=[start for start, _ in borders], ends=[end for _, end in borders])
+            doc = Doc(
+                item.source,
+                starts=[start for start, _ in borders],
+                ends=[end for _, end in borders],
+            )
         doc.error = f"{item.title}: {reason}"
-        return Answer(doc.to_bytes(), len(doc), Failure("ProcessingError", doc.error, component))
+        return Response(doc.to_bytes(), len(doc), Failure("ProcessingError", doc.error, component))
 
 
 def _small(value: Any, item: Item) -> Any:
     """What travels. Errors: `DocTooLargeError`."""
     if len(value) > LARGEST:
-        raise DocTooLargeError(f"{item.title}: {len(value)} bytes are more than the {LARGEST} that travel between processes: split it")
+        raise DocTooLargeError(
+            f"{item.title}: {len(value)} bytes are more than the {LARGEST} that travel between processes: split it"
+        )
     return value
 
 
@@ -149,7 +165,7 @@ def _load(annotator: Annotator) -> Assembly:
     os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later
     keep_memory()
     path = annotator.path
-    pipeline = read(store.load(path), path, annotator.kind)
+    pipeline = read_pipeline(store.load(path), path, annotator.kind)
     pipeline.to(annotator.device).with_precision(annotator.precision)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)

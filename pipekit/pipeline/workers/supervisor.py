@@ -19,9 +19,9 @@ from pipekit.doc import Doc
 from pipekit.errors import ProcessingError
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.running import Order, Result, Run
-from pipekit.pipeline.saving import save
+from pipekit.pipeline.saving import save_pipeline
 from pipekit.pipeline.streams import Item
-from pipekit.pipeline.workers.annotator import Annotator, Answer, Failure
+from pipekit.pipeline.workers.annotator import Annotator, Failure, Response
 from pipekit.pipeline.workers.tasks import Chunk, Task
 from pipekit.pipeline.workers.worker import Worker
 
@@ -34,26 +34,34 @@ _GRACE = 5.0  # seconds for a process whose end has been noticed to leave its ex
 _GUARD = "In a script, the call that starts workers stands under `if __name__ == '__main__':`"
 
 
-def annotate(
-    pipeline: Assembly, chunks: Iterable[list[Item]], devices: Sequence[str], order: Order, doc_timeout: float | None = None
+def annotate_in_workers(
+    pipeline: Assembly,
+    chunks: Iterable[list[Item]],
+    devices: Sequence[str],
+    order: Order,
+    doc_timeout: float | None = None,
 ) -> Generator[Result]:
-    """Each item with its document, in the order of the items, by a worker process for each of the devices. Errors: as `answers`."""
-    with closing(answers(pipeline, chunks, Annotator, devices, order, doc_timeout)) as answered:
+    """Each item with its document, in the order of the items, by a worker process for each of the devices. Errors: as `responses`."""
+    with closing(responses(pipeline, chunks, Annotator, devices, order, doc_timeout)) as answered:
         for item, found in answered:
             doc = Doc.from_bytes(found.made)
             if isinstance(item.source, Doc) and found.failure is None:
                 item.source.layers, doc = doc.layers, item.source
-            yield item, doc, None if found.failure is None else found.failure.of_document(item.number)
+            yield (
+                item,
+                doc,
+                None if found.failure is None else found.failure.of_document(item.number),
+            )
 
 
-def answers(
+def responses(
     pipeline: Assembly,
     chunks: Iterable[list[Item]],
     annotator: Callable[[str, str, str, type[Assembly]], Annotator],
     devices: Sequence[str],
     order: Order,
     doc_timeout: float | None = None,
-) -> Generator[tuple[Item, Answer]]:
+) -> Generator[tuple[Item, Response]]:
     """Each item with what an annotator, made of the path of a pipeline file, a precision and a device, says of it, in their order.
 
     Errors: `ProcessingError` where workers cannot start or die one after the other, and what the stream of chunks itself raises, after
@@ -61,14 +69,18 @@ def answers(
     """
     with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
         path = Path(folder) / "worker.pipekit"
-        save(pipeline, path)
+        save_pipeline(pipeline, path)
         kind = type(pipeline)
         made = [annotator(str(path), pipeline.precision, device, kind) for device in devices]
         with closing(Supervisor(made, order, doc_timeout)) as supervisor:
-            yield from _in_order(supervisor, _entries(made[0], Run(pipeline, order), chunks), len(devices) * _AHEAD)
+            yield from _in_order(
+                supervisor, _entries(made[0], Run(pipeline, order), chunks), len(devices) * _AHEAD
+            )
 
 
-def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> Iterator[tuple[Item, Answer]]:
+def _in_order(
+    supervisor: Supervisor, entries: Iterator[Chunk], ahead: int
+) -> Iterator[tuple[Item, Response]]:
     """The documents of each chunk, with `ahead` chunks under way at most. Workers are attended to whenever this comes to run.
 
     An empty chunk says that the stream has nothing now: what is under way leaves before more is waited for.
@@ -76,7 +88,11 @@ def _in_order(supervisor: Supervisor, entries: Iterator[Chunk], ahead: int) -> I
     under_way: deque[Chunk] = deque()
     quiet = False
     while True:
-        while len(under_way) < ahead and not (quiet and under_way) and (entry := next(entries, None)) is not None:
+        while (
+            len(under_way) < ahead
+            and not (quiet and under_way)
+            and (entry := next(entries, None)) is not None
+        ):
             quiet = not entry.items and entry.error is None
             if quiet:
                 continue
@@ -99,8 +115,12 @@ def _entries(annotator: Annotator, run: Run, chunks: Iterable[list[Item]]) -> It
         for items in chunks:
             chunk = Chunk(items)
             for item in items:
-                if not isinstance(item.source, str | Doc):  # it cannot travel, and fails before any component sees it
-                    chunk.answers[item.number] = next(annotator.answer(*result) for result in run.chunk([item]))
+                if not isinstance(
+                    item.source, str | Doc
+                ):  # it cannot travel, and fails before any component sees it
+                    chunk.answers[item.number] = next(
+                        annotator.answer(*result) for result in run.chunk([item])
+                    )
                     continue
                 try:
                     chunk.sources.append(annotator.sent(item))
@@ -120,7 +140,9 @@ class Supervisor:
         doc_timeout: seconds after which a worker counts as hung, None for no limit: for a chunk, then for each of its documents alone.
     """
 
-    def __init__(self, annotators: Sequence[Annotator], order: Order, doc_timeout: float | None = None) -> None:
+    def __init__(
+        self, annotators: Sequence[Annotator], order: Order, doc_timeout: float | None = None
+    ) -> None:
         self.annotators = annotators
         self.order = order
         self.doc_timeout = doc_timeout
@@ -142,7 +164,9 @@ class Supervisor:
         """
         self._attended = time.monotonic()
         self._staff()
-        ends = [end for worker in self.workers for end in (worker.connection, worker.process.sentinel)]
+        ends = [
+            end for worker in self.workers for end in (worker.connection, worker.process.sentinel)
+        ]
         news = wait(ends, self._patience() if wait_for_news else 0)
         for worker in list(self.workers):
             if worker.connection in news:
@@ -169,7 +193,12 @@ class Supervisor:
 
     def _staff(self) -> None:
         for worker in self.workers:
-            if self.tasks and worker.ready and worker.task is None and worker.give(self.tasks[0], self.order):
+            if (
+                self.tasks
+                and worker.ready
+                and worker.task is None
+                and worker.give(self.tasks[0], self.order)
+            ):
                 self.tasks.popleft()
         busy = sum(worker.task is not None for worker in self.workers)
         while len(self.workers) < min(len(self.annotators), busy + len(self.tasks)):
@@ -199,7 +228,9 @@ class Supervisor:
         task = worker.task
         if task is None:  # it was loading
             if said is not None:
-                raise said._replace(message=f"a worker process cannot load the pipeline: {said.message}").error()
+                raise said._replace(
+                    message=f"a worker process cannot load the pipeline: {said.message}"
+                ).error()
             worker.ready, self.failed_starts = True, 0
         elif isinstance(said, str):
             worker.component = said
@@ -225,15 +256,25 @@ class Supervisor:
                 )
         if worker.task is not None:
             where = f" in {worker.component!r}" if worker.component else ""
-            reason = f"took longer than doc_timeout={self.doc_timeout:g} s" if hung else f"its worker process {in_words(code)}"
-            self.tasks.extendleft(reversed(self._again(worker.task, reason + where, worker.component, hung)))
+            reason = (
+                f"took longer than doc_timeout={self.doc_timeout:g} s"
+                if hung
+                else f"its worker process {in_words(code)}"
+            )
+            self.tasks.extendleft(
+                reversed(self._again(worker.task, reason + where, worker.component, hung))
+            )
 
     def _failed_start(self, code: int, hung: bool) -> None:
         if hung:
-            raise ProcessingError(f"a worker process has not loaded the pipeline within {_LOADING:g} s: it hangs, or its disk does")
+            raise ProcessingError(
+                f"a worker process has not loaded the pipeline within {_LOADING:g} s: it hangs, or its disk does"
+            )
         self.failed_starts += 1
         if code >= 0 or self.failed_starts > _STARTS * len(self.annotators):
-            raise ProcessingError(f"a worker process {in_words(code)} before it had loaded the pipeline. {_GUARD}")
+            raise ProcessingError(
+                f"a worker process {in_words(code)} before it had loaded the pipeline. {_GUARD}"
+            )
 
     def _again(self, task: Task, reason: str, component: str | None, hung: bool) -> list[Task]:
         """What is left of a task whose worker is gone: together, then one by one, then the suspect alone, which has failed then."""
@@ -258,5 +299,8 @@ def in_words(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = {"SIGKILL": " (by someone, or by the system for want of memory)", "SIGSEGV": " (a crash in compiled code)"}
+    hint = {
+        "SIGKILL": " (by someone, or by the system for want of memory)",
+        "SIGSEGV": " (a crash in compiled code)",
+    }
     return f"was killed by {name}{hint.get(name, '')}"

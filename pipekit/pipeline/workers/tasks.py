@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipekit.pipeline.streams import Item
-from pipekit.pipeline.workers.annotator import Answer, Source
+from pipekit.pipeline.workers.annotator import Request, Response
 
 
 @dataclass
@@ -14,8 +14,8 @@ class Chunk:
     """Documents that travel together, as given and as they travel, with what has been answered so far, by number; or why none is."""
 
     items: Sequence[Item] = ()
-    sources: list[Source] = field(default_factory=list)
-    answers: dict[int, Answer] = field(default_factory=dict)
+    sources: list[Request] = field(default_factory=list)
+    answers: dict[int, Response] = field(default_factory=dict)
     error: Exception | None = None
 
     @property
@@ -23,7 +23,7 @@ class Chunk:
         """Whether all has been answered."""
         return self.error is not None or len(self.answers) == len(self.items)
 
-    def results(self) -> Iterator[tuple[Item, Answer]]:
+    def results(self) -> Iterator[tuple[Item, Response]]:
         """Each item with its answer. Errors: what kept them from being answered."""
         if self.error is not None:
             raise self.error
@@ -36,7 +36,7 @@ class Task:
     """Documents of one chunk that one worker gets; `deaths` of workers that had them before."""
 
     chunk: Chunk
-    sources: list[Source]
+    sources: list[Request]
     deaths: int = 0
     answered: int = 0
 
@@ -45,7 +45,7 @@ class Task:
         """Whether the documents go one by one."""
         return self.deaths > 1 or len(self.sources) == 1
 
-    def take(self, answers: Sequence[Answer]) -> bool:
+    def take(self, answers: Sequence[Response]) -> bool:
         """Note what its worker answers to the next documents; whether that is all."""
         for source, given in zip(self.sources[self.answered :], answers, strict=False):
             self.chunk.answers[source.number] = given

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipekit.errors import DeviceError
 from pipekit.pipeline.running import Order
-from pipekit.pipeline.workers.annotator import Annotator, Failure, Source
+from pipekit.pipeline.workers.annotator import Annotator, Failure, Request
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -30,7 +30,7 @@ class Message(NamedTuple):
     knows at which one a worker is.
     """
 
-    sources: Sequence[Source]
+    sources: Sequence[Request]
     apart: bool
     order: Order
 
@@ -87,7 +87,9 @@ class Worker:
 
     def __init__(self, annotator: Annotator) -> None:
         self.connection, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=serve, args=(theirs, annotator), name="pipekit-worker", daemon=True)
+        self.process = _SPAWN.Process(
+            target=serve, args=(theirs, annotator), name="pipekit-worker", daemon=True
+        )
         with theirs, _interrupts_held():
             self.process.start()
         self.annotator = annotator

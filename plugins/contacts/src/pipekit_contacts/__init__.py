@@ -24,5 +24,8 @@ class Contacts:
 
     def __call__(self, batch: Batch) -> None:
         for doc in batch.docs:
-            found = [doc.char_span(*match.span(), match.lastgroup, "expand") for match in self.pattern.finditer(doc.text)]
+            found = [
+                doc.char_span(*match.span(), match.lastgroup, "expand")
+                for match in self.pattern.finditer(doc.text)
+            ]
             doc.set_spans("contacts", [span for span in found if span is not None])

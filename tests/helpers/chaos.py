@@ -1,0 +1,152 @@
+"""What tests do to processes and disks: kill them at each I/O call in turn, or at random, and see what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from helpers.places import TESTS
+
+from pipekit.storage import files
+
+
+@contextmanager
+def failing_at(at: int, fail: Callable[[], None]) -> Iterator[list[str]]:
+    """What happens at I/O call number `at`, counted from 1; gives the list of the calls so far."""
+    calls: list[str] = []
+
+    def failpoint(call: str, path: str) -> None:
+        calls.append(call)
+        if len(calls) == at:
+            fail()
+
+    files.failpoint = failpoint
+    try:
+        yield calls
+    finally:
+        files.failpoint = None
+
+
+def killed_at(at: int, work: Callable[[], object], short: int) -> bool:
+    """Do work in a process of its own, which is killed at I/O call number `at`, and whose writes write `short` bytes at most.
+
+    Whether it came so far. For programs of one thread: it forks.
+    """
+    child = os.fork()
+    if not child:
+        calls: list[str] = []
+
+        def failpoint(call: str, path: str) -> int:
+            calls.append(call)
+            if len(calls) == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return short
+
+        files.failpoint = failpoint
+        work()
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def run_alone(program: str, *arguments: object) -> str:
+    """A program in a Python of its own, which finds this module; what it prints."""
+    environment = {
+        **os.environ,
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]),
+    }
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not (done := reached()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return done
+
+
+def running(pid: int) -> bool:
+    """Whether there is such a process, and not only its exit code."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            != "Z"
+        )
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    try:
+        return [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def apply_job(
+    model: Path, source: Path, output: Path, *more: str, **given: Any
+) -> subprocess.Popen[str]:
+    """`pipekit apply` in small batches, with a commit behind each; it leads a group of processes."""
+    command = [
+        sys.executable,
+        "-m",
+        "pipekit",
+        "apply",
+        str(model),
+        str(source),
+        "-o",
+        str(output),
+        "--commit-seconds",
+        "0",
+        *more,
+    ]
+    return subprocess.Popen(
+        [*command, "--batch-words", "20"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **given,
+    )
+
+
+def committed(output: Path, process: subprocess.Popen[str], documents: int = 1) -> None:
+    """Wait until a job has committed so many documents."""
+    journal = output.with_name(output.name + ".journal")
+
+    def reached() -> bool:
+        return process.poll() is not None or (
+            journal.exists() and json.loads(journal.read_bytes())["documents"] >= documents
+        )
+
+    assert wait_until(reached, 60)
+    if process.poll() is not None:
+        raise AssertionError(
+            f"the job ended with {process.poll()}: {process.stderr.read() if process.stderr else ''}"
+        )
+
+
+def job_outputs(output: Path) -> dict[str, bytes]:
+    """What a job leaves, without its journal, which tells of times and processes."""
+    return {
+        path.name: path.read_bytes()
+        for path in (output, output.with_name(output.name + ".errors.jsonl"))
+        if path.exists()
+    }

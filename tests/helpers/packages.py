@@ -1,0 +1,54 @@
+"""Real packages in a folder: what pip leaves of one is a module and a folder with its metadata and entry points."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+
+
+class Site:
+    """A folder on the path of imports, into which packages are installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.modules: set[str] = set()
+
+    def install(
+        self, name: str, source: str, entry_points: Mapping[str, str], version: str = "1.0"
+    ) -> None:
+        """A package of one module: `entry_points` are lines "part = module:object", by group."""
+        module = name.replace("-", "_")
+        (self.folder / f"{module}.py").write_text(dedent(source), encoding="utf-8")
+        metadata = self.folder / f"{module}-{version}.dist-info"
+        metadata.mkdir(exist_ok=True)
+        (metadata / "METADATA").write_text(
+            METADATA.format(name=name, version=version), encoding="utf-8"
+        )
+        lines = [f"[{group}]\n{line}\n" for group, line in entry_points.items()]
+        (metadata / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+        self.modules.add(module)
+        importlib.invalidate_caches()
+
+    def uninstall(self, name: str, version: str = "1.0") -> None:
+        """Take the package away, as pip would."""
+        module = name.replace("-", "_")
+        for file in (self.folder / f"{module}-{version}.dist-info").iterdir():
+            file.unlink()
+        (self.folder / f"{module}-{version}.dist-info").rmdir()
+        (self.folder / f"{module}.py").unlink()
+        self.forget()
+        importlib.invalidate_caches()
+
+    def forget(self) -> None:
+        """Let the modules be imported afresh."""
+        for module in self.modules:
+            sys.modules.pop(module, None)
+
+    def imported(self) -> set[str]:
+        """Which of the packages have been imported."""
+        return self.modules & sys.modules.keys()

@@ -1,0 +1,248 @@
+"""Saving when the disk refuses, at each I/O call in turn: the old file or the new one, whole, and nothing beside it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.chaos import run_alone
+
+from pipekit.errors import CorruptModelError, PipekitError, StoreError
+from pipekit.storage import files, store
+
+OLD, NEW = {"config": {"which": "old"}}, {"config": {"which": "new"}}
+
+
+def tensors(value: int) -> dict[str, np.ndarray]:
+    return {
+        "a": np.full(1000, value, dtype=np.float32),
+        "large": np.full(400_000, value, dtype=np.float32),
+    }
+
+
+def save(path: Path, header: dict[str, dict[str, str]]) -> None:
+    store.save(path, header, tensors(len(header["config"]["which"]) if header is OLD else 7))
+
+
+class Break:
+    """A failpoint: counts the calls, and from number `at` on, or only there, lets them fail."""
+
+    def __init__(
+        self,
+        at: int = 0,
+        code: int = errno.ENOSPC,
+        *,
+        forever: bool = False,
+        short: int | None = None,
+    ) -> None:
+        self.at, self.code, self.forever, self.short = at, code, forever, short
+        self.calls: list[str] = []
+
+    def __call__(self, call: str, path: str) -> int | None:
+        self.calls.append(call)
+        now = len(self.calls) >= self.at if self.forever else len(self.calls) == self.at
+        # A disk that does not even remove a file can only be left with it.
+        if not self.at or not now or (self.forever and call == "unlink"):
+            return None
+        if self.short is not None:
+            return self.short
+        raise OSError(self.code, os.strerror(self.code))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save(tmp_path / "m.pipekit", OLD)
+    return tmp_path / "m.pipekit"
+
+
+@pytest.fixture(autouse=True)
+def mended() -> Iterator[None]:
+    yield
+    files.failpoint = None
+
+
+def calls_of_a_save(path: Path) -> list[str]:
+    counter = files.failpoint = Break()
+    save(path, OLD)
+    files.failpoint = None
+    return counter.calls
+
+
+def test_a_save_is_written_flushed_and_then_put_in_place(path: Path) -> None:
+    calls = calls_of_a_save(path)
+    assert calls[0] == "open" and set(calls[1:-3]) == {"write"}
+    assert calls[-3:] == ["fsync", "replace", "fsync folder"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("forever", [False, True])
+def test_a_disk_that_refuses_leaves_the_old_file_or_the_new(
+    path: Path, code: int, forever: bool
+) -> None:
+    for at in range(1, len(calls_of_a_save(path)) + 1):
+        save(path, OLD)
+        files.failpoint = Break(at, code, forever=forever)
+        with pytest.raises(StoreError, match=os.strerror(code)) as caught:
+            save(path, NEW)
+        files.failpoint = None
+        assert caught.value.errno == code and isinstance(caught.value, PipekitError)
+        assert store.load(path).header in (OLD, NEW)
+        assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("forever", [False, True])
+def test_a_short_write_is_gone_on_with(path: Path, forever: bool) -> None:
+    for at in range(1, len(calls_of_a_save(path)) + 1):
+        save(path, OLD)
+        files.failpoint = Break(at, forever=forever, short=100_000)
+        save(path, NEW)
+        assert store.load(path).header == NEW
+
+
+def test_a_disk_that_fills_up_within_a_write_leaves_the_old_file(path: Path) -> None:
+    def fills(call: str, path: str, written: list[int] = []) -> int | None:  # noqa: B006
+        if call != "write":
+            return None
+        written.append(1)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return 999
+
+    files.failpoint = fills
+    with pytest.raises(
+        StoreError,
+        match=r"m\.pipekit could not be written: No space left.*after 999 of the \d+ bytes.*is intact",
+    ):
+        save(path, NEW)
+    assert store.load(path).header == OLD
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_what_the_chunks_raise_passes_and_leaves_the_old_file(path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * 3_000_000
+        raise KeyError("from the generator")
+
+    with pytest.raises(KeyError, match="from the generator"):
+        files.write_atomically(path, chunks())
+    assert store.load(path).header == OLD
+    assert os.listdir(path.parent) == [path.name]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import numpy as np
+from helpers.chaos import killed_at
+from pipekit.storage import store
+
+path = Path(sys.argv[1])
+def save(which):
+    store.save(path, {"which": which}, {"large": np.full(400_000, len(which), dtype=np.float32)})
+at, killed = 0, True
+while killed:
+    at += 1
+    save("old")
+    killed = killed_at(at, lambda: save("newest"), short=700_000)
+    for found in (store.load(path), store.load(path.parent)):
+        assert found.header["which"] in ("old", "newest")
+        assert (found.tensors["large"] == len(found.header["which"])).all()
+print(at)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_killed_save_leaves_the_old_file_or_the_new_and_strays_are_not_picked_up(
+    tmp_path: Path,
+) -> None:
+    assert int(run_alone(KILLED, tmp_path / "m.pipekit")) > 7
+    strays = [name for name in os.listdir(tmp_path) if name != "m.pipekit"]
+    assert strays and all(name.startswith(".pipekit-") and name.endswith(".tmp") for name in strays)
+
+
+def test_savers_and_loaders_at_once_see_whole_files_only(path: Path) -> None:
+    until, wrong, loads = time.monotonic() + 1.5, [], []
+
+    def saver(which: int) -> None:
+        while time.monotonic() < until:
+            store.save(
+                path,
+                {"config": {"which": str(which)}},
+                {"large": np.full(50_000, which, dtype=np.float32)},
+            )
+
+    def loader() -> None:
+        while time.monotonic() < until:
+            found = store.load(path)
+            loads.append(1)
+            if not (found.tensors["large"] == int(found.header["config"]["which"])).all():
+                wrong.append(found.header)
+
+    store.save(path, {"config": {"which": "0"}}, {"large": np.zeros(50_000, dtype=np.float32)})
+    failed: list[threading.ExceptHookArgs] = []
+    before, threading.excepthook = threading.excepthook, failed.append
+    threads = [threading.Thread(target=saver, args=(n,)) for n in (1, 2)] + [
+        threading.Thread(target=loader)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    threading.excepthook = before
+    assert not wrong and not failed and len(loads) > 10
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "latest"
+    link.symlink_to(path.name)
+    save(link, NEW)
+    assert link.is_symlink() and store.load(path).header == NEW
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"nowhere/m\.pipekit could not be written: No such file"):
+        save(tmp_path / "nowhere" / "m.pipekit", NEW)
+
+
+def test_a_file_that_another_appends_to_is_refused(tmp_path: Path) -> None:
+    with (
+        files.File(tmp_path / "x", append=True),
+        pytest.raises(StoreError, match="is being written by another process"),
+    ):
+        files.File(tmp_path / "x", append=True)
+
+
+def test_nothing_but_this_module_writes() -> None:
+    calls = (
+        'open(path, "w',
+        ".write_text(",
+        ".write_bytes(",
+        "os.replace(",
+        "os.unlink(",
+        ".unlink(",
+        "os.rename(",
+        "shutil.",
+    )
+    for name in (
+        "doc/as_bytes",
+        "doc/as_dict",
+        "doc/from_dict",
+        "doc/file",
+        "storage/packing",
+        "storage/store",
+    ):
+        source = (Path(files.__file__).parent.parent / f"{name}.py").read_text(encoding="utf-8")
+        assert not [call for call in calls if call in source], name
+
+
+def test_a_stray_file_of_a_dead_saver_is_no_pipeline(tmp_path: Path) -> None:
+    (tmp_path / ".pipekit-0123456789abcdef.tmp").write_bytes(b"half a pipeline")
+    with pytest.raises(CorruptModelError, match=r"holds 0 files \*\.pipekit"):
+        store.load(tmp_path)
