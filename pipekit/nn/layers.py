@@ -15,4 +15,5 @@ def hidden_layer(width: int, hidden: int, dropout: float) -> nn.Sequential:
         nn.Linear(width, hidden),
         nn.GELU(),
         nn.LayerNorm(hidden),
+        nn.Dropout(dropout),
     )

@@ -19,6 +19,7 @@ from pipekit.components.ner.crf import CRF, Tags
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
+from pipekit.nn.layers import hidden_layer
 from pipekit.nn.padding import grid, length_groups
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
@@ -74,13 +75,7 @@ class EntityRecognizer(Head):
         self.layer, self.labels = layer, list(labels)
         self.assigns = (layer,)
         self.tags = Tags(len(self.labels))
-        self.hidden = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(encoder.width, hidden),
-            nn.GELU(),
-            nn.LayerNorm(hidden),
-            nn.Dropout(dropout),
-        )
+        self.hidden = hidden_layer(encoder.width, hidden, dropout)
         self.emit = nn.Linear(hidden, self.tags.size)
         self.crf = CRF(self.tags)
         self.register_buffer("temperature", torch.ones(()))

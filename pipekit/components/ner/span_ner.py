@@ -19,6 +19,7 @@ from torch.nn import functional
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
+from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
 from pipekit.parts.spans import (
@@ -96,13 +97,7 @@ class SpanRecognizer(Head):
             overlaps,
         )
         self.prune, self.threshold, self.assigns = prune, threshold, (layer,)
-        self.hidden = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(encoder.width, hidden),
-            nn.GELU(),
-            nn.LayerNorm(hidden),
-            nn.Dropout(dropout),
-        )
+        self.hidden = hidden_layer(encoder.width, hidden, dropout)
         self.first, self.last = nn.Linear(hidden, mention), nn.Linear(hidden, mention)
         self.alone = nn.Linear(hidden, 2)
         self.length = nn.Parameter(torch.full((longest,), RARE))

@@ -28,6 +28,7 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.doc.layer import UNSURE
 from pipekit.errors import DataError
+from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables, under
 from pipekit.words.arrays import Bools, Ints
@@ -84,13 +85,7 @@ class Tagger(Head):
             under(self.tables, "lemmas."), Lexicon.shared(known) if known else None
         )
         self.tags = TagSet(tags)
-        self.hidden = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(encoder.width, hidden),
-            nn.GELU(),
-            nn.LayerNorm(hidden),
-            nn.Dropout(dropout),
-        )
+        self.hidden = hidden_layer(encoder.width, hidden, dropout)
         self.values = nn.Linear(hidden, self.tags.values.shape[1])
         self.own = nn.Linear(hidden, len(tags))
         self.register_buffer(
