@@ -128,9 +128,13 @@ def _defined_names(node: ast.stmt) -> list[str]:
         return [node.name]
     if isinstance(node, ast.AnnAssign):
         return [node.target.id] if isinstance(node.target, ast.Name) else []
-    if isinstance(node, ast.Assign):
+    if isinstance(node, ast.Assign) and not _is_type_variable(node.value):
         return [target.id for target in node.targets if isinstance(target, ast.Name)]
     return []
+
+
+def _is_type_variable(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func) == "TypeVar"
 
 
 def main(arguments: list[str]) -> int:

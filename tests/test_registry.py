@@ -55,7 +55,9 @@ def test_every_part_that_pipekit_names_is_there(group: str, name: str) -> None:
 def test_a_registered_factory_is_found_by_its_name(shout: type[Shout]) -> None:
     assert registry.components.get("shout") is shout
     assert registry.components.build({"type": "shout", "volume": 2}, "[components.a]").volume == 2
-    assert str(registry.components.supplier("shout")) == "this process - (tests.test_registry:Shout)"
+    assert (
+        str(registry.components.supplier("shout")) == "this process - (tests.test_registry:Shout)"
+    )
 
 
 def test_register_is_a_decorator_too() -> None:
