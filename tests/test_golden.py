@@ -1,8 +1,9 @@
 """What earlier releases have written loads for ever, and gives what it gave.
 
 The files of a release lie in a folder of its name. `*.pipekit` are pipelines that were trained for
-a second on ten sentences, weights as float16; the `.jsonl` beside each holds what the release said of
-`TEXTS` with it, in float32 on a CPU. `annotated.docs` are the Docs of "bilstm".
+a second on ten sentences, weights as float16; the `.jsonl` beside each holds what the release gave
+for
+`TEXTS`, in float32 on a CPU. `annotated.docs` are the Docs of "bilstm".
 """
 
 from __future__ import annotations
