@@ -2,8 +2,7 @@
 
 The files of a release lie in a folder of its name. `*.pipekit` are pipelines that were trained for
 a second on ten sentences, weights as float16; the `.jsonl` beside each holds what the release gave
-for
-`TEXTS`, in float32 on a CPU. `annotated.docs` are the Docs of "bilstm".
+for `TEXTS`, in float32 on a CPU. `annotated.docs` are the Docs of "bilstm".
 """
 
 from __future__ import annotations
