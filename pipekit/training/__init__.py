@@ -1,1 +1,1 @@
-"""Training: readers, data check, loop, metrics. Nothing outside of this folder and the command line imports it."""
+"""Training: recipes, building, the loop. Only pretraining and the command line import it."""

@@ -1,4 +1,6 @@
-"""How trainings compute, whatever they learn: threads and seeds, precision, the learning rate, the log, steps that are done whole."""
+"""How trainings compute, whatever they learn: threads and seeds, precision, the learning rate,
+the log, whole steps.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from pipekit.storage.files import write_atomically
 
 
 def set_up(seed: int, threads: int) -> None:
-    """Make a process ready to train; 0 leaves its threads as they are."""
+    """Make a process ready to train; 0 leaves the number of its threads as it is."""
     keep_memory()
     torch.manual_seed(seed)
     if threads:
@@ -27,7 +29,7 @@ def set_up(seed: int, threads: int) -> None:
 
 @contextmanager
 def without_denormals() -> Iterator[None]:
-    """Numbers next to zero, which are slow on CPUs and as good as zero, are zero."""
+    """Within this context numbers next to zero, which are slow on CPUs, are zero."""
     torch.set_flush_denormal(True)
     try:
         yield
@@ -36,14 +38,16 @@ def without_denormals() -> Iterator[None]:
 
 
 def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
-    """The precision of a step: bfloat16 where that is wanted and the device has the units for it."""
-    return torch.autocast(
-        device.type, dtype=torch.bfloat16, enabled=mixed_precision and has_bfloat16(device.type)
-    )
+    """The precision of a step: bfloat16 if it is wanted and the device has units for it."""
+    enabled = mixed_precision and has_bfloat16(device.type)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether a device has units for bfloat16. Asked, not measured: the same machine must train the same weights twice."""
+    """Whether a device has units for bfloat16.
+
+    The device is asked, its speed is not measured: one machine must train the same weights twice.
+    """
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
@@ -51,27 +55,33 @@ def has_bfloat16(device: str) -> bool:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until the block is done, so that a checkpoint is of whole steps and the training goes on exactly where it was."""
+    """Within this context Ctrl-C waits until the block is done.
+
+    So a checkpoint is always of whole steps, and a training resumes exactly where it stopped.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    signals: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
+    if signals:
         raise KeyboardInterrupt
 
 
 def schedule(share: float, warmup: float) -> float:
-    """The share of the learning rate when `share` of all steps are done: a line up, then half a cosine down."""
+    """The factor on the learning rate after a `share` of all steps: a line up to 1 over the share
+    `warmup`, then half a cosine down to 0.
+    """
     if share < warmup:
         return (share + 1e-3) / (warmup + 1e-3)
     return 0.5 * (1 + math.cos(math.pi * (share - warmup) / max(1 - warmup, 1e-9)))
 
 
 def write_log(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """All figures of a training, a line of JSON for each evaluation."""
-    write_atomically(path, [(json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows])
+    """Write all figures of a training, a line of JSON for each evaluation."""
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    write_atomically(path, [line.encode() for line in lines])

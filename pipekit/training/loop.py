@@ -1,10 +1,14 @@
-"""The training loop: a recipe in, a saved pipeline out; it can be killed at any moment and goes on exactly where it was."""
+"""The training loop: a recipe in, a saved pipeline out.
+
+It can be killed at any moment, and resumes exactly where it stopped.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from pipekit.devices.memory import release_memory
 from pipekit.doc import Doc
@@ -24,7 +29,7 @@ from pipekit.pipeline import Pipeline
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.loading import load
 from pipekit.pipeline.streams import gather
-from pipekit.training.building import PreparedParts, modules, named, prepare
+from pipekit.training.building import PreparedParts, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
     autocast,
@@ -36,13 +41,22 @@ from pipekit.training.computing import (
 )
 from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
+from pipekit.training.transfer import modules, named
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
 
 
 @dataclass
 class TrainingProgress:
-    """Where a training is."""
+    """Where a training is.
+
+    Attributes:
+        batch: batches of the current epoch that are done.
+        best: the best score of an evaluation.
+        stale: evaluations in a row without a better score.
+        loss: a running mean for each component.
+        history: the rows of the log.
+    """
 
     step: int = 0
     epoch: int = 0
@@ -61,10 +75,13 @@ def train(
     resume: bool = False,
     progress: bool = True,
 ) -> Pipeline:
-    """Train what the recipe says and leave in the folder `output`: `best.pipekit`, the last checkpoint, and a log of all figures.
+    """Train the pipeline of a recipe, and return the best one.
+
+    The folder `output` then holds `best.pipekit`, the last checkpoint, and a log of all figures.
 
     Args:
-        resume: go on from the last checkpoint in the folder; on a CPU the result is that of a training that never stopped.
+        resume: continue from the last checkpoint in the folder; on a CPU the result is that of a
+            training that never stopped.
         progress: show a bar on a terminal.
 
     Errors: `ConfigError` for settings, `DataError` for corpora.
@@ -93,42 +110,45 @@ class Trainer:
         self.device = self.pipeline.device
         self._check_score()
         self.parts = modules(self.pipeline)
-        heads = {
-            name: part for name, part in self.pipeline.components.items() if isinstance(part, Head)
-        }
-        self.learners = {
-            name: head
-            for name, head in heads.items()
-            if f"components.{name}" not in self.settings.freeze
-        }
-        if not self.learners:
-            raise ConfigError(
-                f"{recipe.path}: nothing is left to train: no component learns, or all are frozen"
-            )
+        self.learners = self._learners(recipe.path)
         self.learning = Learning(self.settings, self.parts)
-        self.parameters = [
-            parameter for group in self.learning.groups for _, parameter in group["params"]
-        ]
+        self.parameters: list[nn.Parameter] = []
+        for group in self.learning.groups:
+            self.parameters += [parameter for _, parameter in group["params"]]
         self.optimizer = torch.optim.AdamW(
             map(dict, self.learning.groups), lr=self.settings.learning_rate, fused=True
         )
-        self.average = (
-            {name: t.detach().clone() for name, t in self.weights().items()}
-            if self.settings.average
-            else {}
-        )
-        self.steps = sum(1 for epoch in range(self.settings.epochs) for _ in self.batches(epoch))
+        self.average: dict[str, Tensor] = {}
+        if self.settings.average:
+            self.average = {name: t.detach().clone() for name, t in self.weights().items()}
+        self.steps = 0
+        for epoch in range(self.settings.epochs):
+            self.steps += sum(1 for _ in self.batches(epoch))
         self.progress = TrainingProgress()
         self.saved_at = time.monotonic()
 
     def _check_score(self) -> None:
-        """Say at once what the first evaluation would say."""
+        """Refuse before the first step what the first evaluation would refuse."""
         if self.data.dev:
             check_figures(self.pipeline, self.data.dev, self.settings.score)
         elif self.settings.score or self.settings.patience:
             raise ConfigError(
-                "[training] score and patience are for dev documents: name some under [[dev]], or leave them out"
+                "[training] score and patience are for dev documents: "
+                "name some under [[dev]], or leave them out"
             )
+
+    def _learners(self, recipe_path: Path) -> dict[str, Head]:
+        """The components that learn, by name. Errors: `ConfigError` where there are none."""
+        learners = {}
+        for name, component in self.pipeline.components.items():
+            is_frozen = f"components.{name}" in self.settings.freeze
+            if isinstance(component, Head) and not is_frozen:
+                learners[name] = component
+        if not learners:
+            raise ConfigError(
+                f"{recipe_path}: nothing is left to train: no component learns, or all are frozen"
+            )
+        return learners
 
     @property
     def share(self) -> float:
@@ -137,25 +157,25 @@ class Trainer:
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all parts, by name."""
-        return {
-            key: tensor for name, part in self.parts.items() for key, tensor in named(name, part)
-        }
+        tensors: dict[str, Tensor] = {}
+        for name, part in self.parts.items():
+            tensors.update(named(name, part))
+        return tensors
 
     def batches(self, epoch: int) -> Iterator[list[Doc]]:
         """The training documents in batches, in an order that seed and epoch decide."""
         random = np.random.default_rng([self.settings.seed, epoch])
-        order = random.permutation(np.flatnonzero(epoch < self.data.until * self.settings.epochs))
-        small = random.random(len(order)) < self.settings.lowercase
+        takes_part = epoch < self.data.until * self.settings.epochs  # bool[train]
+        order = random.permutation(np.flatnonzero(takes_part))
+        lower = random.random(len(order)) < self.settings.lowercase
         docs = (
-            lowered(self.data.train[i]) if low else self.data.train[i]
-            for i, low in zip(order.tolist(), small.tolist(), strict=True)
+            lowered(self.data.train[row]) if is_lower else self.data.train[row]
+            for row, is_lower in zip(order.tolist(), lower.tolist(), strict=True)
         )
         return gather(docs, len, self.settings.batch_words)
 
     def run(self, show: bool) -> None:
-        """Train from where the progress is to the end, or until the score has stopped rising."""
-        from tqdm import tqdm
-
+        """Train from the current progress to the end, or until the score has stopped rising."""
         with tqdm(
             total=self.steps,
             initial=self.progress.step,
@@ -174,33 +194,33 @@ class Trainer:
         return 0 < self.settings.patience <= self.progress.stale
 
     def _epoch(self, bar: Any) -> None:
-        for number, docs in enumerate(self.batches(self.progress.epoch)):
-            if number < self.progress.batch:
+        progress = self.progress
+        for number, docs in enumerate(self.batches(progress.epoch)):
+            if number < progress.batch:
                 continue
             with undisturbed():
                 losses = self.step(docs)
                 self._follow(losses)
-                self.progress.batch = number + 1
+                progress.batch = number + 1
             bar.update()
-            bar.set_postfix(
-                loss=f"{sum(losses.values()):.3f}", best=f"{self.progress.best:.4f}", refresh=False
-            )
-            hooks.tell("train_step", step=self.progress.step, losses=losses)
+            total = f"{sum(losses.values()):.3f}"
+            bar.set_postfix(loss=total, best=f"{progress.best:.4f}", refresh=False)
+            hooks.tell("train_step", step=progress.step, losses=losses)
             if time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
                 self.save()
         with undisturbed():
-            self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
-            if (
-                self.progress.epoch % self.settings.evaluate_every == 0
-                or self.progress.epoch == self.settings.epochs
-            ):
+            progress.epoch += 1
+            progress.batch = 0
+            is_due = progress.epoch % self.settings.evaluate_every == 0
+            if is_due or progress.epoch == self.settings.epochs:
                 self._evaluate(bar)
                 self.save()
 
     def _follow(self, losses: Mapping[str, float]) -> None:
-        """Keep a running mean of each loss, for the log."""
+        """Update the running mean of each loss, for the log."""
+        means = self.progress.loss
         for name, loss in losses.items():
-            self.progress.loss[name] = 0.98 * self.progress.loss.get(name, loss) + 0.02 * loss
+            means[name] = 0.98 * means.get(name, loss) + 0.02 * loss
 
     def step(self, docs: Sequence[Doc]) -> dict[str, float]:
         """One step of the optimizer; the loss of each component."""
@@ -211,9 +231,10 @@ class Trainer:
         with autocast(self.device, self.settings.mixed_precision):
             batch = self.pipeline.batch(docs)
             losses = {name: head.loss(batch) for name, head in self.learners.items()}
-        total = torch.stack(
-            [loss.float() * self.settings.losses.get(name, 1.0) for name, loss in losses.items()]
-        ).sum()
+        weighted = []
+        for name, loss in losses.items():
+            weighted.append(loss.float() * self.settings.losses.get(name, 1.0))
+        total = torch.stack(weighted).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
@@ -223,31 +244,29 @@ class Trainer:
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _average(self) -> None:
+        """Move the averages of the weights toward the weights; early in the training by more."""
         if not self.average:
             return
-        decay = min(self.settings.average, (1 + self.progress.step) / (10 + self.progress.step))
+        steps = self.progress.step
+        decay = min(self.settings.average, (1 + steps) / (10 + steps))
         with torch.no_grad():
             for name, tensor in self.weights().items():
                 if tensor.is_floating_point():
                     self.average[name].lerp_(tensor, 1 - decay)
 
     def _evaluate(self, bar: Any) -> None:
+        """Score the pipeline, save it if it is the best so far, and write the log."""
         for part in self.parts.values():
             part.eval()
         with swapped(self.weights(), self.average):
-            found = evaluate(self.pipeline, self.data.dev) if self.data.dev else None
-            score = (
-                float(self.progress.epoch) if found is None else figure(found, self.settings.score)
-            )
-            better = score > self.progress.best
-            if better:
-                self.progress.best, self.progress.stale = score, 0
+            score, scores = self._scores()
+            is_better = score > self.progress.best
+            if is_better:
+                self.progress.best = score
+                self.progress.stale = 0
                 self.pipeline.to_disk(self.output / BEST, half=self.settings.half)
-            elif self.learning.complete(
-                self.share
-            ):  # what has yet to be unfrozen may make it better
+            elif self.learning.complete(self.share):  # layers yet to be unfrozen may raise it
                 self.progress.stale += 1
-        scores = {} if found is None else {name: found[name] for name in found.figures}
         row = {
             "epoch": self.progress.epoch,
             "step": self.progress.step,
@@ -257,79 +276,86 @@ class Trainer:
         }
         self.progress.history.append(row)
         write_log(self.output / LOG, self.progress.history)
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
         release_memory()
-        bar.write(
-            f"epoch {self.progress.epoch:>3}  score {score:.4f}{'  best' if better else ''}  {shown}"
-        )
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
+        best = "  best" if is_better else ""
+        bar.write(f"epoch {self.progress.epoch:>3}  score {score:.4f}{best}  {figures}")
+
+    def _scores(self) -> tuple[float, dict[str, Any]]:
+        """The score that chooses the best pipeline, and all figures; without dev documents the
+        number of the epoch, and none.
+        """
+        if not self.data.dev:
+            return float(self.progress.epoch), {}
+        scores = evaluate(self.pipeline, self.data.dev)
+        return figure(scores, self.settings.score), {n: scores[n] for n in scores.figures}
+
+    def _state(self) -> dict[str, Tensor]:
+        """The tensors of a checkpoint: weights and averages, by name."""
+        averages = {f"average/{name}": tensor for name, tensor in self.average.items()}
+        return {**self.weights(), **averages}
 
     def save(self) -> None:
         """Write the checkpoint."""
-        tensors = {
-            **self.weights(),
-            **{f"average/{name}": tensor for name, tensor in self.average.items()},
-        }
-        save_checkpoint(self.output / LAST, tensors, self.optimizer, dict(vars(self.progress)))
+        progress = dict(vars(self.progress))
+        save_checkpoint(self.output / LAST, self._state(), self.optimizer, progress)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
-        """Go back to the checkpoint."""
+        """Go back to the checkpoint. Errors: `ConfigError` for one of another recipe."""
         tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
-        own = {
-            **self.weights(),
-            **{f"average/{name}": tensor for name, tensor in self.average.items()},
-        }
-        if own.keys() != tensors.keys() or any(
-            own[name].shape != tensor.shape for name, tensor in tensors.items()
-        ):
+        state = self._state()
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        if shapes != {name: tensor.shape for name, tensor in state.items()}:
             raise ConfigError(
-                f"{self.output / LAST} belongs to another recipe or other data: choose another folder, or no --resume"
+                f"{self.output / LAST} belongs to another recipe or other data: "
+                "choose another folder, or no --resume"
             )
         with torch.no_grad():
             for name, tensor in tensors.items():
-                own[name].copy_(tensor)
+                state[name].copy_(tensor)
         self.progress = TrainingProgress(**progress)
 
 
-class swapped:
-    """Weights replaced by their averages, and put back."""
+@contextmanager
+def swapped(weights: Mapping[str, Tensor], averages: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within this context the weights are their averages, and the averages the weights."""
+    _swap(weights, averages)
+    try:
+        yield
+    finally:
+        _swap(weights, averages)
 
-    def __init__(self, weights: Mapping[str, Tensor], average: Mapping[str, Tensor]) -> None:
-        self.weights, self.average = weights, average
 
-    def _swap(self) -> None:
-        with torch.no_grad():
-            for name, tensor in self.average.items():
-                kept = self.weights[name].clone()
-                self.weights[name].copy_(tensor)
-                tensor.copy_(kept)
-
-    def __enter__(self) -> None:
-        self._swap()
-
-    def __exit__(self, *_: object) -> None:
-        self._swap()
+def _swap(weights: Mapping[str, Tensor], averages: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, average in averages.items():
+            weight = weights[name].clone()
+            weights[name].copy_(average)
+            average.copy_(weight)
 
 
 def lowered(doc: Doc) -> Doc:
-    """A copy in lower case, letter for letter, and so are the questions about it."""
-    small = Doc.trusted(
-        "".join(c.lower() if len(c.lower()) == 1 else c for c in doc.text), doc.starts, doc.ends
-    )
-    small.layers = dict(doc.layers)
-    if QUESTIONS in small.layers:
-        asked = small.layers[QUESTIONS] = small.layers[QUESTIONS].copy()
-        texts = encode_labels([text and text.lower() for text in asked["text"].strings()])
-        asked.set("text", texts.values, texts.labels)
-    return small
+    """A copy of a document and its questions in lower case, letter for letter."""
+    letters = []
+    for letter in doc.text:
+        lower = letter.lower()
+        letters.append(lower if len(lower) == 1 else letter)
+    copy = Doc.trusted("".join(letters), doc.starts, doc.ends)
+    copy.layers = dict(doc.layers)
+    if QUESTIONS in copy.layers:
+        questions = copy.layers[QUESTIONS].copy()
+        texts = encode_labels([text and text.lower() for text in questions["text"].strings()])
+        copy.layers[QUESTIONS] = questions.set("text", texts.values, texts.labels)
+    return copy
 
 
 def flat(scores: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """Nested figures under dotted names."""
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for name, value in scores.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
+            figures |= flat(value, f"{prefix}{name}.")
         elif isinstance(value, int | float):
-            found[f"{prefix}{name}"] = float(value)
-    return found
+            figures[f"{prefix}{name}"] = float(value)
+    return figures

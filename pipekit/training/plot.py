@@ -11,7 +11,7 @@ from pipekit.training.loop import flat
 
 
 def plot(log: Path, image: Path) -> None:
-    """Every figure over the epochs. Errors: `ConfigError` where matplotlib is not installed."""
+    """Draw every figure over the epochs. Errors: `ConfigError` without matplotlib."""
     figure = empty_figure(8, 5)
     rows = list(srsly.read_jsonl(log))
     epochs = [row["epoch"] for row in rows]
@@ -19,11 +19,10 @@ def plot(log: Path, image: Path) -> None:
     scores, losses = figure.subplots(2, 1, sharex=True)
     for name in curves[0]:
         axes = losses if name.startswith("loss") else scores
-        axes.plot(
-            epochs, [curve.get(name, float("nan")) for curve in curves], marker=".", label=name
-        )
-    for axes, what in ((scores, "score"), (losses, "loss")):
-        axes.set_ylabel(what)
+        values = [curve.get(name, float("nan")) for curve in curves]
+        axes.plot(epochs, values, marker=".", label=name)
+    for axes, label in ((scores, "score"), (losses, "loss")):
+        axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     losses.set_xlabel("epoch")

@@ -1,18 +1,24 @@
 """A recipe: everything that a training is, as one TOML file.
 
-    [training]      settings of the loop, see `TrainingSettings`
-    [pipeline]      lang, given (layers that the documents bring and no component writes), and meta data of the result: name, version, …
-    [tokenizer]     {type, …}
-    [encoders.NAME] {type, …}
-    [components.NAME] {type, encoder = "NAME", …}
-                    a part may instead be {source = PATH}: that of the same name in a saved pipeline, with its settings and weights;
-                    `part` names one of another name, and settings beside these are changed, where the weights that still fit are kept
-    [[train]] [[dev]]  path, format, and the reader's own options; `repeat` counts a source more than once in each epoch, `until` is the
-                    share of the epochs in which it takes part; `mapping` and `table` name rules that rewrite it (see `mapping` and
-                    `span_mapping`), and without = [{path = …}] leaves out documents that stand in other corpora too
+    [training]          settings of the loop, see `TrainingSettings`
+    [pipeline]          lang, given (layers that documents bring and no component writes), and meta
+                        data of the result: name, version, …
+    [tokenizer]         {type, …}
+    [encoders.NAME]     {type, …}
+    [components.NAME]   {type, encoder = "NAME", …}
+    [[train]] [[dev]]   corpora: path, format, and options of the reader
 
-Paths are relative to the recipe's folder; `${NAME}` stands for an environment variable, and `${PIPEKIT_DATA}`, where it is unset, for
-`../shared/data` beside the folder that holds `recipes/`.
+A part may be {source = PATH} instead: the part of that name in a saved pipeline, with its settings
+and weights. `part` names a part of another name. Other keys are changes of its settings; weights
+that still fit are kept.
+
+A corpus may have `repeat`, how often it counts in each epoch; `until`, the share of the epochs in
+which it takes part; `mapping` and `table`, rules that rewrite its annotations (see
+`pipekit.corpora.token_rules` and `span_rules`); and without = [{path = …}], corpora whose documents
+are left out.
+
+Paths are relative to the folder of the recipe. `${NAME}` stands for an environment variable;
+`${PIPEKIT_DATA}`, where it is unset, for `../shared/data` beside the folder that holds `recipes/`.
 """
 
 from __future__ import annotations
@@ -35,28 +41,34 @@ class TrainingSettings:
     """Settings of the training loop, the section [training].
 
     Attributes:
-        seed: of every random choice; on a CPU the same seed gives the same weights.
+        seed: of all random choices; on a CPU the same seed gives the same weights.
         epochs: passes over the training data.
         batch_words: words in a step of the optimizer.
-        learning_rate, warmup, weight_decay: of AdamW (Loshchilov and Hutter 2019); the rate rises over the share `warmup` of all steps and
-            then falls along a cosine to zero.
+        learning_rate, warmup, weight_decay: of AdamW (Loshchilov and Hutter 2019); the rate rises
+            over the share `warmup` of all steps, then falls to zero along a cosine.
         clip: the largest norm of all gradients together (Pascanu et al. 2013).
-        average: weights are averaged with this decay at each step (Polyak and Juditsky 1992); 0 for none. The average is what is kept.
-        losses: a weight for the loss of each component, 1 where none is given.
-        score: the figure that chooses the best model, for instance "tagger.pos", or several, of which the mean is taken.
+        average: the decay with which weights are averaged at each step (Polyak and Juditsky 1992);
+            0 for none. The averages are saved as the result.
+        losses: factors on the losses of components, by name; 1 by default.
+        score: the figure that chooses the best pipeline, such as "tagger.pos", or several, of which
+            the mean counts.
         patience: stop after so many evaluations without a better score; 0 for never.
-        evaluate_every: epochs between evaluations; checkpoints are written along with them and every `checkpoint_minutes`.
-        mixed_precision: bfloat16 where the device has the units for it.
-        lowercase: the share of training documents that are shown in lower case, drawn anew in each epoch.
-        freeze: what stays as it is: parts such as "encoders.main", layers such as "encoders.main[:3]", see `pipekit.training.layers`.
-        unfreeze: encoders, or layers of them, that begin frozen, while the components learn: their layers begin to learn one after
-            another, the top first, at equal distances, and the lowest after this share of all steps (gradual unfreezing, Howard and
-            Ruder 2018). `patience` counts from then on.
-        rates: factors on the learning rate of parts or layers; all that are meant for a weight are multiplied.
-        layer_decay: the layers of an encoder learn at this factor of the rate of the layer above (Howard and Ruder 2018, Clark et al.
-            2020); its top layer learns at the full rate.
-        decay_biases: whether `weight_decay` is for biases and norms too, for all tensors of one axis.
-        start: a saved pipeline whose weights the parts of the same name begin with.
+        evaluate_every: epochs between evaluations.
+        checkpoint_minutes: minutes between checkpoints, which are also written at evaluations.
+        mixed_precision: bfloat16 if the device has units for it.
+        lowercase: the share of training documents that are shown in lower case, drawn anew in each
+            epoch.
+        freeze: parts and layers that never change, see `pipekit.training.layers`.
+        unfreeze: encoders, or layers of them, that are frozen at first while the components learn.
+            Their layers begin to learn one after another, the top first, at equal distances, and
+            the lowest after this share of all steps (gradual unfreezing, Howard and Ruder 2018).
+            `patience` counts from then on.
+        rates: factors on the learning rate of parts or layers; the factors of a weight are
+            multiplied.
+        layer_decay: each layer of an encoder learns at this factor of the rate of the layer above
+            (Howard and Ruder 2018, Clark et al. 2020); its top layer at the full rate.
+        decay_biases: whether `weight_decay` applies to biases and norms, all tensors of one axis.
+        start: a saved pipeline; parts of the same name begin with its weights.
         half: whether the result is stored as float16.
         threads: of torch on the CPU; 0 leaves them as they are.
     """
@@ -100,28 +112,34 @@ class Recipe:
 
 
 def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in a TOML file, with overrides such as "training.epochs=3", whose values are TOML too.
+    """The recipe in a TOML file.
+
+    Args:
+        overrides: settings that replace those of the file, such as "training.epochs=3"; the values
+            are TOML.
 
     Errors: `ConfigError` naming the file, the section and the key, with near names.
     """
     file = Path(path)
-    raw = read_toml(file, overrides)
-    return parse_recipe(raw, file)
+    return parse_recipe(read_toml(file, overrides), file)
 
 
 def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Recipe:
-    """The recipe in a mapping of the same shape as the file."""
+    """The recipe in a mapping of the same shape as the file. Errors: as `read_recipe`."""
     check_sections(raw, SECTIONS, file)
     for kind in ("encoders", "components"):
         for name, part in raw.get(kind, {}).items():
             if not isinstance(part, Mapping):
                 raise ConfigError(
-                    f'{file}: [{kind}] {name} = {part!r}: a part is a table, [{kind}.{name}] with type = "…"'
+                    f"{file}: [{kind}] {name} = {part!r}: "
+                    f'a part is a table, [{kind}.{name}] with type = "…"'
                 )
     raw = filled(raw, file.resolve().parent)
     meta = dict(raw.get("pipeline", {}))
-    own = {"lang": meta.pop("lang", "ru"), "given": meta.pop("given", [])}
-    pipeline = {**own, **{k: raw[k] for k in ("tokenizer", "encoders", "components") if k in raw}}
+    pipeline = {"lang": meta.pop("lang", "ru"), "given": meta.pop("given", [])}
+    for key in ("tokenizer", "encoders", "components"):
+        if key in raw:
+            pipeline[key] = raw[key]
     return Recipe(
         file,
         _settings(raw.get("training", {}), file),
@@ -134,50 +152,51 @@ def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Re
 
 
 def _settings(section: Mapping[str, Any], file: Path) -> TrainingSettings:
+    where = f"{file}: [training]"
+    defaults = TrainingSettings()
     for key, value in section.items():
-        if isinstance(getattr(TrainingSettings(), key, None), Mapping):
-            section = {**section, key: _numbers(value, f"{file}: [training] {key}")}
+        if isinstance(getattr(defaults, key, None), Mapping):
+            section = {**section, key: _numbers(value, f"{where} {key}")}
         if key == "freeze" and isinstance(value, str):
-            raise ConfigError(
-                f"{file}: [training] freeze = {value!r}: a list is needed, such as [{value!r}]"
-            )
-    return settings_of(
-        TrainingSettings,
-        section,
-        f"{file}: [training]",
-        at_least_one=("epochs", "batch_words", "evaluate_every"),
-    )
+            raise ConfigError(f"{where} freeze = {value!r}: a list is needed, such as [{value!r}]")
+    counts = ("epochs", "batch_words", "evaluate_every")
+    return settings_of(TrainingSettings, section, where, at_least_one=counts)
 
 
 def _numbers(value: Any, setting: str) -> dict[str, float]:
-    """A table of numbers under dotted names: TOML reads `encoders.main = 0.1` as a table in a table."""
+    """A table of numbers under dotted names.
+
+    TOML reads `encoders.main = 0.1` as a table within a table.
+    """
     if not isinstance(value, Mapping):
         raise ConfigError(
-            f'{setting} = {value!r}: names with a number each are needed, such as {{ "encoders.main" = 0.5 }}'
+            f"{setting} = {value!r}: names with a number each are needed, "
+            'such as { "encoders.main" = 0.5 }'
         )
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for key, inner in value.items():
-        numbers = (
-            {"": inner} if isinstance(inner, int | float) else _numbers(inner, f"{setting}.{key}")
-        )
-        found |= {f"{key}.{name}".rstrip("."): number for name, number in numbers.items()}
-    return found
+        if isinstance(inner, int | float):
+            numbers[key] = inner
+            continue
+        for name, number in _numbers(inner, f"{setting}.{key}").items():
+            numbers[f"{key}.{name}"] = number
+    return numbers
 
 
 def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[CorpusSource]:
+    """The corpora under [[train]] or [[dev]]."""
+    own_keys = ("path", "format", "repeat", "until")
     sources = []
-    for i, entry in enumerate(raw.get(part, ())):
+    for number, entry in enumerate(raw.get(part, ()), start=1):
         for key in ("path", "format"):
             if not isinstance(entry.get(key), str):
-                raise ConfigError(f'{file}: [[{part}]] number {i + 1} needs {key} = "…"')
-        options = {k: v for k, v in entry.items() if k not in ("path", "format", "repeat", "until")}
-        sources.append(
-            CorpusSource(
-                Path(entry["path"]),
-                entry["format"],
-                int(entry.get("repeat", 1)),
-                float(entry.get("until", 1)),
-                options,
-            )
+                raise ConfigError(f'{file}: [[{part}]] number {number} needs {key} = "…"')
+        source = CorpusSource(
+            path=Path(entry["path"]),
+            format=entry["format"],
+            repeat=int(entry.get("repeat", 1)),
+            until=float(entry.get("until", 1)),
+            options={key: value for key, value in entry.items() if key not in own_keys},
         )
+        sources.append(source)
     return sources

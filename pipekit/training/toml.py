@@ -18,13 +18,18 @@ S = TypeVar("S")
 
 
 def read_toml(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """A recipe as it stands in its file, with overrides such as "training.epochs=3", whose values are TOML too.
+    """A recipe as it stands in its file.
+
+    Args:
+        overrides: settings that replace those of the file, such as "training.epochs=3"; the values
+            are TOML.
 
     Errors: `ConfigError` naming the file.
     """
     if file.suffix != ".toml":
         raise ConfigError(
-            f"{file}: a recipe is a .toml file; data files are named inside it, under [[train]] and [[dev]]"
+            f"{file}: a recipe is a .toml file; "
+            "data files are named inside it, under [[train]] and [[dev]]"
         )
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -38,7 +43,7 @@ def read_toml(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def check_sections(raw: Mapping[str, Any], known: Iterable[str], file: Path) -> None:
-    """Errors: `ConfigError` naming a section that no recipe of this kind has."""
+    """Errors: `ConfigError` naming a section that recipes of this kind do not have."""
     for section in raw:
         if section not in known:
             raise ConfigError(f"{file}: unknown section {section!r}.{near(section, known)}")
@@ -47,8 +52,16 @@ def check_sections(raw: Mapping[str, Any], known: Iterable[str], file: Path) -> 
 def settings_of(
     kind: type[S], section: Mapping[str, Any], where: str, at_least_one: Iterable[str] = ()
 ) -> S:
-    """A dataclass of settings, all of which have defaults, from a section. Errors: `ConfigError` naming `where` and the key."""
-    known, defaults = [f.name for f in fields(kind)], kind()  # type: ignore[arg-type]
+    """A section as a dataclass of settings, all of which have defaults.
+
+    Args:
+        where: the section, for messages.
+        at_least_one: keys whose value must not be below 1.
+
+    Errors: `ConfigError` naming `where` and the key.
+    """
+    known = [setting.name for setting in fields(kind)]  # type: ignore[arg-type]
+    defaults = kind()
     for key, value in section.items():
         if key not in known:
             raise ConfigError(f"{where} takes no {key!r}.{near(key, known)}")
@@ -61,6 +74,7 @@ def settings_of(
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
+    """Set one value of a recipe; numbers in the key are places in a list: train.0.path=…"""
     key, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(
@@ -78,36 +92,39 @@ def _override(raw: dict[str, Any], override: str) -> None:
 
 
 def data_folder(base: Path) -> str:
-    """What `${PIPEKIT_DATA}` stands for: the variable, or the folder `shared/data` beside the project that holds `base`."""
-    given = os.environ.get("PIPEKIT_DATA")
-    if given:
-        return given
-    beside = (
-        parent.parent / "shared" / "data"
-        for parent in (base, *base.parents)
-        if (parent / "pyproject.toml").exists()
-    )
-    return str(next(beside, Path("data")))
+    """The folder that `${PIPEKIT_DATA}` stands for.
+
+    That is the variable, or else `shared/data` beside the project that holds the folder `base`.
+    """
+    folder = os.environ.get("PIPEKIT_DATA")
+    if folder:
+        return folder
+    for parent in (base, *base.parents):
+        if (parent / "pyproject.toml").exists():
+            return str(parent.parent / "shared" / "data")
+    return "data"
 
 
 def filled(value: Any, base: Path, key: str = "") -> Any:
-    """A recipe with variables filled in and strings under PATH_KEYS made absolute; `base` is its folder."""
+    """A recipe with variables filled in, and with absolute paths under PATH_KEYS.
+
+    Args:
+        base: the folder of the recipe.
+        key: the key that the value stands under.
+    """
     if isinstance(value, Mapping):
-        return {k: filled(v, base, k) for k, v in value.items()}
+        return {name: filled(inner, base, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [filled(v, base, key) for v in value]
+        return [filled(inner, base, key) for inner in value]
     if not isinstance(value, str):
         return value
-    text = _VARIABLE.sub(
-        lambda m: data_folder(base) if m[1] == "PIPEKIT_DATA" else _variable(m[1]), value
-    )
+    text = _VARIABLE.sub(lambda match: _variable(match[1], base), value)
     return str(base / text) if key in PATH_KEYS and text else text
 
 
-def _variable(name: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError:
-        raise ConfigError(
-            f"the recipe names the environment variable {name}, which is not set"
-        ) from None
+def _variable(name: str, base: Path) -> str:
+    if name == "PIPEKIT_DATA":
+        return data_folder(base)
+    if name not in os.environ:
+        raise ConfigError(f"the recipe names the environment variable {name}, which is not set")
+    return os.environ[name]

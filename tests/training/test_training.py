@@ -25,10 +25,11 @@ from pipekit.corpora.sources import CorpusSource, corpus_format, read_corpus, re
 from pipekit.errors import ConfigError, CorruptModelError, DataError
 from pipekit.evaluation.evaluate import evaluate
 from pipekit.pipeline.hooks import hooks
-from pipekit.training.building import modules, prepare, shared
+from pipekit.training.building import prepare
 from pipekit.training.computing import schedule, undisturbed
 from pipekit.training.loop import BEST, LAST, LOG, Trainer
 from pipekit.training.recipe import parse_recipe, read_recipe
+from pipekit.training.transfer import modules, shared
 
 GRU = {"type": "gru", "width": 16}
 SHORT = {"epochs": 6, "evaluate_every": 2}

@@ -21,10 +21,11 @@ from pipekit.evaluation.evaluate import evaluate
 from pipekit.nn.sequences import LayerMix
 from pipekit.parts.contracts import Encoder
 from pipekit.pipeline.hooks import hooks
-from pipekit.training.building import build_pipeline, merge_settings, modules, prepare
+from pipekit.training.building import build_pipeline, prepare
 from pipekit.training.layers import Learning, layers_of
 from pipekit.training.loop import BEST, LOG, Trainer
 from pipekit.training.recipe import TrainingSettings, parse_recipe
+from pipekit.training.transfer import merge_settings, modules
 
 GRU = {"type": "gru", "width": 16}
 DEEP = {**GRU, "layers": 2}
