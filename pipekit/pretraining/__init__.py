@@ -1,1 +1,1 @@
-"""Learning from raw text: texts as pieces on disk, objectives, and the loop that trains an encoder by them."""
+"""Learning from raw text: texts as pieces, objectives, the loop."""

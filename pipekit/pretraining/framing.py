@@ -1,4 +1,7 @@
-"""Slices of a corpus as the rows that a network reads: one text between [CLS] and [SEP], or two (Devlin et al. 2019; Lan et al. 2020)."""
+"""Slices of a corpus as the rows that a network reads: one text between [CLS] and [SEP], or two.
+
+Pairs of texts are those of BERT (Devlin et al. 2019) and of ALBERT (Lan et al. 2020).
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,25 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from pipekit.errors import ConfigError
 from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.shards import NUMBER, SENTENCE, WORD, Pieces
 from pipekit.subwords.cutter import Special
-from pipekit.words.arrays import Ints
+from pipekit.words.arrays import Bools, Ints
 
 REACH = 64  # pieces within which a text of a pair looks for a sentence to begin with
-
-Flags = NDArray[np.bool_]
 
 
 class Framing(NamedTuple):
     """How rows are made of slices of a corpus.
 
     Attributes:
-        spare: how many pieces a slice has beside those that a row holds.
-        special: how many special pieces a row has.
-        rows: slices uint32[rows, needs(length)], length, special pieces and a source of chance to rows.
+        spare: pieces of a slice beyond those that a row holds.
+        special: special pieces of a row.
+        rows: slices uint32[rows, needs(length)], length, special pieces and a source of random
+            numbers to rows.
     """
 
     spare: int
@@ -40,7 +41,7 @@ class Framing(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """A text for each row: the slice in which it stands, where it begins there and how many pieces it has, int64[rows] each."""
+    """A text for each row, int64[rows] each: its slice, where it begins there, and its length."""
 
     slice: Ints
     begin: Ints
@@ -48,53 +49,84 @@ class Texts(NamedTuple):
 
 
 def framing_of(objectives: Iterable[nn.Module]) -> Framing:
-    """How rows are made that all of these learn of. Errors: `ConfigError` for two that need different ones."""
-    needed = {str(each.framing) for each in objectives} - {"single"}
+    """The framing whose rows all objectives can learn from.
+
+    Errors: `ConfigError` for two objectives that need different rows.
+    """
+    needed = {str(objective.framing) for objective in objectives} - {"single"}
     if len(needed) > 1:
         raise ConfigError(
-            f"the objectives {' and '.join(sorted(needed))} learn of different pairs of texts: choose one of them"
+            f"the objectives {' and '.join(sorted(needed))} learn of different pairs of texts: "
+            "choose one of them"
         )
     return FRAMINGS[needed.pop() if needed else "single"]
 
 
-def sentence_order(
-    slices: Pieces, length: int, special: Special, random: np.random.Generator
+def single_text(
+    slices: Pieces,
+    length: int,
+    special: Special,
+    random: np.random.Generator,
 ) -> Sequences:
-    """Two texts one after the other, exchanged in half of the rows."""
+    """Each slice as a row."""
+    return single(slices, special)
+
+
+def sentence_order(
+    slices: Pieces,
+    length: int,
+    special: Special,
+    random: np.random.Generator,
+) -> Sequences:
+    """Two consecutive texts, exchanged in half of the rows."""
     first, second = divided(slices, length, random)
     follows = random.random(len(slices)) < 0.5
-    return pairs(
-        slices, either(follows, first, second), either(follows, second, first), follows, special
-    )
+    left = either(follows, first, second)
+    right = either(follows, second, first)
+    return pairs(slices, left, right, follows, special)
 
 
 def next_sentence(
-    slices: Pieces, length: int, special: Special, random: np.random.Generator
+    slices: Pieces,
+    length: int,
+    special: Special,
+    random: np.random.Generator,
 ) -> Sequences:
-    """Two texts, of which the second one is from another slice in half of the rows; where there is no other it follows always."""
+    """Two texts; in half of the rows the second text is from another slice.
+
+    Where there is only one slice, its second text always follows.
+    """
     first, second = divided(slices, length, random)
     foreign = np.roll(first.slice, len(slices) // 2)
-    elsewhere = Texts(foreign, border(slices, np.zeros_like(foreign))[foreign], second.size)
-    follows = (random.random(len(slices)) < 0.5) | (foreign == first.slice)
+    foreign_begin = border(slices, np.zeros_like(foreign))[foreign]
+    elsewhere = Texts(foreign, foreign_begin, second.size)
+    follows = random.random(len(slices)) < 0.5
+    follows |= foreign == first.slice
     return pairs(slices, first, either(follows, second, elsewhere), follows, special)
 
 
 def divided(slices: Pieces, length: int, random: np.random.Generator) -> tuple[Texts, Texts]:
-    """Two texts of each slice, the second one after the first, a quarter to three quarters of the pieces each.
+    """Two consecutive texts of each slice, a quarter to three quarters of the pieces each.
 
-    Both begin with a sentence where one begins within reach, else with a word, and both end wherever it happens to be: whether they
-    belong together shows by what they say, and not by how they are cut.
+    Both begin with a sentence if one begins within reach, else with a word; both end anywhere. So
+    their contents tell whether they belong together, and not their edges.
     """
-    rows, size = np.arange(len(slices)), length - 3
-    sizes = random.integers(size // 4, size - size // 4 + 1, len(slices))
-    begin = border(slices, np.zeros_like(rows))
-    return Texts(rows, begin, sizes), Texts(rows, border(slices, begin + sizes), size - sizes)
+    rows = np.arange(len(slices))
+    size = length - 3
+    first_size = random.integers(size // 4, size - size // 4 + 1, len(slices))
+    first_begin = border(slices, np.zeros_like(rows))
+    second_begin = border(slices, first_begin + first_size)
+    first = Texts(rows, first_begin, first_size)
+    second = Texts(rows, second_begin, size - first_size)
+    return first, second
 
 
 def single(slices: Pieces, special: Special) -> Sequences:
     """Each slice, uint32[rows, length - 2], between [CLS] and [SEP]."""
-    ids = np.empty((len(slices), slices.shape[1] + 2), dtype=np.int64)
-    ids[:, 0], ids[:, -1] = special.cls, special.sep
+    rows, size = slices.shape
+    ids = np.empty((rows, size + 2), dtype=np.int64)
+    ids[:, 0] = special.cls
+    ids[:, -1] = special.sep
     ids[:, 1:-1] = slices & NUMBER
     begins = np.zeros(ids.shape, dtype=bool)
     begins[:, 1:-1] = slices & WORD
@@ -102,42 +134,61 @@ def single(slices: Pieces, special: Special) -> Sequences:
 
 
 def border(slices: Pieces, begin: Ints) -> Ints:
-    """The first piece of each row, from `begin` on and within reach, with which a sentence begins, else a word, else `begin`."""
-    window = np.take_along_axis(slices, begin[:, None] + np.arange(REACH), 1)
-    starts = np.where((window & SENTENCE).any(1, keepdims=True), window & SENTENCE, window & WORD)
-    return begin + np.argmax(starts > 0, axis=1)  # type: ignore[no-any-return]
+    """Where a text of each row may begin, int64[rows]: within reach of `begin` at the first
+    sentence, else at the first word, else at `begin` itself.
+    """
+    columns = begin[:, None] + np.arange(REACH)  # (rows, REACH)
+    window = np.take_along_axis(slices, columns, 1)
+    sentences = window & SENTENCE
+    has_sentence = sentences.any(1, keepdims=True)
+    starts = np.where(has_sentence, sentences, window & WORD)
+    borders: Ints = begin + np.argmax(starts > 0, axis=1)
+    return borders
 
 
-def either(which: Flags, one: Texts, other: Texts) -> Texts:
-    """The first of two texts where `which` says so."""
-    return Texts(*(np.where(which, a, b) for a, b in zip(one, other, strict=True)))
+def either(mask: Bools, first: Texts, second: Texts) -> Texts:
+    """The first of two texts where the mask is true, else the second."""
+    return Texts(
+        np.where(mask, first.slice, second.slice),
+        np.where(mask, first.begin, second.begin),
+        np.where(mask, first.size, second.size),
+    )
 
 
 def pairs(
-    slices: Pieces, first: Texts, second: Texts, follows: Flags, special: Special
+    slices: Pieces,
+    first: Texts,
+    second: Texts,
+    follows: Bools,
+    special: Special,
 ) -> Sequences:
-    """[CLS] first [SEP] second [SEP]; segments are 0 up to the [SEP] between, and 1 after it."""
-    place = np.arange(int(first.size[0] + second.size[0]) + 3)
-    middle = 1 + first.size[:, None]
-    later = place > middle
-    outside = (place == 0) | (place == middle) | (place == place[-1])
-    column = place + np.where(later, second.begin[:, None] - middle - 1, first.begin[:, None] - 1)
-    cells = slices[
-        np.where(later, second.slice[:, None], first.slice[:, None]), np.where(outside, 0, column)
-    ]
-    ids = np.where(outside, special.sep, cells & NUMBER).astype(np.int64)
+    """Rows of two texts.
+
+    pieces     [CLS] first … [SEP] second … [SEP]
+    segments     0     0       0      1       1
+    """
+    length = int(first.size[0] + second.size[0]) + 3
+    place = np.arange(length)
+    middle = 1 + first.size[:, None]  # (rows, 1): the place of the first [SEP]
+    is_second = place > middle  # (rows, length)
+    is_special = (place == 0) | (place == middle) | (place == length - 1)
+    source = np.where(is_second, second.slice[:, None], first.slice[:, None])
+    shift = np.where(is_second, second.begin[:, None] - middle - 1, first.begin[:, None] - 1)
+    column = np.where(is_special, 0, place + shift)
+    cells = slices[source, column]
+    ids = np.where(is_special, special.sep, cells & NUMBER).astype(np.int64)
     ids[:, 0] = special.cls
-    begins = ~outside & (cells & WORD > 0)
+    begins = ~is_special & (cells & WORD > 0)
     return Sequences(
-        *(
-            torch.from_numpy(part)
-            for part in (ids, begins, later.astype(np.int64), follows.astype(np.int64))
-        )
+        ids=torch.from_numpy(ids),
+        begins=torch.from_numpy(begins),
+        segments=torch.from_numpy(is_second.astype(np.int64)),
+        follows=torch.from_numpy(follows.astype(np.int64)),
     )
 
 
 FRAMINGS = {
-    "single": Framing(0, 2, lambda slices, length, special, random: single(slices, special)),
+    "single": Framing(0, 2, single_text),
     "next": Framing(2 * REACH, 3, next_sentence),
     "order": Framing(2 * REACH, 3, sentence_order),
 }

@@ -1,4 +1,7 @@
-"""The loop of pretraining: a recipe in, a pipeline with one trained encoder out; it can be killed and goes on where it was."""
+"""The loop of pretraining: a recipe in, a pipeline with one trained encoder out.
+
+It can be killed at any moment, and resumes where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.objectives import build_objectives, losses
 from pipekit.pretraining.recipe import PretrainingRecipe
 from pipekit.pretraining.shards import Corpus, Pieces, TextSource, cut
-from pipekit.training import building
+from pipekit.training.building import build_pipeline
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
     autocast,
@@ -39,8 +42,8 @@ from pipekit.words.vectors import Vectors, unpack_rows
 
 ENCODER_NAME = "main"
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
+EVALUATED = 16  # batches of held-out texts in an evaluation
 _WHO = 'does not learn from raw text; those of type = "bert" do'
-EVALUATED = 16  # batches of held-out texts that an evaluation looks at
 
 
 def pretrain(
@@ -51,11 +54,14 @@ def pretrain(
     resume: bool = False,
     progress: bool = True,
 ) -> Pipeline:
-    """Train an encoder on raw text and leave in the folder `output`: the pipeline that holds it, the last checkpoint, a log of all
-    figures, and the texts as pieces unless the recipe names a folder for them.
+    """Train an encoder on raw text, and return the pipeline that holds it.
+
+    The folder `output` then holds the pipeline, the last checkpoint, a log of all figures, and the
+    texts as pieces, unless the recipe names a folder for them.
 
     Args:
-        resume: go on from the last checkpoint in the folder; on a CPU the result is that of a training that never stopped.
+        resume: continue from the last checkpoint in the folder; on a CPU the result is that of a
+            training that never stopped.
         progress: show a bar on a terminal.
 
     Errors: `ConfigError` for settings, `DataError` for texts.
@@ -71,13 +77,13 @@ def pretrain(
 
 
 def build_encoder(recipe: PretrainingRecipe) -> Pipeline:
-    """A pipeline that has the recipe's encoder: new, or as its `source` has it."""
-    pipeline = building.build_pipeline(
-        parse_recipe(
-            {"pipeline": recipe.pipeline, "encoders": {ENCODER_NAME: _checked(recipe)}}, recipe.path
-        ),
-        [],
-    )
+    """A pipeline with the encoder of the recipe: a new one, or that of its `source`.
+
+    Errors: `ConfigError` for an encoder that does not learn from raw text.
+    """
+    encoders = {ENCODER_NAME: _checked(recipe)}
+    raw = {"pipeline": recipe.pipeline, "encoders": encoders}
+    pipeline = build_pipeline(parse_recipe(raw, recipe.path), [])
     encoder = pipeline.encoders[ENCODER_NAME]
     if not isinstance(encoder, Bert):
         raise ConfigError(f"{recipe.path}: [encoder] {type(encoder).__name__} {_WHO}")
@@ -86,49 +92,54 @@ def build_encoder(recipe: PretrainingRecipe) -> Pipeline:
 
 
 def _checked(recipe: PretrainingRecipe) -> Mapping[str, Any]:
-    """The section [encoder], where it can be pretrained."""
-    given, where = recipe.encoder, f"{recipe.path}: [encoder]"
-    if "source" in given:
+    """The section [encoder]. Errors: `ConfigError` where its encoder cannot be pretrained."""
+    section = recipe.encoder
+    where = f"{recipe.path}: [encoder]"
+    if "source" in section:
         if recipe.settings.vectors:
             raise ConfigError(
-                f"{where} has a source; vectors of [pretraining] are what a new network begins with: leave one out"
+                f"{where} has a source; vectors of [pretraining] are what a new network begins "
+                "with: leave one out"
             )
-        return given
-    factory = registry.encoders.get(str(given.get("type", "")))
+        return section
+    factory = registry.encoders.get(str(section.get("type", "")))
     if not (isinstance(factory, type) and issubclass(factory, Bert)):
-        raise ConfigError(f"{where} type = {given['type']!r} {_WHO}")
-    if not isinstance(given.get(SUBWORDS), str):
+        raise ConfigError(f"{where} type = {section['type']!r} {_WHO}")
+    if not isinstance(section.get(SUBWORDS), str):
         raise ConfigError(
             f'{where} needs subwords = "…", a vocabulary such as `pipekit subwords` learns'
         )
-    return given
+    return section
 
 
 def begin_with(vectors: Sequence[str], encoder: Bert) -> None:
-    """Let the pieces that are words begin with static vectors of these, turned at random into the width of the network's own.
+    """Add static word vectors to the initial vectors of the pieces that are words.
+
+    A random matrix turns the vectors into the width of the network; their spread becomes that of
+    the network's own.
 
     Args:
-        vectors: files of word vectors; what they say of a word is joined.
+        vectors: files of word vectors; the turned vectors of all files are added.
     """
     table = encoder.network.embed.pieces.weight
-    words = encoder.subwords.words()
-    for number, path in enumerate(vectors):
-        known = Vectors(resources.read(path))
-        rows = known.rows(list(words.values()))
-        found = unpack_rows(known.tables["values"][rows[rows >= 0]], known.tables["scale"])
-        turn = (
-            np.random.default_rng(number)
-            .standard_normal((known.width, table.shape[1]))
-            .astype(np.float32)
-        )
+    words = encoder.subwords.words()  # the word of each piece that is one, by its number
+    numbers = np.array(list(words))
+    for seed, path in enumerate(vectors):
+        known_words = Vectors(resources.read(path))
+        rows = known_words.rows(list(words.values()))
+        is_known = rows >= 0
+        values = known_words.tables["values"][rows[is_known]]
+        own_vectors = unpack_rows(values, known_words.tables["scale"])
+        shape = (known_words.width, table.shape[1])
+        turn = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
         with torch.no_grad():
-            mixed = torch.from_numpy(found @ turn)
-            table[np.array(list(words))[rows >= 0]] += mixed * (table.std() / mixed.std())
+            turned = torch.from_numpy(own_vectors @ turn)
+            table[numbers[is_known]] += turned * (table.std() / turned.std())
 
 
 @dataclass
 class PretrainingProgress:
-    """Where a pretraining is; `loss` holds running means."""
+    """Where a pretraining is; `loss` holds running means, `history` the rows of the log."""
 
     step: int = 0
     loss: dict[str, float] = field(default_factory=dict)
@@ -139,31 +150,29 @@ class Pretrainer:
     """The state of one pretraining, and its steps."""
 
     def __init__(
-        self, recipe: PretrainingRecipe, pipeline: Pipeline, output: Path, device: str
+        self,
+        recipe: PretrainingRecipe,
+        pipeline: Pipeline,
+        output: Path,
+        device: str,
     ) -> None:
-        self.settings, self.output = recipe.settings, output
-        self.pipeline = pipeline
         encoder = pipeline.encoders[ENCODER_NAME]
         assert isinstance(encoder, Bert)
+        self.settings = recipe.settings
+        self.output = output
+        self.pipeline = pipeline
         self.encoder = encoder
         self.objectives = build_objectives(recipe.objectives, encoder)
-        if recipe.settings.length > (encoder.shape.positions or recipe.settings.length):
-            raise ConfigError(
-                f"{recipe.path}: length = {recipe.settings.length}, but the network has {encoder.shape.positions} positions"
-            )
+        self._check_length(recipe.path)
         self.framing = framing_of(self.objectives.values())
-        folder = Path(recipe.settings.pieces or output / PIECES)
-        texts = [
-            TextSource(cut(text.path, encoder, pipeline.tokenize, folder), text.part)
-            for text in recipe.texts
-        ]
-        self.corpus = Corpus(
-            texts, self.framing.needs(recipe.settings.length), recipe.settings.seed
-        )
+        self.corpus = self._corpus(recipe)
         self.device = pick_device(device)
         self.network = encoder.network.to(self.device)
         self.parts = nn.ModuleDict(
-            {"network": self.network, "objectives": self.objectives.to(self.device)}
+            {
+                "network": self.network,
+                "objectives": self.objectives.to(self.device),
+            }
         )
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.parts, recipe.settings.weight_decay),
@@ -173,21 +182,40 @@ class Pretrainer:
         self.progress = PretrainingProgress()
         self.saved_at = time.monotonic()
 
+    def _check_length(self, recipe_path: Path) -> None:
+        length = self.settings.length
+        positions = self.encoder.shape.positions
+        if positions and length > positions:
+            raise ConfigError(
+                f"{recipe_path}: length = {length}, but the network has {positions} positions"
+            )
+
+    def _corpus(self, recipe: PretrainingRecipe) -> Corpus:
+        """The texts of the recipe as pieces, which are cut now unless that was done before."""
+        folder = Path(self.settings.pieces or self.output / PIECES)
+        sources = []
+        for text in recipe.texts:
+            pieces = cut(text.path, self.encoder, self.pipeline.tokenize, folder)
+            sources.append(TextSource(pieces, text.part))
+        return Corpus(sources, self.framing.needs(self.settings.length), self.settings.seed)
+
     def run(self, show: bool) -> None:
-        """Train from where the progress is to the end."""
-        steps, hidden = self.settings.steps, None if show else True
+        """Train from the current progress to the end, and save the pipeline."""
+        steps = self.settings.steps
         with tqdm(
-            total=steps, initial=self.progress.step, unit=" steps", disable=hidden, mininterval=1
+            total=steps,
+            initial=self.progress.step,
+            unit=" steps",
+            disable=None if show else True,
+            mininterval=1,
         ) as bar:
             try:
                 while self.progress.step < steps:
                     with undisturbed():
                         self.step()
                     bar.update()
-                    bar.set_postfix(
-                        {name: f"{loss:.3f}" for name, loss in self.progress.loss.items()},
-                        refresh=False,
-                    )
+                    losses = {name: f"{loss:.3f}" for name, loss in self.progress.loss.items()}
+                    bar.set_postfix(losses, refresh=False)
                     self._look(bar)
             except KeyboardInterrupt:
                 self.save()
@@ -196,8 +224,9 @@ class Pretrainer:
         self.pipeline.to_disk(self.output / RESULT, half=self.settings.half)
 
     def _look(self, bar: Any) -> None:
-        done = self.progress.step == self.settings.steps
-        if done or self.progress.step % self.settings.evaluate_every == 0:
+        """Evaluate, and save a checkpoint, when it is time."""
+        is_last = self.progress.step == self.settings.steps
+        if is_last or self.progress.step % self.settings.evaluate_every == 0:
             with undisturbed():
                 self._evaluate(bar)
                 self.save()
@@ -208,94 +237,99 @@ class Pretrainer:
     def sequences(self, slices: Pieces, *seed: int) -> Sequences:
         """Slices as rows, on the device; the seed decides how texts are put together."""
         random = np.random.default_rng([self.settings.seed, *seed])
-        return self.framing.rows(
-            slices, self.settings.length, self.encoder.subwords.special, random
-        ).to(self.device)
+        special = self.encoder.subwords.special
+        rows = self.framing.rows(slices, self.settings.length, special, random)
+        return rows.to(self.device)
 
     def losses(self, sequences: Sequences, *seed: int) -> dict[str, Tensor]:
         """The losses of rows; the seed decides what is hidden."""
-        number = int(np.random.SeedSequence([self.settings.seed, *seed]).generate_state(1)[0])
+        seeds = np.random.SeedSequence([self.settings.seed, *seed])
+        random = torch.Generator(self.device).manual_seed(int(seeds.generate_state(1)[0]))
         with autocast(self.device, self.settings.mixed_precision):
-            return losses(
-                self.objectives.values(),
-                self.network,
-                sequences,
-                torch.Generator(self.device).manual_seed(number),
-            )
+            return losses(self.objectives.values(), self.network, sequences, random)
 
     def step(self) -> None:
         """One step of the optimizer."""
         self.parts.train()
         number = self.progress.step
+        factor = schedule(number / self.settings.steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * schedule(
-                number / self.settings.steps, self.settings.warmup
-            )
-        found = self.losses(
-            self.sequences(self.corpus.batch(number, self.settings.rows), number), number
-        )
+            group["lr"] = self.settings.learning_rate * factor
+        slices = self.corpus.batch(number, self.settings.rows)
+        losses = self.losses(self.sequences(slices, number), number)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(found.values())).sum().backward()  # type: ignore[no-untyped-call]
+        total = torch.stack(list(losses.values())).sum()
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.parts.parameters(), self.settings.clip)
         self.optimizer.step()
         self.progress.step += 1
-        for name, loss in found.items():
-            mean = self.progress.loss.get(name, float(loss.detach()))
-            self.progress.loss[name] = mean + (float(loss.detach()) - mean) / min(
-                self.progress.step, 100
-            )
+        self._follow(losses)
+
+    def _follow(self, losses: Mapping[str, Tensor]) -> None:
+        """Update the running mean of each loss, over the last hundred steps or so."""
+        means = self.progress.loss
+        steps = min(self.progress.step, 100)
+        for name, loss in losses.items():
+            value = float(loss.detach())
+            mean = means.get(name, value)
+            means[name] = mean + (value - mean) / steps
 
     @torch.no_grad()
     def _evaluate(self, bar: Any) -> None:
-        """The losses on held-out texts, the same ones and the same words hidden each time."""
+        """The losses on held-out texts, the same texts and the same hidden words each time."""
         self.parts.eval()
-        chosen = np.random.default_rng(self.settings.seed).permutation(self.corpus.held_out)[
-            : EVALUATED * self.settings.rows
-        ]
-        found: dict[str, list[float]] = {}
-        for begin in range(0, len(chosen), self.settings.rows):
-            rows = self.sequences(
-                self.corpus.read(chosen[begin : begin + self.settings.rows]), 0, begin
-            )
+        batch = self.settings.rows
+        order = np.random.default_rng(self.settings.seed).permutation(self.corpus.held_out)
+        numbers = order[: EVALUATED * batch]
+        values: dict[str, list[float]] = {}
+        for begin in range(0, len(numbers), batch):
+            rows = self.sequences(self.corpus.read(numbers[begin : begin + batch]), 0, begin)
             for name, loss in self.losses(rows, 0, begin).items():
-                found.setdefault(name, []).append(float(loss))
-        held_out = {name: float(np.mean(losses)) for name, losses in found.items()}
-        self.progress.history.append(
-            {"step": self.progress.step, "loss": dict(self.progress.loss), "held_out": held_out}
-        )
+                values.setdefault(name, []).append(float(loss))
+        held_out = {name: float(np.mean(losses)) for name, losses in values.items()}
+        row = {
+            "step": self.progress.step,
+            "loss": dict(self.progress.loss),
+            "held_out": held_out,
+        }
+        self.progress.history.append(row)
         write_log(self.output / LOG, self.progress.history)
         release_memory()
-        bar.write(
-            f"step {self.progress.step:>7}  held out: "
-            + "  ".join(f"{name} {loss:.4f}" for name, loss in held_out.items())
-        )
+        figures = "  ".join(f"{name} {loss:.4f}" for name, loss in held_out.items())
+        bar.write(f"step {self.progress.step:>7}  held out: {figures}")
 
     def save(self) -> None:
         """Write the checkpoint."""
-        save_checkpoint(
-            self.output / LAST,
-            dict(self.parts.state_dict()),
-            self.optimizer,
-            dict(vars(self.progress)),
-        )
+        tensors = dict(self.parts.state_dict())
+        progress = dict(vars(self.progress))
+        save_checkpoint(self.output / LAST, tensors, self.optimizer, progress)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:
-        """Go back to the checkpoint."""
+        """Go back to the checkpoint. Errors: `ConfigError` for one of another recipe."""
         tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
         try:
             self.parts.load_state_dict(tensors)
         except RuntimeError as error:
             raise ConfigError(
-                f"{self.output / LAST} belongs to another recipe: choose another folder, or no --resume"
+                f"{self.output / LAST} belongs to another recipe: "
+                "choose another folder, or no --resume"
             ) from error
         self.progress = PretrainingProgress(**progress)
 
 
 def parameter_groups(parts: nn.Module, decay: float) -> list[dict[str, Any]]:
     """The parameters for the optimizer: biases and norms do not decay (Devlin et al. 2019)."""
-    parameters = [p for p in parts.parameters() if p.requires_grad]
+    matrices = []
+    vectors = []
+    for parameter in parts.parameters():
+        if not parameter.requires_grad:
+            continue
+        if parameter.ndim > 1:
+            matrices.append(parameter)
+        else:
+            vectors.append(parameter)
     return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": decay},
+        {"params": vectors, "weight_decay": 0.0},
     ]

@@ -1,4 +1,7 @@
-"""Rows of pieces, and whole words of them that are hidden from a network (Devlin et al. 2019), others each time (Liu et al. 2019)."""
+"""Rows of pieces, and whole words of them that are hidden from a network.
+
+Words are hidden as in BERT (Devlin et al. 2019), others in each pass (Liu et al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,9 @@ from torch import Tensor
 from pipekit.devices.placement import to_device
 from pipekit.subwords.cutter import Special
 
-HIDDEN, KEPT = (
-    0.8,
-    0.1,
-)  # of the chosen words: hidden, left as they are; the rest is exchanged (Devlin et al. 2019, section 3.1)
+# Of the selected words these shares become [MASK] and stay; the others become some other piece
+# (Devlin et al. 2019, section 3.1).
+MASKED, UNCHANGED = 0.8, 0.1
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class Sequences:
 
     Attributes:
         ids: int64[rows, length], special pieces included.
-        begins: where a word begins, bool[rows, length]; nowhere in special pieces.
-        segments: int64[rows, length]; None where there is but one.
-        follows: of rows that hold two texts whether the second one follows the first, int64[rows].
+        begins: whether a word begins at a piece, bool[rows, length]; false for special pieces.
+        segments: int64[rows, length]; None if all rows have one text.
+        follows: int64[rows], 1 where the second of two texts follows the first; None for one text.
     """
 
     ids: Tensor
@@ -34,63 +36,78 @@ class Sequences:
     follows: Tensor | None = None
 
     def to(self, device: torch.device) -> Sequences:
-        """The same on a device."""
-
-        def moved(part: Tensor) -> Tensor:
-            return to_device(part.numpy(), device)
-
-        return Sequences(
-            moved(self.ids),
-            moved(self.begins),
-            None if self.segments is None else moved(self.segments),
-            None if self.follows is None else moved(self.follows),
-        )
+        """The same rows on a device."""
+        parts: list[Tensor | None] = []
+        for part in (self.segments, self.follows):
+            parts.append(None if part is None else to_device(part.numpy(), device))
+        ids = to_device(self.ids.numpy(), device)
+        return Sequences(ids, to_device(self.begins.numpy(), device), *parts)
 
 
 class Corrupted(NamedTuple):
-    """Pieces of which some were chosen and replaced, int64[rows, length], and the chosen ones, bool[rows, length]."""
+    """Pieces of which some were replaced, int64[rows, length], and which ones the network has to
+    guess, bool[rows, length].
+    """
 
     ids: Tensor
-    chosen: Tensor
+    hidden: Tensor
 
 
 class Chances:
-    """Whole words of rows, each of which is drawn by a chance."""
+    """Random numbers for the whole words of rows."""
 
     def __init__(self, sequences: Sequences, special: Special, random: torch.Generator) -> None:
         self.ordinary = ordinary(sequences.ids, special)
-        # Numbers words over all rows. A special piece is one too: what a text goes on with after it belongs to no word before it.
+        # The number of each piece's word over all rows. A special piece counts as a word, so that
+        # the pieces after it belong to no word before it.
         self._word = (sequences.begins | ~self.ordinary).flatten().cumsum(0)
         self._random = random
 
     def draw(self) -> Tensor:
-        """A number between 0 and 1 for each piece, the same for all pieces of a word, float[rows, length]."""
-        chances = torch.rand(len(self._word) + 1, generator=self._random, device=self._word.device)
+        """A number between 0 and 1 for each piece, float[rows, length]; equal within a word."""
+        words = len(self._word) + 1
+        chances = torch.rand(words, generator=self._random, device=self._word.device)
         return chances[self._word].view_as(self.ordinary)
 
 
 def ordinary(ids: Tensor, special: Special) -> Tensor:
-    """Which pieces stand for text."""
+    """Which pieces stand for text, bool[rows, length]."""
     return (ids != special.cls) & (ids != special.sep) & (ids != special.pad)
 
 
 def hide(
-    sequences: Sequences, special: Special, pieces: int, share: float, random: torch.Generator
+    sequences: Sequences,
+    special: Special,
+    pieces: int,
+    share: float,
+    random: torch.Generator,
 ) -> Corrupted:
-    """Hide whole words, drawn anew each time: of the chosen ones most become [MASK], some other pieces, some stay.
+    """Hide whole words: most of them become [MASK], some become other pieces, some stay.
 
     Args:
-        pieces: how many there are, the special ones included, with which nothing is exchanged.
-        share: of the words that are chosen.
+        pieces: the size of the vocabulary, special pieces included; these replace nothing.
+        share: the share of the words that are hidden.
     """
     chances = Chances(sequences, special, random)
-    chosen = (chances.draw() < share) & chances.ordinary
+    hidden = (chances.draw() < share) & chances.ordinary
     fate = chances.draw()
-    passed = sorted(set(special))
-    others = torch.randint(
-        pieces - len(passed), sequences.ids.shape, generator=random, device=sequences.ids.device
-    )
-    for number in passed:
+    others = _other_pieces(sequences.ids, special, pieces, random)
+    masks = torch.full_like(sequences.ids, special.mask)
+    replacements = torch.where(fate < MASKED, masks, others)
+    changed = hidden & (fate < 1 - UNCHANGED)
+    return Corrupted(torch.where(changed, replacements, sequences.ids), hidden)
+
+
+def _other_pieces(
+    ids: Tensor,
+    special: Special,
+    pieces: int,
+    random: torch.Generator,
+) -> Tensor:
+    """A random ordinary piece for each place, int64[rows, length]."""
+    excluded = sorted(set(special))
+    count = pieces - len(excluded)
+    others = torch.randint(count, ids.shape, generator=random, device=ids.device)
+    for number in excluded:
         others += others >= number
-    replaced = torch.where(fate < HIDDEN, torch.full_like(sequences.ids, special.mask), others)
-    return Corrupted(torch.where(chosen & (fate < 1 - KEPT), replaced, sequences.ids), chosen)
+    return others

@@ -1,4 +1,4 @@
-"""What an objective of pretraining is, and what several of them are made of."""
+"""What an objective of pretraining is, and the parts that several objectives share."""
 
 from __future__ import annotations
 
@@ -14,79 +14,108 @@ from pipekit.pretraining.masking import Corrupted, Sequences
 
 
 class Objective(nn.Module):
-    """What a network is trained by, with the heads that only the training needs.
+    """A task that trains a network, with the heads that only the training needs.
 
     Attributes:
-        framing: the rows that it learns of, see `pipekit.pretraining.framing`; "single" for any rows.
+        framing: the rows that it learns from, see `pipekit.pretraining.framing`; "single" for any.
     """
 
     framing = "single"
 
     def forward(
-        self, network: Network, sequences: Sequences, random: torch.Generator
+        self,
+        network: Network,
+        sequences: Sequences,
+        random: torch.Generator,
     ) -> dict[str, Tensor]:
-        """Losses by name, each a scalar in float32 that has its weight already.
+        """Losses by name, each a scalar in float32, weighted already.
 
         Args:
-            random: of what is hidden or exchanged; on the device of the sequences.
+            random: decides what is hidden or exchanged; on the device of the sequences.
         """
         raise NotImplementedError
 
 
 class RowStates(NamedTuple):
-    """The states of rows, float[rows, length, width], and the pieces that were chosen to be hidden in them, bool[rows, length]."""
+    """The states of rows, float[rows, length, width], and the pieces that were hidden from the
+    network, bool[rows, length].
+    """
 
     states: Tensor
-    chosen: Tensor
+    hidden: Tensor
 
 
 class RowObjective(Objective):
-    """An objective that learns of the states of rows: all such share one pass of the network, as those of BERT and of ALBERT do."""
+    """An objective that learns from the states of rows.
+
+    All such objectives share one pass of the network, as those of BERT and of ALBERT do.
+    """
 
     def hide(
-        self, network: Network, sequences: Sequences, so_far: Corrupted, random: torch.Generator
+        self,
+        network: Network,
+        sequences: Sequences,
+        so_far: Corrupted,
+        random: torch.Generator,
     ) -> Corrupted:
-        """What the network is to read: by default what it would read without this objective."""
+        """What the network shall read; by default what it would read without this objective."""
         return so_far
 
     def losses(
-        self, network: Network, sequences: Sequences, reading: RowStates
+        self,
+        network: Network,
+        sequences: Sequences,
+        reading: RowStates,
     ) -> dict[str, Tensor]:
         """Losses by name, see `forward`."""
         raise NotImplementedError
 
     def forward(
-        self, network: Network, sequences: Sequences, random: torch.Generator
+        self,
+        network: Network,
+        sequences: Sequences,
+        random: torch.Generator,
     ) -> dict[str, Tensor]:
         return in_one_pass([self], network, sequences, random)
 
 
 def in_one_pass(
-    readers: Iterable[RowObjective], network: Network, sequences: Sequences, random: torch.Generator
+    objectives: Iterable[RowObjective],
+    network: Network,
+    sequences: Sequences,
+    random: torch.Generator,
 ) -> dict[str, Tensor]:
-    """The losses of readers, of which one at most hides pieces."""
-    readers = list(readers)
-    if not readers:
+    """The losses of objectives, at most one of which hides pieces."""
+    objectives = list(objectives)
+    if not objectives:
         return {}
-    hidden = Corrupted(sequences.ids, torch.zeros_like(sequences.begins))
-    for reader in readers:
-        hidden = reader.hide(network, sequences, hidden, random)
-    reading = RowStates(last_states(network, hidden.ids, sequences.segments), hidden.chosen)
-    return {
-        name: loss
-        for reader in readers
-        for name, loss in reader.losses(network, sequences, reading).items()
-    }
+    corrupted = Corrupted(sequences.ids, torch.zeros_like(sequences.begins))
+    for objective in objectives:
+        corrupted = objective.hide(network, sequences, corrupted, random)
+    states = last_states(network, corrupted.ids, sequences.segments)
+    reading = RowStates(states, corrupted.hidden)
+    losses: dict[str, Tensor] = {}
+    for objective in objectives:
+        losses |= objective.losses(network, sequences, reading)
+    return losses
 
 
 def last_states(network: Network, ids: Tensor, segments: Tensor | None) -> Tensor:
-    """The last states of pieces, float[rows, length, width]; a network that knows but one segment is told none."""
-    states: list[Tensor] = network(ids, segments=segments if network.shape.segments > 1 else None)
+    """The last states of pieces, float[rows, length, width].
+
+    A network with only one segment does not read `segments`.
+    """
+    if network.shape.segments <= 1:
+        segments = None
+    states: list[Tensor] = network(ids, segments=segments)
     return states[-1]
 
 
 class PieceHead(nn.Module):
-    """Scores of all pieces for states; the vectors of the pieces are those that the network embeds them by (Press and Wolf 2017)."""
+    """Scores of all pieces for states.
+
+    The pieces are scored by the vectors that the network embeds them by (Press and Wolf 2017).
+    """
 
     def __init__(self, width: int, pieces: nn.Embedding) -> None:
         super().__init__()
@@ -96,11 +125,11 @@ class PieceHead(nn.Module):
 
     def forward(self, states: Tensor, pieces: nn.Embedding) -> Tensor:
         """float[n, width] to float[n, pieces]."""
-        return functional.linear(
-            self.norm(functional.gelu(self.mix(states))), pieces.weight, self.bias
-        )
+        mixed = self.norm(functional.gelu(self.mix(states)))
+        return functional.linear(mixed, pieces.weight, self.bias)
 
 
 def cross_entropy(scores: Tensor, truth: Tensor) -> Tensor:
-    """The mean over rows, in float32; 0 where there is none."""
-    return functional.cross_entropy(scores.float(), truth, reduction="sum") / max(len(truth), 1)
+    """The mean over rows, in float32; 0 without rows."""
+    total = functional.cross_entropy(scores.float(), truth, reduction="sum")
+    return total / max(len(truth), 1)

@@ -1,4 +1,6 @@
-"""What an encoder of the BERT family learns of raw text: hidden pieces, exchanged ones, what follows what; one name for each objective."""
+"""What an encoder of the BERT family learns from raw text, one name for each objective: hidden
+pieces, exchanged pieces, the order of texts.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,11 @@ from pipekit.registry import check_arguments
 
 
 class MaskedTokens(RowObjective):
-    """The pieces of hidden words (Devlin et al. 2019), whole words at a time, others in each pass (Liu et al. 2019).
+    """Guess the pieces of hidden words (Devlin et al. 2019), other words in each pass (Liu et al.
+    2019).
 
     Args:
-        share: of the words that are hidden.
+        share: the share of the words that are hidden.
     """
 
     def __init__(self, encoder: Bert, share: float = 0.15) -> None:
@@ -42,26 +45,37 @@ class MaskedTokens(RowObjective):
         self.head = PieceHead(encoder.width, encoder.network.embed.pieces)
 
     def hide(
-        self, network: Network, sequences: Sequences, so_far: Corrupted, random: torch.Generator
+        self,
+        network: Network,
+        sequences: Sequences,
+        so_far: Corrupted,
+        random: torch.Generator,
     ) -> Corrupted:
-        return hide(
-            sequences, self.special, network.embed.pieces.num_embeddings, self.share, random
-        )
+        pieces = network.embed.pieces.num_embeddings
+        return hide(sequences, self.special, pieces, self.share, random)
 
     def losses(
-        self, network: Network, sequences: Sequences, reading: RowStates
+        self,
+        network: Network,
+        sequences: Sequences,
+        reading: RowStates,
     ) -> dict[str, Tensor]:
-        scores = self.head(reading.states[reading.chosen], network.embed.pieces)
-        return {"masked": cross_entropy(scores, sequences.ids[reading.chosen])}
+        scores = self.head(reading.states[reading.hidden], network.embed.pieces)
+        return {"masked": cross_entropy(scores, sequences.ids[reading.hidden])}
 
 
 class ReplacedTokens(Objective):
-    """Which pieces a smaller network, the generator, has exchanged (Clark et al. 2020); it learns to guess hidden ones meanwhile.
+    """Tell which pieces a smaller network, the generator, has exchanged (Clark et al. 2020).
+
+    The generator learns to guess hidden pieces at the same time:
+
+        text ─ hide ─▶ generator ─ guess ─▶ exchanged text ─▶ encoder ─▶ original or exchanged?
 
     Args:
-        share: of the words that are hidden from the generator.
-        generator: settings of its network that differ from those of the encoder's; a quarter of the width by default.
-        weight: of the loss of the discriminator, which is the encoder, beside that of the generator.
+        share: the share of the words that are hidden from the generator.
+        generator: settings of its network that differ from those of the encoder; by default a
+            quarter of the width.
+        weight: the weight of the encoder's loss beside that of the generator.
     """
 
     def __init__(
@@ -72,79 +86,102 @@ class ReplacedTokens(Objective):
         weight: float = 50.0,
     ) -> None:
         super().__init__()
-        self.share, self.weight = share, weight
+        self.share = share
+        self.weight = weight
         self.special = encoder.subwords.special
-        embed, shape = encoder.network.embed, encoder.shape
-        check_arguments(BertShape, generator or {}, "[objectives.replaced] generator")
-        small = {
-            "width": max(shape.width // 4, 1),
-            "heads": max(shape.heads // 4, 1),
-            "hidden": 0,
-            **(generator or {}),
-        }
+        embed = encoder.network.embed
         self.generator = Network(
             embed.pieces.num_embeddings,
-            replace(shape, **{**small, "embedding_width": embed.pieces.embedding_dim}),
+            _generator_shape(encoder, generator or {}),
         )
-        # Both embed by one table, which is the generator's to learn most from.
-        self.generator.embed.pieces, self.generator.embed.positions = embed.pieces, embed.positions
+        # One table embeds for both networks; the generator teaches it most.
+        self.generator.embed.pieces = embed.pieces
+        self.generator.embed.positions = embed.positions
         self.head = PieceHead(self.generator.shape.width, embed.pieces)
         self.detect = nn.Sequential(
-            nn.Linear(encoder.width, encoder.width), nn.GELU(), nn.Linear(encoder.width, 1)
+            nn.Linear(encoder.width, encoder.width),
+            nn.GELU(),
+            nn.Linear(encoder.width, 1),
         )
 
     def forward(
-        self, network: Network, sequences: Sequences, random: torch.Generator
+        self,
+        network: Network,
+        sequences: Sequences,
+        random: torch.Generator,
     ) -> dict[str, Tensor]:
         pieces = network.embed.pieces
-        hidden = hide(sequences, self.special, pieces.num_embeddings, self.share, random)
-        guessed = last_states(self.generator, hidden.ids, sequences.segments)[hidden.chosen]
-        scores = self.head(guessed, pieces).float()
+        corrupted = hide(sequences, self.special, pieces.num_embeddings, self.share, random)
+        guesses = last_states(self.generator, corrupted.ids, sequences.segments)
+        scores = self.head(guesses[corrupted.hidden], pieces).float()  # (hidden, pieces)
         exchanged = sequences.ids.clone()
-        exchanged[hidden.chosen] = sample(scores.detach(), random)
-        told = ordinary(sequences.ids, self.special)
-        found = self.detect(last_states(network, exchanged, sequences.segments)[told])[:, 0]
-        truth = (exchanged != sequences.ids)[told]
+        exchanged[corrupted.hidden] = sample(scores.detach(), random)
+        is_text = ordinary(sequences.ids, self.special)
+        states = last_states(network, exchanged, sequences.segments)
+        logits = self.detect(states[is_text])[:, 0].float()  # (pieces of text,)
+        truth = (exchanged != sequences.ids)[is_text].float()
+        detection = functional.binary_cross_entropy_with_logits(logits, truth)
         return {
-            "generator": cross_entropy(scores, sequences.ids[hidden.chosen]),
-            "replaced": self.weight
-            * functional.binary_cross_entropy_with_logits(found.float(), truth.float()),
+            "generator": cross_entropy(scores, sequences.ids[corrupted.hidden]),
+            "replaced": self.weight * detection,
         }
+
+
+def _generator_shape(encoder: Bert, changes: Mapping[str, Any]) -> BertShape:
+    check_arguments(BertShape, changes, "[objectives.replaced] generator")
+    shape = encoder.shape
+    smaller = {
+        "width": max(shape.width // 4, 1),
+        "heads": max(shape.heads // 4, 1),
+        "hidden": 0,
+        **changes,
+        "embedding_width": encoder.network.embed.pieces.embedding_dim,
+    }
+    return replace(shape, **smaller)
 
 
 def sample(scores: Tensor, random: torch.Generator) -> Tensor:
     """A column for each row of scores, drawn by their softmax (the Gumbel-max trick), int64[n]."""
-    noise = torch.rand(scores.shape, generator=random, device=scores.device).clamp_(1e-9, 1 - 1e-7)
-    return (scores - noise.log_().neg_().log_()).argmax(1)
+    noise = torch.rand(scores.shape, generator=random, device=scores.device)
+    noise.clamp_(1e-9, 1 - 1e-7)
+    gumbel = noise.log_().neg_().log_().neg_()
+    return (scores + gumbel).argmax(1)
 
 
 class SentencePairs(RowObjective):
-    """Whether the second of two texts follows the first, told by the state of [CLS] through a dense layer and tanh.
+    """Tell whether the second of two texts follows the first, from the state of [CLS].
 
-    To be learned of running prose: where each line of a corpus is a sentence from elsewhere, nothing follows.
+    This needs running prose: where each line of a corpus is a sentence from elsewhere, no sentence
+    follows another.
     """
 
     def __init__(self, encoder: Bert) -> None:
         super().__init__()
         self.tell = nn.Sequential(
-            nn.Linear(encoder.width, encoder.width), nn.Tanh(), nn.Linear(encoder.width, 2)
+            nn.Linear(encoder.width, encoder.width),
+            nn.Tanh(),
+            nn.Linear(encoder.width, 2),
         )
 
     def losses(
-        self, network: Network, sequences: Sequences, reading: RowStates
+        self,
+        network: Network,
+        sequences: Sequences,
+        reading: RowStates,
     ) -> dict[str, Tensor]:
         assert sequences.follows is not None, f"rows of the framing {self.framing!r} are needed"
-        return {self.framing: cross_entropy(self.tell(reading.states[:, 0]), sequences.follows)}
+        scores = self.tell(reading.states[:, 0])
+        return {self.framing: cross_entropy(scores, sequences.follows)}
 
 
 class NextSentence(SentencePairs):
-    """Whether the second text follows the first or comes from elsewhere (Devlin et al. 2019)."""
+    """The second text follows the first, or comes from elsewhere (Devlin et al. 2019)."""
 
     framing = "next"
 
 
 class SentenceOrder(SentencePairs):
-    """Whether the second text follows the first or was before it (Lan et al. 2020)."""
+    """The second text follows the first, or stood before it (Lan et al. 2020)."""
 
     framing = "order"
 
@@ -159,27 +196,40 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 
 def build_objectives(settings: Mapping[str, Mapping[str, Any]], encoder: Bert) -> nn.ModuleDict:
-    """Objectives by name, each with its settings. Errors: `ConfigError` naming the objective or the setting that is not known."""
+    """Objectives by name, each with its settings.
+
+    Errors: `ConfigError` naming an unknown objective or setting.
+    """
+    objectives = nn.ModuleDict()
     for name in settings:
         if name not in OBJECTIVES:
             raise ConfigError(
                 f"nothing is learned by the objective {name!r}.{near(name, OBJECTIVES)}"
             )
         check_arguments(OBJECTIVES[name], {"encoder", *settings[name]}, f"[objectives.{name}]")
-    return nn.ModuleDict(
-        {name: OBJECTIVES[name](encoder, **given) for name, given in settings.items()}
-    )
+    for name, arguments in settings.items():
+        objectives[name] = OBJECTIVES[name](encoder, **arguments)
+    return objectives
 
 
 def losses(
-    objectives: Iterable[nn.Module], network: Network, sequences: Sequences, random: torch.Generator
+    objectives: Iterable[nn.Module],
+    network: Network,
+    sequences: Sequences,
+    random: torch.Generator,
 ) -> dict[str, Tensor]:
-    """The losses of all objectives by name, see `Objective.forward`. What can be learned of the same states is learned in one pass."""
-    objectives = list(objectives)
-    found = in_one_pass(
-        [each for each in objectives if isinstance(each, RowObjective)], network, sequences, random
-    )
-    for each in objectives:
-        if not isinstance(each, RowObjective):
-            found |= each(network, sequences, random)
-    return found
+    """The losses of all objectives by name, see `Objective.forward`.
+
+    Objectives that learn from the same states share one pass of the network.
+    """
+    of_rows: list[RowObjective] = []
+    others: list[nn.Module] = []
+    for objective in objectives:
+        if isinstance(objective, RowObjective):
+            of_rows.append(objective)
+        else:
+            others.append(objective)
+    values = in_one_pass(of_rows, network, sequences, random)
+    for objective in others:
+        values |= objective(network, sequences, random)
+    return values

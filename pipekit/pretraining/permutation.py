@@ -1,4 +1,4 @@
-"""Pieces foretold one after another in an order of chance (XLNet, Yang et al. 2019)."""
+"""Pieces predicted one after another in a random order (XLNet, Yang et al. 2019)."""
 
 from __future__ import annotations
 
@@ -15,75 +15,85 @@ from pipekit.subwords.cutter import Special
 
 
 class Permutation(Objective):
-    """Whole words, each foretold of those before it in an order that is drawn anew in each pass, by two-stream attention.
+    """Predict each word from the words before it in a random order, by two-stream attention.
 
-    The words that come last in the order are foretold, the others are given and see each other, as in the published code. It departs from
-    XLNet in three points: positions are the learned absolute ones of the network, nothing is remembered of the text before, and a
-    query begins as a [MASK] at its place, so that the network learns of no vector that it does not have otherwise.
+    The order is drawn anew in each pass. The last words of the order are predicted; the others are
+    known and see each other, as in the published code. Three points differ from XLNet: positions
+    are the learned absolute ones of the network, nothing is remembered of the text before, and a
+    query begins as a [MASK] at its place, so that the network learns no vector that it lacks
+    otherwise.
 
     Args:
-        share: of the words that are foretold.
+        share: the share of the words that are predicted.
 
-    Errors: `ConfigError` for a network that is not told the position of a piece, and so could not be asked what stands there.
+    Errors: `ConfigError` for a network without absolute positions, since a query asks for the piece
+    at a position.
     """
 
     def __init__(self, encoder: Bert, share: float = 1 / 6) -> None:
         super().__init__()
         if encoder.network.embed.positions is None or encoder.shape.relative:
             raise ConfigError(
-                "the objective 'permutation' asks what stands at a position: choose a network that learns them"
+                "the objective 'permutation' asks what stands at a position: "
+                "choose a network that learns them"
             )
         self.share = share
         self.special = encoder.subwords.special
         self.head = PieceHead(encoder.width, encoder.network.embed.pieces)
 
     def forward(
-        self, network: Network, sequences: Sequences, random: torch.Generator
+        self,
+        network: Network,
+        sequences: Sequences,
+        random: torch.Generator,
     ) -> dict[str, Tensor]:
         order = draw_order(sequences, self.special, self.share, random)
         states = foretell(network, sequences, order, self.special.mask)
-        return {
-            "permutation": cross_entropy(
-                self.head(states, network.embed.pieces), sequences.ids[order > 0]
-            )
-        }
+        scores = self.head(states, network.embed.pieces)
+        return {"permutation": cross_entropy(scores, sequences.ids[order > 0])}
 
 
 def draw_order(
-    sequences: Sequences, special: Special, share: float, random: torch.Generator
+    sequences: Sequences,
+    special: Special,
+    share: float,
+    random: torch.Generator,
 ) -> Tensor:
-    """The place of each piece in an order of factorization, int64[rows, length]: 0 for those that are given.
+    """The rank of each piece in the order of prediction, int64[rows, length]; 0 for known pieces.
 
     The pieces of a word follow each other, from left to right.
     """
     chances = Chances(sequences, special, random)
     number = chances.draw()
-    place = 1 + number.argsort(dim=1, stable=True).argsort(1)
-    return place.masked_fill_(~chances.ordinary | (number < 1 - share), 0)
+    rank = 1 + number.argsort(dim=1, stable=True).argsort(1)
+    is_known = ~chances.ordinary | (number < 1 - share)
+    return rank.masked_fill_(is_known, 0)
 
 
 def foretell(network: Network, sequences: Sequences, order: Tensor, mask: int) -> Tensor:
-    """The states by which the pieces that are not given are foretold, float[pieces, width], in the order in which they stand.
+    """The states that predict the pieces of rank above 0, float[pieces, width], from left to right.
 
-    Both streams are one pass: queries follow the pieces of their row, and nobody sees them.
+    Both streams are one pass: the queries of a row stand behind its pieces.
+
+        row      piece … piece  query … query
+        sight    a piece sees pieces of its own rank and below; a query sees pieces below its rank;
+                 nobody sees a query
 
     Args:
         mask: the number of the piece as which a query begins.
     """
     rows, length = order.shape
-    asked = order > 0
-    most = int(asked.sum(1).max())
-    places = (
-        (~asked).byte().argsort(dim=1, stable=True)[:, :most]
-    )  # those asked first; padding is asked as well, and not heard
-    begun = order.gather(1, places)
-    content = order[:, None, :] <= order[:, :, None]  # a piece sees itself
-    query = order[:, None, :] < begun.clamp(min=1)[:, :, None]  # and a query does not
-    sight = functional.pad(torch.cat([content, query], 1), (0, most))
+    is_asked = order > 0
+    queries = int(is_asked.sum(1).max())
+    # The places of the queries come first; a row with fewer queries is padded with known places.
+    places = (~is_asked).byte().argsort(dim=1, stable=True)[:, :queries]
+    query_rank = order.gather(1, places)  # (rows, queries), 0 for padding
+    content_sight = order[:, None, :] <= order[:, :, None]  # (rows, length, length)
+    query_sight = order[:, None, :] < query_rank.clamp(min=1)[:, :, None]
+    sight = functional.pad(torch.cat([content_sight, query_sight], 1), (0, queries))
     segments = sequences.segments if network.shape.segments > 1 else None
-    queries = network.embed(torch.full_like(order, mask), segments)
-    queries = queries[torch.arange(rows, device=order.device)[:, None], places]
-    states: list[Tensor] = network.stack(
-        torch.cat([network.embed(sequences.ids, segments), queries], 1), sight
-    )
-    return states[-1][:, length:][begun > 0]
+    masks = network.embed(torch.full_like(order, mask), segments)  # (rows, length, width)
+    row = torch.arange(rows, device=order.device)[:, None]
+    content = network.embed(sequences.ids, segments)
+    states: list[Tensor] = network.stack(torch.cat([content, masks[row, places]], 1), sight)
+    return states[-1][:, length:][query_rank > 0]

@@ -1,11 +1,13 @@
 """A recipe of pretraining: everything that it is, as one TOML file.
 
-    [pretraining]      settings of the loop, see `PretrainingSettings`
-    [objectives.NAME]  what the encoder learns by, with its settings: masked, replaced, next, order, permutation
-    [encoder]          as in a recipe of training: {type = "bert", subwords = the file or folder that holds a vocabulary, …}, or
-                       {source = PATH}, an encoder that goes on learning
-    [pipeline]         lang, and meta data of the result
-    [[text]]           path: a file of a document a line, .txt, .gz or .xz, or a pattern of such names; `part`: the share that is read
+    [pretraining]       settings of the loop, see `PretrainingSettings`
+    [objectives.NAME]   what the encoder learns by, with its settings: masked, replaced, next,
+                        order, permutation
+    [encoder]           {type = "bert", subwords = PATH of a vocabulary, …} as in a recipe of
+                        training, or {source = PATH}, an encoder that learns on
+    [pipeline]          lang, and meta data of the result
+    [[text]]            path: a file with a document a line (.txt, .gz, .xz), or a pattern of such
+                        names; part: the share of it that is read
 
 Paths are as in a recipe of training.
 """
@@ -29,16 +31,18 @@ class PretrainingSettings:
     """Settings of the loop, the section [pretraining].
 
     Attributes:
-        seed: of every random choice; on a CPU the same seed gives the same weights.
-        steps: of the optimizer.
-        rows, length: of a batch, in texts and in pieces of each, special ones included.
-        learning_rate, warmup, weight_decay: of AdamW; the rate rises over the share `warmup` of all steps and then falls along a cosine.
+        seed: of all random choices; on a CPU the same seed gives the same weights.
+        steps: steps of the optimizer.
+        rows, length: texts in a batch, and pieces of each text, special pieces included.
+        learning_rate, warmup, weight_decay: of AdamW; the rate rises over the share `warmup` of all
+            steps, then falls to zero along a cosine.
         clip: the largest norm of all gradients together.
-        evaluate_every: steps between looks at texts that are held out.
-        checkpoint_minutes: between checkpoints.
-        mixed_precision: bfloat16 where the device has the units for it.
-        pieces: the folder for the texts as pieces, which several recipes may share; one in the output folder by default.
-        vectors: files of static word vectors that pieces which are words begin with.
+        evaluate_every: steps between evaluations on held-out texts.
+        checkpoint_minutes: minutes between checkpoints.
+        mixed_precision: bfloat16 if the device has units for it.
+        pieces: the folder for the texts as pieces, which several recipes may share; by default one
+            in the output folder.
+        vectors: files of static word vectors that are added to the initial vectors of pieces.
         half: whether the result is stored as float16.
         threads: of torch on the CPU; 0 leaves them as they are.
     """
@@ -81,7 +85,10 @@ class PretrainingRecipe:
 
 
 def read_pretraining_recipe(path: Path, overrides: Sequence[str] = ()) -> PretrainingRecipe:
-    """The recipe in a TOML file, with overrides such as "pretraining.steps=300".
+    """The recipe in a TOML file.
+
+    Args:
+        overrides: settings that replace those of the file, such as "pretraining.steps=300".
 
     Errors: `ConfigError` naming the file, the section and the key, with near names.
     """
@@ -91,12 +98,9 @@ def read_pretraining_recipe(path: Path, overrides: Sequence[str] = ()) -> Pretra
         raise ConfigError(
             f'{path}: [encoder] is missing: it says what learns, for instance type = "bert"'
         )
-    objectives = raw.get("objectives", {"masked": {}})
-    texts = [
-        text
-        for number, entry in enumerate(raw.get("text", ()))
-        for text in _texts(entry, f"{path}: [[text]] number {number + 1}")
-    ]
+    texts: list[TextFiles] = []
+    for number, entry in enumerate(raw.get("text", ()), start=1):
+        texts += _texts(entry, f"{path}: [[text]] number {number}")
     if not texts:
         raise ConfigError(f"{path}: [[text]] names no text to learn from")
     settings = settings_of(
@@ -106,17 +110,23 @@ def read_pretraining_recipe(path: Path, overrides: Sequence[str] = ()) -> Pretra
         at_least_one=("steps", "rows", "evaluate_every"),
     )
     return PretrainingRecipe(
-        path, settings, objectives, raw["encoder"], raw.get("pipeline", {}), texts
+        path=path,
+        settings=settings,
+        objectives=raw.get("objectives", {"masked": {}}),
+        encoder=raw["encoder"],
+        pipeline=raw.get("pipeline", {}),
+        texts=texts,
     )
 
 
 def _texts(entry: Mapping[str, Any], where: str) -> list[TextFiles]:
+    """The files of one [[text]]."""
     if not isinstance(entry.get("path"), str):
         raise ConfigError(f'{where} needs path = "…"')
-    found = sorted(glob.glob(entry["path"]))
-    if not found:
+    paths = sorted(glob.glob(entry["path"]))
+    if not paths:
         raise ConfigError(f"{where}: no file is there: {entry['path']}")
     part = float(entry.get("part", 1.0))
     if not 0 < part <= 1:
         raise ConfigError(f"{where}: part = {part}: a share above 0 and up to 1 is needed")
-    return [TextFiles(Path(path), part) for path in found]
+    return [TextFiles(Path(path), part) for path in paths]

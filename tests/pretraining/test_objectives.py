@@ -97,7 +97,7 @@ def test_whole_words_are_hidden_in_the_published_shares(framing: str) -> None:
     fates = {"hidden": 0, "kept": 0, "exchanged": 0}
     all_words = words(sequences)
     for cells in all_words:
-        chosen = {bool(hidden.chosen[cell]) for cell in cells}
+        chosen = {bool(hidden.hidden[cell]) for cell in cells}
         assert len(chosen) == 1
         before, after = (
             [int(sequences.ids[cell]) for cell in cells],
@@ -116,7 +116,7 @@ def test_whole_words_are_hidden_in_the_published_shares(framing: str) -> None:
     assert fates["hidden"] / total == pytest.approx(0.8, abs=0.02)
     assert fates["kept"] / total == pytest.approx(0.1, abs=0.02)
     special = torch.isin(sequences.ids, torch.tensor(SPECIAL))
-    assert not (special & hidden.chosen).any() and torch.equal(
+    assert not (special & hidden.hidden).any() and torch.equal(
         hidden.ids[special], sequences.ids[special]
     )
 
@@ -130,7 +130,7 @@ def test_pieces_are_exchanged_with_all_but_the_special_ones() -> None:
 
 def test_what_a_row_begins_with_is_hidden_apart_from_the_last_word_of_the_row_before() -> None:
     sequences = single(np.full((500, 6), 9, np.uint32), SPECIAL)  # rows from within a word
-    chosen = hide(sequences, SPECIAL, 60, 0.5, chance()).chosen[:, 1:-1]
+    chosen = hide(sequences, SPECIAL, 60, 0.5, chance()).hidden[:, 1:-1]
     assert torch.equal(chosen.all(1), chosen.any(1)) and float(
         chosen.float().mean()
     ) == pytest.approx(0.5, abs=0.1)
@@ -139,8 +139,8 @@ def test_what_a_row_begins_with_is_hidden_apart_from_the_last_word_of_the_row_be
 def test_another_draw_hides_other_words_and_the_same_seed_the_same() -> None:
     sequences = rows_of("single")
     one, same, other = (hide(sequences, SPECIAL, 60, 0.15, chance(seed)) for seed in (1, 1, 2))
-    assert torch.equal(one.ids, same.ids) and torch.equal(one.chosen, same.chosen)
-    assert not torch.equal(one.chosen, other.chosen)
+    assert torch.equal(one.ids, same.ids) and torch.equal(one.hidden, same.hidden)
+    assert not torch.equal(one.hidden, other.hidden)
 
 
 # Losses against their definitions
@@ -177,7 +177,7 @@ def test_the_loss_of_hidden_pieces_is_the_mean_of_their_surprise() -> None:
     found = []
     for row in range(4):
         for column in range(20):
-            if hidden.chosen[row, column]:
+            if hidden.hidden[row, column]:
                 scores = plain_scores(
                     objective.head,
                     encoder.network.embed.pieces,
@@ -200,7 +200,7 @@ def test_the_losses_of_exchanged_pieces_are_those_of_a_generator_and_of_one_that
     random, pieces = chance(), encoder.network.embed.pieces
     hidden = hide(sequences, SPECIAL, len(encoder.subwords), 0.4, random)
     cells = [
-        (row, column) for row in range(4) for column in range(20) if hidden.chosen[row, column]
+        (row, column) for row in range(4) for column in range(20) if hidden.hidden[row, column]
     ]
     scores = {
         cell: plain_scores(objective.head, pieces, state_of(objective.generator, hidden.ids, *cell))
