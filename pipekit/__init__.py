@@ -50,7 +50,7 @@ __all__ = [
 
 __version__ = "0.3.0"
 
-# Found on first use: `import pipekit` stays quick, and torch is imported when a network is.
+# Imported on first use, so that `import pipekit` stays quick and needs no torch.
 _LATER = {
     "Batch": "pipekit.parts.batch",
     "Pipeline": "pipekit.pipeline.pipeline",

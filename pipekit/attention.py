@@ -1,11 +1,13 @@
-"""What the tokens of a sequence look at: attention weights, and heat maps of them."""
+"""Attention weights, how much each token takes in of each other, and heat maps of them."""
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,16 +17,20 @@ from pipekit.drawing import empty_figure
 from pipekit.errors import ConfigError
 from pipekit.storage.files import write_atomically
 
-_LONGEST = 24  # letters of a label
-_CELL, _SMALLEST, _LARGEST = 0.26, 2.2, 14.0  # inches of a cell, and of a map at least and at most
+_LONGEST_LABEL = 24  # characters
+_CELL = 0.26  # inches of a cell of a map
+_SMALLEST_MAP = 2.2  # inches
+_LARGEST_MAP = 14.0  # inches
+_LARGEST_FONT = 9.0  # points
 
 
 class AttentionMap(NamedTuple):
-    """One sequence, as an encoder read it.
+    """The attention of an encoder in one sequence.
 
     Attributes:
-        labels: what it consists of, words or pieces, [n].
-        weights: float32[layers, heads, n, n]: how much of what a row takes in comes from each column; a row sums to 1.
+        labels: the words or pieces of the sequence, [n].
+        weights: float32[layers, heads, n, n]. A row is the token that reads, a column the token it
+            looks at, a value the share of that column in what the row takes in: a row sums to 1.
     """
 
     labels: list[str]
@@ -38,55 +44,76 @@ def heat_map(
     layer: int | None = None,
     head: int | None = None,
 ) -> None:
-    """Draw the weights into a file, PNG, SVG or PDF by its suffix.
+    """Draw attention weights into a file, PNG, SVG or PDF by its suffix.
 
     Args:
-        layer: numbered from 1; without it, all of them.
-        head: numbered from 1; without it, all heads of a layer, or where no layer is chosen either, their mean in each one.
+        layer: numbered from 1; by default all layers.
+        head: numbered from 1; by default all heads of the layer, or without a layer, the mean of
+            the heads of each one.
 
-    Errors: `ConfigError` for a layer or head that is not there, for a suffix that cannot be drawn, and where matplotlib is not installed;
-    `StoreError` where the file cannot be written.
+    Errors: `ConfigError` for an unknown layer or head, for a suffix that cannot be drawn, and where
+    matplotlib is not installed; `StoreError` where the file cannot be written.
+
+        heat_map(nlp.attention("Мама мыла раму.")[0], "attention.png", layer=2)
     """
     maps = selected_maps(attention, layer, head)
-    columns = len(maps) if len(maps) < 4 else int(np.ceil(np.sqrt(len(maps))))
-    rows = -(-len(maps) // columns)
-    side = float(np.clip(_CELL * len(attention.labels), _SMALLEST, _LARGEST))
+    rows, columns = _grid(len(maps))
+    cells = len(attention.labels)
+    side = float(np.clip(_CELL * cells, _SMALLEST_MAP, _LARGEST_MAP))  # inches of a map
     figure = empty_figure(columns * side + 2.2, rows * (side + 0.3) + 1.4)
-    suffix = os.path.splitext(os.fspath(path))[1][1:].lower()
+    suffix = Path(path).suffix[1:].lower()
     if suffix not in figure.canvas.get_supported_filetypes():
+        refused = suffix or "a file without suffix"
         raise ConfigError(
-            f"{os.fspath(path)}: nothing is drawn as {suffix or 'a file without suffix'!r}: choose .png, .svg or .pdf"
+            f"{os.fspath(path)}: nothing is drawn as {refused!r}: choose .png, .svg or .pdf"
         )
     panels = figure.subplots(rows, columns, squeeze=False)
-    _draw(
-        figure, panels, maps, attention.labels, min(9.0, 60 * side / max(len(attention.labels), 1))
-    )
-    drawn = BytesIO()
+    font_size = min(_LARGEST_FONT, 60 * side / max(cells, 1))
+    _draw(figure, panels, maps, attention.labels, font_size)
+    picture = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
-        figure.savefig(drawn, format=suffix, dpi=130)
-    write_atomically(path, [drawn.getvalue()])
+        figure.savefig(picture, format=suffix, dpi=130)
+    write_atomically(path, [picture.getvalue()])
 
 
 def selected_maps(
     attention: AttentionMap, layer: int | None, head: int | None
 ) -> dict[str, NDArray[np.float32]]:
-    """The maps that are asked for, by title. Errors: `ConfigError` naming what there is."""
-    layers, heads = attention.weights.shape[:2]
-    for name, number, count in (("layer", layer, layers), ("head", head, heads)):
-        if number is not None and not 1 <= number <= count:
-            raise ConfigError(f"there is no {name} {number}: this encoder has {name}s 1 to {count}")
-    shown = range(1, layers + 1) if layer is None else [layer]
-    if head is not None:
-        return {f"layer {one}, head {head}": attention.weights[one - 1, head - 1] for one in shown}
-    if layer is not None:
-        return {
-            f"layer {layer}, head {one + 1}": weights
-            for one, weights in enumerate(attention.weights[layer - 1])
-        }
-    return {
-        f"layer {one}, mean of {heads} heads": attention.weights[one - 1].mean(0) for one in shown
-    }
+    """The maps [n, n] of a layer, of a head, or of both, by title; see `heat_map`.
+
+    Errors: `ConfigError` naming the layers or heads that there are.
+    """
+    weights = attention.weights
+    layers, heads = weights.shape[:2]
+    _check_number("layer", layer, layers)
+    _check_number("head", head, heads)
+    numbers = [layer] if layer is not None else range(1, layers + 1)
+    maps = {}
+    for number in numbers:
+        of_layer = weights[number - 1]  # (heads, n, n)
+        if head is not None:
+            maps[f"layer {number}, head {head}"] = of_layer[head - 1]
+        elif layer is None:
+            maps[f"layer {number}, mean of {heads} heads"] = of_layer.mean(0)
+        else:
+            for each, of_head in enumerate(of_layer, 1):
+                maps[f"layer {number}, head {each}"] = of_head
+    return maps
+
+
+def _check_number(what: str, number: int | None, count: int) -> None:
+    if number is not None and not 1 <= number <= count:
+        raise ConfigError(f"there is no {what} {number}: this encoder has {what}s 1 to {count}")
+
+
+def _grid(maps: int) -> tuple[int, int]:
+    """Rows and columns of panels: up to three maps side by side, more in a square."""
+    if maps < 4:
+        return 1, maps
+    columns = math.ceil(math.sqrt(maps))
+    rows = math.ceil(maps / columns)
+    return rows, columns
 
 
 def _draw(
@@ -94,33 +121,41 @@ def _draw(
     panels: NDArray[Any],
     maps: dict[str, NDArray[np.float32]],
     labels: Sequence[str],
-    size: float,
+    font_size: float,
 ) -> None:
+    """Draw each map into its panel; only the panels at the left and at the bottom are labelled."""
     rows, columns = panels.shape
-    brightest = max(
-        (float(weights.max()) for weights in maps.values() if weights.size), default=1.0
-    )
-    marks, text = (
-        range(len(labels)),
-        {"labels": [_label(label) for label in labels], "fontsize": size, "parse_math": False},
-    )
-    for number, axes in enumerate(panels.flat):
-        if number >= len(maps):
-            axes.set_visible(False)
-            continue
-        title, weights = list(maps.items())[number]
+    maxima = [float(weights.max()) for weights in maps.values() if weights.size]
+    brightest = max(maxima, default=1.0)
+    ticks = range(len(labels))
+    labelled: dict[str, Any] = {
+        "labels": [_short(label) for label in labels],
+        "fontsize": font_size,
+        "parse_math": False,
+    }
+    for number, (title, weights) in enumerate(maps.items()):
+        axes = panels.flat[number]
         image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=brightest)
         axes.set_title(title, fontsize=10)
-        axes.set_yticks(marks, **(text if number % columns == 0 else {"labels": []}))
-        axes.set_xticks(
-            marks, **({**text, "rotation": 90} if number + columns >= len(maps) else {"labels": []})
-        )
+        axes.set_yticks(ticks, labels=[])
+        axes.set_xticks(ticks, labels=[])
+        if number % columns == 0:  # leftmost
+            axes.set_yticks(ticks, **labelled)
+        if number + columns >= len(maps):  # lowest
+            axes.set_xticks(ticks, **labelled, rotation=90)
+    for axes in panels.flat[len(maps) :]:
+        axes.set_visible(False)
     figure.supylabel("the token that reads", fontsize=10)
     figure.supxlabel("what it looks at", fontsize=10)
     figure.colorbar(image, ax=panels, shrink=min(1.0, 0.4 + 0.2 / rows), label="attention weight")
 
 
-def _label(text: str) -> str:
+def _short(label: str) -> str:
     """A label in one short line, which any font can draw."""
-    line = " ".join(text.encode("utf-8", "replace").decode("utf-8").split()) or "␣"
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    drawable = label.encode("utf-8", "replace").decode("utf-8")
+    line = " ".join(drawable.split())
+    if not line:
+        return "␣"
+    if len(line) > _LONGEST_LABEL:
+        return line[: _LONGEST_LABEL - 1] + "…"
+    return line

@@ -1,4 +1,7 @@
-"""The parts that pipekit itself brings, in the form of entry points: name -> "module:object". Data only, nothing is imported here."""
+"""The parts that pipekit itself brings, in the form of entry points: name -> "module:object".
+
+Data only: nothing is imported here.
+"""
 
 DISTRIBUTION = "pipekit-nlp"
 

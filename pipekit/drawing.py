@@ -1,4 +1,4 @@
-"""The door to matplotlib, which draws where it is installed."""
+"""Figures by matplotlib, an optional package that only this module imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pipekit.errors import ConfigError
 
 
 def empty_figure(width: float, height: float) -> Any:
-    """An empty figure of so many inches, which needs no screen. Errors: `ConfigError` where matplotlib is not installed."""
+    """An empty figure of this size in inches; it needs no screen.
+
+    Errors: `ConfigError` where matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

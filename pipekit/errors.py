@@ -1,14 +1,14 @@
-"""What can go wrong, as one tree: catch `PipekitError` for everything that pipekit itself raises.
+"""The tree of exceptions. `PipekitError` catches everything that pipekit itself raises.
 
     PipekitError
-    ├── ConfigError              settings: which part, which key, what it takes
+    ├── ConfigError              settings that do not fit: which part, which key, what it takes
     │   └── UnknownNameError     no component, encoder, … of that name (near names are suggested)
     │       └── UnknownComponentError
-    ├── PluginError              an installed package: its name, its entry point, the cure
-    │   ├── PluginImportError    it does not import
+    ├── PluginError              a package from outside: its name, its entry point, the cure
+    │   ├── PluginImportError    the package does not import
     │   ├── PluginConflictError  two packages bring one name
     │   ├── PluginMissingError   a saved pipeline needs a package that is not installed
-    │   └── PluginContractError  it did something a component may not do
+    │   └── PluginContractError  its component did something that components may not do
     ├── PipekitFormatError       bytes that are not what they should be: file, place, reason
     │   └── CorruptModelError    a pipeline file that is truncated or altered
     ├── DataError                a corpus: file, line, reason
@@ -16,10 +16,10 @@
     │   ├── AlignmentError       offsets that do not fall on token borders
     │   └── DocTooLargeError     more than an offset can count
     ├── ProcessingError          a component failed on a document: which, where, why
-    │   └── OutOfMemoryError     of which no more than a sentence at a time was computed
-    ├── DeviceError              a GPU that this process can use no more
+    │   └── OutOfMemoryError     memory ran out, even for one sentence at a time
+    ├── DeviceError              a GPU that this process cannot use any more
     ├── JobStopped               a job over a corpus ended early: why, and how to go on
-    └── StoreError               a file could not be written: path, reason, the old copy is intact
+    └── StoreError               a file could not be written: path, reason; the old file is intact
 
 `PipekitWarning` is the category of every warning.
 """
@@ -47,7 +47,7 @@ class UnknownComponentError(UnknownNameError):
 
 
 class PluginError(PipekitError):
-    """An installed package misbehaves."""
+    """A package that extends pipekit misbehaves or is missing."""
 
 
 class PluginImportError(PluginError, ImportError):
@@ -80,11 +80,11 @@ class ProcessingError(PipekitError):
 
 
 class OutOfMemoryError(ProcessingError):
-    """Memory ran out on a document, though it was alone and cut between its sentences."""
+    """Memory ran out on one document alone, even when its sentences were computed apart."""
 
 
 class DeviceError(PipekitError):
-    """The device failed in a way after which the process cannot use it any more."""
+    """The device failed, and the process cannot use it any more."""
 
 
 class PluginContractError(PluginError, ProcessingError):
@@ -92,7 +92,7 @@ class PluginContractError(PluginError, ProcessingError):
 
 
 class PipekitFormatError(PipekitError, ValueError):
-    """Bytes that cannot be what they claim."""
+    """Bytes that are not in the format that they claim."""
 
 
 class CorruptModelError(PipekitFormatError):
@@ -116,11 +116,11 @@ class DocTooLargeError(DocError):
 
 
 class JobStopped(PipekitError):
-    """A job over a corpus ended before its inputs did; all that it committed is kept.
+    """A job over a corpus ended before its inputs did; its committed output stays valid.
 
     Args:
         message: why, and how to go on.
-        code: the exit code of the process: 3 for too many errors, 128 and the number of a signal.
+        code: the exit code of the process: 3 for too many errors, 128 + the number of a signal.
     """
 
     def __init__(self, message: str, *, code: int) -> None:
@@ -129,16 +129,21 @@ class JobStopped(PipekitError):
 
 
 class StoreError(PipekitError, OSError):
-    """A file could not be written; what stood there before is intact."""
+    """A file could not be written; the old file of that name is intact."""
 
 
 class PipekitWarning(UserWarning):
     """The category of pipekit's warnings."""
 
 
-def near(name: str, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest known name, and all of them."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{meant} Known: {', '.join(names) or 'none'}."
+def near(name: str, names: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest of the known names, and all of them.
+
+    near("taggre", ["tagger", "ner"])       # " Did you mean 'tagger'? Known: ner, tagger."
+    """
+    ordered = sorted(names)
+    listed = ", ".join(ordered) or "none"
+    nearest = get_close_matches(name, ordered, n=1, cutoff=0.6)
+    if not nearest:
+        return f" Known: {listed}."
+    return f" Did you mean {nearest[0]!r}? Known: {listed}."

@@ -1,8 +1,10 @@
-"""What can be built by name, and who brings it.
+"""Parts that are built by name, and the packages that bring them.
 
-A registry maps a short name to a factory. Names come from entry points of installed packages; pipekit's own parts stand in
-`builtin.py` in the same form. Nothing is imported before it is asked for by name, and one package that does not import is an error for
-its own names only.
+A registry maps a short name to a factory, the class or function that builds a part. Names come from
+entry points of installed packages; pipekit's own parts stand in `builtin.py` in the same form.
+
+Only the module of the requested name is imported. A package that does not import breaks its own
+names and no others.
 """
 
 from __future__ import annotations
@@ -30,29 +32,39 @@ from pipekit.errors import (
 )
 
 _NAME = re.compile(r"\w[\w.\-]{0,79}", re.ASCII)
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' devices
 
 
 def check_name(name: object, what: str) -> str:
-    """The name, if it may stand in a config. Names never become paths; they would be harmless as such.
+    """The name, if a config may hold it.
+
+    The rule is strict enough for file names, although names never become paths.
 
     Errors: `ConfigError` naming it.
     """
-    if (
-        not isinstance(name, str)
-        or not _NAME.fullmatch(name)
-        or ".." in name
-        or _RESERVED.fullmatch(name)
-    ):
+    if not isinstance(name, str) or not _is_name(name):
         raise ConfigError(
-            f"{name!r} cannot name {what}: use 1 to 80 of a-z, A-Z, 0-9, '_', '-', '.', beginning with a letter or digit"
+            f"{name!r} cannot name {what}: use 1 to 80 of a-z, A-Z, 0-9, '_', '-', '.', "
+            "beginning with a letter or digit"
         )
     return name
 
 
+def _is_name(text: str) -> bool:
+    if ".." in text or _RESERVED.fullmatch(text):
+        return False
+    return _NAME.fullmatch(text) is not None
+
+
 @dataclass(frozen=True)
 class Supplier:
-    """Who brings a name: the distribution with its version, and the entry point's target."""
+    """A package that brings a name.
+
+    Attributes:
+        package, version: the distribution; "this process" for a name that `register` added.
+        target: "module:object".
+        entry: the entry point; None for names without one.
+    """
 
     package: str
     version: str
@@ -60,32 +72,38 @@ class Supplier:
     entry: EntryPoint | None = None
 
     def load(self, kind: str, name: str) -> Any:
-        """Import the object. Errors: `PluginImportError` naming package, version, entry point and reason."""
+        """Import the factory.
+
+        Errors: `PluginImportError` naming package, version, entry point and reason.
+        """
         try:
-            module, _, attribute = self.target.partition(":")
-            found = (
-                self.entry.load()
-                if self.entry is not None
-                else getattr(importlib.import_module(module), attribute)
-            )
-            if not callable(found):
-                raise TypeError(f"this is no class or function but {found!r:.60}")
-            return found
+            factory = self._import()
+            if not callable(factory):
+                raise TypeError(f"this is no class or function but {factory!r:.60}")
         except (Exception, SystemExit) as error:
             raise PluginImportError(
-                f"the {kind} {name!r} is brought by {self.package} {self.version} ({self.target}), which does not import: "
-                f"{type(error).__name__}: {error}. Mend or uninstall it: pip uninstall {self.package}"
+                f"the {kind} {name!r} is brought by {self}, which does not import: "
+                f"{type(error).__name__}: {error}. "
+                f"Mend or uninstall it: pip uninstall {self.package}"
             ) from error
+        return factory
+
+    def _import(self) -> Any:
+        if self.entry is not None:
+            return self.entry.load()
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
 
     def __str__(self) -> str:
         return f"{self.package} {self.version} ({self.target})"
 
 
 class Registry:
-    """Factories of one kind, found by name.
+    """Factories of one kind by name.
 
     Args:
-        kind: what it holds, a singular noun for messages; the entry-point group is `pipekit_<kind>s`.
+        kind: what the factories build, a singular noun for messages. The group of entry points is
+            `pipekit_<kind>s`.
     """
 
     def __init__(self, kind: str) -> None:
@@ -94,13 +112,22 @@ class Registry:
         self._registered = catalogue.create("pipekit", f"{kind}s", entry_points=False)
 
     def register(self, name: str, factory: Callable[..., Any] | None = None) -> Any:
-        """Add a factory under a name for this process, also as a decorator. Errors: `PluginConflictError` if the name is taken."""
+        """Add a factory under a name, for this process only.
+
+        Errors: `PluginConflictError` if the name is taken.
+
+            components.register("shout", Shout)
+
+            @components.register("shout")       # the same, as a decorator
+            class Shout: ...
+        """
         check_name(name, f"a {self.kind}")
         if factory is None:
             return lambda function: self.register(name, function)
         if name in self.names():
             raise PluginConflictError(
-                f"the {self.kind} {name!r} is there already, brought by {self.supplier(name)}: choose another name"
+                f"the {self.kind} {name!r} is there already, brought by {self.supplier(name)}: "
+                "choose another name"
             )
         self._registered.register(name, func=factory)
         return factory
@@ -110,91 +137,113 @@ class Registry:
         catalogue.REGISTRY.pop(("pipekit", f"{self.kind}s", name))
 
     def names(self) -> list[str]:
-        """All names, without importing anything."""
-        return sorted(
-            {
-                *builtin.PARTS.get(self.group, {}),
-                *(e.name for e in entry_points(group=self.group)),
-                *self._registered.get_all(),
-            }
-        )
+        """All names, in order; nothing is imported."""
+        names = set(builtin.PARTS.get(self.group, {}))
+        names.update(entry.name for entry in entry_points(group=self.group))
+        names.update(self._registered.get_all())
+        return sorted(names)
 
     def suppliers(self, name: str) -> list[Supplier]:
-        """Who brings the name: one, or several that conflict, or none."""
-        found = []
+        """The packages that bring a name: none, one, or several in conflict."""
+        suppliers = []
         target = builtin.PARTS.get(self.group, {}).get(name)
         if target is not None:
-            found.append(Supplier(builtin.DISTRIBUTION, _own_version(), target))
+            suppliers.append(Supplier(builtin.DISTRIBUTION, _own_version(), target))
         for entry in _distinct(entry_points(group=self.group, name=name)):
-            dist = entry.dist
-            found.append(
-                Supplier(
-                    dist.name if dist else "?", dist.version if dist else "?", entry.value, entry
-                )
-            )
+            suppliers.append(_supplier_of(entry))
         if name in self._registered:
             factory = self._registered.get(name)
-            found.append(
-                Supplier("this process", "-", f"{factory.__module__}:{factory.__qualname__}")
-            )
-        return found
+            target = f"{factory.__module__}:{factory.__qualname__}"
+            suppliers.append(Supplier("this process", "-", target))
+        return suppliers
 
     def supplier(self, name: str) -> Supplier:
-        """The one who brings the name. Errors: `UnknownNameError` with near names, `PluginConflictError` naming both packages."""
-        found = self.suppliers(name)
-        if not found:
-            error = UnknownComponentError if self.kind == "component" else UnknownNameError
-            raise error(f"no {self.kind} is called {name!r}.{near(name, self.names())}")
-        if len(found) > 1:
+        """The only package that brings a name.
+
+        Errors: `UnknownNameError` with near names, `PluginConflictError` naming all packages.
+        """
+        suppliers = self.suppliers(name)
+        if not suppliers:
+            message = f"no {self.kind} is called {name!r}.{near(name, self.names())}"
+            if self.kind == "component":
+                raise UnknownComponentError(message)
+            raise UnknownNameError(message)
+        if len(suppliers) > 1:
+            packages = "; ".join(map(str, suppliers))
             raise PluginConflictError(
-                f"the {self.kind} {name!r} is brought by {len(found)} packages: {'; '.join(map(str, found))}. Uninstall all but one of them"
+                f"the {self.kind} {name!r} is brought by {len(suppliers)} packages: {packages}. "
+                "Uninstall all but one of them"
             )
-        return found[0]
+        return suppliers[0]
 
     def get(self, name: str) -> Callable[..., Any]:
-        """The factory of that name, imported now. Errors: those of `supplier`, and `PluginImportError`."""
+        """The factory of a name, imported now.
+
+        Errors: those of `supplier`, and `PluginImportError`.
+        """
         supplier = self.supplier(name)
         if name in self._registered:
             return self._registered.get(name)  # type: ignore[no-any-return]
         return supplier.load(self.kind, name)  # type: ignore[no-any-return]
 
     def build(self, config: Mapping[str, Any], where: str) -> Any:
-        """The part that a config describes, `{"type": name, **arguments}`.
+        """The part that a config describes.
 
         Errors: `ConfigError` naming `where`, the key that does not fit, and what the factory takes.
+
+            components.build({"type": "ner", "labels": ["PER"]}, "[components.ner]")
         """
-        if not isinstance(config.get("type"), str):
-            raise ConfigError(f"{where} needs a type, one of: {', '.join(self.names())}")
-        arguments = {key: value for key, value in config.items() if key != "type"}
-        factory = self.get(config["type"])
-        check_arguments(factory, arguments, f"{where} (type {config['type']!r})")
+        arguments = dict(config)
+        name = arguments.pop("type", None)
+        if not isinstance(name, str):
+            names = ", ".join(self.names())
+            raise ConfigError(f"{where} needs a type, one of: {names}")
+        factory = self.get(name)
+        check_arguments(factory, arguments, f"{where} (type {name!r})")
         return factory(**arguments)
 
     def require(self, name: str, package: str, where: str) -> None:
-        """Be sure that a saved part can be built. Errors: `PluginMissingError` with the package that brought it."""
+        """Check that a saved part can be built.
+
+        Errors: `PluginMissingError` naming `package`, which brought the part when it was saved.
+        """
         if not self.suppliers(name):
             raise PluginMissingError(
-                f"{where} needs the {self.kind} {name!r}, which {package} brought when the pipeline was saved and which is not installed: "
-                f"pip install {package}"
+                f"{where} needs the {self.kind} {name!r}, which {package} brought when the "
+                f"pipeline was saved and which is not installed: pip install {package}"
             )
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Iterable[str], where: str) -> None:
-    """Be sure that a factory takes these keyword arguments. Errors: `ConfigError` naming the wrong or missing key, and what it takes."""
+    """Check that a factory takes exactly these keyword arguments.
+
+    Errors: `ConfigError` naming the unknown or missing key, and what the factory takes.
+    """
     parameters = inspect.signature(factory).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    kinds = {parameter.kind for parameter in parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
         return
-    given = set(arguments)
-    for key in sorted(given - parameters.keys()):
+    keys = set(arguments)
+    for key in sorted(keys - parameters.keys()):
         raise ConfigError(f"{where} takes no {key!r}.{near(key, parameters)}")
     for key, parameter in parameters.items():
-        if key not in given and parameter.default is parameter.empty:
+        if key not in keys and parameter.default is parameter.empty:
             raise ConfigError(f"{where} needs {key!r}. It takes: {', '.join(parameters)}")
 
 
+def _supplier_of(entry: EntryPoint) -> Supplier:
+    if entry.dist is None:
+        return Supplier("?", "?", entry.value, entry)
+    return Supplier(entry.dist.name, entry.dist.version, entry.value, entry)
+
+
 def _distinct(entries: Iterable[EntryPoint]) -> list[EntryPoint]:
-    """One entry for each distribution: one that lies twice on the path is listed twice."""
-    return list({(e.dist.name if e.dist else "", e.value): e for e in entries}.values())
+    """One entry for each package: a package that lies twice on the path is listed twice."""
+    by_package: dict[tuple[str, str], EntryPoint] = {}
+    for entry in entries:
+        package = entry.dist.name if entry.dist else ""
+        by_package[package, entry.value] = entry
+    return list(by_package.values())
 
 
 @cache

@@ -1,1 +1,1 @@
-"""Files: safe writes, msgpack under limits, tensors with checksums."""
+"""Files: atomic writes, msgpack under limits, tensors under checksums."""

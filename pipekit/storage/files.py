@@ -1,7 +1,8 @@
-"""Every write of pipekit to a disk passes here, so that a test can count the calls and break each one in turn.
+"""Writes to the disk: every write of pipekit passes here, and tests break each I/O call in turn.
 
-A file is replaced atomically: the new one is written beside the old one under a name of its own, flushed, and put in its place by one
-`os.replace`, the only moment that counts. What a killed process leaves, `.pipekit-….tmp`, is never read.
+A file is replaced atomically. The new file is written beside the old one under a name of its own
+and flushed; then a single `os.replace` puts it in place. A killed process may leave a file
+`.pipekit-….tmp` behind, which is never read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pipekit.errors import StoreError
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks; there, two processes that append to one file at once are not kept apart
+except ImportError:  # Windows has no such locks: two processes may append to one file at once
     fcntl = None  # type: ignore[assignment]
 
 Bytes = bytes | memoryview
@@ -24,10 +25,13 @@ Path = str | os.PathLike[str]
 Failpoint = Callable[[str, str], int | None]
 
 failpoint: Failpoint | None = None
-"""Called before each I/O call with its name and path. A test raises here, or kills; or returns how many bytes a write may write."""
+"""For tests: called before each I/O call with the name of the call and the path.
 
-_GATHERED = 1 << 20  # bytes before a write
-_AT_ONCE = 1 << 26  # bytes of one write: no system takes any number of them
+It may raise, kill the process, or return the most bytes that a write may write.
+"""
+
+_GATHERED = 1 << 20  # bytes: smaller chunks are gathered before a write
+_AT_ONCE = 1 << 26  # bytes of a single write: systems limit them
 _BINARY = getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _APPEND = os.O_RDWR | os.O_CREAT | _BINARY
@@ -35,24 +39,36 @@ _APPEND = os.O_RDWR | os.O_CREAT | _BINARY
 
 @contextmanager
 def _call(name: str, path: str) -> Iterator[int | None]:
-    """Around one I/O call. Errors: `StoreError` naming the path, the call and the reason."""
+    """Around one I/O call; gives what the failpoint returns.
+
+    Errors: `StoreError` naming the path, the call and the reason.
+    """
     try:
-        yield None if failpoint is None else failpoint(name, path)
+        most = None
+        if failpoint is not None:
+            most = failpoint(name, path)
+        yield most
     except OSError as error:
-        raise _named(error, f"{path}: {name} failed: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise _store_error(error, f"{path}: {name} failed: {reason}") from error
 
 
-def _named(error: OSError, message: str) -> StoreError:
-    named = StoreError(message)
-    named.errno = error.errno
-    return named
+def _store_error(cause: OSError, message: str) -> StoreError:
+    error = StoreError(message)
+    error.errno = cause.errno
+    return error
 
 
 class File:
-    """A file to write to, in `with`; what was written lies on the disk once `sync` returns.
+    """A file to write to, a context manager. Its bytes are safe on the disk once `sync` returns.
 
     Args:
-        append: open the file that is there, or a new one, and keep other processes from doing so; otherwise none of that name may be there.
+        append: open the existing file of that name, or a new one, and lock it against other
+            processes. By default the file must not exist.
+
+        with File("words.txt") as file:
+            file.write(b"...")
+            file.sync()
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
@@ -60,8 +76,9 @@ class File:
         self.written = 0
         self._gathered: list[Bytes] = []
         self._size = 0
+        flags = _APPEND if append else _NEW
         with _call("open", self.path):
-            self._fd = os.open(self.path, _APPEND if append else _NEW, 0o666)
+            self._fd = os.open(self.path, flags, 0o666)
         if append:
             try:
                 self._lock()
@@ -76,45 +93,52 @@ class File:
                     fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.lseek(self._fd, 0, os.SEEK_END)
         except StoreError as error:
-            if isinstance(error.__cause__, BlockingIOError):
-                raise _named(
-                    error,
-                    f"{self.path} is being written by another process: wait for it, or write to another file",
-                ) from error
-            raise
+            if not isinstance(error.__cause__, BlockingIOError):
+                raise
+            raise _store_error(
+                error,
+                f"{self.path} is being written by another process: "
+                "wait for it, or write to another file",
+            ) from error
 
     def write(self, chunk: Bytes) -> None:
+        """Write a chunk, now or with the next ones."""
         self._gathered.append(chunk)
         self._size += len(chunk)
-        if self._size >= _GATHERED:
-            *small, last = self._gathered  # a large chunk comes last, and is not copied
-            self._gathered, self._size = [], 0
-            self._write(b"".join(small))
-            self._write(last)
+        if self._size < _GATHERED:
+            return
+        *small, last = self._gathered  # a large chunk comes last, and is not copied
+        self._clear()
+        self._write(b"".join(small))
+        self._write(last)
+
+    def _clear(self) -> None:
+        self._gathered = []
+        self._size = 0
 
     def _write(self, chunk: Bytes) -> None:
         rest = memoryview(chunk)
         while rest:
             with _call("write", self.path) as most:
-                done = os.write(self._fd, rest[: most or _AT_ONCE])
-            self.written += done
-            rest = rest[done:]
+                count = os.write(self._fd, rest[: most or _AT_ONCE])
+            self.written += count
+            rest = rest[count:]
 
     def sync(self) -> None:
-        """Be sure that all of it lies on the disk."""
+        """Write the rest, and wait until the disk has all of it."""
         self._write(b"".join(self._gathered))
-        self._gathered, self._size = [], 0
+        self._clear()
         with _call("fsync", self.path):
             os.fsync(self._fd)
 
     def truncate(self, size: int) -> None:
-        """Cut the file to that size; what is written next begins there."""
+        """Cut the file to this size in bytes; the next write begins there."""
         with _call("truncate", self.path):
             os.ftruncate(self._fd, size)
             os.lseek(self._fd, size, os.SEEK_SET)
 
     def close(self) -> None:
-        """Let it go; what `sync` has not written is lost."""
+        """Close the file; chunks since the last `sync` may be lost."""
         os.close(self._fd)
 
     def __enter__(self) -> File:
@@ -130,12 +154,17 @@ class File:
 
 
 def write_atomically(path: Path, chunks: Iterable[Bytes], *, size: int | None = None) -> None:
-    """Put a file in the place of the one that is there, if any: at every moment the path holds the old bytes or the new.
+    """Write a file, in place of an old one of that name if there is any.
+
+    At every moment the path holds either the old bytes or the new ones.
 
     Args:
-        size: how many bytes the chunks have together, if that is known, for the message of an error.
+        size: how many bytes the chunks have together, for the message of an error.
 
-    Errors: `StoreError` where the disk refuses, and whatever `chunks` raises; both leave the old file as it was.
+    Errors: `StoreError` where the disk refuses, and errors of `chunks`; both leave the old file as
+    it was.
+
+        write_atomically("words.txt", [b"..."])
     """
     target = os.path.realpath(path)  # a link stays a link
     beside = os.path.join(os.path.dirname(target), f".pipekit-{secrets.token_hex(8)}.tmp")
@@ -158,23 +187,28 @@ def _write_and_replace(target: str, beside: str, chunks: Iterable[Bytes], size: 
         with _call("replace", target):
             os.replace(beside, target)
     except StoreError as error:
-        needed = "" if size is None else f" of the {size}"
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise _named(
+        reason = str(error)
+        if error.errno:
+            reason = os.strerror(error.errno)
+        written = file.written if file is not None else 0
+        progress = f"{written} bytes"
+        if size is not None:
+            progress = f"{written} of the {size} bytes"
+        raise _store_error(
             error,
-            f"{target} could not be written: {reason}, after {file.written if file else 0}{needed} bytes. "
-            f"What stood there before is intact: make room or mend the cause, then save again",
+            f"{target} could not be written: {reason}, after {progress}. "
+            "What stood there before is intact: make room or mend the cause, then save again",
         ) from error
 
 
 def remove(path: Path) -> None:
-    """Remove a file; none being there is fine."""
+    """Remove a file, if it exists."""
     with _call("unlink", os.fspath(path)), suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def sync_name(path: Path) -> None:
-    """Make the name of a new file last: it is data of the folder."""
+    """Make the name of a new file survive a crash: a name is data of the folder."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     folder = os.path.dirname(os.path.realpath(path))

@@ -1,22 +1,26 @@
-"""msgpack under limits: the one user of msgpack.
+"""msgpack under limits; only this module imports msgpack.
 
-What is read here may be hostile. msgpack itself reserves what the head of a list claims, a thousand lists deep: a message of 1 MB can
-ask for gigabytes. So the heads are walked over first, and no length is believed that the bytes behind it do not back.
+Messages may be hostile. msgpack itself allocates what the head of a list claims, a thousand lists
+deep, so that a message of 1 MB can take gigabytes of memory. So all heads are checked first: a
+length counts only if the message is long enough for it.
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
 from pipekit.errors import PipekitFormatError
 
 MAX_DEPTH = 32  # of lists and maps within each other
-MAX_LISTS = 50_000  # and maps: an empty one of a byte takes 64 in memory
-MAX_ITEMS = 200_000  # of all lists and maps together, and one more for every eight bytes: two letters take 51 bytes
-_ERRORS = "surrogatepass"  # file names that are no UTF-8 hold lone surrogates, and Docs bear the names of files
+MAX_LISTS = 50_000  # lists and maps: an empty one is a byte here and takes 64 in memory
+# Items of all lists and maps together, and one more for each eight bytes of the message: a string
+# of two letters takes 51 bytes in memory.
+MAX_ITEMS = 200_000
+# Docs bear the names of files, and names that are no UTF-8 hold lone surrogates.
+_ERRORS = "surrogatepass"
 
 
 def pack(message: Any) -> bytes:
@@ -29,16 +33,22 @@ def pack(message: Any) -> bytes:
 
 
 def unpack(data: bytes, what: str) -> Any:
-    """The plain data of `pack`; keys are strings. Errors: `PipekitFormatError` naming `what` and the limit that is broken."""
+    """The plain data of `pack`. Keys must be strings.
+
+    Errors: `PipekitFormatError` naming `what` and the broken limit.
+    """
     try:
         _check_heads(data)
-        return msgpack.unpackb(data, unicode_errors=_ERRORS, object_pairs_hook=_map)
+        return msgpack.unpackb(data, unicode_errors=_ERRORS, object_pairs_hook=_map_of)
     except (ValueError, TypeError) as error:
         raise PipekitFormatError(f"{what} is damaged: {error}") from error
 
 
 def unpack_flat(data: bytes, what: str, most: int) -> list[Any]:
-    """A list of up to so many numbers, strings and bytes, none of them a list. Errors: `PipekitFormatError` naming `what`."""
+    """A list of at most `most` numbers, strings and bytes, without lists in it.
+
+    Errors: `PipekitFormatError` naming `what`.
+    """
     stream = msgpack.Unpacker(
         max_buffer_size=len(data),
         max_array_len=0,
@@ -58,11 +68,12 @@ def unpack_flat(data: bytes, what: str, most: int) -> list[Any]:
                 f"{len(items)} items of {count} in {stream.tell()} bytes of {len(data)}"
             )
     except (ValueError, TypeError, msgpack.OutOfData) as error:
-        raise PipekitFormatError(f"{what} is damaged: {error or 'it is cut short'}") from error
+        reason = error or "it is cut short"
+        raise PipekitFormatError(f"{what} is damaged: {reason}") from error
     return items
 
 
-def _map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+def _map_of(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key, value in pairs:
         if not isinstance(key, str):
@@ -73,59 +84,90 @@ def _map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     return mapping
 
 
-# For each first byte of an item: the bytes of the item, the width of the length that follows, and how many bytes and how many items
-# come on top for each unit of that length, or, where no length follows, how many items in all. Other bytes are extensions or no msgpack.
-_HEADS: dict[int, tuple[int, int, int, int]] = {
-    **dict.fromkeys((*range(128), 192, 194, 195, *range(224, 256)), (1, 0, 0, 0)),
-    **{0x80 + n: (1, 0, 0, 2 * n) for n in range(16)},
-    **{0x90 + n: (1, 0, 0, n) for n in range(16)},
-    **{0xA0 + n: (1 + n, 0, 0, 0) for n in range(32)},
-    **{first + i: (1 + 2**i, 2**i, 1, 0) for first in (0xC4, 0xD9) for i in range(3)},
-    0xCA: (5, 0, 0, 0),
-    0xCB: (9, 0, 0, 0),
-    **{first + i: (1 + 2**i, 0, 0, 0) for first in (0xCC, 0xD0) for i in range(4)},
-    0xDC: (3, 2, 0, 1),
-    0xDD: (5, 4, 0, 1),
-    0xDE: (3, 2, 0, 2),
-    0xDF: (5, 4, 0, 2),
-}
+# -- heads
 
+
+class _Head(NamedTuple):
+    """What the first byte of an item tells.
+
+    Attributes:
+        size: bytes of the item that are certain, this first one among them.
+        width: bytes of the length behind the first byte; 0 where no length follows.
+        unit: how many bytes of the item each unit of the length adds.
+        inner: how many items each unit of the length adds; without a length, how many lie in it.
+    """
+
+    size: int
+    width: int = 0
+    unit: int = 0
+    inner: int = 0
+
+
+def _all_heads() -> dict[int, _Head]:
+    """The head of each first byte; other bytes are extensions, or no msgpack."""
+    heads = {0xCA: _Head(5), 0xCB: _Head(9)}  # floats
+    for byte in (0xC0, 0xC2, 0xC3):  # nil and booleans
+        heads[byte] = _Head(1)
+    for byte in (*range(0x80), *range(0xE0, 0x100)):  # small integers
+        heads[byte] = _Head(1)
+    for short in range(16):
+        heads[0x80 + short] = _Head(1, inner=2 * short)  # a map: keys and values
+        heads[0x90 + short] = _Head(1, inner=short)  # a list
+    for short in range(32):
+        heads[0xA0 + short] = _Head(1 + short)  # a string
+    for step, width in enumerate((1, 2, 4)):
+        heads[0xC4 + step] = _Head(1 + width, width, unit=1)  # bytes
+        heads[0xD9 + step] = _Head(1 + width, width, unit=1)  # a string
+    for step, width in enumerate((1, 2, 4, 8)):
+        heads[0xCC + step] = _Head(1 + width)  # an unsigned integer
+        heads[0xD0 + step] = _Head(1 + width)  # a signed integer
+    for step, width in enumerate((2, 4)):
+        heads[0xDC + step] = _Head(1 + width, width, inner=1)  # a list
+        heads[0xDE + step] = _Head(1 + width, width, inner=2)  # a map
+    return heads
+
+
+_HEADS = _all_heads()
 _LISTS = {bytes([byte]) for byte in (*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF)}
 
 
 def _check_heads(data: bytes) -> None:
-    """Be sure that the message is whole and within the limits. Errors: `ValueError`."""
-    at, items, lists = 0, MAX_ITEMS + len(data) // 8, MAX_LISTS
-    left = [1]  # items still to come, for each list that is open
-    while left:
-        if not left[-1]:
-            left.pop()
+    """Check that a message is whole and within the limits. Errors: `ValueError`."""
+    at = 0
+    items_left = MAX_ITEMS + len(data) // 8
+    lists_left = MAX_LISTS
+    open_lists = [1]  # for each list around `at`, how many of its items are still to come
+    while open_lists:
+        if not open_lists[-1]:
+            open_lists.pop()
             continue
-        left[-1] -= 1
+        open_lists[-1] -= 1
         is_list = data[at : at + 1] in _LISTS
-        at, inner = _step(data, at)
+        at, inner = _next_item(data, at)
         if is_list:
-            items, lists = items - inner, lists - 1
-            _check_list(inner, len(data) - at, len(left), min(items, lists))
-            left.append(inner)
+            items_left -= inner
+            lists_left -= 1
+            _check_list(inner, len(data) - at, len(open_lists), min(items_left, lists_left))
+            open_lists.append(inner)
     if at != len(data):
         raise ValueError(f"the message ends after {at} bytes of {len(data)}")
 
 
-def _step(data: bytes, at: int) -> tuple[int, int]:
-    """Where the next item begins, and how many lie within this one."""
+def _next_item(data: bytes, at: int) -> tuple[int, int]:
+    """Where the item behind this head begins, and how many items lie within this one."""
     if at >= len(data):
         raise ValueError(f"it is cut short after {len(data)} bytes")
     if data[at] not in _HEADS:
         raise ValueError(f"byte {at} is {data[at]:#x}: an extension, or no msgpack")
-    size, width, per_unit, inner = _HEADS[data[at]]
-    if width:
-        length = int.from_bytes(data[at + 1 : at + 1 + width], "big")
-        return at + size + length * per_unit, length * inner
-    return at + size, inner
+    size, width, unit, inner = _HEADS[data[at]]
+    if not width:
+        return at + size, inner
+    length = int.from_bytes(data[at + 1 : at + 1 + width], "big")
+    return at + size + length * unit, length * inner
 
 
 def _check_list(inner: int, room: int, depth: int, budget: int) -> None:
+    """Check a list of `inner` items, each of which takes a byte of the `room` behind its head."""
     if inner > room:
         raise ValueError(f"a list of {inner} items in the last {room} bytes")
     if depth > MAX_DEPTH:
