@@ -1,17 +1,23 @@
-"""Docs <-> plain lists and dicts that one can read, and write by hand.
+"""Docs as plain lists and dicts, which one can read as JSON and write by hand.
 
     {"text": …, "name"?: …, "error"?: …,
-     "tokens": [{"text", "start", "end", "pos", "morph", "lemma", …}],     start and end in characters
+     "tokens": [{"text", "start", "end", "pos", "morph", "lemma", …}],
      "sents": [{"start", "end"}],
-     "ents": [{"start", "end", "text", "label", "score", …}],              in characters
+     "ents": [{"start", "end", "text", "label", "score", …}],
      "spans": {name: rows like those of "ents"},
-     "relations": [{"head", "tail", "label", "score", …}],                 rows of "ents", or of the layer that "targets" names
-     "targets"?: {"relations": name}, "columns"?: {name: [its columns]},   of layers without rows that have other columns than those above
-     "cats": {name: score}, "sentiment": {name: probability},
+     "relations": [{"head", "tail", "label", "score", …}],
+     "targets"?: {"relations": name},
+     "columns"?: {layer: [names]},
+     "cats": {name: score},
+     "sentiment": {name: probability},
      "layers": {name: {"kind", "size", "target"?, "columns": {name: [values]}}}}
 
-A key that is absent was never written, a value that is null is unset. "layers" holds every layer, and every token column, that the shapes
-above cannot give back. Numbers lose their width: integers come back as int32 where they fit, floats as float32 where that is exact.
+"start" and "end" count characters. "head" and "tail" are rows of "ents", or of the layer that
+"targets" names. "columns" names the columns of a layer without rows, where they differ from those
+above. "layers" holds the layers and token columns that do not fit the other places.
+
+An absent key was never written; a null value is unset. Numbers lose their width: integers come back
+as int32 where they fit, floats as float32 where that is exact.
 """
 
 from __future__ import annotations
@@ -22,7 +28,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.doc.columns import Column
 from pipekit.doc.layer import Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text
@@ -44,85 +49,100 @@ DOC_KEYS = (
 )
 STANDARD = {"span": {"start", "end", "label", "score"}, "link": {"head", "tail", "label", "score"}}
 TOKEN_KEYS = ("text", "start", "end")
-CLASSES = {"cats", "sentiment"}  # layers of one row, that of the document: a score for each class
+CLASSES = {"cats", "sentiment"}  # layers of one row, a column with the score of each class
 
 PlainRow = dict[str, Any]
 
 
-# -- a Doc to plain data
-
-
 def doc_to_dict(doc: Text) -> dict[str, Any]:
-    """The Doc as plain data for JSON. Errors: `DocError` naming the layer that does not fit the Doc."""
+    """The Doc as plain data for JSON; `doc_from_dict` reads it.
+
+    Errors: `DocError` naming the layer that does not fit the Doc.
+    """
     check_layers(doc.layers, len(doc))
-    head = {"text": doc.text, "name": doc.name, "error": doc.error}
-    data: dict[str, Any] = {key: value for key, value in head.items() if value is not None}
-    in_rows = [name for name in doc.tokens if len(doc) and _fits_token_row(name, doc.tokens)]
+    data: dict[str, Any] = {"text": doc.text}
+    if doc.name is not None:
+        data["name"] = doc.name
+    if doc.error is not None:
+        data["error"] = doc.error
+    columns = [name for name in doc.tokens if not _are_sents(name, doc.tokens)]
+    in_rows = [name for name in columns if len(doc) and name not in TOKEN_KEYS]
     data["tokens"] = _rows(doc.words, doc.starts, doc.ends, doc.tokens, in_rows)
     borders = doc.sent_borders()
     if borders is not None:
         starts = doc.starts[borders[:-1]].tolist()
         ends = doc.ends[borders[1:] - 1].tolist()
-        data["sents"] = [{"start": s, "end": e} for s, e in zip(starts, ends, strict=True)]
+        sents = zip(starts, ends, strict=True)
+        data["sents"] = [{"start": start, "end": end} for start, end in sents]
     for name, layer in doc.layers.items():
         if name != "tokens":
-            _put(data, doc, name, layer)
-    beyond = [
-        name
-        for name in doc.tokens
-        if name not in in_rows and not (name == "sent_start" and _are_sents(doc.tokens[name]))
-    ]
-    if beyond:
-        data.setdefault("layers", {})["tokens"] = _whole(doc.tokens, beyond)
+            _add_layer(data, doc, name, layer)
+    others = [name for name in columns if name not in in_rows]
+    if others:
+        _section(data, "layers")["tokens"] = _whole(doc.tokens, others)
     return data
 
 
-def _fits_token_row(name: str, tokens: Layer) -> bool:
-    return name not in TOKEN_KEYS and not (name == "sent_start" and _are_sents(tokens[name]))
+def _are_sents(name: str, tokens: Layer) -> bool:
+    """Whether a token column tells no more than the rows of "sents"."""
+    if name != "sent_start":
+        return False
+    firsts = tokens[name].values
+    return firsts.dtype == bool and bool(firsts[:1].all())
 
 
-def _are_sents(column: Column) -> bool:
-    """Whether the rows of "sents" say all that the column does."""
-    return column.values.dtype == bool and bool(column.values[:1].all())
+def _section(data: dict[str, Any], key: str) -> dict[str, Any]:
+    section: dict[str, Any] = data.setdefault(key, {})
+    return section
 
 
-def _put(data: dict[str, Any], doc: Text, name: str, layer: Layer) -> None:
-    """Add a layer where it reads best, of the places from which it comes back whole."""
+def _add_layer(data: dict[str, Any], doc: Text, name: str, layer: Layer) -> None:
+    """Add a layer in the most readable place from which it comes back whole."""
     if layer.kind == "span" and "text" not in layer:
-        place, key = (data, "ents") if name == "ents" else (data.setdefault("spans", {}), name)
-        place[key] = _span_rows(doc, layer)
-        _put_columns(data, name, layer)
+        place = data if name == "ents" else _section(data, "spans")
+        place[name] = _span_rows(doc, layer)
+        _add_columns(data, name, layer)
     elif name == "relations" and layer.kind == "link" and layer.target is not None:
-        columns = [layer[column].plain() for column in layer]
-        data["relations"] = [
-            dict(zip(layer, row, strict=True)) for row in zip(*columns, strict=True)
-        ]
+        data["relations"] = _link_rows(layer)
         if layer.target != LINKED:
             data["targets"] = {"relations": layer.target}
-        _put_columns(data, name, layer)
-    elif (
-        name in CLASSES
-        and (layer.kind, layer.size) == ("doc", 1)
-        and all(layer[column].labels is None for column in layer)
-    ):
+        _add_columns(data, name, layer)
+    elif name in CLASSES and _are_scores(layer):
         data[name] = {column: layer[column].plain()[0] for column in layer}
     else:
-        data.setdefault("layers", {})[name] = _whole(layer, list(layer))
+        _section(data, "layers")[name] = _whole(layer, layer)
 
 
-def _put_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
-    """What rows would say, where there are none."""
-    if not layer.size and set(layer) != STANDARD[layer.kind]:
-        places = TOKEN_KEYS if layer.kind == "span" else ()
-        data.setdefault("columns", {})[name] = [column for column in layer if column not in places]
+def _are_scores(layer: Layer) -> bool:
+    """Whether a layer has one row, of numbers, and is of kind "doc"."""
+    if layer.kind != "doc" or layer.size != 1:
+        return False
+    return all(layer[column].labels is None for column in layer)
+
+
+def _add_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
+    """Name the columns of a layer that has no rows, unless they are the usual ones."""
+    if layer.size or set(layer) == STANDARD[layer.kind]:
+        return
+    implied = TOKEN_KEYS if layer.kind == "span" else ()
+    names = [column for column in layer if column not in implied]
+    _section(data, "columns")[name] = names
 
 
 def _span_rows(doc: Text, layer: Layer) -> list[PlainRow]:
-    starts = np.append(doc.starts, len(doc.text))[layer["start"].values]
-    empty = layer["start"].values == layer["end"].values
-    ends = np.where(empty, starts, np.append(doc.ends, 0)[layer["end"].values - 1])
+    first = layer["start"].values
+    last = layer["end"].values
+    starts = np.append(doc.starts, len(doc.text))[first]  # a span may begin behind all tokens
+    ends = np.append(doc.ends, 0)[last - 1]
+    ends = np.where(first == last, starts, ends)
     words = [doc.text[start:end] for start, end in zip(starts, ends, strict=True)]
-    return _rows(words, starts, ends, layer, [name for name in layer if name not in TOKEN_KEYS])
+    names = [name for name in layer if name not in TOKEN_KEYS]
+    return _rows(words, starts, ends, layer, names)
+
+
+def _link_rows(layer: Layer) -> list[PlainRow]:
+    columns = [layer[name].plain() for name in layer]
+    return [dict(zip(layer, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _rows(
@@ -132,17 +152,17 @@ def _rows(
     layer: Layer,
     names: Sequence[str],
 ) -> list[PlainRow]:
-    columns = [words, starts.tolist(), ends.tolist(), *(layer[name].plain() for name in names)]
-    return [
-        dict(zip((*TOKEN_KEYS, *names), row, strict=True)) for row in zip(*columns, strict=True)
-    ]
+    """Rows of text, start and end, and of some columns of a layer."""
+    keys = (*TOKEN_KEYS, *names)
+    columns = [words, starts.tolist(), ends.tolist()]
+    columns += [layer[name].plain() for name in names]
+    return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _whole(layer: Layer, names: Iterable[str]) -> PlainRow:
-    target = {} if layer.target is None else {"target": layer.target}
-    return {
-        "kind": layer.kind,
-        "size": layer.size,
-        **target,
-        "columns": {name: layer[name].plain() for name in names},
-    }
+    """A layer with some of its columns, as it stands in "layers"."""
+    whole: PlainRow = {"kind": layer.kind, "size": layer.size}
+    if layer.target is not None:
+        whole["target"] = layer.target
+    whole["columns"] = {name: layer[name].plain() for name in names}
+    return whole

@@ -2,90 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipekit.doc.doc import Doc
 from pipekit.doc.layer import REQUIRED, Layer, join
+from pipekit.words.arrays import offsets
 
 
 def concatenate(parts: Sequence[Doc]) -> Doc:
-    """Parts of one document, in order and without gaps, as the whole again; span layers are shifted, links follow their spans.
+    """The whole document of parts that follow each other without gaps.
 
-    Of layers of one row of numbers for each part, such as "cats", the whole has the mean, each part weighted by its tokens; of other layers
-    of kind "doc" that of the first part.
+    Spans are shifted, and links follow their spans. Of scores by class, such as "cats", the whole
+    has the mean, with parts weighted by their tokens. Of other layers of kind "doc" it has that of
+    the first part.
     """
-    lengths, sizes = [len(p) for p in parts], [len(p.text) for p in parts]
-    char_shift, token_shift = np.cumsum([0, *sizes]), np.cumsum([0, *lengths])
-    starts = np.concatenate([p.starts + s for p, s in zip(parts, char_shift[:-1], strict=True)])
-    ends = np.concatenate([p.ends + s for p, s in zip(parts, char_shift[:-1], strict=True)])
-    whole = Doc.trusted("".join(p.text for p in parts), starts, ends)
+    lengths = [len(part) for part in parts]
+    first_characters = offsets(len(part.text) for part in parts)
+    starts = []
+    ends = []
+    for part, first in zip(parts, first_characters, strict=False):
+        starts.append(part.starts + first)
+        ends.append(part.ends + first)
+    text = "".join(part.text for part in parts)
+    whole = Doc.trusted(text, np.concatenate(starts), np.concatenate(ends))
     whole.name = parts[0].name
-    for name in dict.fromkeys(name for p in parts for name in p.layers):
-        shifts = {
-            "span": token_shift,
-            "link": np.cumsum([0, *(_size(p, p.layers.get(name)) for p in parts)]),
-        }
-        layers = [
-            _shifted(p.layers[name], shifts, i) for i, p in enumerate(parts) if name in p.layers
-        ]
-        weights = [length for length, p in zip(lengths, parts, strict=True) if name in p.layers]
-        whole.layers[name] = _mean(layers, weights) if layers[0].kind == "doc" else join(layers)
+    names: dict[str, None] = {}
+    for part in parts:
+        names.update(dict.fromkeys(part.layers))
+    for name in names:
+        whole.layers[name] = _whole_layer(name, parts, lengths)
     return whole
 
 
+def _whole_layer(name: str, parts: Sequence[Doc], lengths: Sequence[int]) -> Layer:
+    """A layer of the whole, of the parts that have it."""
+    first_tokens = offsets(lengths)
+    first_spans = offsets(_linked_spans(part, name) for part in parts)
+    layers = []
+    weights = []
+    for i, part in enumerate(parts):
+        layer = part.layers.get(name)
+        if layer is not None:
+            shift = first_spans[i] if layer.kind == "link" else first_tokens[i]
+            layers.append(_shifted(layer, shift))
+            weights.append(lengths[i])
+    if layers[0].kind == "doc":
+        return _mean(layers, weights)
+    return join(layers)
+
+
+def _linked_spans(part: Doc, name: str) -> int:
+    """How many spans the layer has that links of this layer point to."""
+    links = part.layers.get(name)
+    target = None if links is None else links.target
+    spans = part.layers.get(target or "ents")
+    return 0 if spans is None else spans.size
+
+
+def _shifted(layer: Layer, shift: np.int64) -> Layer:
+    """A layer whose spans or links point to rows from `shift` on; other layers as they are."""
+    moved = layer.rows(0, layer.size)
+    for edge in REQUIRED[layer.kind]:
+        moved.set(edge, moved[edge].values + shift)
+    return moved
+
+
 def _mean(layers: Sequence[Layer], weights: Sequence[int]) -> Layer:
-    """The mean of layers that have the same columns of floats and a row each; the first layer where they are of another shape."""
+    """The weighted mean of layers of scores; the first layer where they are none.
+
+    Scores are one row of floats, in the same columns of all layers.
+    """
     first = layers[0]
-    alike = all(layer.size == 1 and list(layer) == list(first) for layer in layers)
-    if not alike or not sum(weights) or any(first[name].values.dtype.kind != "f" for name in first):
+    are_alike = all(layer.size == 1 and list(layer) == list(first) for layer in layers)
+    are_floats = all(first[name].values.dtype.kind == "f" for name in first)
+    if not are_alike or not are_floats or not sum(weights):
         return first
     whole = Layer("doc", 1)
     for name in first:
         values = np.concatenate([layer[name].values for layer in layers])
-        whole.set(name, np.average(values, weights=weights)[None].astype(values.dtype))
+        mean = np.average(values, weights=weights)
+        whole.set(name, mean[None].astype(values.dtype))
     return whole
 
 
-def _size(part: Doc, link: Layer | None) -> int:
-    target = part.layers.get((link.target if link is not None else None) or "ents")
-    return 0 if target is None else target.size
-
-
-def _shifted(layer: Layer, shifts: Mapping[str, NDArray[Any]], i: int) -> Layer:
-    moved = layer.rows(0, layer.size)
-    for edge in REQUIRED[layer.kind]:
-        moved.set(edge, moved[edge].values + shifts[layer.kind][i])
-    return moved
-
-
 def cut_doc(doc: Doc, limit: int) -> list[Doc]:
-    """A document as parts of at most `limit` tokens, cut between sentences where that is possible; `rejoin` puts them together."""
+    """A document in parts of at most `limit` tokens, cut between sentences where that is possible.
+
+    `rejoin` puts the parts together.
+    """
     if len(doc) <= limit:
         return [doc]
     borders = doc.sent_borders()
     cuts = [0]
     while cuts[-1] + limit < len(doc):
-        furthest = cuts[-1] + limit
-        best = (
-            int(borders[np.searchsorted(borders, furthest, "right") - 1])
-            if borders is not None
-            else furthest
-        )
-        cuts.append(best if best > cuts[-1] else furthest)
-    return [doc.part(start, end) for start, end in zip(cuts, [*cuts[1:], len(doc)], strict=True)]
+        cut = cuts[-1] + limit
+        if borders is not None:
+            row = np.searchsorted(borders, cut, "right") - 1
+            last_border = int(borders[row])
+            if last_border > cuts[-1]:
+                cut = last_border
+        cuts.append(cut)
+    cuts.append(len(doc))
+    return [doc.part(start, end) for start, end in pairwise(cuts)]
 
 
 def longest_sentence(doc: Doc) -> int:
-    """The words of the longest sentence, below which a document cannot be cut without harm; 1 where no one has split sentences."""
+    """The tokens of the longest sentence: smaller parts would cut a sentence.
+
+    1 where nobody has split the text into sentences, 0 without tokens.
+    """
     borders = doc.sent_borders()
-    return int(np.diff(borders).max(initial=0)) if borders is not None else min(1, len(doc))
+    if borders is None:
+        return min(1, len(doc))
+    return int(np.diff(borders).max(initial=0))
 
 
 def rejoin(doc: Doc, parts: Sequence[Doc]) -> None:
-    """Give a document the layers that its parts were given."""
+    """Give a document the layers of its parts, those of `cut_doc`."""
     if len(parts) > 1 or parts[0] is not doc:
         doc.layers = concatenate(parts).layers

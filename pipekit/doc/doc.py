@@ -72,8 +72,8 @@ class Doc(Text, Comparable):
         Errors: `AlignmentError` for an unknown mode, and for offsets outside the text.
         """
         if alignment_mode not in ALIGNMENT_MODES:
-            known = near(alignment_mode, ALIGNMENT_MODES)
-            raise AlignmentError(f"unknown alignment_mode {alignment_mode!r}.{known}")
+            modes = near(alignment_mode, ALIGNMENT_MODES)
+            raise AlignmentError(f"unknown alignment_mode {alignment_mode!r}.{modes}")
         if not 0 <= start <= end <= len(self.text):
             size = len(self.text)
             raise AlignmentError(f"[{start}, {end}) is no part of a text of {size} characters")
@@ -85,9 +85,9 @@ class Doc(Text, Comparable):
             last = int(np.searchsorted(self.ends, end, "right"))
         if first >= last:
             return None
-        if alignment_mode == "strict":
-            if self.starts[first] != start or self.ends[last - 1] != end:
-                return None
+        is_exact = self.starts[first] == start and self.ends[last - 1] == end
+        if alignment_mode == "strict" and not is_exact:
+            return None
         if label is None:
             return Span(self, first, last)
         return Span(self, first, last, span_layer([first], [last], [label]), row=0)
@@ -165,7 +165,7 @@ class Doc(Text, Comparable):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Doc:
-        """The Doc of `doc_to_dict`. Errors: `PipekitFormatError` names the key that does not fit."""
+        """The Doc of `to_dict`. Errors: `PipekitFormatError` names the key that does not fit."""
         from pipekit.doc.from_dict import doc_from_dict
 
         return doc_from_dict(data, cls)
@@ -178,7 +178,7 @@ class Doc(Text, Comparable):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Doc:
-        """The Doc of `doc_to_bytes`. Errors: `PipekitFormatError` for bytes that it did not write."""
+        """The Doc of `to_bytes`. Errors: `PipekitFormatError` for bytes that it did not write."""
         from pipekit.doc.as_bytes import doc_from_bytes
 
         return doc_from_bytes(data, cls)

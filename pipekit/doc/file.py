@@ -1,11 +1,17 @@
 """A file of Docs, written, read and appended to as a stream.
 
-    "PKDOCS\\0" and the version, u8 (1)
-    for each Doc: mark "\\xc1DOC", length u32, CRC-32 of the record u32, CRC-32 of these twelve bytes u32, the record, see `as_bytes`
+    b"PKDOCS\\0", version u8 (1)
+    for each Doc, a head and a record:
+        head      mark b"\\xc1DOC", length of the record u32, CRC-32 of the record u32,
+                  CRC-32 of these twelve bytes u32
+        record    the Doc as bytes, see `as_bytes`
 
-Numbers are little-endian. A damaged record costs itself: the next one is found by its length, or where that is damaged too, by the next
-mark whose checksum holds (bytes lost from the middle of a record cost the one behind it as well). What a crash leaves at the end of a
-file, a record cut short, is recognised and cut off by the next append.
+Numbers are little-endian.
+
+A damaged record costs no other one. The next record is found by the length of the damaged one, or
+where its head is damaged too, by the next mark with a correct checksum. Only bytes that are lost
+from the middle of a record cost the next one as well. A crash may leave a record cut short at the
+end of a file; the next append cuts it off.
 """
 
 from __future__ import annotations
@@ -19,29 +25,40 @@ from zlib import crc32
 
 from pipekit.doc.doc import Doc
 from pipekit.errors import DataError, DocTooLargeError, PipekitFormatError, PipekitWarning
-from pipekit.storage.files import File, sync_name, write_atomically
+from pipekit.storage.files import File, FilePath, sync_name, write_atomically
 
 FILE_VERSION = 1
 _NAME = b"PKDOCS\0"
 MAGIC = _NAME + bytes([FILE_VERSION])
-_MARK = b"\xc1DOC"  # no msgpack message has the byte c1 but within a string
+_MARK = b"\xc1DOC"  # in msgpack, the byte c1 occurs only within strings and data
 _HEAD = Struct("<4sIII")
-_CHECKED = 12  # bytes of the head that its checksum covers
-_FIRST_WINDOW, _WINDOW = (
-    1 << 12,
-    1 << 20,
-)  # bytes looked through at once for a mark: few at first, as the next is likely near
+_CHECKED = 12  # bytes of the head under its checksum
+_MAX_RECORD = 2**32 - 1  # bytes
+# Bytes that are searched for a mark at once; few at first, since the next mark is likely near.
+_FIRST_WINDOW = 1 << 12
+_WINDOW = 1 << 20
 
 OnError = Literal["raise", "skip"]
 
 
-def write_docs(docs: Iterable[Doc], path: str | os.PathLike[str], *, append: bool = False) -> None:
-    """Write a file of Docs; append: to the one that is there, after a record that a crash cut short was removed (with a warning).
+# -- writing
 
-    Without append, the old file stays whole until the new one is. Errors: `StoreError`; whatever `docs` raises.
+
+def write_docs(docs: Iterable[Doc], path: FilePath, *, append: bool = False) -> None:
+    """Write a file of Docs.
+
+    An old file of that name stays whole until the new one is complete.
+
+    Args:
+        append: add to an existing file instead. A record that a crash cut short is removed from its
+            end first, with a `PipekitWarning`.
+
+    Errors: `StoreError`, and errors of `docs`.
+
+        write_docs(nlp.pipe(texts), "corpus.docs")
     """
     if not append:
-        write_atomically(path, _frames(docs))
+        write_atomically(path, _chunks(docs))
         return
     with File(path, append=True) as file:
         _go_to_end(file)
@@ -51,30 +68,40 @@ def write_docs(docs: Iterable[Doc], path: str | os.PathLike[str], *, append: boo
     sync_name(path)
 
 
-def _frames(docs: Iterable[Doc]) -> Iterator[bytes]:
+def _chunks(docs: Iterable[Doc]) -> Iterator[bytes]:
     yield MAGIC
     yield from map(frame, docs)
 
 
 def frame(doc: Doc) -> bytes:
-    """A record with its head, which stands behind `MAGIC` or another record. Errors: `DocTooLargeError`."""
+    """A head and a record, to be put behind `MAGIC` or another record.
+
+    Errors: `DocTooLargeError`.
+    """
     record = doc.to_bytes()
-    if len(record) > 2**32 - 1:
+    if len(record) > _MAX_RECORD:
         raise DocTooLargeError(
-            f"a Doc of {len(record)} bytes: a record counts up to {2**32 - 1}; split it into documents"
+            f"a Doc of {len(record)} bytes: a record counts up to {_MAX_RECORD}; "
+            "split it into documents"
         )
     head = _HEAD.pack(_MARK, len(record), crc32(record), 0)[:_CHECKED]
     return head + crc32(head).to_bytes(4, "little") + record
 
 
-def read_docs(path: str | os.PathLike[str], *, on_error: OnError = "raise") -> Iterator[Doc]:
+# -- reading
+
+
+def read_docs(path: FilePath, *, on_error: OnError = "raise") -> Iterator[Doc]:
     """The Docs of a file, one at a time.
 
     Args:
-        on_error: what to do about a damaged record: "raise" a `PipekitFormatError` that names its number and place, or "skip" it with
-            a `PipekitWarning` that does.
+        on_error: what happens at a damaged record. "raise": a `PipekitFormatError` names its number
+            and place. "skip": a `PipekitWarning` does so, and reading goes on.
 
-    Errors: `PipekitFormatError` where it is no file of Docs.
+    Errors: `PipekitFormatError` where the file is no file of Docs.
+
+        for doc in read_docs("corpus.docs"):
+            print(doc.ents)
     """
     if on_error not in ("raise", "skip"):
         raise DataError(f"on_error is {on_error!r}; it may be 'raise' or 'skip'")
@@ -94,15 +121,18 @@ def _read(path: str, on_error: OnError) -> Iterator[Doc]:
         warnings.warn(message, PipekitWarning, stacklevel=2)
 
 
-def doc_places(
-    path: str | os.PathLike[str], start: int = 0
-) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
-    """Where each record of a file lies, from a byte on where one begins, and its Doc, or what is wrong with it."""
+def doc_places(path: FilePath, start: int = 0) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
+    """The place of each record of a file, and its Doc, or the error of a damaged one.
+
+    Args:
+        start: the byte where the first record to read begins.
+    """
     with open(path, "rb") as file:
         _check_magic(file.read(len(MAGIC)), os.fspath(path))
         for place in _places(file, start):
+            doc: Doc | PipekitFormatError
             try:
-                doc: Doc | PipekitFormatError = Doc.from_bytes(_record(file, place))
+                doc = Doc.from_bytes(_record(file, place))
             except PipekitFormatError as error:
                 doc = error
             yield place, doc
@@ -115,15 +145,22 @@ def _check_magic(magic: bytes, path: str) -> None:
         )
     if magic != MAGIC:
         raise PipekitFormatError(
-            f"{path} has format {magic[-1:].hex()}, this pipekit reads {FILE_VERSION}: pip install -U pipekit-nlp"
+            f"{path} has format {magic[-1:].hex()}, this pipekit reads {FILE_VERSION}: "
+            "pip install -U pipekit-nlp"
         )
 
 
-# -- where the records are
+# -- the places of records
 
 
 class Place(NamedTuple):
-    """A stretch of the file: a record with its head, or bytes that are none (length -1)."""
+    """A stretch of the file: a head with its record, or bytes without a head.
+
+    Attributes:
+        start, stop: where it begins and ends, in bytes of the file.
+        length: of the record, in bytes; -1 for bytes without a head.
+        checksum: CRC-32 of the record.
+    """
 
     start: int
     stop: int
@@ -132,66 +169,71 @@ class Place(NamedTuple):
 
 
 def _places(file: BinaryIO, start: int = 0) -> Iterator[Place]:
-    """The stretches of a file, without their contents: the heads are read, and what is between heads is searched for them."""
-    size = os.fstat(file.fileno()).st_size
+    """All stretches of a file from `start` on, by its heads; records are not read."""
+    size = _size(file)
     start = max(start, len(MAGIC))
     while start < size:
-        place = _head(file, start)
+        place = _head_at(file, start)
         if place is None:
             stop = _next_head(file, start + 1, size)
-            place = Place(start, stop, -1, 0)
+            place = Place(start, stop, length=-1, checksum=0)
         yield place
         start = place.stop
 
 
-def _head(file: BinaryIO, start: int) -> Place | None:
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _head_at(file: BinaryIO, start: int) -> Place | None:
     file.seek(start)
-    return _parsed(file.read(_HEAD.size), start)
+    return _parse_head(file.read(_HEAD.size), start)
 
 
-def _parsed(data: bytes, start: int) -> Place | None:
-    """The record whose head these bytes are, if they are one."""
+def _parse_head(data: bytes, start: int) -> Place | None:
+    """The record of a head that lies at `start`; None where the bytes are no head."""
     if len(data) < _HEAD.size:
         return None
-    mark, length, checksum, own = _HEAD.unpack(data)
-    if mark != _MARK or own != crc32(data[:_CHECKED]):
+    mark, length, checksum, own_checksum = _HEAD.unpack(data)
+    if mark != _MARK or own_checksum != crc32(data[:_CHECKED]):
         return None
     return Place(start, start + _HEAD.size + length, length, checksum)
 
 
 def _heads_within(window: bytes, start: int) -> Iterator[Place]:
-    """The records whose heads lie in the window, which begins at `start`."""
+    """The records whose heads lie in a window, the bytes of the file from `start` on."""
     at = window.find(_MARK)
     while at >= 0:
-        place = _parsed(window[at : at + _HEAD.size], start + at)
+        place = _parse_head(window[at : at + _HEAD.size], start + at)
         if place is not None:
             yield place
         at = window.find(_MARK, at + 1)
 
 
 def _next_head(file: BinaryIO, start: int, size: int) -> int:
-    """Where the next head begins whose checksum holds; the end of the file where there is none."""
+    """Where the next correct head begins; the end of the file where there is none."""
     width = _FIRST_WINDOW
     while start < size:
         file.seek(start)
-        window = file.read(
-            width + _HEAD.size - 1
-        )  # heads across the border of two windows belong to the first
+        # A head across the border of two windows belongs to the first.
+        window = file.read(width + _HEAD.size - 1)
         place = next(_heads_within(window, start), None)
         if place is not None:
             return place.start
-        start, width = start + width, min(2 * width, _WINDOW)
+        start += width
+        width = min(2 * width, _WINDOW)
     return size
 
 
 def _record(file: BinaryIO, place: Place) -> bytes:
-    """Errors: `PipekitFormatError` with what is wrong with it."""
+    """The bytes of a record. Errors: `PipekitFormatError` with the kind of damage."""
     if place.length < 0:
         raise PipekitFormatError(f"{place.stop - place.start} bytes are no record")
-    left = os.fstat(file.fileno()).st_size - place.start - _HEAD.size
+    start = place.start + _HEAD.size
+    left = _size(file) - start
     if place.length > left:
         raise PipekitFormatError(f"it is cut short, {left} bytes of {place.length} are there")
-    file.seek(place.start + _HEAD.size)
+    file.seek(start)
     data = file.read(place.length)
     if crc32(data) != place.checksum:
         raise PipekitFormatError("its bytes were altered: the checksum does not hold")
@@ -202,18 +244,19 @@ def _record(file: BinaryIO, place: Place) -> bytes:
 
 
 def _go_to_end(file: File) -> None:
-    """Behind the last whole record, where the next one belongs."""
+    """Go behind the last whole record, where the next one belongs, and cut off the rest."""
     with open(file.path, "rb") as written:
         magic = written.read(len(MAGIC))
-        size = os.fstat(written.fileno()).st_size
-        if (
-            MAGIC.startswith(magic) and magic != MAGIC
-        ):  # new, or a crash came before the first byte of a record
+        size = _size(written)
+        # The file is new, or a crash came before its first record.
+        if magic != MAGIC and MAGIC.startswith(magic):
             file.truncate(0)
             file.write(MAGIC)
             return
         _check_magic(magic, file.path)
-        end = size if _ends_whole(written, size) else _end(written)
+        end = size
+        if not _ends_whole(written, size):
+            end = _end_of_records(written)
     if end < size:
         warnings.warn(
             f"{file.path}: the last {size - end} bytes, a record cut short, were removed",
@@ -224,18 +267,21 @@ def _go_to_end(file: File) -> None:
 
 
 def _ends_whole(file: BinaryIO, size: int) -> bool:
-    """Whether the last record, looked for from the end, is whole: that saves reading all of a long file."""
+    """Whether the file ends with a whole record; only its last bytes are searched for it."""
     start = max(size - _WINDOW, 0)
     file.seek(start)
-    last = [place for place in _heads_within(file.read(_WINDOW), start) if place.stop == size][-1:]
-    return bool(last) and _is_whole(file, last[0])
+    window = file.read(_WINDOW)
+    last = [place for place in _heads_within(window, start) if place.stop == size]
+    return bool(last) and _is_whole(file, last[-1])
 
 
-def _end(file: BinaryIO) -> int:
+def _end_of_records(file: BinaryIO) -> int:
     """Where the last whole record ends."""
-    return max(
-        (place.stop for place in _places(file) if _is_whole(file, place)), default=len(MAGIC)
-    )
+    end = len(MAGIC)
+    for place in _places(file):
+        if _is_whole(file, place):
+            end = place.stop
+    return end
 
 
 def _is_whole(file: BinaryIO, place: Place) -> bool:

@@ -1,30 +1,35 @@
-"""Docs from plain data of the shape that `as_dict` gives and describes, which may be hostile."""
+"""Docs from plain lists and dicts of the shape that `as_dict` describes; these may be hostile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.doc.as_dict import CLASSES, DOC_KEYS, STANDARD, TOKEN_KEYS, PlainRow
-from pipekit.doc.columns import encode_labels
+from pipekit.doc.columns import Column, encode_labels
 from pipekit.doc.layer import LAYER_KINDS, Layer
 from pipekit.doc.limits import LINKED, check_layers
-from pipekit.doc.text import Text
+from pipekit.doc.text import Text, TextT
 from pipekit.errors import DocError, PipekitFormatError, near
+from pipekit.words.arrays import Bools
 
-_NUMBERS = ("score",)  # columns that hold numbers, also where all of them are unset
+_NUMBERS = ("score",)  # columns of numbers, also where all rows are unset
 _EDGES = ("start", "end", "head", "tail")
-_DENSE, _FEW_CELLS = 64, 100_000  # how many cells rows may unfold to, for each one that they name
+# Rows become columns, and absent keys unset cells: at most `_DENSE` cells for each key of a row,
+# and `_FEW_CELLS` more.
+_DENSE = 64
+_FEW_CELLS = 100_000
 _MOST_ROWS = 2**31 - 1
 
-T = TypeVar("T", bound=Text)
 
+def doc_from_dict(data: Mapping[str, Any], kind: type[TextT]) -> TextT:
+    """The Doc of `doc_to_dict`, or of plain data of that shape, as an object of class `kind`.
 
-def doc_from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
-    """The Doc of `to_dict`, or of plain data of that shape. Errors: `PipekitFormatError` naming the key that does not fit."""
+    Errors: `PipekitFormatError` naming the key that does not fit.
+    """
     try:
         doc = _from_dict(_map(data, "the Doc", DOC_KEYS), kind)
         check_layers(doc.layers, len(doc))
@@ -33,16 +38,14 @@ def doc_from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
     return doc
 
 
-def _from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
+def _from_dict(data: Mapping[str, Any], kind: type[TextT]) -> TextT:
     text = _typed(data.get("text"), str, "text")
     rows = _list(data.get("tokens"), "tokens")
-    edges = [
-        [_integer(row, key, f"tokens[{i}]", len(text)) for key in ("start", "end")]
-        for i, row in enumerate(rows)
-    ]
-    starts, ends = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    borders = [_borders(row, f"tokens[{i}]", len(text)) for i, row in enumerate(rows)]
+    starts, ends = np.array(borders, dtype=np.int64).reshape(-1, 2).T
     doc = kind(text, starts=starts, ends=ends)
-    doc.name, doc.error = (_typed(data.get(key), str | None, key) for key in ("name", "error"))
+    doc.name = _typed(data.get("name"), str | None, "name")
+    doc.error = _typed(data.get("error"), str | None, "error")
     _check_words(doc, rows)
     if "sents" in data:
         doc.tokens.set("sent_start", _sent_starts(doc, _list(data["sents"], "sents")))
@@ -51,57 +54,62 @@ def _from_dict(data: Mapping[str, Any], kind: type[T]) -> T:
     return doc
 
 
+def _borders(row: PlainRow, place: str, length: int) -> tuple[int, int]:
+    """Start and end of a row, in characters of a text of this length."""
+    start = _integer(row, "start", place, length)
+    end = _integer(row, "end", place, length)
+    return start, end
+
+
 def _check_words(doc: Text, rows: Sequence[PlainRow]) -> None:
     for i, (row, word) in enumerate(zip(rows, doc.words, strict=True)):
         if row.get("text", word) != word:
             _refuse(f"tokens[{i}].text", f"is {row['text']!r}, but the text has {word!r} there")
 
 
-def _sent_starts(doc: Text, rows: Sequence[PlainRow]) -> NDArray[np.bool_]:
-    row_of = {start: i for i, start in enumerate(doc.starts.tolist())}
+def _sent_starts(doc: Text, rows: Sequence[PlainRow]) -> Bools:
+    """Which tokens begin a sentence, bool[tokens]."""
+    token_at = {start: i for i, start in enumerate(doc.starts.tolist())}
     firsts = np.zeros(len(doc), dtype=bool)
     for i, row in enumerate(rows):
         start = _integer(row, "start", f"sents[{i}]", len(doc.text))
-        if start not in row_of:
+        if start not in token_at:
             _refuse(f"sents[{i}].start", f"is {start}, where no token begins")
-        firsts[row_of[start]] = True
+        firsts[token_at[start]] = True
     return firsts
 
 
+# -- layers
+
+
 def _add_layers(doc: Text, data: Mapping[str, Any]) -> None:
-    spans = {"ents": data["ents"]} if "ents" in data else {}
     columns = _columns(data)
-    for name, rows in (*spans.items(), *_map(data.get("spans", {}), "spans").items()):
-        _add(doc, name, _spans(doc, _list(rows, name), name, columns.pop(name, None)))
-    target = _map(data.get("targets", {}), "targets", ("relations",)).get("relations", LINKED)
-    if "relations" in data:
-        rows = _list(data["relations"], "relations")
-        layer = Layer("link", len(rows), target=_typed(target, str, "targets.relations"))
-        _add(
-            doc, "relations", _set_columns(layer, rows, "relations", columns.pop("relations", None))
-        )
-    elif "targets" in data:
-        _refuse("targets.relations", "is the target of no relations")
+    spans = _map(data.get("spans", {}), "spans")
+    if "ents" in data:
+        _add_spans(doc, "ents", data["ents"], columns.pop("ents", None))
+    for name, rows in spans.items():
+        _add_spans(doc, name, rows, columns.pop(name, None))
+    _add_relations(doc, data, columns)
     for name in columns:
         _refuse(f"columns.{name}", "is of no layer whose rows stand here")
-    for key in data.keys() & CLASSES:
+    for name in data.keys() & CLASSES:
         layer = Layer("doc", 1)
-        for name, score in _map(data[key], key).items():
-            layer.set(name, *_column([score], "score", f"{key}.{name}"))
-        _add(doc, key, layer)
+        for key, score in _map(data[name], name).items():
+            column = _column([score], "score", f"{name}.{key}")
+            layer.set(key, column.values, column.labels)
+        _add(doc, name, layer)
     for name, whole in _map(data.get("layers", {}), "layers").items():
         _add_whole(doc, name, _map(whole, f"layers.{name}", ("kind", "size", "target", "columns")))
 
 
 def _columns(data: Mapping[str, Any]) -> dict[str, list[str]]:
     """The names of columns, by layer."""
-    found = {}
-    for name, columns in _map(data.get("columns", {}), "columns").items():
-        found[name] = [
-            _typed(column, str, f"columns.{name}")
-            for column in _typed(columns, list, f"columns.{name}")
-        ]
-    return found
+    columns = {}
+    for layer, names in _map(data.get("columns", {}), "columns").items():
+        place = f"columns.{layer}"
+        _typed(names, list, place)
+        columns[layer] = [_typed(name, str, place) for name in names]
+    return columns
 
 
 def _add(doc: Text, name: str, layer: Layer) -> None:
@@ -110,17 +118,60 @@ def _add(doc: Text, name: str, layer: Layer) -> None:
     doc.layers[name] = layer
 
 
-def _spans(doc: Text, rows: Sequence[PlainRow], name: str, columns: Sequence[str] | None) -> Layer:
-    first = {len(doc.text): len(doc), **{start: i for i, start in enumerate(doc.starts.tolist())}}
-    last = {end: i + 1 for i, end in enumerate(doc.ends.tolist())}
-    edges = np.zeros((2, len(rows)), dtype=np.int32)
+def _add_spans(doc: Text, name: str, data: Any, columns: Sequence[str] | None) -> None:
+    rows = _list(data, name)
+    length = len(doc.text)
+    first_at = {length: len(doc)}  # an empty span may lie behind all tokens
+    first_at |= {start: i for i, start in enumerate(doc.starts.tolist())}
+    last_at = {end: i + 1 for i, end in enumerate(doc.ends.tolist())}
+    firsts = np.zeros(len(rows), dtype=np.int32)
+    lasts = np.zeros(len(rows), dtype=np.int32)
     for i, row in enumerate(rows):
-        start, end = (_integer(row, key, f"{name}[{i}]", len(doc.text)) for key in ("start", "end"))
-        if start not in first or (end != start and end not in last):
-            _refuse(f"{name}[{i}]", f"[{start}, {end}) does not begin and end with tokens")
-        edges[:, i] = first[start], first[start] if start == end else last[end]
-    layer = Layer("span", len(rows)).set("start", edges[0]).set("end", edges[1])
-    return _set_columns(layer, rows, name, columns, skip=TOKEN_KEYS)
+        place = f"{name}[{i}]"
+        start, end = _borders(row, place, length)
+        if start not in first_at or (end != start and end not in last_at):
+            _refuse(place, f"[{start}, {end}) does not begin and end with tokens")
+        firsts[i] = first_at[start]
+        lasts[i] = first_at[start] if start == end else last_at[end]
+    layer = Layer("span", len(rows))
+    layer.set("start", firsts)
+    layer.set("end", lasts)
+    _set_columns(layer, rows, name, columns, skip=TOKEN_KEYS)
+    _add(doc, name, layer)
+
+
+def _add_relations(doc: Text, data: Mapping[str, Any], columns: dict[str, list[str]]) -> None:
+    targets = _map(data.get("targets", {}), "targets", ("relations",))
+    if "relations" in data:
+        rows = _list(data["relations"], "relations")
+        target = _typed(targets.get("relations", LINKED), str, "targets.relations")
+        layer = Layer("link", len(rows), target=target)
+        _set_columns(layer, rows, "relations", columns.pop("relations", None))
+        _add(doc, "relations", layer)
+    elif "targets" in data:
+        _refuse("targets.relations", "is the target of no relations")
+
+
+def _add_whole(doc: Text, name: str, whole: Mapping[str, Any]) -> None:
+    """Add a layer, or columns of the token layer, from "layers"."""
+    place = f"layers.{name}"
+    kind = _typed(whole.get("kind"), str, f"{place}.kind")
+    target = _typed(whole.get("target"), str | None, f"{place}.target")
+    if kind not in LAYER_KINDS:
+        _refuse(f"{place}.kind", f"is {kind!r}.{near(kind, LAYER_KINDS)}")
+    if name == "tokens":
+        layer = doc.tokens
+    else:
+        size = _integer(whole, "size", place, _MOST_ROWS)
+        layer = Layer(kind, size, target=target)
+        _add(doc, name, layer)
+    for key, values in _map(whole.get("columns", {}), f"{place}.columns").items():
+        where = f"{place}.columns.{key}"
+        column = _column(_typed(values, list, where), key, where)
+        layer.set(key, column.values, column.labels)
+
+
+# -- columns
 
 
 def _set_columns(
@@ -129,87 +180,76 @@ def _set_columns(
     place: str,
     columns: Sequence[str] | None = None,
     skip: Iterable[str] = (),
-) -> Layer:
-    """Columns from rows; a layer without rows gets those that are named, or those that every layer of its kind has."""
-    names = dict.fromkeys(key for row in rows for key in row)
-    if len(names) * len(rows) > _DENSE * sum(map(len, rows)) + _FEW_CELLS:
-        _refuse(place, f"has {len(names)} different keys in {len(rows)} rows, most of them absent")
+) -> None:
+    """Set the columns of a layer to the values of rows, but for the keys to skip.
+
+    Args:
+        columns: of a layer without rows, the names of its columns; by default those of its kind.
+    """
+    keys: dict[str, None] = {}
+    for row in rows:
+        keys.update(dict.fromkeys(row))
+    if len(keys) * len(rows) > _DENSE * sum(map(len, rows)) + _FEW_CELLS:
+        _refuse(place, f"has {len(keys)} different keys in {len(rows)} rows, most of them absent")
     if rows and columns is not None:
         _refuse(f"columns.{place}", "names the columns of rows that say them themselves")
     if not rows:
-        names = dict.fromkeys(sorted(STANDARD.get(layer.kind, ())) if columns is None else columns)
-    for name in names:
-        if name not in skip:
-            _typed(name, str, f"a key of {place}")
-            layer.set(name, *_column([row.get(name) for row in rows], name, f"{place}[…].{name}"))
-    return layer
+        standard = sorted(STANDARD.get(layer.kind, ()))
+        keys = dict.fromkeys(standard if columns is None else columns)
+    for key in keys:
+        if key not in skip:
+            _typed(key, str, f"a key of {place}")
+            column = _column([row.get(key) for row in rows], key, f"{place}[…].{key}")
+            layer.set(key, column.values, column.labels)
 
 
-def _add_whole(doc: Text, name: str, whole: Mapping[str, Any]) -> None:
-    place = f"layers.{name}"
-    kind, target = (
-        _typed(whole.get("kind"), str, f"{place}.kind"),
-        _typed(whole.get("target"), str | None, f"{place}.target"),
-    )
-    if kind not in LAYER_KINDS:
-        _refuse(f"{place}.kind", f"is {kind!r}.{near(kind, LAYER_KINDS)}")
-    if name == "tokens":
-        layer = doc.tokens
-    else:
-        layer = Layer(kind, _integer(whole, "size", place, _MOST_ROWS), target=target)
-        _add(doc, name, layer)
-    for column, values in _map(whole.get("columns", {}), f"{place}.columns").items():
-        layer.set(
-            column,
-            *_column(
-                _typed(values, list, f"{place}.columns.{column}"),
-                column,
-                f"{place}.columns.{column}",
-            ),
-        )
+def _column(values: list[Any], name: str, place: str) -> Column:
+    """Plain values as a column.
 
-
-def _column(values: list[Any], name: str, place: str) -> tuple[NDArray[Any], Sequence[str] | None]:
-    """Plain values as an array, with labels where they are strings, or where all are unset and the name is not that of a number."""
-    types = {*map(type, values)}
-    given = types - {type(None)}
+    It has labels where values are strings, or where all are unset and the name is not that of
+    numbers.
+    """
+    types = set(map(type, values))
+    set_types = types - {type(None)}
     if not types and name in _EDGES:
-        return np.zeros(0, dtype=np.int32), None
-    if given == {str} or (not given and name not in _NUMBERS):
-        coded = encode_labels(values)
-        return coded.values, coded.labels
+        return Column(np.zeros(0, dtype=np.int32))
+    if set_types == {str} or (not set_types and name not in _NUMBERS):
+        return encode_labels(values)
     if types == {bool}:
-        return np.array(values, dtype=bool), None
-    if not given <= {int, float}:
-        _refuse(
-            place,
-            f"mixes {', '.join(sorted(t.__name__ for t in types))}: all are numbers, or strings, or booleans",
-        )
+        return Column(np.array(values, dtype=bool))
+    if not set_types <= {int, float}:
+        mixed = ", ".join(sorted(kind.__name__ for kind in types))
+        _refuse(place, f"mixes {mixed}: all are numbers, or strings, or booleans")
     try:
-        return (_integers(values) if types == {int} else _floats(values)), None
+        numbers = _integers(values) if types == {int} else _floats(values)
     except OverflowError:
         _refuse(place, "has a number of more than 64 bits")
+    return Column(numbers)
 
 
 def _integers(values: list[int]) -> NDArray[Any]:
-    narrow = [
-        dtype
-        for dtype in (np.int32, np.int64)
-        if min(values) >= np.iinfo(dtype).min and max(values) <= np.iinfo(dtype).max
-    ]
-    return np.array(values, dtype=narrow[0] if narrow else np.uint64)
+    """int32, or int64, or uint64, the first that holds all of them."""
+    low = min(values)
+    high = max(values)
+    for dtype in (np.int32, np.int64):
+        limits = np.iinfo(dtype)
+        if limits.min <= low and high <= limits.max:
+            return np.array(values, dtype=dtype)
+    return np.array(values, dtype=np.uint64)
 
 
 def _floats(values: list[float | None]) -> NDArray[Any]:
-    wide = np.array(
-        [np.nan if value is None else float(value) for value in values], dtype=np.float64
-    )
+    """float32 where that is exact, else float64; NaN for None."""
+    numbers = [np.nan if value is None else float(value) for value in values]
+    wide = np.array(numbers, dtype=np.float64)
     with np.errstate(over="ignore"):
         narrow = wide.astype(np.float32)
-    return narrow if np.array_equal(narrow, wide, equal_nan=True) else wide
+    if np.array_equal(narrow, wide, equal_nan=True):
+        return narrow
+    return wide
 
 
-# -- what one may give
+# -- checks of plain data
 
 
 def _refuse(place: str, reason: str) -> NoReturn:
@@ -218,20 +258,23 @@ def _refuse(place: str, reason: str) -> NoReturn:
 
 def _typed(value: Any, kind: Any, place: str) -> Any:
     if not isinstance(value, kind):
-        _refuse(place, f"is {value!r:.60}; it must be {getattr(kind, '__name__', kind)}")
+        wanted = getattr(kind, "__name__", kind)
+        _refuse(place, f"is {value!r:.60}; it must be {wanted}")
     return value
 
 
-def _map(value: Any, place: str, known: Sequence[str] | None = None) -> Mapping[str, Any]:
+def _map(value: Any, place: str, keys: Sequence[str] | None = None) -> Mapping[str, Any]:
+    """A mapping whose keys are strings, and among `keys`."""
     _typed(value, Mapping, place)
     for key in value:
         _typed(key, str, f"a key of {place}")
-        if known is not None and key not in known:
-            _refuse(place, f"has the unknown key {key!r}.{near(key, known)}")
+        if keys is not None and key not in keys:
+            _refuse(place, f"has the unknown key {key!r}.{near(key, keys)}")
     return value  # type: ignore[no-any-return]
 
 
 def _list(value: Any, place: str) -> list[PlainRow]:
+    """A list of rows."""
     for i, row in enumerate(_typed(value, list, place)):
         _typed(row, dict, f"{place}[{i}]")
     return value  # type: ignore[no-any-return]

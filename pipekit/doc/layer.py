@@ -1,4 +1,4 @@
-"""Layers: the tables that hold everything a document says beyond its text."""
+"""Layers: tables that hold all annotations of a document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipekit.doc.columns import (
 )
 from pipekit.errors import DocError, near
 
-UNSURE = "?"  # the value of a feature in `morph` that an annotation leaves open, "Voice=?"
+UNSURE = "?"  # in `morph`, the value of a feature that an annotation leaves open: "Voice=?"
 LayerKind = Literal["token", "span", "link", "doc"]
 LAYER_KINDS: tuple[str, ...] = get_args(LayerKind)
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -30,10 +30,17 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 
 class Layer:
-    """A table of one kind: `size` rows, any number of columns of that length.
+    """A table: named columns of `size` rows.
 
-    Kinds: "token" has a row for each token; "span" has `start` and `end` (token rows, end exclusive); "link" has `head` and `tail`
-    (rows of the span layer `target`); "doc" has as many rows as its writer wants.
+    Args:
+        kind: what a row is. "token": a token. "span": tokens from `start` up to `end`, two columns
+            of token rows. "link": a link between `head` and `tail`, two columns of rows of the
+            span layer `target`. "doc": anything about the document.
+        size: how many rows there are.
+        target: of links, the name of the span layer that they link; "ents" by default.
+
+        layer = Layer("span", 2).set("start", [0, 3]).set("end", [2, 4])
+        layer.set("label", ["PER", "LOC"])
     """
 
     __slots__ = ("_columns", "kind", "size", "target")
@@ -44,9 +51,8 @@ class Layer:
         self.kind: LayerKind = kind
         self.size = size
         self.target = target
-        self._columns: dict[
-            str, Column | PackedColumn
-        ] = {}  # packed as they were read, until somebody looks
+        # Columns of a Doc that was read stay packed until somebody looks at them.
+        self._columns: dict[str, Column | PackedColumn] = {}
 
     @property
     def width(self) -> int:
@@ -59,40 +65,35 @@ class Layer:
         values: ArrayLike | Sequence[str | None],
         labels: Sequence[str] | None = None,
     ) -> Layer:
-        """Add or replace a column: numbers, or integer codes into `labels` (-1 for unset), or a list of strings and Nones."""
+        """Add or replace a column.
+
+        Args:
+            values: numbers; or with `labels`, integer codes, of which -1 is unset; or a list of
+                strings and Nones.
+
+        Returns: this layer. Errors: `DocError` for values that do not fit.
+        """
         self._columns[name] = self._checked(name, values, labels)
         return self
 
     def _checked(self, name: str, values: Any, labels: Sequence[str] | None) -> Column:
-        if (
-            labels is None
-            and isinstance(values, list | tuple)
-            and values
-            and all(v is None or isinstance(v, str) for v in values)
-        ):
-            coded = encode_labels(values)
-            values, labels = coded.values, coded.labels
+        if labels is None and _are_strings(values):
+            column = encode_labels(values)
+            values = column.values
+            labels = column.labels
         array = np.asarray(values)
         if array.shape != (self.size,):
             raise DocError(
-                f"column {name!r} has shape {array.shape}; this {self.kind} layer needs ({self.size},)"
+                f"column {name!r} has shape {array.shape}; "
+                f"this {self.kind} layer needs ({self.size},)"
             )
         if array.dtype.kind not in "biuf":
             raise DocError(
-                f"column {name!r} has dtype {array.dtype}; a column holds numbers, booleans, or codes with labels"
+                f"column {name!r} has dtype {array.dtype}; "
+                "a column holds numbers, booleans, or codes with labels"
             )
         if labels is not None:
-            if name == "score":
-                raise DocError("a column 'score' holds numbers: give labels another name")
-            if array.dtype.kind not in "iu":
-                raise DocError(
-                    f"column {name!r} has labels, so its values must be integer codes, not {array.dtype}"
-                )
-            low, high = bounds(array)
-            if self.size and (high >= len(labels) or low < -1):
-                raise DocError(
-                    f"column {name!r} has codes from {low} to {high} for {len(labels)} labels"
-                )
+            _check_codes(name, array, labels)
         return Column(array, labels)
 
     def __getitem__(self, name: str) -> Column:
@@ -104,75 +105,105 @@ class Layer:
         return column
 
     def get(self, name: str) -> Column | None:
-        """The column, or None where no one has written it."""
-        found = self._columns.get(name)
-        if isinstance(found, tuple):
-            found = self._columns[name] = unpack_column(found)
-        return found
+        """The column of that name; None where nobody has written it."""
+        column = self._columns.get(name)
+        if isinstance(column, tuple):
+            column = self._columns[name] = unpack_column(column)
+        return column
 
     def values(self, name: str) -> list[Any]:
         """The values of a column as plain Python objects, None where unset or not written."""
         column = self.get(name)
-        return [None] * self.size if column is None else column.plain()
+        if column is None:
+            return [None] * self.size
+        return column.plain()
 
     def put(self, name: str, column: Column) -> Layer:
-        """Add or replace a column known to fit: nothing is checked. For what writes to many documents."""
+        """Add or replace a column without any check, quickly; `set` checks. Returns this layer."""
         self._columns[name] = column
         return self
 
     def set_packed(self, name: str, packed: PackedColumn) -> None:
-        """Add a column as bytes that `pipekit.doc.columns.wrong` finds nothing in; arrays are made of it when somebody asks for them."""
+        """Add a packed column that `column_fault` has passed; it is unpacked on first use."""
         self._columns[name] = packed
 
     def packed(self) -> Iterator[tuple[str, PackedColumn]]:
-        """Each column as bytes. Errors: `DocError`."""
+        """The name and bytes of each column. Errors: `DocError`, see `pack_column`."""
         for name, column in self._columns.items():
             yield name, column if isinstance(column, tuple) else pack_column(name, column)
 
-    def _items(self) -> Iterator[tuple[str, Column]]:
-        return ((name, self[name]) for name in self._columns)
-
     def remove(self, name: str) -> None:
-        """Drop a column, if it is there."""
+        """Drop a column, if it exists."""
         self._columns.pop(name, None)
 
     def __contains__(self, name: object) -> bool:
         return name in self._columns
 
     def __iter__(self) -> Iterator[str]:
+        """The names of the columns."""
         return iter(self._columns)
 
     def __len__(self) -> int:
         return self.size
 
+    # -- copies
+
     def rows(self, start: int, stop: int) -> Layer:
-        """The rows from start to stop as a layer of their own; columns are views."""
-        part = Layer(self.kind, stop - start, target=self.target)
-        part._columns = {name: Column(c.values[start:stop], c.labels) for name, c in self._items()}
+        """The rows from start up to stop as a layer of their own; its columns are views."""
+        part = self._empty(stop - start)
+        for name, column in self._items():
+            part._columns[name] = Column(column.values[start:stop], column.labels)
         return part
 
     def take(self, rows: NDArray[Any]) -> Layer:
-        """The chosen rows as a layer of their own."""
-        part = Layer(
-            self.kind, int(rows.sum()) if rows.dtype == bool else len(rows), target=self.target
-        )
-        part._columns = {name: Column(c.values[rows], c.labels) for name, c in self._items()}
+        """Some rows as a layer of their own: rows by number, or a mask, bool[size]."""
+        size = int(rows.sum()) if rows.dtype == bool else len(rows)
+        part = self._empty(size)
+        for name, column in self._items():
+            part._columns[name] = Column(column.values[rows], column.labels)
         return part
 
     def copy(self) -> Layer:
         """The same rows in arrays of their own."""
-        twin = Layer(self.kind, self.size, target=self.target)
-        twin._columns = {name: Column(c.values.copy(), c.labels) for name, c in self._items()}
+        twin = self._empty(self.size)
+        for name, column in self._items():
+            twin._columns[name] = Column(column.values.copy(), column.labels)
         return twin
 
     def shared(self) -> Layer:
-        """The same columns, arrays and all, in a layer of its own: what is set on one is not set on the other."""
-        twin = Layer(self.kind, self.size, target=self.target)
-        twin._columns = self._columns.copy()
+        """A layer with the same arrays; columns set on one of the two are not set on the other."""
+        twin = self._empty(self.size)
+        twin._columns.update(self._columns)
         return twin
 
+    def _empty(self, size: int) -> Layer:
+        return Layer(self.kind, size, target=self.target)
+
+    def _items(self) -> Iterator[tuple[str, Column]]:
+        return ((name, self[name]) for name in self._columns)
+
     def __repr__(self) -> str:
-        return f"<Layer {self.kind}, {self.size} rows: {', '.join(self._columns) or 'no columns'}>"
+        columns = ", ".join(self._columns) or "no columns"
+        return f"<Layer {self.kind}, {self.size} rows: {columns}>"
+
+
+def _are_strings(values: Any) -> bool:
+    """Whether values are a list of strings and Nones, not empty."""
+    if not isinstance(values, list | tuple) or not values:
+        return False
+    return all(value is None or isinstance(value, str) for value in values)
+
+
+def _check_codes(name: str, codes: NDArray[Any], labels: Sequence[str]) -> None:
+    if name == "score":
+        raise DocError("a column 'score' holds numbers: give labels another name")
+    if codes.dtype.kind not in "iu":
+        raise DocError(
+            f"column {name!r} has labels, so its values must be integer codes, not {codes.dtype}"
+        )
+    low, high = bounds(codes)
+    if len(codes) and (high >= len(labels) or low < -1):
+        raise DocError(f"column {name!r} has codes from {low} to {high} for {len(labels)} labels")
 
 
 def span_layer(
@@ -181,9 +212,20 @@ def span_layer(
     labels: Sequence[str | None] | Column | None = None,
     scores: ArrayLike | None = None,
 ) -> Layer:
-    """A span layer from token rows (end exclusive), labels and scores."""
-    first, last = np.asarray(starts, dtype=np.int32), np.asarray(ends, dtype=np.int32)
-    layer = Layer("span", len(first)).set("start", first).set("end", last)
+    """A layer of spans.
+
+    Args:
+        starts, ends: token rows, the end exclusive, [spans].
+        labels: strings and Nones, or a column of codes.
+        scores: numbers, [spans].
+
+        doc.layers["ents"] = span_layer([0, 3], [2, 4], ["PER", "LOC"])
+    """
+    first = np.asarray(starts, dtype=np.int32)
+    last = np.asarray(ends, dtype=np.int32)
+    layer = Layer("span", len(first))
+    layer.set("start", first)
+    layer.set("end", last)
     if labels is not None:
         column = labels if isinstance(labels, Column) else encode_labels(labels)
         layer.set("label", column.values, column.labels)
@@ -192,43 +234,59 @@ def span_layer(
     return layer
 
 
+# -- layers end to end
+
+
 def join(layers: Sequence[Layer]) -> Layer:
-    """Layers end to end; a column that one of them lacks is unset there. Labels are merged."""
+    """Layers end to end, with merged labels.
+
+    A column that some layers lack is unset in their rows: NaN, code -1, or 0 where the column holds
+    integers.
+    """
     first = layers[0]
-    whole = Layer(first.kind, sum(layer.size for layer in layers), target=first.target)
-    for name in dict.fromkeys(name for layer in layers for name in layer):
+    size = sum(layer.size for layer in layers)
+    whole = Layer(first.kind, size, target=first.target)
+    names: dict[str, None] = {}
+    for layer in layers:
+        names.update(dict.fromkeys(layer))
+    for name in names:
         column = _join_columns([(layer.get(name), layer.size) for layer in layers])
         whole.set(name, column.values, column.labels)
     return whole
 
 
 def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
+    """Columns end to end; None stands for so many unset rows."""
     present = [column for column, _ in parts if column is not None]
     if present[0].labels is None:
-        unset = np.nan if present[0].values.dtype.kind == "f" else 0
-        return Column(
-            np.concatenate(
-                [
-                    np.full(n, unset, present[0].values.dtype) if c is None else c.values
-                    for c, n in parts
-                ]
-            )
-        )
-    code = {
-        label: i
-        for i, label in enumerate(
-            dict.fromkeys(label for column in present for label in column.labels or ())
-        )
-    }
-    return Column(
-        np.concatenate(
-            [np.full(n, -1, np.int32) if c is None else _recode(c, code) for c, n in parts]
-        ),
-        list(code),
-    )
+        return _join_numbers(parts, present[0].values.dtype)
+    codes: dict[str, int] = {}
+    for column in present:
+        for label in column.labels or ():
+            codes.setdefault(label, len(codes))
+    pieces = []
+    for part, rows in parts:
+        if part is None:
+            pieces.append(np.full(rows, -1, np.int32))
+        else:
+            pieces.append(_recode(part, codes))
+    return Column(np.concatenate(pieces), list(codes))
 
 
-def _recode(column: Column, code: Mapping[str, int]) -> NDArray[np.int32]:
-    table = np.array([*(code[label] for label in column.labels or ()), -1], dtype=np.int32)
-    codes: NDArray[np.int32] = table[column.values]
-    return codes
+def _join_numbers(parts: Sequence[tuple[Column | None, int]], dtype: np.dtype[Any]) -> Column:
+    unset = np.nan if dtype.kind == "f" else 0
+    pieces = []
+    for part, rows in parts:
+        if part is None:
+            pieces.append(np.full(rows, unset, dtype))
+        else:
+            pieces.append(part.values)
+    return Column(np.concatenate(pieces))
+
+
+def _recode(column: Column, codes: Mapping[str, int]) -> NDArray[np.int32]:
+    """The codes of a column's labels among other labels, int32[rows]."""
+    new_codes = [codes[label] for label in column.labels or ()]
+    table = np.array([*new_codes, -1], dtype=np.int32)  # -1 is last: unset stays unset
+    recoded: NDArray[np.int32] = table[column.values]
+    return recoded

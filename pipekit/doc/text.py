@@ -1,34 +1,57 @@
-"""Text: a text, its tokens, and the layers of annotation that they bear. What is below the views of a Doc."""
+"""Text: a text, its tokens and its layers, without the views of a Doc."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipekit.doc.borders import check_borders, join_words
 from pipekit.doc.layer import REQUIRED, Layer, LayerKind
-from pipekit.errors import DocError, DocTooLargeError, near
+from pipekit.errors import DocError, near
+from pipekit.words.arrays import Bools, Ints
 
 if TYPE_CHECKING:
     from pipekit.words.vectors import Vectors
 
-_MAX_LENGTH = 2**31 - 1
 _SURROGATES = re.compile("[\ud800-\udfff]")
-QUESTIONS = (
-    "questions"  # the layer of questions about a document, which are no annotation but asked of it
-)
+QUESTIONS = "questions"  # the layer of questions to a document: they are input, not annotation
 
 
 def clean(text: str) -> str:
-    """The text with each lone surrogate, which no UTF-8 file can hold, replaced by U+FFFD: offsets stay as they are."""
+    """The text with U+FFFD for each lone surrogate, which no UTF-8 file can hold.
+
+    Offsets stay as they are.
+    """
     return _SURROGATES.sub("�", text)
 
 
 class Text:
-    """A text and its tokens, with layers of annotation: a `Doc` without its views."""
+    """A text, its tokens and its layers: the data of a `Doc`.
+
+    Modules that only carry data work with `Text`: views point to it, and it is packed and unpacked.
+    Users have a `Doc`, a `Text` that gives tokens, spans and relations as objects.
+
+    Args:
+        text: the text whose tokens `starts` and `ends` delimit.
+        words: instead of a text, the tokens as strings, none of them empty.
+        spaces: for each word, whether a space follows it, or the white space itself; by default
+            one space, none after the last word.
+        starts, ends: character offsets, ascending, without overlap; only white space may lie
+            between tokens.
+
+    Attributes:
+        layers: the annotations, by name; "tokens" is always there.
+        name: of a document from a file, the name of the file or record.
+        error: why the document could not be processed.
+        vectors: the word vectors of a pipeline with embeddings; never saved.
+
+    Lone surrogates become U+FFFD. Errors: `DocError` names the first word or offset that does not
+    fit.
+    """
 
     __slots__ = ("__weakref__", "_ends", "_starts", "_text", "error", "layers", "name", "vectors")
 
@@ -46,31 +69,35 @@ class Text:
                 raise DocError(
                     "give either words (and spaces) or a text with starts and ends, not both"
                 )
-            text, starts, ends = _from_words(words, spaces)
+            text, starts, ends = join_words(words, spaces)
         if text is None or starts is None or ends is None:
             raise DocError(
-                "a Doc is made of words, or of a text with starts and ends of its tokens; to tokenize a text, call nlp(text)"
+                "a Doc is made of words, or of a text with starts and ends of its tokens; "
+                "to tokenize a text, call nlp(text)"
             )
-        offsets = np.asarray(starts, dtype=np.int64), np.asarray(ends, dtype=np.int64)
         text = clean(text)
-        _check_offsets(text, *offsets)
-        self._fill(text, *offsets)
+        first = np.asarray(starts, dtype=np.int64)
+        last = np.asarray(ends, dtype=np.int64)
+        check_borders(text, first, last)
+        self._fill(text, first, last)
 
     def _fill(self, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> None:
         self._text = text
         self._starts = starts.astype(np.int32, copy=False)
         self._ends = ends.astype(np.int32, copy=False)
-        self._starts.flags.writeable = self._ends.flags.writeable = False
+        self._starts.flags.writeable = False
+        self._ends.flags.writeable = False
         self.layers: dict[str, Layer] = {"tokens": Layer("token", len(starts))}
         self.name: str | None = None
         self.error: str | None = None
-        self.vectors: Vectors | None = (
-            None  # what a pipeline with embeddings lends; it is never saved
-        )
+        self.vectors: Vectors | None = None
 
     @classmethod
     def trusted(cls, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Self:
-        """A Doc of a clean text and offsets known to be right: nothing is checked, and int32 arrays are kept. For tokenizers."""
+        """A document of a clean text and right offsets, without any check. For tokenizers.
+
+        Arrays of int32 are kept, not copied, and become read-only.
+        """
         doc = cls.__new__(cls)
         doc._fill(text, starts, ends)
         return doc
@@ -81,70 +108,88 @@ class Text:
 
     @property
     def starts(self) -> NDArray[np.int32]:
-        """Where each token begins, int32[tokens], read-only."""
+        """Where each token begins, in characters, int32[tokens], read-only."""
         return self._starts
 
     @property
     def ends(self) -> NDArray[np.int32]:
-        """Where each token ends, int32[tokens], read-only."""
+        """Where each token ends, in characters, int32[tokens], read-only."""
         return self._ends
 
     @property
     def tokens(self) -> Layer:
-        """The token layer: `pos`, `morph`, `lemma`, `sent_start` and whatever plugins add."""
+        """The token layer: `pos`, `morph`, `lemma`, `sent_start`, and columns of plugins."""
         return self.layers["tokens"]
 
     @property
     def words(self) -> list[str]:
         """The texts of the tokens."""
         text = self._text
-        return [text[s:e] for s, e in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
+        borders = zip(self._starts.tolist(), self._ends.tolist(), strict=True)
+        return [text[start:end] for start, end in borders]
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    def has_annotation(self, name: str) -> bool:
-        """Whether anyone has written the token column, the layer, "sents", or, as "ents.sentiment", a column of a layer.
+    # -- layers
 
-        A column that stands for several, "sentiment.negative" and so on, is there where one of them is.
+    def has_annotation(self, name: str) -> bool:
+        """Whether an annotation has been written.
+
+        Args:
+            name: a token column, "pos"; a layer, "ents"; "sents"; or a column of a layer,
+                "ents.label". The beginning of several columns, "ents.sentiment" for
+                "sentiment.negative" and so on, is there where one of them is.
         """
-        if name in self.layers or {"sents": "sent_start"}.get(name, name) in self.tokens:
+        token_column = "sent_start" if name == "sents" else name
+        if name in self.layers or token_column in self.tokens:
             return True
         layer, _, column = name.partition(".")
-        return bool(column) and any(
-            f"{found}.".startswith(f"{column}.") for found in self.layers.get(layer, ())
-        )
+        if not column or layer not in self.layers:
+            return False
+        return any(f"{other}.".startswith(f"{column}.") for other in self.layers[layer])
 
-    def sent_borders(self) -> NDArray[np.int64] | None:
-        """Token rows where sentences begin, and the number of tokens, int64[sentences + 1]; None where no one has split them."""
+    def sent_borders(self) -> Ints | None:
+        """The first token of each sentence, then the number of tokens, int64[sentences + 1].
+
+        None where nobody has split the text into sentences.
+        """
         column = self.tokens.get("sent_start")
         if column is None:
             return None
         firsts = np.flatnonzero(column.values).tolist()
-        lead = [0] if len(self) and (not firsts or firsts[0]) else []
-        return np.array([*lead, *firsts, len(self)], np.int64)
+        if len(self) and firsts[:1] != [0]:
+            firsts.insert(0, 0)
+        return np.array([*firsts, len(self)], np.int64)
 
     def add_layer(
         self, name: str, kind: LayerKind, size: int, *, target: str | None = None
     ) -> Layer:
-        """A new empty layer under a name of the caller's own, in place of one that was there."""
+        """A new layer without columns, in place of an old one of that name; see `Layer`."""
         if name == "tokens":
             raise DocError(
-                "the layer 'tokens' is the document's own; add columns to it with doc.tokens.set(...)"
+                "the layer 'tokens' is the document's own; "
+                "add columns to it with doc.tokens.set(...)"
             )
-        self.layers[name] = Layer(kind, size, target=target)
-        return self.layers[name]
+        layer = Layer(kind, size, target=target)
+        self.layers[name] = layer
+        return layer
 
     def to_array(self, columns: str | Sequence[str]) -> NDArray[Any]:
         """Token columns as an array: [tokens] for a name, [tokens, names] for several.
 
-        Numbers stay numbers; `text`, `whitespace`, `pos`, `morph`, `lemma` and other labelled columns are strings (dtype object, None
-        where unset). `i`, `start` and `end` are there on every document.
+        Numbers stay numbers. `text`, `whitespace` and columns with labels, such as `pos`, `morph`
+        and `lemma`, are strings, of dtype object, and None where unset. Every document has `i`,
+        `start` and `end`.
+
+            doc.to_array(["start", "end"]), doc.to_array("pos")
         """
         if isinstance(columns, str):
             return self._array(columns)
         arrays = [self._array(name) for name in columns]
-        return np.stack(arrays, axis=1) if arrays else np.zeros((len(self), 0))
+        if not arrays:
+            return np.zeros((len(self), 0))
+        return np.stack(arrays, axis=1)
 
     def _array(self, name: str) -> NDArray[Any]:
         numbers: dict[str, NDArray[Any]] = {
@@ -155,143 +200,112 @@ class Text:
         if name in numbers:
             return numbers[name]
         if name == "text":
-            return _objects(self.words)
+            return _object_array(self.words)
         if name == "whitespace":
-            following = [*self._starts[1:].tolist(), len(self._text)]
-            gaps = zip(self._ends.tolist(), following, strict=True)
-            return _objects([self._text[end:start] for end, start in gaps])
+            return _object_array(self._gaps())
         column = self.tokens.get(name)
         if column is None:
-            raise DocError(
-                f"no one has written the token column {name!r}.{near(name, [*numbers, 'text', 'whitespace', *self.tokens])}"
-            )
-        return column.values if column.labels is None else _objects(column.strings())
+            names = [*numbers, "text", "whitespace", *self.tokens]
+            raise DocError(f"no one has written the token column {name!r}.{near(name, names)}")
+        if column.labels is None:
+            return column.values
+        return _object_array(column.strings())
+
+    def _gaps(self) -> list[str]:
+        """The white space behind each token."""
+        following = [*self._starts[1:].tolist(), len(self._text)]
+        borders = zip(self._ends.tolist(), following, strict=True)
+        return [self._text[end:start] for end, start in borders]
+
+    # -- copies
 
     def copy(self, *, bare: bool = False) -> Self:
-        """A copy with layers of its own; bare: text, tokens, sentence borders and questions only."""
-        doc = self.trusted(self._text, self._starts, self._ends)
-        doc.name, doc.vectors = self.name, self.vectors
-        if bare:
-            borders = self.tokens.get("sent_start")
-            if borders is not None:
-                doc.tokens.set("sent_start", borders.values.copy(), borders.labels)
-            if QUESTIONS in self.layers:
-                doc.layers[QUESTIONS] = self.layers[QUESTIONS].copy()
-        else:
+        """A copy with layers of its own.
+
+        Args:
+            bare: copy text, tokens, sentence borders and questions only.
+        """
+        doc = self._twin(self._text, self._starts, self._ends)
+        if not bare:
             doc.layers = {name: layer.copy() for name, layer in self.layers.items()}
+            return doc
+        borders = self.tokens.get("sent_start")
+        if borders is not None:
+            doc.tokens.set("sent_start", borders.values.copy(), borders.labels)
+        if QUESTIONS in self.layers:
+            doc.layers[QUESTIONS] = self.layers[QUESTIONS].copy()
         return doc
 
     def part(self, start: int, end: int) -> Self:
-        """The tokens from start up to end as a document: token columns, span groups as far as they lie within, links whose ends both do."""
-        first = int(self._starts[start]) if start < end else 0
-        stop = (
-            (int(self._starts[end]) if end < len(self) else len(self._text)) if start < end else 0
-        )
-        doc = self.trusted(
-            self._text[first:stop], self._starts[start:end] - first, self._ends[start:end] - first
-        )
-        doc.name, doc.vectors = self.name, self.vectors
+        """The tokens from start up to end as a document of their own.
+
+        It has their token columns, the spans that lie within, the links between such spans, and
+        the questions.
+        """
+        first, stop = self._characters(start, end)
+        starts = self._starts[start:end] - first
+        ends = self._ends[start:end] - first
+        doc = self._twin(self._text[first:stop], starts, ends)
         doc.layers["tokens"] = self.tokens.rows(start, max(start, end))
         for name, layer in self.layers.items():
             if name == QUESTIONS:
                 doc.layers[name] = layer
             elif layer.kind == "span":
-                inside = layer.take(_within(layer, start, end))
-                for edge in REQUIRED["span"]:
-                    inside.set(edge, inside[edge].values - start)
-                doc.layers[name] = inside
-            elif (
-                layer.kind == "link"
-                and (target := self.layers.get(layer.target or "ents")) is not None
-            ):
-                doc.layers[name] = _followed(layer, _within(target, start, end))
+                doc.layers[name] = _spans_within(layer, start, end)
+            elif layer.kind == "link":
+                spans = self.layers.get(layer.target or "ents")
+                if spans is not None:
+                    doc.layers[name] = _links_between(layer, _is_within(spans, start, end))
         return doc
+
+    def _twin(self, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Self:
+        doc = self.trusted(text, starts, ends)
+        doc.name = self.name
+        doc.vectors = self.vectors
+        return doc
+
+    def _characters(self, start: int, end: int) -> tuple[int, int]:
+        """Where some tokens begin, and where the next one begins, in characters."""
+        if start >= end:
+            return 0, 0
+        first = int(self._starts[start])
+        if end < len(self):
+            return first, int(self._starts[end])
+        return first, len(self._text)
 
     def __str__(self) -> str:
         return self._text
 
 
-def _objects(values: Sequence[str | None]) -> NDArray[Any]:
+TextT = TypeVar("TextT", bound=Text)
+
+
+def _object_array(values: Sequence[str | None]) -> NDArray[Any]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
 
 
-def _within(layer: Layer, start: int, end: int) -> NDArray[np.bool_]:
-    """Which spans lie within the tokens from start up to end."""
-    inside: NDArray[np.bool_] = (layer["start"].values >= start) & (layer["end"].values <= end)
+def _is_within(spans: Layer, start: int, end: int) -> Bools:
+    """Which spans lie within the tokens from start up to end, bool[spans]."""
+    mask: Bools = (spans["start"].values >= start) & (spans["end"].values <= end)
+    return mask
+
+
+def _spans_within(spans: Layer, start: int, end: int) -> Layer:
+    """The spans within the tokens from start up to end, counted from start."""
+    inside = spans.take(_is_within(spans, start, end))
+    for edge in REQUIRED["span"]:
+        inside.set(edge, inside[edge].values - start)
     return inside
 
 
-def _followed(links: Layer, kept: NDArray[np.bool_]) -> Layer:
-    """The links whose ends are both kept, in the rows of the spans that are kept."""
-    rows = np.cumsum(kept) - 1
-    found = links.take(kept[links["head"].values] & kept[links["tail"].values])
+def _links_between(links: Layer, mask: Bools) -> Layer:
+    """The links between spans of the mask, bool[spans], in the rows that these spans then have."""
+    new_rows = np.cumsum(mask) - 1
+    heads = links["head"].values
+    tails = links["tail"].values
+    inside = links.take(mask[heads] & mask[tails])
     for edge in REQUIRED["link"]:
-        found.set(edge, rows[found[edge].values].astype(np.int32))
-    return found
-
-
-def _from_words(
-    words: Sequence[str], spaces: Sequence[bool | str] | None
-) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
-    gaps = (
-        [" "] * (len(words) - 1) + [""]
-        if spaces is None
-        else [s if isinstance(s, str) else " " * bool(s) for s in spaces]
-    )
-    if spaces is not None and len(spaces) != len(words):
-        raise DocError(f"{len(words)} words but {len(spaces)} spaces: give one for each word")
-    for i, (word, gap) in enumerate(zip(words, gaps, strict=False)):
-        if not isinstance(word, str) or not word:
-            raise DocError(f"word {i} is {word!r}: each word is a string of at least one character")
-        if gap.strip():
-            raise DocError(
-                f"the space after word {i} is {gap!r}: only white space may stand between words"
-            )
-    lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-    steps = lengths + np.fromiter(map(len, gaps), dtype=np.int64, count=len(words))
-    starts = np.cumsum(steps) - steps
-    return (
-        "".join(part for pair in zip(words, gaps, strict=False) for part in pair),
-        starts,
-        starts + lengths,
-    )
-
-
-def _check_offsets(text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
-    if len(text) > _MAX_LENGTH:
-        raise DocTooLargeError(
-            f"a text of {len(text)} characters: offsets count up to {_MAX_LENGTH}; split it into documents"
-        )
-    if starts.ndim != 1 or starts.shape != ends.shape:
-        raise DocError(
-            f"starts and ends must be lists of one length, not of shapes {starts.shape} and {ends.shape}"
-        )
-    borders = np.stack([starts, ends], axis=1).ravel()
-    if borders.size and (
-        borders[0] < 0
-        or borders[-1] > len(text)
-        or (np.diff(borders) < 0).any()
-        or (starts >= ends).any()
-    ):
-        wrong = np.flatnonzero(
-            (starts >= ends)
-            | (starts < 0)
-            | (ends > len(text))
-            | (np.concatenate([[0], ends[:-1]]) > starts)
-        )[0]
-        raise DocError(
-            f"token {wrong} is [{starts[wrong]}, {ends[wrong]}): tokens ascend, do not overlap, are not empty, lie in the text"
-        )
-    lead = int(starts[0]) if starts.size else len(text)
-    if lead:
-        raise DocError(
-            f"the first {lead} characters lie before the first token: white space there is a token of its own"
-        )
-    for i in np.flatnonzero(np.append(starts[1:], len(text)) > ends).tolist():
-        gap = text[ends[i] : starts[i + 1] if i + 1 < len(starts) else len(text)]
-        if gap.strip():
-            raise DocError(
-                f"{gap.strip()!r} after token {i} lies in no token: only white space may"
-            )
+        inside.set(edge, new_rows[inside[edge].values].astype(np.int32))
+    return inside

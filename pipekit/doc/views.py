@@ -1,4 +1,4 @@
-"""Token, Span, Relation, Morph: light views into a Doc; they hold nothing of their own."""
+"""Token, Span, Relation, Morph: views into a Doc. They point to it and hold no annotations."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ from pipekit.doc.text import Text
 from pipekit.errors import DocError, near
 from pipekit.words.name_forms import NameWord, normal_form
 
-SENTIMENT_OF = "sentiment."  # of a span layer, the columns that begin so are the probabilities of the classes after it
+# In a span layer, the column "sentiment.negative" is the probability of the class "negative".
+SENTIMENT_OF = "sentiment."
 
 
 class Morph(Mapping[str, str]):
-    """Features of a word as a mapping; `str` gives the UD string, "Case=Nom|Number=Sing"."""
+    """The features of a word as a mapping; `str` gives the string of Universal Dependencies.
+
+    morph = Morph("Case=Nom|Number=Sing")
+    morph["Case"], str(morph)           # "Nom", "Case=Nom|Number=Sing"
+    """
 
     __slots__ = ("_features", "_string")
 
     def __init__(self, string: str) -> None:
-        self._string = "" if string == "_" else string
-        self._features = dict(pair.split("=", 1) for pair in self._string.split("|") if "=" in pair)
+        if string == "_":
+            string = ""
+        pairs = [pair for pair in string.split("|") if "=" in pair]
+        self._string = string
+        self._features = dict(pair.split("=", 1) for pair in pairs)
 
     def __getitem__(self, name: str) -> str:
         return self._features[name]
@@ -41,7 +49,9 @@ class Morph(Mapping[str, str]):
         return f"Morph({self._string!r})"
 
     def __eq__(self, other: object) -> bool:
-        return self._string == other if isinstance(other, str) else super().__eq__(other)
+        if isinstance(other, str):
+            return self._string == other
+        return super().__eq__(other)
 
     def __hash__(self) -> int:
         return hash(self._string)
@@ -63,15 +73,17 @@ class Token(Comparable):
 
     @property
     def text(self) -> str:
-        return self.doc.text[self.doc.starts[self.i] : self.doc.ends[self.i]]
+        doc = self.doc
+        return doc.text[doc.starts[self.i] : doc.ends[self.i]]
 
     @property
     def whitespace(self) -> str:
-        """What stands between this token and the next, often " " or ""."""
-        following = (
-            self.doc.starts[self.i + 1] if self.i + 1 < len(self.doc) else len(self.doc.text)
-        )
-        return self.doc.text[self.doc.ends[self.i] : following]
+        """The characters between this token and the next, often " " or ""."""
+        doc = self.doc
+        end = doc.ends[self.i]
+        if self.i + 1 >= len(doc):
+            return doc.text[end:]
+        return doc.text[end : doc.starts[self.i + 1]]
 
     @property
     def text_with_ws(self) -> str:
@@ -79,16 +91,18 @@ class Token(Comparable):
 
     @property
     def is_space(self) -> bool:
-        """Whether the token is white space: the tokenizer makes one of the white space that a text begins with."""
+        """Whether the token is white space, as at the beginning of a text that begins with some."""
         return self.text.isspace()
 
     @property
     def is_sent_start(self) -> bool | None:
-        return self.get("sent_start")  # type: ignore[no-any-return]
+        """Whether the token begins a sentence; None where nobody has split the text."""
+        is_start: bool | None = self.get("sent_start")
+        return is_start
 
     @property
     def sent(self) -> Span | None:
-        """The sentence around the token."""
+        """The sentence of the token; None where nobody has split the text."""
         borders = self.doc.sent_borders()
         if borders is None:
             return None
@@ -97,36 +111,49 @@ class Token(Comparable):
 
     @property
     def pos(self) -> str | None:
-        """The part of speech, UPOS."""
-        return self.get("pos")  # type: ignore[no-any-return]
+        """The part of speech, UPOS of Universal Dependencies."""
+        pos: str | None = self.get("pos")
+        return pos
 
     @property
     def lemma(self) -> str | None:
-        return self.get("lemma")  # type: ignore[no-any-return]
+        """The dictionary form."""
+        lemma: str | None = self.get("lemma")
+        return lemma
 
     @property
     def morph(self) -> Morph | None:
-        """The UD features."""
+        """The features of Universal Dependencies."""
         features = self.get("morph")
-        return None if features is None else Morph(features)
+        if features is None:
+            return None
+        return Morph(features)
 
     def get(self, column: str) -> Any:
         """The token's value in a column of the token layer, None where unset."""
         values = self.doc.tokens.get(column)
-        return None if values is None else values[self.i]
+        if values is None:
+            return None
+        return values[self.i]
 
     def _word_keys(self) -> WordKeys:
         return WordKeys(self.doc.vectors, [_keys(self)])
 
     def nbor(self, offset: int = 1) -> Token:
-        """The token so many places on."""
-        if not 0 <= self.i + offset < len(self.doc):
+        """The token `offset` places behind this one, or before it where negative.
+
+        Errors: `DocError` where the document has none there.
+        """
+        i = self.i + offset
+        if not 0 <= i < len(self.doc):
             raise DocError(
-                f"token {self.i} has no neighbour at {offset:+d}: the document has {len(self.doc)} tokens"
+                f"token {self.i} has no neighbour at {offset:+d}: "
+                f"the document has {len(self.doc)} tokens"
             )
-        return Token(self.doc, self.i + offset)
+        return Token(self.doc, i)
 
     def __len__(self) -> int:
+        """The number of characters."""
         return len(self.text)
 
     def __str__(self) -> str:
@@ -146,7 +173,14 @@ class Token(Comparable):
 
 
 class Span(Comparable):
-    """Tokens from `start` up to `end`; of a span layer, also its `label` and `score`."""
+    """The tokens from `start` up to `end`.
+
+    Args:
+        doc: the document.
+        start, end: token rows, the end exclusive.
+        layer, row: of an annotated span, its span layer and its row there, which give `label`,
+            `score` and other columns.
+    """
 
     __slots__ = ("doc", "end", "layer", "row", "start")
 
@@ -161,13 +195,17 @@ class Span(Comparable):
 
     @property
     def start_char(self) -> int:
+        """Where the span begins, in characters."""
         if self.start < len(self.doc):
             return int(self.doc.starts[self.start])
         return len(self.doc.text)
 
     @property
     def end_char(self) -> int:
-        return int(self.doc.ends[self.end - 1]) if self.end > self.start else self.start_char
+        """Where the span ends, in characters."""
+        if self.end > self.start:
+            return int(self.doc.ends[self.end - 1])
+        return self.start_char
 
     @property
     def text(self) -> str:
@@ -175,26 +213,33 @@ class Span(Comparable):
 
     @property
     def label(self) -> str | None:
-        return self.get("label")  # type: ignore[no-any-return]
+        """The label, such as "PER"; None where unset."""
+        label: str | None = self.get("label")
+        return label
 
     @property
     def score(self) -> float | None:
-        return self.get("score")  # type: ignore[no-any-return]
+        """The probability, 0 to 1; None where unset."""
+        score: float | None = self.get("score")
+        return score
 
     @property
     def sentiment(self) -> Sentiment | None:
-        """The sentiment toward the entity that the span names; None where no one has judged it."""
-        columns = (
-            []
-            if self.layer is None
-            else [name for name in self.layer if name.startswith(SENTIMENT_OF)]
-        )
-        return sentiment({name.removeprefix(SENTIMENT_OF): self.get(name) for name in columns})
+        """The sentiment toward the entity that the span names; None where nobody has judged it."""
+        if self.layer is None:
+            return None
+        probabilities = {}
+        for name in self.layer:
+            if name.startswith(SENTIMENT_OF):
+                probabilities[name.removeprefix(SENTIMENT_OF)] = self.get(name)
+        return sentiment(probabilities)
 
     @property
     def lemma(self) -> str | None:
-        """Of a span with a label the normal form of the name, «Иван Петров» for «Ивану Петрову»; of another the lemmas of its tokens,
-        spaced as in the text. None where a token has no lemma.
+        """The normal form: «Иван Петров» for «Ивану Петрову».
+
+        A span without a label is no name: it has the lemmas of its tokens, spaced as in the text.
+        None where a token has no lemma.
         """
         words = [
             NameWord(token.text, token.whitespace, token.pos, token.morph or {}, token.lemma or "")
@@ -208,14 +253,18 @@ class Span(Comparable):
 
     def get(self, column: str) -> Any:
         """The span's value in a column of its layer, None where unset."""
-        values = None if self.layer is None else self.layer.get(column)
-        return None if values is None else values[self.row]
+        if self.layer is None:
+            return None
+        values = self.layer.get(column)
+        if values is None:
+            return None
+        return values[self.row]
 
     def _word_keys(self) -> WordKeys:
         return WordKeys(self.doc.vectors, map(_keys, self))
 
     def as_doc(self) -> Text:
-        """The tokens as a document of their own, with their token columns and the spans that lie within."""
+        """The tokens as a document of their own, with their annotations; see `Doc.part`."""
         return self.doc.part(self.start, self.end)
 
     @overload
@@ -224,11 +273,9 @@ class Span(Comparable):
     def __getitem__(self, index: slice) -> Span: ...
     def __getitem__(self, index: int | slice) -> Token | Span:
         rows = range(self.start, self.end)[index]
-        return (
-            Token(self.doc, rows)
-            if isinstance(rows, int)
-            else Span(self.doc, rows.start, max(rows.start, rows.stop))
-        )
+        if isinstance(rows, int):
+            return Token(self.doc, rows)
+        return Span(self.doc, rows.start, max(rows.start, rows.stop))
 
     def __iter__(self) -> Iterator[Token]:
         return (Token(self.doc, i) for i in range(self.start, self.end))
@@ -240,8 +287,10 @@ class Span(Comparable):
         return self.text
 
     def __repr__(self) -> str:
-        label = f" {self.label}" if self.label is not None else ""
-        return f"<Span {self.start}:{self.end}{label}: {self.text!r}>"
+        place = f"{self.start}:{self.end}"
+        if self.label is not None:
+            place += f" {self.label}"
+        return f"<Span {place}: {self.text!r}>"
 
     def _key(self) -> tuple[int, int, int, str | None]:
         return (id(self.doc), self.start, self.end, self.label)
@@ -257,19 +306,25 @@ class Span(Comparable):
 
 
 def word_keys(doc: Text) -> WordKeys:
-    """The words of a whole document."""
+    """The words of a whole document, for its vector."""
     return WordKeys(doc.vectors, (_keys(Token(doc, i)) for i in range(len(doc))))
 
 
 def _keys(token: Token) -> tuple[str, ...]:
-    """What the vector of a token is looked up by."""
+    """The keys of a token in a table of vectors, the best first."""
     if token.lemma:
         return token.lemma, token.text
     return (token.text,)
 
 
 class Sentiment(NamedTuple):
-    """What is felt in a text, or toward an entity: the most probable class, its probability, and those of all classes."""
+    """The feeling of a text, or toward an entity.
+
+    Attributes:
+        label: the most probable class.
+        score: its probability.
+        probabilities: of all classes, by class.
+    """
 
     label: str
     score: float
@@ -277,12 +332,12 @@ class Sentiment(NamedTuple):
 
 
 def sentiment(probabilities: Mapping[str, float | None]) -> Sentiment | None:
-    """The sentiment of probabilities by class; None where none is set."""
-    known = {name: value for name, value in probabilities.items() if value is not None}
-    if not known:
+    """The sentiment of probabilities by class; None where all of them are unset."""
+    scores = {name: value for name, value in probabilities.items() if value is not None}
+    if not scores:
         return None
-    best = max(known, key=known.__getitem__)
-    return Sentiment(best, known[best], known)
+    best = max(scores, key=scores.__getitem__)
+    return Sentiment(best, scores[best], scores)
 
 
 class Relation(NamedTuple):
@@ -301,19 +356,27 @@ class Relation(NamedTuple):
 
 
 def _no_attribute(view: Token | Span, name: str) -> NoReturn:
-    known = [n for n in dir(type(view)) if not n.startswith("_")]
+    """Errors: `AttributeError` naming the attribute that is likely meant."""
+    names = [public for public in dir(type(view)) if not public.startswith("_")]
     kind = type(view).__name__
-    if name.endswith("_") and name.rstrip("_") in known:
+    plain = name.rstrip("_")
+    if plain != name and plain in names:  # "pos_", as spaCy names it
         raise AttributeError(
-            f"{kind} has no {name!r}: attributes are plain strings here, use {kind.lower()}.{name.rstrip('_')}"
+            f"{kind} has no {name!r}: attributes are plain strings here, use {kind.lower()}.{plain}"
         )
     raise AttributeError(
-        f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r}).{near(name, known)}"
+        f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r})."
+        f"{near(name, names)}"
     )
 
 
 class SpanGroups(MutableMapping[str, Sequence[Span]]):
-    """`doc.spans`: named groups of spans, each a layer; groups may overlap themselves and each other."""
+    """The groups of spans of a document by name, `doc.spans`.
+
+    Each group is a span layer. Spans may overlap, within a group and across groups.
+
+        doc.spans["terms"] = [doc[0:2], doc[1:3]]
+    """
 
     def __init__(self, doc: Text) -> None:
         self._doc = doc
@@ -322,10 +385,11 @@ class SpanGroups(MutableMapping[str, Sequence[Span]]):
         layer = self._doc.layers.get(name)
         if layer is None or layer.kind != "span":
             raise KeyError(f"the document has no span group {name!r}.{near(name, self)}")
-        starts, ends = layer["start"].values.tolist(), layer["end"].values.tolist()
+        starts = layer["start"].values.tolist()
+        ends = layer["end"].values.tolist()
+        borders = zip(starts, ends, strict=True)
         return tuple(
-            Span(self._doc, start, end, layer, row)
-            for row, (start, end) in enumerate(zip(starts, ends, strict=True))
+            Span(self._doc, start, end, layer, row) for row, (start, end) in enumerate(borders)
         )
 
     def __setitem__(self, name: str, spans: Sequence[Span]) -> None:
@@ -338,10 +402,11 @@ class SpanGroups(MutableMapping[str, Sequence[Span]]):
         labels = [span.label for span in spans]
         scores = [span.score for span in spans]
         if spans and all(score is None for score in scores):
-            self._doc.layers[name] = span_layer(starts, ends, labels)
+            layer = span_layer(starts, ends, labels)
         else:
             numbers = [np.nan if score is None else score for score in scores]
-            self._doc.layers[name] = span_layer(starts, ends, labels, numbers)
+            layer = span_layer(starts, ends, labels, numbers)
+        self._doc.layers[name] = layer
 
     def __delitem__(self, name: str) -> None:
         self[name]

@@ -21,7 +21,7 @@ except ImportError:  # Windows has no such locks: two processes may append to on
     fcntl = None  # type: ignore[assignment]
 
 Bytes = bytes | memoryview
-Path = str | os.PathLike[str]
+FilePath = str | os.PathLike[str]
 Failpoint = Callable[[str, str], int | None]
 
 failpoint: Failpoint | None = None
@@ -71,7 +71,7 @@ class File:
             file.sync()
     """
 
-    def __init__(self, path: Path, *, append: bool = False) -> None:
+    def __init__(self, path: FilePath, *, append: bool = False) -> None:
         self.path = os.fspath(path)
         self.written = 0
         self._gathered: list[Bytes] = []
@@ -153,7 +153,7 @@ class File:
         self.close()
 
 
-def write_atomically(path: Path, chunks: Iterable[Bytes], *, size: int | None = None) -> None:
+def write_atomically(path: FilePath, chunks: Iterable[Bytes], *, size: int | None = None) -> None:
     """Write a file, in place of an old one of that name if there is any.
 
     At every moment the path holds either the old bytes or the new ones.
@@ -201,13 +201,13 @@ def _write_and_replace(target: str, beside: str, chunks: Iterable[Bytes], size: 
         ) from error
 
 
-def remove(path: Path) -> None:
+def remove(path: FilePath) -> None:
     """Remove a file, if it exists."""
     with _call("unlink", os.fspath(path)), suppress(FileNotFoundError):
         os.unlink(path)
 
 
-def sync_name(path: Path) -> None:
+def sync_name(path: FilePath) -> None:
     """Make the name of a new file survive a crash: a name is data of the folder."""
     if not hasattr(os, "O_DIRECTORY"):
         return

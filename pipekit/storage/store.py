@@ -1,12 +1,16 @@
-"""A pipeline in one file: a header and one msgpack message per tensor; data, nothing of which is ever run.
+"""A pipeline in one file: a header and tensors. Nothing in it is ever run as code.
 
-    "PIPEKIT\\0", version u16, length of the header u64, SHA-256 of the header
-    the header, {"requires": [feature], "header": what the pipeline says of itself,
-                 "tensors": [{"name", "dtype", "stored", "shape", "offset", "length", "sha256"}]}
-    for each tensor, in the order of its name, {"dtype", "shape", "data"}; nothing follows the last
+    b"PIPEKIT\\0", version u16, length of the header u64, SHA-256 of the header
+    the header, msgpack: {"requires": [feature], "header": data of the pipeline, "tensors": index}
+    for each tensor, in the order of names, msgpack: {"dtype", "shape", "data"}
 
-Numbers are little-endian. `dtype` is what a tensor is, `stored` what its bytes are: float32 may be stored as float16. `offset` counts from
-the end of the header. The bytes depend on header and tensors only, and every one of them is under a checksum or fixed by what is.
+The index has a row for each tensor, {"name", "dtype", "stored", "shape", "offset", "length",
+"sha256"}: `dtype` is the tensor's, `stored` that of its bytes, since float32 may be stored as
+float16; `offset` counts from the end of the header. Nothing follows the last tensor. Numbers are
+little-endian.
+
+The same header and tensors give the same bytes. Each byte of the file is covered by a checksum, or
+follows from bytes that are.
 """
 
 from __future__ import annotations
@@ -26,15 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError, CorruptModelError, PipekitFormatError
-from pipekit.storage.files import Bytes, write_atomically
+from pipekit.storage.files import Bytes, FilePath, write_atomically
 from pipekit.storage.packing import MAX_DEPTH, pack, unpack
 
 SUFFIX = ".pipekit"
 VERSION = 1
 FEATURES: frozenset[str] = frozenset()
-"""What a file may require of its reader beyond the format's version; a reader refuses a file that requires what it does not know."""
+"""Features beyond the version of the format; a file that requires an unknown feature is refused."""
 
-MAX_NAME = 255
+MAX_NAME = 255  # characters
 _MAGIC = b"PIPEKIT\0"
 _PREFIX = Struct("<8sHQ32s")
 _TYPES = ("?", "u1", "<u2", "<u4", "<u8", "i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
@@ -47,9 +51,13 @@ _FOREIGN = {
     b"{": "JSON",
 }
 _CURE = "Copy or download it again"
-_UPGRADE = "Upgrade, pip install -U pipekit-nlp; if that does not help, the file is damaged: copy or download it again"
+_UPGRADE = (
+    "Upgrade, pip install -U pipekit-nlp; if that does not help, the file is damaged: "
+    "copy or download it again"
+)
 _PLAIN = (type(None), bool, int, float, str)
-_ENTRY = {
+_HEADER_TYPES = {"requires": list, "header": dict, "tensors": list}
+_ROW_TYPES = {
     "name": str,
     "dtype": str,
     "stored": str,
@@ -58,22 +66,30 @@ _ENTRY = {
     "length": int,
     "sha256": bytes,
 }
-_MAX_BYTES = 2**32 - 1  # of a tensor: what a msgpack message counts
+_MAX_BYTES = 2**32 - 1  # of a tensor: msgpack counts the bytes of a message with 32 bits
 _MAX_AXES = 16
 _MAX_HALF = float(np.finfo(np.float16).max)
+
+Header = Mapping[str, Any]
+Tensors = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What a file holds: plain data, and tensors by name, writable."""
+    """The contents of a file.
+
+    Attributes:
+        header: plain data.
+        tensors: writable arrays by name.
+    """
 
     header: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A line of the index; `offset` is where the tensor's message begins, behind the header."""
+class _Row:
+    """A row of the index; `offset` is where the tensor's message begins, behind the header."""
 
     name: str
     dtype: str
@@ -84,81 +100,98 @@ class _Entry:
     sha256: bytes
 
 
+def _data_size(stored: str, shape: tuple[int, ...]) -> int:
+    """Bytes of a tensor's data."""
+    return math.prod(shape) * _DTYPES[stored].itemsize
+
+
 def _lead(stored: str, shape: tuple[int, ...]) -> bytes:
-    """A tensor's message up to the data, which come last."""
-    size = math.prod(shape) * _DTYPES[stored].itemsize
-    return (
-        pack({"dtype": stored, "shape": shape, "data": b""})[:-2]
-        + b"\xc6"
-        + size.to_bytes(4, "big")
-    )
+    """The message of a tensor up to its data, which come last."""
+    empty = pack({"dtype": stored, "shape": shape, "data": b""})
+    size = _data_size(stored, shape)
+    # The message ends with the two bytes of empty data; c6 begins data with a length of 32 bits.
+    return empty[:-2] + b"\xc6" + size.to_bytes(4, "big")
+
+
+def _as_bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 # -- writing
 
 
 def save(
-    path: str | os.PathLike[str],
-    header: Mapping[str, Any],
-    tensors: Mapping[str, NDArray[Any]],
+    path: FilePath,
+    header: Header,
+    tensors: Tensors,
     *,
     half: bool = False,
 ) -> None:
-    """Write a pipeline file; what stood there before stays whole until all of the new one is on the disk.
+    """Write a pipeline file. An old file stays whole until all of the new one is on the disk.
 
     Args:
         header: plain data as for JSON, at most 31 deep; the order of its keys is kept.
-        tensors: by name, parts joined by "/" of letters, digits, `_`, `-` and `.`; a name is a key and never a path.
-        half: store float32 as float16, which halves the file and rounds to 11 bits; a tensor with values beyond 65504 is kept as it is.
+        tensors: arrays by name. A name has parts of letters, digits, `_`, `-` and `.`, joined by
+            "/"; it is a key and never a path.
+        half: store float32 as float16, which halves the file and rounds to 11 bits. A tensor with
+            values beyond 65504 stays float32.
 
     Errors: `ConfigError` naming what cannot be stored, `StoreError` where the disk refuses.
+
+        save("words.pipekit", {"words": ["a", "b"]}, {"vectors": np.zeros((2, 300))})
     """
     chunks = list(_chunks(header, tensors, half))
     write_atomically(path, chunks, size=sum(map(len, chunks)))
 
 
-def to_bytes(
-    header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], *, half: bool = False
-) -> bytes:
-    """What `save` writes."""
+def to_bytes(header: Header, tensors: Tensors, *, half: bool = False) -> bytes:
+    """The bytes that `save` writes."""
     return b"".join(_chunks(header, tensors, half))
 
 
-def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """The checksum of the header that a file of these would have, in which are those of all tensors."""
-    return sha256(next(_chunks(header, tensors, False))).hexdigest()
+def fingerprint(header: Header, tensors: Tensors) -> str:
+    """A checksum of header and tensors.
+
+    It is the checksum of the file's beginning, in which the checksums of all tensors stand.
+    """
+    prefix = next(_chunks(header, tensors, half=False))
+    return sha256(prefix).hexdigest()
 
 
-def _chunks(
-    header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], half: bool
-) -> Iterator[Bytes]:
+def _chunks(header: Header, tensors: Tensors, half: bool) -> Iterator[Bytes]:
+    """The file in pieces: prefix, header, then beginning and data of each tensor."""
     _check_plain(header, "header", MAX_DEPTH - 1)
-    arrays = {name: _stored(name, tensors[name], half) for name in sorted(tensors)}
-    offset, index = 0, []
+    arrays = {}
+    for name in sorted(tensors):
+        arrays[name] = _stored_array(name, tensors[name], half)
+    offset = 0
+    index = []
     messages: list[Bytes] = []
     for name, array in arrays.items():
-        lead, data = _lead(array.dtype.name, array.shape), _bytes(array)
+        lead = _lead(array.dtype.name, array.shape)
+        data = _as_bytes(array)
         messages += lead, data
         digest = sha256(lead)
         digest.update(data)
-        entry = _Entry(
-            name,
-            tensors[name].dtype.name,
-            array.dtype.name,
-            array.shape,
-            offset,
-            len(lead) + len(data),
-            digest.digest(),
+        row = _Row(
+            name=name,
+            dtype=tensors[name].dtype.name,
+            stored=array.dtype.name,
+            shape=array.shape,
+            offset=offset,
+            length=len(lead) + len(data),
+            sha256=digest.digest(),
         )
-        index.append(asdict(entry))
-        offset += entry.length
-    message = _message(header, index)
-    yield _PREFIX.pack(_MAGIC, VERSION, len(message), sha256(message).digest())
+        index.append(asdict(row))
+        offset += row.length
+    message = _header_message(header, index)
+    checksum = sha256(message).digest()
+    yield _PREFIX.pack(_MAGIC, VERSION, len(message), checksum)
     yield message
     yield from messages
 
 
-def _message(header: Mapping[str, Any], index: list[dict[str, Any]]) -> bytes:
+def _header_message(header: Header, index: list[dict[str, Any]]) -> bytes:
     message = pack({"requires": sorted(FEATURES), "header": header, "tensors": index})
     try:
         unpack(message, "the header")
@@ -169,9 +202,9 @@ def _message(header: Mapping[str, Any], index: list[dict[str, Any]]) -> bytes:
     return message
 
 
-def _stored(name: str, tensor: NDArray[Any], half: bool) -> NDArray[Any]:
+def _stored_array(name: str, tensor: NDArray[Any], half: bool) -> NDArray[Any]:
     """The array as it lies in the file."""
-    _check_name(name)
+    _check_tensor_name(name)
     dtype = _DTYPES.get(tensor.dtype.name)
     if dtype is None:
         raise ConfigError(
@@ -179,36 +212,40 @@ def _stored(name: str, tensor: NDArray[Any], half: bool) -> NDArray[Any]:
         )
     if tensor.nbytes > _MAX_BYTES:
         raise ConfigError(
-            f"tensor {name!r} has {tensor.nbytes} bytes, a message at most {_MAX_BYTES}: cut it into several"
+            f"tensor {name!r} has {tensor.nbytes} bytes, a message at most {_MAX_BYTES}: "
+            "cut it into several"
         )
     array = np.asarray(tensor, dtype=dtype, order="C")
-    fits = (
-        half
-        and dtype == np.float32
-        and not (np.isfinite(array) & (np.abs(array) > _MAX_HALF)).any()
-    )
-    return array.astype(np.float16) if fits else array
+    if half and dtype == np.float32 and _fits_half(array):
+        return array.astype(np.float16)
+    return array
 
 
-def _bytes(array: NDArray[Any]) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
+def _fits_half(array: NDArray[Any]) -> bool:
+    beyond = np.isfinite(array) & (np.abs(array) > _MAX_HALF)
+    return not beyond.any()
 
 
-def _check_name(name: str) -> None:
-    if (
-        not isinstance(name, str)
-        or len(name) > MAX_NAME
-        or not _NAME.fullmatch(name)
-        or ".." in name
-    ):
+def _check_tensor_name(name: str) -> None:
+    if not isinstance(name, str) or not _is_tensor_name(name):
         raise ConfigError(
-            f"{name!r:.80} cannot name a tensor: use 1 to {MAX_NAME} letters, digits, '_', '-', '.', in parts joined by '/'"
+            f"{name!r:.80} cannot name a tensor: use 1 to {MAX_NAME} letters, digits, "
+            "'_', '-', '.', in parts joined by '/'"
         )
 
 
-def _check_plain(value: Any, place: str, left: int) -> None:
-    """Be sure that a value comes back as it is. Errors: `ConfigError` naming the place."""
-    if not left:
+def _is_tensor_name(text: str) -> bool:
+    if len(text) > MAX_NAME or ".." in text:
+        return False
+    return _NAME.fullmatch(text) is not None
+
+
+def _check_plain(value: Any, place: str, depth: int) -> None:
+    """Check that a value of at most this depth comes back as it is.
+
+    Errors: `ConfigError` naming the place.
+    """
+    if not depth:
         raise ConfigError(
             f"{place}: lists and maps lie more than {MAX_DEPTH - 1} deep in each other"
         )
@@ -216,64 +253,83 @@ def _check_plain(value: Any, place: str, left: int) -> None:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise ConfigError(f"{place} has the key {key!r}, which is no string")
-            _check_plain(item, f"{place}.{key}", left - 1)
+            _check_plain(item, f"{place}.{key}", depth - 1)
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
-            _check_plain(item, f"{place}[{i}]", left - 1)
-    elif type(value) not in _PLAIN or (type(value) is int and not -(2**63) <= value < 2**64):
+            _check_plain(item, f"{place}[{i}]", depth - 1)
+    elif type(value) not in _PLAIN or not _fits_64_bits(value):
         kind = type(value).__name__
         raise ConfigError(
-            f"{place} is {value!r:.60} ({kind}): a header holds None, booleans, 64-bit numbers, strings, lists and maps"
+            f"{place} is {value!r:.60} ({kind}): a header holds None, booleans, "
+            "64-bit numbers, strings, lists and maps"
         )
+
+
+def _fits_64_bits(value: Any) -> bool:
+    return type(value) is not int or -(2**63) <= value < 2**64
 
 
 # -- reading
 
 
-def load(path: str | os.PathLike[str]) -> Container:
-    """What a pipeline file holds, or a folder with exactly one. Errors: `CorruptModelError` naming file, part, reason and cure."""
-    file = _find(Path(path))
+def load(path: FilePath) -> Container:
+    """The contents of a pipeline file, or of the only one in a folder.
+
+    Errors: `CorruptModelError` naming file, part, reason and cure.
+
+        load("words.pipekit").tensors["vectors"]
+    """
+    file = _find_file(Path(path))
     try:
         with open(file, "rb") as stream:
-            return _Reader(stream, os.fstat(stream.fileno()).st_size, str(file)).container()
+            size = os.fstat(stream.fileno()).st_size
+            return _Reader(stream, size, str(file)).container()
     except OSError as error:
         raise CorruptModelError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def from_bytes(data: bytes) -> Container:
-    """What the bytes of `to_bytes` hold. Errors: `CorruptModelError`."""
+    """The contents of the bytes of `to_bytes`. Errors: `CorruptModelError`."""
     return _Reader(io.BytesIO(data), len(data), "the bytes").container()
 
 
-def _find(path: Path) -> Path:
+def _find_file(path: Path) -> Path:
     if path.is_dir():
-        found = sorted(p.name for p in path.iterdir() if p.name.endswith(SUFFIX))
-        if len(found) != 1:
+        names = sorted(file.name for file in path.iterdir() if file.name.endswith(SUFFIX))
+        if len(names) != 1:
+            listed = ", ".join(names) or "none"
             raise CorruptModelError(
-                f"{path} holds {len(found)} files *{SUFFIX} ({', '.join(found) or 'none'}): name the file to load"
+                f"{path} holds {len(names)} files *{SUFFIX} ({listed}): name the file to load"
             )
-        path = path / found[0]
+        path = path / names[0]
     if not path.is_file():
         raise CorruptModelError(f"{path}: there is no such file")
     return path
 
 
+def _types_of(data: dict[str, Any]) -> dict[str, type]:
+    return {key: type(value) for key, value in data.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """A file of known size: no length is believed that goes beyond it, and nothing is parsed before its checksum holds."""
+    """Reads a file of known size.
+
+    Lengths that go beyond the file are refused, and nothing is parsed before its checksum holds.
+    """
 
     stream: BinaryIO
     size: int
     where: str
 
     def container(self) -> Container:
-        header, entries = self._header()
-        return Container(header, {entry.name: self._tensor(entry) for entry in entries})
+        header, index = self._header()
+        return Container(header, {row.name: self._tensor(row) for row in index})
 
     def _refuse(self, reason: str, cure: str = _CURE) -> NoReturn:
         raise CorruptModelError(f"{self.where}: {reason}. {cure}")
 
-    def _header(self) -> tuple[dict[str, Any], list[_Entry]]:
+    def _header(self) -> tuple[dict[str, Any], list[_Row]]:
         length, checksum = self._prefix()
         data = self.stream.read(length)
         if sha256(data).digest() != checksum:
@@ -282,107 +338,109 @@ class _Reader:
             message = unpack(data, f"{self.where}: the header")
         except PipekitFormatError as error:
             raise CorruptModelError(f"{error}. {_CURE}") from error
-        kinds = {"requires": list, "header": dict, "tensors": list}
-        if (
-            not isinstance(message, dict)
-            or {key: type(value) for key, value in message.items()} != kinds
-        ):
-            self._refuse(f"the header does not consist of {', '.join(kinds)}")
+        if not isinstance(message, dict) or _types_of(message) != _HEADER_TYPES:
+            self._refuse(f"the header does not consist of {', '.join(_HEADER_TYPES)}")
         unknown = [feature for feature in message["requires"] if feature not in FEATURES]
         if unknown:
             self._refuse(f"it requires {unknown}, which this pipekit does not know", _UPGRADE)
-        return message["header"], self._entries(message["tensors"], _PREFIX.size + length)
+        index = self._index(message["tensors"], _PREFIX.size + length)
+        return message["header"], index
 
     def _prefix(self) -> tuple[int, bytes]:
         """Length and checksum of the header."""
         prefix = self.stream.read(_PREFIX.size)
         if not prefix.startswith(_MAGIC):
             self._refuse(
-                f"no pipeline file, but {_guess(prefix)}", "Give the file that nlp.to_disk wrote"
+                f"no pipeline file, but {_foreign_kind(prefix)}",
+                "Give the file that nlp.to_disk wrote",
             )
         if len(prefix) < _PREFIX.size:
             self._refuse(f"cut short after {len(prefix)} bytes")
         _, version, length, checksum = _PREFIX.unpack(prefix)
         if version != VERSION:
-            self._refuse(
-                f"it has format {version}, this pipekit reads up to {VERSION}",
-                _UPGRADE if version > VERSION else _CURE,
-            )
+            cure = _UPGRADE if version > VERSION else _CURE
+            self._refuse(f"it has format {version}, this pipekit reads up to {VERSION}", cure)
         if length > self.size - _PREFIX.size:
             self._refuse(
-                f"the header of {length} bytes is cut short, or its length was altered: the file has {self.size}"
+                f"the header of {length} bytes is cut short, or its length was altered: "
+                f"the file has {self.size}"
             )
         return length, checksum
 
-    def _entries(self, rows: list[Any], start: int) -> list[_Entry]:
-        entries = [self._entry(row, number) for number, row in enumerate(rows)]
-        end = 0
-        for before, entry in zip([None, *entries], entries, strict=False):
-            if entry.offset != end or (before is not None and before.name >= entry.name):
-                self._refuse(f"the index is out of order at tensor {entry.name!r}")
-            end += entry.length
-            if start + end > self.size:
+    def _index(self, data: list[Any], start: int) -> list[_Row]:
+        """The rows of the index: tensors from byte `start` on, sorted, without gaps."""
+        rows = [self._row(row, number) for number, row in enumerate(data)]
+        end = start
+        previous = ""
+        for row in rows:
+            if start + row.offset != end or row.name <= previous:
+                self._refuse(f"the index is out of order at tensor {row.name!r}")
+            previous = row.name
+            end += row.length
+            if end > self.size:
                 self._refuse(
-                    f"cut short within tensor {entry.name!r}: the file has {self.size} bytes"
+                    f"cut short within tensor {row.name!r}: the file has {self.size} bytes"
                 )
-        if start + end < self.size:
-            self._refuse(f"{self.size - start - end} bytes follow its end")
-        return entries
+        if end < self.size:
+            self._refuse(f"{self.size - end} bytes follow its end")
+        return rows
 
-    def _entry(self, row: Any, number: int) -> _Entry:
-        if not isinstance(row, dict) or {key: type(value) for key, value in row.items()} != _ENTRY:
-            self._refuse(f"line {number} of the index does not consist of {', '.join(_ENTRY)}")
-        shape = tuple(row["shape"])
-        entry = _Entry(**{**row, "shape": shape})
+    def _row(self, data: Any, number: int) -> _Row:
+        if not isinstance(data, dict) or _types_of(data) != _ROW_TYPES:
+            self._refuse(f"line {number} of the index does not consist of {', '.join(_ROW_TYPES)}")
+        row = _Row(**{**data, "shape": tuple(data["shape"])})
         try:
-            _check_name(entry.name)
+            _check_tensor_name(row.name)
         except ConfigError as error:
             self._refuse(f"line {number} of the index: {error}")
-        place = f"tensor {entry.name!r}"
-        if entry.dtype not in _DTYPES or (
-            entry.stored != entry.dtype and (entry.dtype, entry.stored) != ("float32", "float16")
-        ):
-            self._refuse(f"{place} of {entry.dtype} is stored as {entry.stored}")
-        if (
-            len(shape) > _MAX_AXES
-            or not all(type(n) is int and n >= 0 for n in shape)
-            or math.prod(n or 1 for n in shape) > _MAX_BYTES
-        ):
-            self._refuse(f"{place} has the shape {shape}")
-        if math.prod(shape) * _DTYPES[
-            entry.stored
-        ].itemsize > _MAX_BYTES or entry.length != _length(entry):
-            self._refuse(f"{place} of shape {shape} does not lie in {entry.length} bytes")
-        return entry
+        place = f"tensor {row.name!r}"
+        if not _may_be_stored(row.dtype, row.stored):
+            self._refuse(f"{place} of {row.dtype} is stored as {row.stored}")
+        if not _is_shape(row.shape):
+            self._refuse(f"{place} has the shape {row.shape}")
+        size = _data_size(row.stored, row.shape)
+        if size > _MAX_BYTES or row.length != len(_lead(row.stored, row.shape)) + size:
+            self._refuse(f"{place} of shape {row.shape} does not lie in {row.length} bytes")
+        return row
 
-    def _tensor(self, entry: _Entry) -> NDArray[Any]:
-        lead = _lead(entry.stored, entry.shape)
-        found = self.stream.read(len(lead))
-        array = np.empty(entry.shape, dtype=_DTYPES[entry.stored])
-        count = self.stream.readinto(_bytes(array))  # type: ignore[attr-defined]
-        digest = sha256(found)
-        digest.update(_bytes(array))
-        if found != lead or count != array.nbytes or digest.digest() != entry.sha256:
-            self._refuse(f"tensor {entry.name!r} was altered: its checksum does not hold")
-        if entry.dtype == "bool":
+    def _tensor(self, row: _Row) -> NDArray[Any]:
+        expected = _lead(row.stored, row.shape)
+        lead = self.stream.read(len(expected))
+        array = np.empty(row.shape, dtype=_DTYPES[row.stored])
+        count = self.stream.readinto(_as_bytes(array))  # type: ignore[attr-defined]
+        digest = sha256(lead)
+        digest.update(_as_bytes(array))
+        if lead != expected or count != array.nbytes or digest.digest() != row.sha256:
+            self._refuse(f"tensor {row.name!r} was altered: its checksum does not hold")
+        if row.dtype == "bool":
             return array.view(np.uint8) != 0  # type: ignore[no-any-return]
-        return array if entry.dtype == entry.stored else array.astype(_DTYPES[entry.dtype])
+        if row.dtype != row.stored:
+            return array.astype(_DTYPES[row.dtype])
+        return array
 
 
-def _length(entry: _Entry) -> int:
-    return (
-        len(_lead(entry.stored, entry.shape))
-        + math.prod(entry.shape) * _DTYPES[entry.stored].itemsize
-    )
+def _may_be_stored(dtype: str, stored: str) -> bool:
+    if dtype not in _DTYPES:
+        return False
+    return stored == dtype or (dtype, stored) == ("float32", "float16")
 
 
-def _guess(prefix: bytes) -> str:
-    """What a file that is none of ours may be."""
+def _is_shape(shape: tuple[Any, ...]) -> bool:
+    if len(shape) > _MAX_AXES:
+        return False
+    if not all(type(axis) is int and axis >= 0 for axis in shape):
+        return False
+    cells: int = math.prod(axis or 1 for axis in shape)  # large axes count beside an empty one too
+    return cells <= _MAX_BYTES
+
+
+def _foreign_kind(prefix: bytes) -> str:
+    """What a file of another format may be, by its first bytes."""
     if not prefix:
         return "an empty file"
     if prefix[8:9] == b"{":
         return "perhaps a safetensors file"
-    return next(
-        (what for magic, what in _FOREIGN.items() if prefix.startswith(magic)),
-        f"a file that begins with {prefix[:8]!r}",
-    )
+    for magic, kind in _FOREIGN.items():
+        if prefix.startswith(magic):
+            return kind
+    return f"a file that begins with {prefix[:8]!r}"
