@@ -1,9 +1,9 @@
-"""Parts from a config, checked and in order: what a `Pipeline` runs documents through."""
+"""Parts built from a config, checked and in order: what a `Pipeline` sends documents through."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,14 +23,27 @@ if TYPE_CHECKING:
 
     from pipekit.parts.contracts import Component, Encoder, EncoderRef, Tables
 
-_KINDS: dict[str, Registry] = {"encoders": registry.encoders, "components": registry.components}
+_Settings = dict[str, Any]  # of a part: its type and the arguments that build it
+
+_REGISTRIES: dict[str, Registry] = {
+    "encoders": registry.encoders,
+    "components": registry.components,
+}
 _CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
 
 
 class Assembly:
-    """A tokenizer, encoders and components, built from a config, and how a batch goes through them.
+    """A tokenizer, encoders and components, built from a config, and a batch's way through them.
 
-    Args and errors are those of `Pipeline`, which adds streams of documents, questions and files.
+    `Pipeline` adds streams of documents, questions and files. It describes the arguments, the
+    errors and what `precision` may be.
+
+    Attributes:
+        lang: the language, such as "ru".
+        meta: name, version, licence, figures: plain data that describes the pipeline.
+        given: layers that no component writes, since the documents bring them.
+        tokenizer, encoders, components: the parts; the components in the order of their work.
+        tokenizer_config, configs: the settings of the parts, as a pipeline file stores them.
     """
 
     def __init__(
@@ -46,99 +59,150 @@ class Assembly:
         self.meta: dict[str, Any] = dict(meta or {})
         self.precision = "auto"
         self.given: tuple[str, ...] = tuple(config.get("given") or ())
-        self.tokenizer_config: dict[str, Any] = dict(config.get("tokenizer") or {"type": self.lang})
+        self.tokenizer_config: _Settings = dict(config.get("tokenizer") or {"type": self.lang})
         self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
-        self.configs: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _KINDS}
+        self.configs: dict[str, dict[str, _Settings]] = {"encoders": {}, "components": {}}
         self.encoders: dict[str, Encoder] = {}
         self.components: dict[str, Component] = {}
-        for name, settings in (config.get("encoders") or {}).items():
-            self._add_encoder(name, dict(settings), (tables or {}).get(f"encoders/{name}"))
-        for name, settings in (config.get("components") or {}).items():
-            self._add(
-                name, dict(settings), (tables or {}).get(f"components/{name}"), len(self.components)
-            )
+        self._build_parts(config, tables or {})
         self._check_order()
+
+    def _build_parts(self, config: Mapping[str, Any], tables: Mapping[str, Tables]) -> None:
+        encoders = config.get("encoders") or {}
+        for name, settings in encoders.items():
+            self._add_encoder(name, dict(settings), tables.get(f"encoders/{name}"))
+        components = config.get("components") or {}
+        for place, (name, settings) in enumerate(components.items()):
+            self._insert(name, dict(settings), tables.get(f"components/{name}"), place)
+
+    # -- what there is
 
     @property
     def config(self) -> dict[str, Any]:
         """The config that builds this pipeline again."""
-        given = {"given": list(self.given)} if self.given else {}
-        parts = {kind: dict(parts) for kind, parts in self.configs.items()}
-        return {"lang": self.lang, "tokenizer": self.tokenizer_config, **given, **parts}
+        config: dict[str, Any] = {"lang": self.lang, "tokenizer": self.tokenizer_config}
+        if self.given:
+            config["given"] = list(self.given)
+        for kind, settings in self.configs.items():
+            config[kind] = dict(settings)
+        return config
 
     @property
     def pipe_names(self) -> list[str]:
-        """The components in their order."""
+        """The names of the components, in their order."""
         return list(self.components)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device that holds the weights."""
         import torch
 
         return torch.device(self.device_name)
 
     @property
     def device_name(self) -> str:
-        """Where the weights are, "cpu" or "cuda:0": without torch, which a pipeline without networks does not need."""
-        found = (
-            p.device
-            for part in (*self.encoders.values(), *self.components.values())
-            for p in _parameters(part)
-        )
-        return str(next(found, "cpu"))
+        """The name of the device that holds the weights, such as "cpu" or "cuda:0".
+
+        It imports no torch, since a pipeline without networks needs none.
+        """
+        torch = sys.modules.get("torch")
+        if torch is None:  # nobody has imported it, so there are no networks
+            return "cpu"
+        for part in self._parts():
+            if isinstance(part, torch.nn.Module):
+                for weight in part.parameters():
+                    return str(weight.device)
+        return "cpu"
+
+    def _parts(self) -> list[Any]:
+        return [*self.encoders.values(), *self.components.values()]
+
+    # -- where and how it computes
 
     def to(self, device: str | torch.device) -> Self:
-        """Move the weights: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one. Returns the pipeline."""
-        parts: list[Any] = [
-            part
-            for part in (*self.encoders.values(), *self.components.values())
-            if hasattr(part, "state_dict")
-        ]
-        if not parts and str(device) in ("auto", "cpu"):
+        """Move the weights to a device. Returns the pipeline.
+
+        Args:
+            device: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
+
+        Errors: `ConfigError` for a device that is not there, or that lacks the precision.
+        """
+        networks = [part for part in self._parts() if _is_network(part)]
+        if not networks and str(device) in ("auto", "cpu"):
             return self
         target = pick_device(device)
         check_precision(self.precision, str(target))
-        for part in parts:
-            part.to(target)
+        for network in networks:
+            network.to(target)
         return self
 
     def with_precision(self, precision: str) -> Self:
-        """Choose "float32", "bfloat16", "int8" for linear layers on a CPU, or "auto" for computing; weights stay as they are.
+        """Choose the precision of the computation. Returns the pipeline.
 
-        Returns the pipeline. Errors: `ConfigError` for another name, and where the device cannot compute so.
+        The weights stay as they are.
+
+        Args:
+            precision: "float32", "bfloat16", "int8" for linear layers on a CPU, or "auto".
+
+        Errors: `ConfigError` for another name, and where the device lacks the precision.
         """
         check_precision(precision, self.device_name)
         self.precision = precision
         return self
 
     def compile(self) -> Self:
-        """Compile the layers of attention of its encoders by `torch.compile`: the first texts take a minute then. Weights and files stay as
-        they are, and workers do not inherit it. Returns the pipeline.
+        """Compile the attention layers of the encoders with `torch.compile`. Returns the pipeline.
 
-        Errors: `ConfigError` where no encoder has such layers or the compiler is missing, and for int8, which is not compiled.
+        The first texts take a minute then. Weights and files stay as they are, and worker processes
+        load the pipeline without compiling it.
+
+        Errors: `ConfigError` where no encoder has such layers, where the compiler is missing, and
+        for int8, which is not compiled.
         """
         if self.precision == "int8":
             raise ConfigError("int8 is not compiled: choose another precision")
-        compile_parts(
-            [part for encoder in self.encoders.values() for part in encoder.compilable()],
-            self.device,
-        )
+        layers = []
+        for encoder in self.encoders.values():
+            layers += encoder.compilable()
+        compile_parts(layers, self.device)
         return self
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """A context in which networks compute in the pipeline's precision, without gradients."""
+        has_heads = any(map(_is_network, self.components.values()))
+        if not self.encoders and not has_heads:
+            yield
+            return
+        with inference(self.device, self.precision):
+            yield
+
+    # -- adding and leaving out
 
     def add_encoder(
         self, name: str, type: str, *, tables: Tables | None = None, **settings: Any
     ) -> Encoder:
-        """Add an encoder that components may name."""
+        """Add an encoder for components to read, and return it.
+
+            nlp.add_encoder("main", "bilstm", width=400)
+            nlp.add_pipe("tagger", encoder="main", tags=[…])
+
+        Args:
+            tables: its fixed arrays, if it has some.
+            settings: the arguments of its type.
+
+        Errors: `ConfigError` for a name that is taken, and for settings unknown to its type.
+        """
         if name in self.encoders:
             raise ConfigError(f"there is an encoder {name!r} already: give this one another name")
         return self._add_encoder(name, {"type": type, **settings}, tables)
 
-    def _add_encoder(self, name: str, config: dict[str, Any], tables: Tables | None) -> Encoder:
+    def _add_encoder(self, name: str, config: _Settings, tables: Tables | None) -> Encoder:
         check_name(name, "an encoder")
-        self.encoders[name] = self._build("encoders", name, config, tables, {})
+        encoder: Encoder = self._build("encoders", name, config, tables)
+        self.encoders[name] = encoder
         self.configs["encoders"][name] = config
-        return self.encoders[name]
+        return encoder
 
     def add_pipe(
         self,
@@ -150,100 +214,126 @@ class Assembly:
         tables: Tables | None = None,
         **settings: Any,
     ) -> Component:
-        """Add a component of a registered type, at the end or before or after another; it is called as its type unless a name is given.
+        """Add a component of a registered type, and return it.
 
-        `tables` are its fixed arrays, if it has some: `pipekit.resources.read(path)` reads them from a file.
+            nlp.add_pipe("lemmatizer", after="tagger")
+
+        Args:
+            name: its name in the pipeline; that of its type by default.
+            before, after: the component beside which it goes; the end by default.
+            tables: its fixed arrays, if it has some: `pipekit.resources.read(path)` reads them from
+                a file.
+            settings: the arguments of its type.
+
+        Errors: `ConfigError` for a name that is taken, for settings unknown to its type, and for a
+        place where a layer that it reads is not written yet.
         """
         name = check_name(name or type, "a component")
         if name in self.components:
             raise ConfigError(f"there is a component {name!r} already: give this one another name=")
-        if before and after:
-            raise ConfigError("give before= or after=, not both")
-        anchor = before or after
-        if anchor is not None and anchor not in self.components:
-            raise ConfigError(f"there is no component {anchor!r}.{near(anchor, self.components)}")
-        place = (
-            len(self.components) if anchor is None else self.pipe_names.index(anchor) + bool(after)
-        )
-        components, configs = self.components, self.configs["components"]
-        self._add(name, {"type": type, **settings}, tables, place)
+        place = self._place(before, after)
+        old_components = self.components
+        old_configs = self.configs["components"]
+        self._insert(name, {"type": type, **settings}, tables, place)
         try:
             self._check_order()
         except ConfigError:
-            self.components, self.configs["components"] = components, configs
+            self.components = old_components
+            self.configs["components"] = old_configs
             raise
         return self.components[name]
 
-    def _add(self, name: str, config: dict[str, Any], tables: Tables | None, place: int) -> None:
+    def _place(self, before: str | None, after: str | None) -> int:
+        """The position in the order before or after a component; the end if none is named."""
+        if before and after:
+            raise ConfigError("give before= or after=, not both")
+        neighbour = before or after
+        if neighbour is None:
+            return len(self.components)
+        self._check_component(neighbour)
+        place = self.pipe_names.index(neighbour)
+        return place + 1 if after else place
+
+    def _insert(self, name: str, config: _Settings, tables: Tables | None, place: int) -> None:
         check_name(name, "a component")
-        component = self._build(
-            "components", name, config, tables, self._encoder_arguments(name, config)
-        )
+        component = self._build("components", name, config, tables)
         self.components = _inserted(self.components, place, name, component)
         self.configs["components"] = _inserted(self.configs["components"], place, name, config)
 
-    def _build(
-        self,
-        kind: str,
-        name: str,
-        config: dict[str, Any],
-        tables: Tables | None,
-        override: dict[str, Any],
-    ) -> Any:
-        extra = {"tables": tables} if tables else {}
-        part = _KINDS[kind].build({**config, **override, **extra}, f"[{kind}.{name}]")
+    def _build(self, kind: str, name: str, config: _Settings, tables: Tables | None) -> Any:
+        """The part that a config describes, ready to compute."""
+        arguments = dict(config)
+        if kind == "components" and config.get("encoder") is not None:
+            arguments["encoder"] = self._encoder_ref(name, config["encoder"])
+        if tables:
+            arguments["tables"] = tables
+        part = _REGISTRIES[kind].build(arguments, f"[{kind}.{name}]")
         if kind == "components":
             _check_promises(part, name, config["type"])
-        if not hasattr(part, "state_dict"):
+        if not _is_network(part):
             return part
         one_thread_after_fork()
         return part.eval()
 
-    def _encoder_arguments(self, name: str, config: Mapping[str, Any]) -> dict[str, EncoderRef]:
-        wanted = config.get("encoder")
-        if wanted is None:
-            return {}
-        if wanted not in self.encoders:
+    def _encoder_ref(self, component: str, encoder: str) -> EncoderRef:
+        """What a component is told of the encoder that it names."""
+        if encoder not in self.encoders:
             raise ConfigError(
-                f"[components.{name}] reads the encoder {wanted!r}, which is not there.{near(str(wanted), self.encoders)}"
+                f"[components.{component}] reads the encoder {encoder!r}, which is not there."
+                f"{near(str(encoder), self.encoders)}"
             )
         from pipekit.parts.contracts import EncoderRef
 
-        return {"encoder": EncoderRef(wanted, self.encoders[wanted].width)}
+        return EncoderRef(encoder, self.encoders[encoder].width)
+
+    def _check_component(self, name: str) -> None:
+        if name not in self.components:
+            raise ConfigError(f"there is no component {name!r}.{near(name, self.components)}")
 
     def _check_order(self) -> None:
+        """Errors: `ConfigError` for a component that reads what no part before it writes."""
         written = {"sents", *getattr(self.tokenizer, "assigns", ()), *self.given}
         for name, component in self.components.items():
             for layer in getattr(component, "requires", ()):
                 if layer not in written:
-                    writers = [
-                        n for n, c in self.components.items() if layer in getattr(c, "assigns", ())
-                    ]
-                    cure = (
-                        f"put it after {writers[0]!r}"
-                        if writers
-                        else f"add a component that writes {layer!r}"
-                    )
                     raise ConfigError(
-                        f"component {name!r} reads {layer!r}, which nothing before it writes: {cure}"
+                        f"component {name!r} reads {layer!r}, which nothing before it writes: "
+                        f"{self._cure(layer)}"
                     )
             written.update(getattr(component, "assigns", ()))
+
+    def _cure(self, layer: str) -> str:
+        """The advice to whoever put a component before the writer of a layer that it reads."""
+        for name, component in self.components.items():
+            if layer in getattr(component, "assigns", ()):
+                return f"put it after {name!r}"
+        return f"add a component that writes {layer!r}"
 
     def select_pipes(
         self, *, enable: Sequence[str] | None = None, disable: Sequence[str] = ()
     ) -> Self:
-        """A light view with fewer components; it shares all weights with this pipeline, which stays as it is."""
+        """A light view with fewer components. It shares all weights with this pipeline.
+
+            names_only = nlp.select_pipes(enable=["ner"])
+
+        This pipeline stays as it is. Errors: `ConfigError` for a component that is not there.
+        """
         for name in (*(enable or ()), *disable):
-            if name not in self.components:
-                raise ConfigError(f"there is no component {name!r}.{near(name, self.components)}")
-        kept = [n for n in self.components if (enable is None or n in enable) and n not in disable]
+            self._check_component(name)
+        names = [name for name in self.components if name not in disable]
+        if enable is not None:
+            names = [name for name in names if name in enable]
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view.encoders = dict(self.encoders)
-        view.components = {name: self.components[name] for name in kept}
-        chosen = {name: self.configs["components"][name] for name in kept}
-        view.configs = {"encoders": dict(self.configs["encoders"]), "components": chosen}
+        view.components = {name: self.components[name] for name in names}
+        view.configs = {
+            "encoders": dict(self.configs["encoders"]),
+            "components": {name: self.configs["components"][name] for name in names},
+        }
         return view
+
+    # -- documents
 
     def tokenize(self, texts: Sequence[str]) -> list[Doc]:
         """Texts as Docs with tokens and sentences, through no component."""
@@ -256,40 +346,32 @@ class Assembly:
         return docs
 
     def batch(self, docs: Sequence[Doc]) -> Batch:
-        """Documents as a batch that knows the encoders and the tokenizer."""
+        """Documents as a batch that can ask the encoders and the tokenizer."""
         return Batch(docs, self._encode, self.tokenize)
-
-    @contextmanager
-    def inference(self) -> Iterator[None]:
-        """Within this context networks compute in the pipeline's precision, without gradients."""
-        if not self.encoders and not any(
-            hasattr(part, "state_dict") for part in self.components.values()
-        ):
-            yield
-            return
-        with inference(self.device, self.precision):
-            yield
 
     def _encode(self, name: str, batch: Batch) -> torch.Tensor:
         encoder = self.encoders[name]
-        return encoder(encoder.features(batch))  # type: ignore[no-any-return]
+        vectors: torch.Tensor = encoder(encoder.features(batch))  # (tokens, width)
+        return vectors
 
 
-def _parameters(part: object) -> Iterable[torch.Tensor]:
-    torch = sys.modules.get("torch")  # where nobody has imported it, there are no networks
-    return part.parameters() if torch and isinstance(part, torch.nn.Module) else ()
+def _is_network(part: object) -> bool:
+    return hasattr(part, "state_dict")
 
 
 def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[str, Any]:
+    """A copy of `parts` with one more at a place of its order."""
     items = list(parts.items())
-    return dict([*items[:place], (name, part), *items[place:]])
+    items.insert(place, (name, part))
+    return dict(items)
 
 
 def _check_promises(part: object, name: str, type: str) -> None:
-    """Be sure that a factory gave a component. Errors: `PluginContractError` naming who brings it."""
-    for promised in ("requires", "assigns", "__call__"):
-        if not hasattr(part, promised):
+    """Errors: `PluginContractError`, naming the package, where a factory built no component."""
+    for attribute in ("requires", "assigns", "__call__"):
+        if not hasattr(part, attribute):
             supplier = registry.components.supplier(type)
             raise PluginContractError(
-                f"component {name!r}, brought by {supplier}, has no {promised}: it cannot stand in a pipeline"
+                f"component {name!r}, brought by {supplier}, has no {attribute}: "
+                "it cannot stand in a pipeline"
             )
