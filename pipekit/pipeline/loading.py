@@ -14,7 +14,13 @@ from pipekit.storage import store
 
 
 def blank(lang: str) -> Pipeline:
-    """A pipeline with the tokenizer of a language and nothing else. Errors: `UnknownNameError` with the languages that there are."""
+    """A pipeline with the tokenizer of a language and nothing else.
+
+        nlp = pipekit.blank("ru")
+        nlp.add_pipe("lemmatizer", …)
+
+    Errors: `UnknownNameError` with the languages that there are.
+    """
     return Pipeline({"lang": lang})
 
 
@@ -28,15 +34,25 @@ def load(
 ) -> Pipeline:
     """A pipeline by the name of an installed package, or from a file or a folder that holds one.
 
+        nlp = pipekit.load("ru_core")
+        nlp = pipekit.load("runs/tagger/best", device="cuda")
+        nlp = pipekit.load("ru_core", include=["tagger", "lemmatizer"])
+
+    Nothing is downloaded.
+
     Args:
         device: "cpu", "cuda", "cuda:1", or "auto" for a GPU where there is one.
-        precision: "float32", "bfloat16", "int8" for linear layers on a CPU, or "auto" for bfloat16 on devices where that is faster.
-        exclude: components to leave out; include: the only components to take. Encoders that none of them reads are left out too.
+        precision: "float32", "bfloat16", "int8" for linear layers on a CPU, or "auto" for bfloat16
+            on devices where that is faster.
+        exclude: components to leave out.
+        include: the only components to take. With either of the two, encoders that no remaining
+            component reads are left out too.
 
-    Nothing is downloaded. Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`, `ConfigError`.
+    Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`,
+    `ConfigError`.
     """
-    path = _find(name)
-    pipeline = read_pipeline(store.load(path), str(name), Pipeline, exclude, include)
+    container = store.load(_path(name))
+    pipeline = read_pipeline(container, str(name), Pipeline, exclude, include)
     return pipeline.to(device).with_precision(precision)
 
 
@@ -48,21 +64,25 @@ def from_bytes(
     include: Sequence[str] | None = None,
 ) -> Pipeline:
     """The pipeline of `Pipeline.to_bytes`. Errors: those of `load`."""
-    pipeline = read_pipeline(store.from_bytes(data), "these bytes", Pipeline, exclude, include)
+    container = store.from_bytes(data)
+    pipeline = read_pipeline(container, "these bytes", Pipeline, exclude, include)
     return pipeline.to(device)
 
 
-def _find(name: str | os.PathLike[str]) -> Path:
+def _path(name: str | os.PathLike[str]) -> Path:
+    """The file or folder of a pipeline. What lies in the current folder hides an installed name."""
     path = Path(name)
-    if isinstance(name, str) and path.name == name and not path.exists():
-        if name not in registry.pipelines.names():
-            raise UnknownNameError(
-                f"no pipeline is called {name!r}, and no file or folder is.{near(name, registry.pipelines.names())}"
-            )
-        found = registry.pipelines.get(name)()
-        return Path(found)
-    if not path.exists():
+    if path.exists():
+        return path
+    installed = registry.pipelines.names()
+    if not isinstance(name, str) or path.name != name:
         raise UnknownNameError(
-            f"{path}: no such file or folder. Installed pipelines: {', '.join(registry.pipelines.names()) or 'none'}."
+            f"{path}: no such file or folder. "
+            f"Installed pipelines: {', '.join(installed) or 'none'}."
         )
-    return path
+    if name not in installed:
+        raise UnknownNameError(
+            f"no pipeline is called {name!r}, and no file or folder is.{near(name, installed)}"
+        )
+    locate = registry.pipelines.get(name)
+    return Path(locate())

@@ -1,7 +1,14 @@
 """A pipeline as a file or bytes, and back.
 
-A pipeline file holds the config, who supplies each part, the meta data, and all tensors. It is data:
-nothing in it is run, and a part is built only if an installed package brings its name.
+A pipeline file has a header of plain data and named arrays:
+
+    header   config       the settings of all parts, in their order
+             meta         whatever describes the pipeline
+             suppliers    {"components tagger": the package that brings it, …}
+             same         {name of an array: name under which it is stored, …}
+    arrays   encoders/main/tables/words, components/tagger/weights/output.bias, …
+
+Nothing in the file is run, and a part is built only if an installed package brings its type.
 """
 
 from __future__ import annotations
@@ -9,7 +16,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,171 +32,230 @@ _REGISTRIES = {
     "encoders": registry.encoders,
     "components": registry.components,
 }
-_TABLES, _WEIGHTS = "tables", "weights"
+_KINDS = ("encoders", "components")  # of parts that have tables and weights
 
-P = TypeVar("P", bound=Assembly)
+_Arrays = dict[str, NDArray[Any]]
+_P = TypeVar("_P", bound=Assembly)
+
+# -- a pipeline to a file
 
 
 def save_pipeline(pipeline: Assembly, path: str | os.PathLike[str], *, half: bool = False) -> None:
-    """Write a pipeline to one file; what stood there before stays whole until the new file is. Errors: `StoreError`."""
-    store.save(path, *_stored(pipeline), half=half)
+    """Write a pipeline to one file; half: weights as float16.
+
+    An older file of that name stays whole until the new one is. Errors: `StoreError`.
+    """
+    header, arrays = _contents(pipeline)
+    store.save(path, header, arrays, half=half)
 
 
 def dump_pipeline(pipeline: Assembly, *, half: bool = False) -> bytes:
-    """A pipeline as bytes."""
-    return store.to_bytes(*_stored(pipeline), half=half)
+    """A pipeline as bytes; half: weights as float16."""
+    header, arrays = _contents(pipeline)
+    return store.to_bytes(header, arrays, half=half)
 
 
 def pipeline_fingerprint(pipeline: Assembly) -> str:
-    """What tells a pipeline from every other: a checksum over all that a file of it would hold."""
-    return store.fingerprint(*_stored(pipeline))
+    """A checksum of all that a file of the pipeline would hold, which tells it from every other."""
+    header, arrays = _contents(pipeline)
+    return store.fingerprint(header, arrays)
 
 
-def _stored(pipeline: Assembly) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    arrays = dict(_tensors(pipeline))
-    same = _doubles(arrays)
-    return {**_header(pipeline), "same": same}, {
-        name: array for name, array in arrays.items() if name not in same
-    }
+def _contents(pipeline: Assembly) -> tuple[dict[str, Any], _Arrays]:
+    """The header and the arrays of a pipeline file; each array once, whoever shares it."""
+    config = pipeline.config
+    suppliers = {}
+    for kind, settings in _part_settings(config):
+        type = settings["type"]
+        suppliers[f"{kind} {type}"] = _REGISTRIES[kind].supplier(type).package
+    arrays = _all_arrays(pipeline)
+    same = _duplicates(arrays)
+    header = {"config": config, "meta": pipeline.meta, "suppliers": suppliers, "same": same}
+    return header, {name: array for name, array in arrays.items() if name not in same}
 
 
-def _header(pipeline: Assembly) -> dict[str, Any]:
-    suppliers = {
-        f"{kind} {config['type']}": known.supplier(config["type"]).package
-        for kind, known, config in _parts(pipeline.config)
-    }
-    return {"config": pipeline.config, "meta": pipeline.meta, "suppliers": suppliers}
+def _part_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Kind and settings of each part of a config."""
+    yield "tokenizer", config["tokenizer"]
+    for kind in _KINDS:
+        for settings in config[kind].values():
+            yield kind, settings
 
 
-def _doubles(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
-    """Tables that several parts share, such as a lexicon, and the one name under which each is stored."""
-    first: dict[int, str] = {}
-    return {
-        name: first[id(array)]
-        for name, array in arrays.items()
-        if first.setdefault(id(array), name) != name
-    }
+def _all_arrays(pipeline: Assembly) -> _Arrays:
+    """Tables and weights of all parts, by the names that `_address` reads."""
+    arrays: _Arrays = {}
+    for place, part in _places(pipeline):
+        for key, array in tables(part).items():
+            arrays[f"{place}/tables/{key}"] = array
+        for key, tensor in _weights(part).items():
+            array = tensor.detach().cpu().numpy()
+            arrays[f"{place}/weights/{key}"] = np.ascontiguousarray(array)
+    return arrays
 
 
-def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, registry.Registry, Mapping[str, Any]]]:
-    yield "tokenizer", registry.tokenizers, config["tokenizer"]
-    for kind in ("encoders", "components"):
-        for part in config[kind].values():
-            yield kind, _REGISTRIES[kind], part
+def _places(pipeline: Assembly) -> Iterator[tuple[str, Any]]:
+    """Each part with its place in the pipeline, "<kind>/<name>"."""
+    for name, encoder in pipeline.encoders.items():
+        yield f"encoders/{name}", encoder
+    for name, component in pipeline.components.items():
+        yield f"components/{name}", component
 
 
-def _tensors(pipeline: Assembly) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Tables and weights of all parts, "<kind>/<part>/<tables or weights>/<name>"."""
-    for kind, parts in (("encoders", pipeline.encoders), ("components", pipeline.components)):
-        for name, part in parts.items():
-            for key, array in tables(part).items():
-                yield f"{kind}/{name}/{_TABLES}/{key}", array
-            for key, tensor in _weights(part).items():
-                yield (
-                    f"{kind}/{name}/{_WEIGHTS}/{key}",
-                    np.ascontiguousarray(tensor.detach().cpu().numpy()),
-                )
+def _duplicates(arrays: _Arrays) -> dict[str, str]:
+    """Arrays that stand under an earlier name already, such as a shared lexicon, with that name."""
+    first_names: dict[int, str] = {}
+    duplicates = {}
+    for name, array in arrays.items():
+        first = first_names.setdefault(id(array), name)
+        if first != name:
+            duplicates[name] = first
+    return duplicates
 
 
-def tables(part: Any) -> dict[str, NDArray[Any]]:
+def tables(part: Any) -> _Arrays:
     """The fixed arrays of a part."""
     return {name: np.asarray(array) for name, array in getattr(part, "tables", {}).items()}
 
 
 def _weights(part: Any) -> dict[str, Any]:
-    """The learned tensors of a part; none for a part without a network."""
-    torch = sys.modules.get("torch")  # where nobody has imported it, there are no networks
-    return dict(part.state_dict()) if torch and isinstance(part, torch.nn.Module) else {}
+    """The learned tensors of a part; none of a part without a network."""
+    torch = sys.modules.get("torch")
+    if torch is None:  # nobody has imported it, so there are no networks
+        return {}
+    if not isinstance(part, torch.nn.Module):
+        return {}
+    return dict(part.state_dict())
+
+
+# -- a file to a pipeline
 
 
 def read_pipeline(
     container: store.Container,
     where: str,
-    built_as: type[P],
+    built_as: type[_P],
     exclude: Sequence[str] = (),
     include: Sequence[str] | None = None,
-) -> P:
-    """The pipeline that a file holds, as an object of a class. Errors: those of `pipekit.load`."""
+) -> _P:
+    """The pipeline that a file holds.
+
+    Args:
+        container: the contents of the file.
+        where: what error messages call the file.
+        built_as: the class of the pipeline.
+        exclude, include: components, as of `pipekit.load`.
+
+    Errors: those of `pipekit.load`.
+    """
     header = container.header
-    config = _selected(_config(header, where), exclude, include)
-    suppliers = header.get("suppliers", {})
-    for kind, known, part in _parts(config):
-        known.require(
-            part["type"], suppliers.get(f"{kind} {part['type']}", "an unknown package"), where
-        )
-    tables: dict[str, dict[str, NDArray[Any]]] = {}
-    states: dict[str, dict[str, NDArray[Any]]] = {}
-    same = {
-        name: container.tensors[first]
-        for name, first in header.get("same", {}).items()
-        if first in container.tensors
-    }
-    for name, array in {**container.tensors, **same}.items():
-        kind, part_name, group, key = _address(name, where)
-        target = tables if group == _TABLES else states
-        target.setdefault(f"{kind}/{part_name}", {})[key] = array
+    config = _selected(_checked_config(header, where), exclude, include)
+    _require_types(config, header.get("suppliers", {}), where)
+    tables, weights = _arrays_of_parts(container, where)
     pipeline = built_as(config, tables, header.get("meta"))
-    for kind in ("encoders", "components"):
-        for name, part in getattr(pipeline, kind).items():
-            _load_weights(part, states.get(f"{kind}/{name}", {}), f"{where}: {kind}/{name}")
+    for place, part in _places(pipeline):
+        _load_weights(part, weights.get(place, {}), f"{where}: {place}")
     hooks.tell("pipeline_ready", pipeline=pipeline)
     return pipeline
 
 
-def _config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _checked_config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The config in a header. Errors: `CorruptModelError` for a header of another shape."""
     config = header.get("config")
-    if not isinstance(config, dict) or not all(
-        isinstance(config.get(k), dict) for k in ("tokenizer", "encoders", "components")
-    ):
+    if not _has_parts(config):
         raise CorruptModelError(
-            f"{where}: holds no pipeline: its header has no config with tokenizer, encoders and components"
+            f"{where}: holds no pipeline: "
+            "its header has no config with tokenizer, encoders and components"
         )
     for key in ("meta", "suppliers", "same"):
         if not isinstance(header.get(key, {}), dict):
             raise CorruptModelError(f"{where}: {key!r} in its header is no table")
-    for _, _, part in _parts(config):
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+    for _, settings in _part_settings(config):
+        if not isinstance(settings, dict) or not isinstance(settings.get("type"), str):
             raise CorruptModelError(f"{where}: a part of its config has no type")
     return config
 
 
-def _address(name: str, where: str) -> tuple[str, str, str, str]:
-    """Kind and name of the part that a tensor belongs to, tables or weights, and its own name."""
-    parts = name.split("/", 3)
-    if (
-        len(parts) < 4
-        or parts[0] not in ("encoders", "components")
-        or parts[2] not in (_TABLES, _WEIGHTS)
-    ):
-        raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
-    return parts[0], parts[1], parts[2], parts[3]
+def _has_parts(config: Any) -> TypeGuard[dict[str, Any]]:
+    if not isinstance(config, dict):
+        return False
+    return all(isinstance(config.get(kind), dict) for kind in _REGISTRIES)
 
 
 def _selected(
     config: dict[str, Any], exclude: Sequence[str], include: Sequence[str] | None
 ) -> dict[str, Any]:
-    names = config["components"]
+    """The config with some of its components, and the encoders that they read."""
+    components = config["components"]
     for name in (*exclude, *(include or ())):
-        if name not in names:
-            raise ConfigError(f"the pipeline has no component {name!r}.{near(name, names)}")
-    kept = {
-        n: c for n, c in names.items() if n not in exclude and (include is None or n in include)
-    }
-    read = {c.get("encoder") for c in kept.values()}
-    encoders = {
-        n: c
-        for n, c in config["encoders"].items()
-        if n in read or not (exclude or include is not None)
-    }
-    return {**config, "components": kept, "encoders": encoders}
+        if name not in components:
+            raise ConfigError(f"the pipeline has no component {name!r}.{near(name, components)}")
+    names = [name for name in components if name not in exclude]
+    if include is not None:
+        names = [name for name in names if name in include]
+    components = {name: components[name] for name in names}
+    read = {settings.get("encoder") for settings in components.values()}
+    encoders = config["encoders"]
+    if exclude or include is not None:
+        encoders = {name: settings for name, settings in encoders.items() if name in read}
+    return {**config, "components": components, "encoders": encoders}
 
 
-def _load_weights(part: Any, state: Mapping[str, NDArray[Any]], where: str) -> None:
-    if not state and not _weights(part):
+def _require_types(config: dict[str, Any], suppliers: Mapping[str, str], where: str) -> None:
+    """Errors: `PluginMissingError` for a part whose type no installed package brings."""
+    for kind, settings in _part_settings(config):
+        type = settings["type"]
+        package = suppliers.get(f"{kind} {type}", "an unknown package")
+        _REGISTRIES[kind].require(type, package, where)
+
+
+def _arrays_of_parts(
+    container: store.Container, where: str
+) -> tuple[dict[str, _Arrays], dict[str, _Arrays]]:
+    """The tables and the weights of each part, by "<kind>/<name>"."""
+    arrays = dict(container.tensors)
+    for name, first in container.header.get("same", {}).items():
+        if first in container.tensors:
+            arrays[name] = container.tensors[first]
+    tables: dict[str, _Arrays] = {}
+    weights: dict[str, _Arrays] = {}
+    for name, array in arrays.items():
+        address = _address(name, where)
+        parts = tables if address.is_table else weights
+        parts.setdefault(address.place, {})[address.key] = array
+    return tables, weights
+
+
+class _Address(NamedTuple):
+    """The owner of an array.
+
+    Attributes:
+        place: "<kind>/<name>" of the part.
+        is_table: whether it is one of the part's tables, and not of its weights.
+        key: its name within the part.
+    """
+
+    place: str
+    is_table: bool
+    key: str
+
+
+def _address(name: str, where: str) -> _Address:
+    """The owner of the array "<kind>/<name of the part>/<tables or weights>/<key>"."""
+    names = name.split("/", 3)
+    if len(names) < 4 or names[0] not in _KINDS or names[2] not in ("tables", "weights"):
+        raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
+    kind, part, group, key = names
+    return _Address(f"{kind}/{part}", group == "tables", key)
+
+
+def _load_weights(part: Any, weights: _Arrays, where: str) -> None:
+    if not weights and not _weights(part):
         return
     import torch
 
     try:
-        part.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})
+        state = {key: torch.from_numpy(array) for key, array in weights.items()}
+        part.load_state_dict(state)
     except (RuntimeError, AttributeError) as error:
         raise CorruptModelError(f"{where}: its weights do not fit its settings: {error}") from error
