@@ -1,13 +1,20 @@
-"""What may be listened to: hooks that any number of installed packages answer.
+"""Hooks: what any number of installed packages may listen to.
 
-A listener is a module (or an object) behind an entry point of the group `pipekit`, with functions marked `@pipekit.hookimpl`. Listeners
-learn of things and return nothing. One that does not import, or raises, is a warning and is left out from then on; the others hear on.
+A listener is a module (or an object) behind an entry point of the group `pipekit`. Its functions
+have the names and arguments of `Specs` and are marked `@pipekit.hookimpl`:
+
+    @pipekit.hookimpl
+    def batch_done(docs, seconds):
+        print(len(docs), "documents in", seconds, "s")
+
+Listeners return nothing. A listener that does not import, or raises, costs a warning and hears
+nothing more; the others are not affected.
 """
 
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -26,11 +33,11 @@ hookimpl = pluggy.HookimplMarker("pipekit")
 
 
 class Specs:
-    """The hooks, with what each tells."""
+    """The hooks, with their arguments; a listener may leave out those that it does not need."""
 
     @hookspec
     def pipeline_ready(self, pipeline: Assembly) -> None:
-        """A pipeline, in full a `Pipeline`, has been loaded."""
+        """A pipeline has been loaded: `pipeline`, in full a `Pipeline`."""
 
     @hookspec
     def batch_done(self, docs: tuple[Doc, ...], seconds: float) -> None:
@@ -38,23 +45,26 @@ class Specs:
 
     @hookspec
     def doc_failed(self, document: int, component: str, error: Exception) -> None:
-        """A document (its position in the stream) could not be processed, and the caller asked to go on."""
+        """A document failed, and the caller asked to go on; `document` counts from 0."""
 
     @hookspec
     def train_step(self, step: int, losses: Mapping[str, float]) -> None:
-        """An optimizer step is done; the loss of each component."""
+        """An optimizer step is done; `losses` has the loss of each component."""
 
 
 class Hooks:
-    """The listeners, found once, when the first hook is told."""
+    """The listeners. Installed ones are looked up once, when the first hook is called."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager("pipekit")
         self._manager.add_hookspecs(Specs)
-        self._found = False
+        self._has_installed = False
 
     def add(self, listener: object, name: str | None = None) -> None:
-        """Let an object listen. Errors: pluggy's, naming hook and argument, if its functions do not fit the hooks."""
+        """Let an object listen.
+
+        Errors: pluggy's, naming the hook and the argument, where a function does not fit its hook.
+        """
         try:
             self._manager.register(listener, name=name)
             self._manager.check_pending()
@@ -64,33 +74,45 @@ class Hooks:
             raise
 
     def remove(self, listener: object) -> None:
-        """Let it listen no more."""
+        """Let an object listen no more."""
         self._manager.unregister(listener)
 
     def tell(self, hook: str, **news: Any) -> None:
-        """Call the hook on every listener, each on its own."""
-        self._find()
-        for heard in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+        """Call a hook, with the arguments `news`, on each listener in turn."""
+        self._add_installed()
+        listeners = getattr(self._manager.hook, hook).get_hookimpls()
+        for listener in reversed(listeners):
             try:
-                heard.function(**{name: news[name] for name in heard.argnames})
+                arguments = {name: news[name] for name in listener.argnames}
+                listener.function(**arguments)
             except Exception as error:
-                self._manager.unregister(heard.plugin)
+                self._manager.unregister(listener.plugin)
                 _warn(
-                    f"{heard.plugin_name} raised in {hook} and is not told of anything further: {type(error).__name__}: {error}"
+                    f"{listener.plugin_name} raised in {hook} and is not told of anything further: "
+                    f"{type(error).__name__}: {error}"
                 )
 
-    def _find(self) -> None:
-        if self._found:
+    def _add_installed(self) -> None:
+        """Let the listeners of installed packages listen, if they do not yet."""
+        if self._has_installed:
             return
-        self._found = True
+        self._has_installed = True
         for entry in entry_points(group=GROUP):
-            package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "?"
+            package = _package(entry)
             try:
                 self.add(entry.load(), name=f"{entry.name} of {package}")
             except (Exception, SystemExit) as error:
                 _warn(
-                    f"the listener {entry.name!r} of {package} ({entry.value}) is left out: {type(error).__name__}: {error}"
+                    f"the listener {entry.name!r} of {package} ({entry.value}) is left out: "
+                    f"{type(error).__name__}: {error}"
                 )
+
+
+def _package(entry: EntryPoint) -> str:
+    """The name and version of the package that brings a listener."""
+    if entry.dist is None:
+        return "?"
+    return f"{entry.dist.name} {entry.dist.version}"
 
 
 def _warn(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Documents on their way: what a stream is made of, and where it is cut into chunks.
+"""Streams of documents: their items, and the chunks that a stream is cut into.
 
 A stream is cut in one place, by `chunked`, whoever processes the chunks: scores depend in their
 last digit on which texts are computed together, so two cuts would give two answers.
@@ -16,12 +16,19 @@ from pipekit.doc import Doc
 
 CHUNK_WORDS = 8_192  # words that travel together
 CHARS = 6  # about how many characters a word takes
+_SHOWN = 40  # characters of a text in an error message
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Item(NamedTuple):
-    """A document on its way: its position in the stream, and what the caller gave."""
+    """A document of a stream.
+
+    Attributes:
+        number: its position in the stream, from 0.
+        source: the text or the Doc that the caller passed.
+        context: whatever the caller wants back with the document.
+    """
 
     number: int
     source: str | Doc
@@ -29,32 +36,32 @@ class Item(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What errors call it: its number, its name if it has one, how it begins."""
-        name = self.source.name if isinstance(self.source, Doc) else None
+        """The document in error messages: its number, its name if it has one, its first words."""
         text = str(self.source)
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        return f"document {self.number}{f' ({name})' if name else ''}, {shown!r}"
+        if len(text) > _SHOWN:
+            text = text[: _SHOWN - 1] + "…"
+        name = self.source.name if isinstance(self.source, Doc) else None
+        if name:
+            return f"document {self.number} ({name}), {text!r}"
+        return f"document {self.number}, {text!r}"
 
 
 def work(source: object) -> int:
-    """About how many characters of work a document is: what a stream is cut into chunks by."""
-    return max(
-        1,
-        len(source) * CHARS
-        if isinstance(source, Doc)
-        else len(source)
-        if isinstance(source, str)
-        else 1,
-    )
+    """The estimated work that a text or a Doc takes, in characters; at least 1."""
+    if isinstance(source, Doc):
+        return max(1, len(source) * CHARS)
+    if isinstance(source, str):
+        return max(1, len(source))
+    return 1
 
 
 def chunked(
     items: Iterable[Item], batch_words: int, max_delay: float | None = None
 ) -> Iterable[list[Item]]:
-    """A stream as chunks of about so many words, in the order of the items.
+    """A stream as chunks of about `batch_words` words, in the order of the items.
 
-    With `max_delay` a chunk waits no longer than so many seconds for its next item; `Arrivals` says
-    how.
+    With `max_delay` a chunk waits no longer than so many seconds for its next item, and a list may
+    be empty: see `Arrivals`.
     """
     limit = batch_words * CHARS
     if max_delay is None:
@@ -66,49 +73,71 @@ def _size(item: Item) -> int:
     return work(item.source)
 
 
-def gather(items: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
-    """Items in their order, in lists whose sizes add up to `limit` at most, or that hold one item."""
-    chunk: list[T] = []
+def gather(items: Iterable[_T], size: Callable[[_T], int], limit: int) -> Iterator[list[_T]]:
+    """Items in their order, in lists whose sizes sum to `limit` at most, or that hold one item.
+
+    list(gather(["aa", "bb", "c", "ddddd"], len, 4))  # [["aa", "bb"], ["c"], ["ddddd"]]
+    """
+    chunk: list[_T] = []
     total = 0
     for item in items:
         cost = size(item)
         if chunk and total + cost > limit:
             yield chunk
-            chunk, total = [], 0
+            chunk = []
+            total = 0
         chunk.append(item)
         total += cost
     if chunk:
         yield chunk
 
 
-class Arrivals(Generic[T]):
-    """The items of a source, in their order, in lists that are handed on when their first item has waited long enough.
+class _Arrival(NamedTuple, Generic[_T]):
+    """An item that has come from a source, and the time when it came, as of `time.monotonic`."""
 
-    A list goes when its sizes add up to `limit`, when the source has ended, or `max_delay` seconds after its first item came, whatever is
-    first. The source is read by a thread, one list and one item ahead at most; what it raises comes after the items before.
+    item: _T
+    size: int
+    time: float
 
-    A list that is empty says that nothing is due; it comes once, and the next is waited for. So who has other things to do learns that it
-    is time for them.
+
+class Arrivals(Generic[_T]):
+    """The items of a slow source, in their order, in lists that do not wait for long.
+
+    A list is due when its sizes add up to `limit`, when the source has ended, or `max_delay`
+    seconds after the arrival of its first item, whichever comes first:
+
+        source ──thread──▶ waiting items ──due──▶ list ──▶ consumer
+
+    A thread reads the source, one list and one item ahead at most. An exception of the source is
+    raised after the items before it.
+
+    An empty list means: nothing is due yet. The consumer gets it once after each list that it has
+    taken, if the next one is not due, and can finish other work then. Where it asks again, it waits
+    until a list is due.
     """
 
     def __init__(
-        self, source: Iterable[T], size: Callable[[T], int], limit: int, max_delay: float
+        self, source: Iterable[_T], size: Callable[[_T], int], limit: int, max_delay: float
     ) -> None:
         self._source = source
         self._size = size
         self._limit = limit
         self._max_delay = max_delay
-        self._changed = threading.Condition()
-        self._items: deque[tuple[T, int, float]] = deque()  # with their sizes and when they came
-        self._total = 0
-        self._ended = self._abandoned = False
-        self._error: BaseException | None = None
+        self._changed = threading.Condition()  # guards all attributes below
+        self._waiting: deque[_Arrival[_T]] = deque()
+        self._total = 0  # the sum of their sizes
+        self._ended = False  # the source has
+        self._abandoned = False  # nobody wants more of it
+        self._error: BaseException | None = None  # what the source raised
 
-    def __iter__(self) -> Generator[list[T]]:
+    def __iter__(self) -> Generator[list[_T]]:
         threading.Thread(target=self._read, name="pipekit-source", daemon=True).start()
         patient = True
         try:
-            while (items := self._take(patient)) is not None:
+            while True:
+                items = self._take(patient)
+                if items is None:
+                    break
                 patient = not items
                 yield items
             if self._error is not None:
@@ -119,15 +148,19 @@ class Arrivals(Generic[T]):
                 self._changed.notify_all()
 
     def _read(self) -> None:
-        """In the thread. One that waits for its source when nobody wants any more ends when the next item comes, or with the process."""
+        """Read the source, in the thread.
+
+        Once the consumer is gone, a thread that waits for its source ends with the next item, or
+        with the process.
+        """
         try:
             for item in self._source:
-                size = self._size(item)
+                arrival = _Arrival(item, self._size(item), time.monotonic())
                 with self._changed:
-                    self._items.append((item, size, time.monotonic()))
-                    self._total += size
+                    self._waiting.append(arrival)
+                    self._total += arrival.size
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._total < self._limit or self._abandoned)
+                    self._changed.wait_for(self._may_read_on)
                     if self._abandoned:
                         return
         except BaseException as error:
@@ -137,27 +170,41 @@ class Arrivals(Generic[T]):
                 self._ended = True
                 self._changed.notify_all()
 
-    def _take(self, patient: bool) -> list[T] | None:
-        """The next list; None at the end."""
+    def _may_read_on(self) -> bool:
+        return self._abandoned or self._total < self._limit
+
+    def _take(self, patient: bool) -> list[_T] | None:
+        """The next list; None at the end.
+
+        If none is due, a patient caller waits for it, and another one gets an empty list.
+        """
         with self._changed:
-            while (left := self._seconds_left()) > 0:
+            while (seconds := self._seconds_left()) > 0:
                 if not patient:
                     return []
-                self._changed.wait(None if left == float("inf") else left)
-            found: list[T] = []
-            total = 0
-            while self._items and (not found or total + self._items[0][1] <= self._limit):
-                item, size, _ = self._items.popleft()
-                found.append(item)
-                total += size
-            self._total -= total
+                self._changed.wait(None if seconds == float("inf") else seconds)
+            items = self._take_due()
             self._changed.notify_all()
-            return found or None
+        return items or None
+
+    def _take_due(self) -> list[_T]:
+        """The first items, of sizes up to the limit, or a single larger one; they wait no more."""
+        items: list[_T] = []
+        total = 0
+        while self._waiting:
+            arrival = self._waiting[0]
+            if items and total + arrival.size > self._limit:
+                break
+            self._waiting.popleft()
+            items.append(arrival.item)
+            total += arrival.size
+        self._total -= total
+        return items
 
     def _seconds_left(self) -> float:
-        """Until the next list is due."""
+        """The time until the next list is due; infinite if nothing has come."""
         if self._ended or self._total >= self._limit:
             return 0
-        return (
-            self._items[0][2] + self._max_delay - time.monotonic() if self._items else float("inf")
-        )
+        if not self._waiting:
+            return float("inf")
+        return self._waiting[0].time + self._max_delay - time.monotonic()
