@@ -16,27 +16,37 @@ ENCODER = "main"
 
 
 def import_bert(folder: str | os.PathLike[str], *, lang: str = "ru") -> Pipeline:
-    """A pipeline of one encoder, from a folder with config.json, model.safetensors (or its parts) and a vocabulary.
+    """A pipeline of one encoder, called "main", from a published checkpoint.
 
-    Nothing is downloaded and nothing that the folder holds is run. `meta["left_out"]` names the tensors that are no part of the encoder,
-    such as those of heads.
+        nlp = pipekit.import_bert("rubert-tiny2")
+        nlp.encode("Мама мыла раму.")  # float32[tokens, width]
 
-    Errors: `ConfigError` naming the file, and the key, tensor or piece that is missing, wrong or not supported.
+    Nothing is downloaded, and nothing that the folder holds is run. `meta["left_out"]` names the
+    tensors that are no part of the encoder, such as those of heads.
+
+    Args:
+        folder: a folder with config.json, model.safetensors (or its parts) and a vocabulary.
+        lang: the language, which chooses the tokenizer.
+
+    Errors: `ConfigError` naming the file, and the key, tensor or piece that is missing, wrong or
+    not supported.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ConfigError(
-            f"{folder}: no such folder. A BERT of others is a folder with config.json, model.safetensors and a vocabulary"
+            f"{folder}: no such folder. A BERT of others is a folder with config.json, "
+            "model.safetensors and a vocabulary"
         )
     subwords = vocabularies.read_vocabulary(folder)
-    found = read_checkpoint(folder, len(subwords))
+    checkpoint = read_checkpoint(folder, len(subwords))
     nlp = blank(lang)
-    settings = {"family": found.family, "network": found.network, SUBWORDS: True}
+    settings = {"family": checkpoint.family, "network": checkpoint.network, SUBWORDS: True}
     encoder = nlp.add_encoder(ENCODER, "bert", tables={SUBWORDS: subwords.table}, **settings)
-    encoder.load_state_dict({f"network.{name}": tensor for name, tensor in found.weights.items()})
+    weights = checkpoint.weights.items()
+    encoder.load_state_dict({f"network.{name}": tensor for name, tensor in weights})
     nlp.meta |= {
         "name": folder.resolve().name,
-        "imported": found.kind,
-        "left_out": list(found.left_out),
+        "imported": checkpoint.kind,
+        "left_out": list(checkpoint.left_out),
     }
     return nlp

@@ -1,4 +1,4 @@
-"""Where the time of a pipeline goes: its networks on ready batches, and everything around them."""
+"""The time that a pipeline takes: its networks on ready batches, and the work around them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,36 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from pipekit.doc import Doc
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.running import in_parts
 from pipekit.pipeline.streams import CHARS, CHUNK_WORDS, gather
 
-NETWORK, AROUND = "network", "around"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NETWORK = "network"
+AROUND = "around"
 REST = "Docs, planning and the rest"
+
+_Times = dict[tuple[str, str], float]  # seconds by the name and the kind of a stage
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the work: its name, whether it is a pass through a network or what is around, and what it takes, in seconds a word."""
+    """A part of the work, and its time.
+
+    Attributes:
+        name: such as "main: features".
+        kind: `NETWORK` for a pass through a network, `AROUND` for all other work.
+        seconds: for each word.
+    """
 
     name: str
     kind: str
@@ -31,43 +45,60 @@ class Stage:
 
 @dataclass
 class Profile:
-    """What each stage took in each run, in seconds, for so many words a run."""
+    """The times of all stages in several runs over the same texts.
+
+    Attributes:
+        words: in each run.
+        runs: the seconds of each stage in each run.
+    """
 
     words: int = 0
-    runs: list[dict[tuple[str, str], float]] = field(default_factory=list)
+    runs: list[_Times] = field(default_factory=list)
 
     def stages(self) -> list[Stage]:
-        """The medians: networks first, encoders before heads, then what is around, in the order of the work."""
-        names = dict.fromkeys(name for run in self.runs for name in run)
-        found = [
-            Stage(name, kind, statistics.median(run[name, kind] for run in self.runs) / self.words)
-            for name, kind in names
-        ]
-        return sorted(found, key=lambda stage: stage.kind != NETWORK)
+        """The stages with their median times.
+
+        Networks come first, encoders before heads, then the work around them, in its order.
+        """
+        all_times: _Times = {}  # its keys are the stages of all runs, in the order of the work
+        for run in self.runs:
+            all_times |= run
+        stages = []
+        for name, kind in all_times:
+            seconds = statistics.median(run[name, kind] for run in self.runs)
+            stages.append(Stage(name, kind, seconds / self.words))
+        return sorted(stages, key=lambda stage: stage.kind != NETWORK)
 
     @property
     def waiting(self) -> float:
-        """The share of the time that is spent around the networks, while the device that computes them waits."""
+        """The share of the time, 0 to 1, in which the device waits while others work."""
         stages = self.stages()
-        return sum(stage.seconds for stage in stages if stage.kind == AROUND) / sum(
-            stage.seconds for stage in stages
-        )
+        around = sum(stage.seconds for stage in stages if stage.kind == AROUND)
+        return around / sum(stage.seconds for stage in stages)
 
 
 class Clock:
-    """Adds up what stages take; on a GPU it waits until the work is done."""
+    """Adds up the seconds of stages. On a GPU it waits until the work is done.
+
+    clock = Clock("cuda")
+    with clock("main: features", AROUND):
+        ...
+    clock.seconds  # {("main: features", "around"): …}
+    """
 
     def __init__(self, device: str) -> None:
         self.device = device
-        self.seconds: dict[tuple[str, str], float] = {}
+        self.seconds: _Times = {}
 
     @contextmanager
     def __call__(self, name: str, kind: str) -> Iterator[None]:
-        begun = self.now()
+        begin = self.now()
         yield
-        self.seconds[name, kind] = self.seconds.get((name, kind), 0.0) + self.now() - begun
+        before = self.seconds.get((name, kind), 0.0)
+        self.seconds[name, kind] = before + self.now() - begin
 
     def now(self) -> float:
+        """The time in seconds, after all that the device has been given to do."""
         if self.device != "cpu":
             import torch
 
@@ -76,38 +107,50 @@ class Clock:
 
 
 def profile(nlp: Pipeline, texts: Sequence[str], runs: int = 5) -> Profile:
-    """Run texts through a pipeline stage by stage, and whole, in turns; the first run does not count."""
-    found = Profile()
+    """The times of a pipeline on some texts.
+
+    Each run sends the texts through stage by stage, and then through the whole pipeline; the
+    difference is the stage `REST`. One run before the others does not count.
+    """
+    result = Profile()
     for number in tqdm(range(runs + 1), desc="runs", disable=None):
         clock = Clock(nlp.device.type)
         for chunk in gather(texts, len, CHUNK_WORDS * CHARS):
-            _chunk(nlp, chunk, clock)
-        parts = sum(clock.seconds.values())
-        begun = clock.now()
+            _run_stages(nlp, chunk, clock)
+        in_stages = sum(clock.seconds.values())
+        begin = clock.now()
         words = sum(len(doc) for doc in nlp.pipe(texts))
-        clock.seconds[REST, AROUND] = clock.now() - begun - parts
-        if number:
-            found.words = words
-            found.runs.append(clock.seconds)
-    return found
+        clock.seconds[REST, AROUND] = clock.now() - begin - in_stages
+        if number > 0:
+            result.words = words
+            result.runs.append(clock.seconds)
+    return result
 
 
-def _chunk(nlp: Pipeline, texts: Sequence[str], clock: Clock) -> None:
+def _run_stages(nlp: Pipeline, texts: Sequence[str], clock: Clock) -> None:
+    """A chunk of texts through the pipeline, each stage by itself."""
     with clock("tokenizer", AROUND):
         docs = nlp.tokenize(texts)
-    for group in gather((part for doc in docs for part in in_parts(doc)), len, 2 * CHUNK_WORDS):
-        ready: dict[str, object] = {}
-        batch = Batch(group, lambda name, _, ready=ready: ready[name], nlp.tokenize)  # type: ignore[misc]
-        with nlp.inference():
-            for name, encoder in nlp.encoders.items():
-                with clock(f"{name}: features", AROUND):
-                    features = encoder.features(batch)
-                with clock(f"{name}: the encoder", NETWORK):
-                    ready[name] = encoder(features)
-            _components(nlp, batch, clock)
+    parts: list[Doc] = []
+    for doc in docs:
+        parts += in_parts(doc)
+    for group in gather(parts, len, 2 * CHUNK_WORDS):
+        _run_batch(nlp, group, clock)
 
 
-def _components(nlp: Pipeline, batch: Batch, clock: Clock) -> None:
+def _run_batch(nlp: Pipeline, docs: Sequence[Doc], clock: Clock) -> None:
+    vectors: dict[str, Tensor] = {}
+    batch = Batch(docs, lambda encoder, _: vectors[encoder], nlp.tokenize)
+    with nlp.inference():
+        for name, encoder in nlp.encoders.items():
+            with clock(f"{name}: features", AROUND):
+                features = encoder.features(batch)
+            with clock(f"{name}: the encoder", NETWORK):
+                vectors[name] = encoder(features)
+        _run_components(nlp, batch, clock)
+
+
+def _run_components(nlp: Pipeline, batch: Batch, clock: Clock) -> None:
     for name, component in nlp.components.items():
         if not isinstance(component, Head):
             with clock(name, AROUND):

@@ -1,4 +1,4 @@
-"""Questions put to texts, and the answers that a pipeline's reader finds there."""
+"""Questions about texts, and the answers that a pipeline's reader finds in them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,26 @@ from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.running import docs_through
 
 ANSWERS = "answers"
-CLOSING = {"«": "»", "„": "“", "“": "”", "(": ")", "[": "]"}
+CLOSING = {
+    "«": "»",
+    "„": "“",
+    "“": "”",
+    "(": ")",
+    "[": "]",
+}
 OPENING = {closing: opening for opening, closing in CLOSING.items()}
+
+TextQuestion = tuple[str | Doc, str]  # a text and a question about it
 
 
 class Answer(NamedTuple):
-    """Characters of a text that answer a question; `score` is the probability that the answer stands there."""
+    """Characters of a text that answer a question.
+
+    Attributes:
+        text: the characters.
+        start_char, end_char: their place in the text of the document, end exclusive.
+        score: the probability that the answer stands there.
+    """
 
     text: str
     start_char: int
@@ -30,66 +44,87 @@ class Answer(NamedTuple):
 
 
 def ask(doc: Doc, questions: Sequence[str]) -> Doc:
-    """A bare copy of a document that brings these questions and no others."""
+    """A copy of a document with tokens and these questions, and nothing else."""
     copy = doc.copy(bare=True)
     column = encode_labels(list(questions))
-    copy.add_layer(QUESTIONS, "doc", len(questions)).set("text", column.values, column.labels)
+    layer = copy.add_layer(QUESTIONS, "doc", len(questions))
+    layer.set("text", column.values, column.labels)
     return copy
 
 
 def written_answers(doc: Doc) -> list[list[Answer]]:
-    """What a reader has written: the answers to each question of a document, best first."""
-    layer, asked = doc.layers[ANSWERS], doc.layers.get(QUESTIONS)
-    found: list[list[Answer]] = [[] for _ in range(asked.size if asked is not None else 0)]
+    """The answers that a reader has written to a document: a list for each question, best first."""
+    questions = doc.layers.get(QUESTIONS)
+    answers: list[list[Answer]] = []
+    if questions is not None:
+        answers = [[] for _ in range(questions.size)]
+    layer = doc.layers[ANSWERS]
     scores = layer["score"].values
-    starts, ends = doc.starts[layer["start"].values], doc.ends[layer["end"].values - 1]
+    starts = doc.starts[layer["start"].values]  # int[answers], in characters
+    ends = doc.ends[layer["end"].values - 1]
     for row in np.argsort(-scores, kind="stable").tolist():
         start, end = balanced(doc.text, int(starts[row]), int(ends[row]))
-        found[layer["question"][row]].append(
-            Answer(doc.text[start:end], start, end, float(scores[row]))
-        )
-    return found
+        question = layer["question"][row]
+        answers[question].append(Answer(doc.text[start:end], start, end, float(scores[row])))
+    return answers
 
 
 def balanced(text: str, start: int, end: int) -> tuple[int, int]:
-    """The characters without a mark at an edge that opens or closes what is not in them: «Яндекс is Яндекс."""
-    while (
-        end - start > 1 and text[start] in CLOSING and CLOSING[text[start]] not in text[start:end]
-    ):
+    """The borders of an answer, without marks at its edges whose partner lies outside of it.
+
+    balanced("«Яндекс", 0, 7)  # (1, 7)
+    balanced("«Яндекс»", 0, 8)  # (0, 8)
+    """
+    while end - start > 1:
+        closing = CLOSING.get(text[start])
+        if closing is None or closing in text[start:end]:
+            break
         start += 1
-    while (
-        end - start > 1
-        and text[end - 1] in OPENING
-        and OPENING[text[end - 1]] not in text[start:end]
-    ):
+    while end - start > 1:
+        opening = OPENING.get(text[end - 1])
+        if opening is None or opening in text[start:end]:
+            break
         end -= 1
     return start, end
 
 
 def reader_of(pipeline: Assembly) -> Assembly:
-    """A view of a pipeline with its first component that answers questions, under whatever name. Errors: `ConfigError`."""
+    """A view of a pipeline with its first component that answers questions, and no other.
+
+    Errors: `ConfigError` for a pipeline without one.
+    """
     for name, component in pipeline.components.items():
         if ANSWERS in component.assigns:
             return pipeline.select_pipes(enable=[name])
     raise ConfigError(
-        f"this pipeline answers no questions (it has {', '.join(pipeline.components) or 'no components'}): train a component of type "
-        '"qa" (recipes/qa), or load a pipeline that has one; nlp.add_pipe("qa", encoder=…) adds one without weights'
+        "this pipeline answers no questions "
+        f"(it has {', '.join(pipeline.components) or 'no components'}): "
+        'train a component of type "qa" (recipes/qa), or load a pipeline that has one; '
+        'nlp.add_pipe("qa", encoder=…) adds one without weights'
     )
 
 
 def answer_pairs(
-    pipeline: Assembly, pairs: Iterable[tuple[str | Doc, str]], top: int
+    pipeline: Assembly, pairs: Iterable[TextQuestion], top: int
 ) -> Iterator[list[Answer]]:
-    """The best answers for each (text, question), as a stream; a text that comes several times in a row is read once."""
+    """At most `top` answers to each (text, question), as a stream.
+
+    A text with several questions in a row is read once. Errors: `ConfigError` as `reader_of`, and
+    where `top` is below 1.
+    """
     if top < 1:
         raise ConfigError(f"top is {top}: at least one answer is needed")
-    reader = reader_of(pipeline)
+    return _answers(reader_of(pipeline), _with_questions(pipeline, pairs), top)
 
-    def docs() -> Iterator[Doc]:
-        for text, asked in groupby(pairs, key=lambda pair: pair[0]):
-            yield ask(
-                text if isinstance(text, Doc) else pipeline.tokenize([text])[0],
-                [question for _, question in asked],
-            )
 
-    return (found[:top] for doc in docs_through(reader, docs()) for found in written_answers(doc))
+def _with_questions(pipeline: Assembly, pairs: Iterable[TextQuestion]) -> Iterator[Doc]:
+    """A document for each text, with all questions that follow each other."""
+    for text, same_text in groupby(pairs, key=lambda pair: pair[0]):
+        doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
+        yield ask(doc, [question for _, question in same_text])
+
+
+def _answers(reader: Assembly, docs: Iterable[Doc], top: int) -> Iterator[list[Answer]]:
+    for doc in docs_through(reader, docs):
+        for answers in written_answers(doc):
+            yield answers[:top]

@@ -1,4 +1,4 @@
-"""What a pipeline says of words and tokens as vectors: of a word anywhere by its embeddings, of a token in its text by an encoder."""
+"""Words and tokens as vectors: static vectors of words, vectors of tokens from an encoder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipekit.words.vectors import Vectors
 
 
 def word_vectors(pipeline: Assembly) -> Vectors | None:
-    """The static vectors of words that the first component which has some brings, or None."""
+    """The static vectors of words, of the first component that has some; None where none has."""
     for component in pipeline.components.values():
         vectors = getattr(component, "vectors", None)
         if isinstance(vectors, Vectors):
@@ -36,37 +36,53 @@ def required_vectors(pipeline: Assembly) -> Vectors:
 
 
 def token_vectors(pipeline: Assembly, text: str | Doc, encoder: str | None) -> Floats:
-    """What an encoder says of a document's tokens, float32[tokens, width]; long documents go through in parts, as they do in `pipe`."""
-    name = _encoder(pipeline, encoder)
+    """The vectors that an encoder gives to the tokens of a document, float32[tokens, width].
+
+    Long documents go through in parts, as they do in `Pipeline.pipe`. Errors: `ConfigError` without
+    an encoder, or with several and none named.
+    """
+    name = _encoder_name(pipeline, encoder)
+    vectors = []
     with pipeline.inference():
-        return np.concatenate(
-            [batch.vectors(name).float().cpu().numpy() for batch in _batches(pipeline, text)]
-        )
+        for batch in _batches(pipeline, text):
+            vectors.append(batch.vectors(name).float().cpu().numpy())
+    return np.concatenate(vectors)
 
 
 def attention_maps(pipeline: Assembly, text: str | Doc, encoder: str | None) -> list[AttentionMap]:
-    """What the tokens of each sentence look at, in an encoder that has attention; computed in full precision."""
-    chosen = pipeline.encoders[_encoder(pipeline, encoder)]
+    """The attention weights of an encoder for each sentence, computed in full precision.
+
+    Errors: as `token_vectors`, and `ConfigError` where the encoder has no attention.
+    """
+    network = pipeline.encoders[_encoder_name(pipeline, encoder)]
+    maps: list[AttentionMap] = []
     with inference(pipeline.device, "float32"):
-        return [one for batch in _batches(pipeline, text) for one in chosen.attention(batch)]
+        for batch in _batches(pipeline, text):
+            maps += network.attention(batch)
+    return maps
 
 
 def _batches(pipeline: Assembly, text: str | Doc) -> list[Batch]:
-    """A document, in parts where it is long."""
+    """A document as one batch, or as several where it is long."""
     doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
     return [pipeline.batch([part]) for part in in_parts(doc)]
 
 
-def _encoder(pipeline: Assembly, name: str | None) -> str:
-    if not pipeline.encoders:
+def _encoder_name(pipeline: Assembly, name: str | None) -> str:
+    """The encoder of that name, or the only one where none is named."""
+    encoders = pipeline.encoders
+    if not encoders:
         raise ConfigError(
-            "this pipeline has no encoder, so no vectors of tokens in context: load one that has, or add_encoder(…)"
+            "this pipeline has no encoder, so no vectors of tokens in context: "
+            "load one that has, or add_encoder(…)"
         )
-    if name is None and len(pipeline.encoders) > 1:
-        raise ConfigError(
-            f"this pipeline has several encoders: choose one of {', '.join(pipeline.encoders)} with encoder="
-        )
-    chosen = next(iter(pipeline.encoders)) if name is None else name
-    if chosen not in pipeline.encoders:
-        raise ConfigError(f"there is no encoder {chosen!r}.{near(chosen, pipeline.encoders)}")
-    return chosen
+    if name is None:
+        if len(encoders) > 1:
+            raise ConfigError(
+                "this pipeline has several encoders: "
+                f"choose one of {', '.join(encoders)} with encoder="
+            )
+        return next(iter(encoders))
+    if name not in encoders:
+        raise ConfigError(f"there is no encoder {name!r}.{near(name, encoders)}")
+    return name
