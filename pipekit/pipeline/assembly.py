@@ -46,6 +46,16 @@ class Assembly:
         tokenizer_config, configs: the settings of the parts, as a pipeline file stores them.
     """
 
+    lang: str
+    meta: dict[str, Any]
+    precision: str
+    given: tuple[str, ...]
+    tokenizer: Any
+    tokenizer_config: _Settings
+    encoders: dict[str, Encoder]
+    components: dict[str, Component]
+    configs: dict[str, dict[str, _Settings]]
+
     def __init__(
         self,
         config: Mapping[str, Any],
@@ -55,32 +65,36 @@ class Assembly:
         for key in config:
             if key not in _CONFIG_KEYS:
                 raise ConfigError(f"a pipeline's config has no {key!r}.{near(key, _CONFIG_KEYS)}")
-        self.lang: str = config.get("lang", "ru")
-        self.meta: dict[str, Any] = dict(meta or {})
+        self.lang = config.get("lang", "ru")
+        self.meta = dict(meta or {})
         self.precision = "auto"
-        self.given: tuple[str, ...] = tuple(config.get("given") or ())
-        self.tokenizer_config: _Settings = dict(config.get("tokenizer") or {"type": self.lang})
+        self.given = tuple(config.get("given") or ())
+        self.tokenizer_config = dict(config.get("tokenizer") or {"type": self.lang})
         self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
-        self.configs: dict[str, dict[str, _Settings]] = {"encoders": {}, "components": {}}
-        self.encoders: dict[str, Encoder] = {}
-        self.components: dict[str, Component] = {}
+        self.configs = {"encoders": {}, "components": {}}
+        self.encoders = {}
+        self.components = {}
         self._build_parts(config, tables or {})
         self._check_order()
 
     def _build_parts(self, config: Mapping[str, Any], tables: Mapping[str, Tables]) -> None:
         encoders = config.get("encoders") or {}
         for name, settings in encoders.items():
-            self._add_encoder(name, dict(settings), tables.get(f"encoders/{name}"))
+            own_tables = tables.get(f"encoders/{name}")
+            self._add_encoder(name, dict(settings), own_tables)
         components = config.get("components") or {}
-        for place, (name, settings) in enumerate(components.items()):
-            self._insert(name, dict(settings), tables.get(f"components/{name}"), place)
+        for name, settings in components.items():
+            own_tables = tables.get(f"components/{name}")
+            self._insert(name, dict(settings), own_tables, len(self.components))
 
     # -- what there is
 
     @property
     def config(self) -> dict[str, Any]:
         """The config that builds this pipeline again."""
-        config: dict[str, Any] = {"lang": self.lang, "tokenizer": self.tokenizer_config}
+        config: dict[str, Any] = {}
+        config["lang"] = self.lang
+        config["tokenizer"] = self.tokenizer_config
         if self.given:
             config["given"] = list(self.given)
         for kind, settings in self.configs.items():
@@ -180,7 +194,12 @@ class Assembly:
     # -- adding and leaving out
 
     def add_encoder(
-        self, name: str, type: str, *, tables: Tables | None = None, **settings: Any
+        self,
+        name: str,
+        type: str,
+        *,
+        tables: Tables | None = None,
+        **settings: Any,
     ) -> Encoder:
         """Add an encoder for components to read, and return it.
 
@@ -197,7 +216,12 @@ class Assembly:
             raise ConfigError(f"there is an encoder {name!r} already: give this one another name")
         return self._add_encoder(name, {"type": type, **settings}, tables)
 
-    def _add_encoder(self, name: str, config: _Settings, tables: Tables | None) -> Encoder:
+    def _add_encoder(
+        self,
+        name: str,
+        config: _Settings,
+        tables: Tables | None,
+    ) -> Encoder:
         check_name(name, "an encoder")
         encoder: Encoder = self._build("encoders", name, config, tables)
         self.encoders[name] = encoder
@@ -254,21 +278,37 @@ class Assembly:
         place = self.pipe_names.index(neighbour)
         return place + 1 if after else place
 
-    def _insert(self, name: str, config: _Settings, tables: Tables | None, place: int) -> None:
+    def _insert(
+        self,
+        name: str,
+        config: _Settings,
+        tables: Tables | None,
+        place: int,
+    ) -> None:
         check_name(name, "a component")
         component = self._build("components", name, config, tables)
+        configs = self.configs["components"]
         self.components = _inserted(self.components, place, name, component)
-        self.configs["components"] = _inserted(self.configs["components"], place, name, config)
+        self.configs["components"] = _inserted(configs, place, name, config)
 
-    def _build(self, kind: str, name: str, config: _Settings, tables: Tables | None) -> Any:
+    def _build(
+        self,
+        kind: str,
+        name: str,
+        config: _Settings,
+        tables: Tables | None,
+    ) -> Any:
         """The part that a config describes, ready to compute."""
+        is_component = kind == "components"
+        encoder = config.get("encoder")
         arguments = dict(config)
-        if kind == "components" and config.get("encoder") is not None:
-            arguments["encoder"] = self._encoder_ref(name, config["encoder"])
+        if is_component and encoder is not None:
+            arguments["encoder"] = self._encoder_ref(name, encoder)
         if tables:
             arguments["tables"] = tables
-        part = _REGISTRIES[kind].build(arguments, f"[{kind}.{name}]")
-        if kind == "components":
+        factories = _REGISTRIES[kind]
+        part = factories.build(arguments, f"[{kind}.{name}]")
+        if is_component:
             _check_promises(part, name, config["type"])
         if not _is_network(part):
             return part
@@ -320,16 +360,20 @@ class Assembly:
         """
         for name in (*(enable or ()), *disable):
             self._check_component(name)
-        names = [name for name in self.components if name not in disable]
-        if enable is not None:
-            names = [name for name in names if name in enable]
+        components = {}
+        configs = {}
+        for name, component in self.components.items():
+            is_enabled = enable is None or name in enable
+            if is_enabled and name not in disable:
+                components[name] = component
+                configs[name] = self.configs["components"][name]
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view.encoders = dict(self.encoders)
-        view.components = {name: self.components[name] for name in names}
+        view.components = components
         view.configs = {
             "encoders": dict(self.configs["encoders"]),
-            "components": {name: self.configs["components"][name] for name in names},
+            "components": configs,
         }
         return view
 
@@ -339,9 +383,11 @@ class Assembly:
         """Texts as Docs with tokens and sentences, through no component."""
         cleaned = [clean(text) for text in texts]
         docs = []
-        for text, segments in zip(cleaned, self.tokenizer.segment(cleaned), strict=True):
+        segmented = self.tokenizer.segment(cleaned)
+        for text, segments in zip(cleaned, segmented, strict=True):
             doc = Doc.trusted(text, segments.starts, segments.ends)
-            doc.tokens.put("sent_start", Column(segments.sentence_starts))
+            sentence_starts = Column(segments.sentence_starts)  # bool[tokens]
+            doc.tokens.put("sent_start", sentence_starts)
             docs.append(doc)
         return docs
 
@@ -359,7 +405,12 @@ def _is_network(part: object) -> bool:
     return hasattr(part, "state_dict")
 
 
-def _inserted(parts: dict[str, Any], place: int, name: str, part: Any) -> dict[str, Any]:
+def _inserted(
+    parts: dict[str, Any],
+    place: int,
+    name: str,
+    part: Any,
+) -> dict[str, Any]:
     """A copy of `parts` with one more at a place of its order."""
     items = list(parts.items())
     items.insert(place, (name, part))

@@ -99,8 +99,9 @@ class Hooks:
         self._has_installed = True
         for entry in entry_points(group=GROUP):
             package = _package(entry)
+            name = f"{entry.name} of {package}"
             try:
-                self.add(entry.load(), name=f"{entry.name} of {package}")
+                self.add(entry.load(), name=name)
             except (Exception, SystemExit) as error:
                 _warn(
                     f"the listener {entry.name!r} of {package} ({entry.value}) is left out: "

@@ -42,8 +42,10 @@ def import_bert(folder: str | os.PathLike[str], *, lang: str = "ru") -> Pipeline
     nlp = blank(lang)
     settings = {"family": checkpoint.family, "network": checkpoint.network, SUBWORDS: True}
     encoder = nlp.add_encoder(ENCODER, "bert", tables={SUBWORDS: subwords.table}, **settings)
-    weights = checkpoint.weights.items()
-    encoder.load_state_dict({f"network.{name}": tensor for name, tensor in weights})
+    weights = {}
+    for name, tensor in checkpoint.weights.items():
+        weights[f"network.{name}"] = tensor
+    encoder.load_state_dict(weights)
     nlp.meta |= {
         "name": folder.resolve().name,
         "imported": checkpoint.kind,

@@ -1,9 +1,10 @@
-"""A pipeline: parts in order, and documents through them."""
+"""A pipeline: parts in order, and documents, questions and files through them."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, overload
 
 from pipekit.attention import AttentionMap
@@ -13,7 +14,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
-from pipekit.pipeline.questions import Answer, answer_pairs
+from pipekit.pipeline.questions import Answer, TextQuestion, answer_pairs
 from pipekit.pipeline.representations import (
     attention_maps,
     required_vectors,
@@ -34,88 +35,46 @@ ON_ERROR = ("raise", "skip", "record")
 
 
 class Pipeline(Assembly):
-    """Builds its parts from a config, checks their order, plans batches, runs them.
+    """A tokenizer, encoders and components, and documents through them.
+
+        nlp = pipekit.load("ru_core")
+        doc = nlp("Мама мыла раму.")
+
+    A pipeline does not change while it runs, so threads may share it.
 
     Args:
-        config: `lang`, `tokenizer` = {type, …}, `encoders` = {name: {type, …}}, `components` = {name: {type, …}} in their order,
-            `given` = [layer]: layers that no component writes, since the documents bring them.
-        tables: fixed arrays of parts, by "encoders/<name>" or "components/<name>".
-        meta: name, version, description, licence, sources, figures: whatever describes the pipeline.
+        config: the parts and their settings:
 
-    `precision` is "float32", "bfloat16", "int8", or "auto" for bfloat16 on devices where that is faster; weights are kept as they are.
-    A pipeline does not change while it runs, so threads may share it. Errors: `ConfigError` and `PluginError` as the registries raise them.
+            lang = "ru"
+            tokenizer = {type, …}
+            encoders = {name: {type, …}}
+            components = {name: {type, …}}, in their order
+            given = [layer], those that no component writes, since the documents bring them
+
+        tables: fixed arrays of parts, by "encoders/<name>" or "components/<name>".
+        meta: name, version, description, licence, sources, figures: whatever describes it.
+
+    `precision` is "float32", "bfloat16", "int8", or "auto" for bfloat16 on devices where that is
+    faster; weights are kept as they are.
+
+    Errors: `ConfigError` and `PluginError` as the registries raise them.
     """
 
     # -- documents
 
     def __call__(self, text: str | Doc, *, overwrite: bool = False) -> Doc:
-        """A text, or a Doc whose tokens are kept, through all components."""
-        return next(iter(self.pipe([text], overwrite=overwrite)))  # type: ignore[return-value]
+        """A text, or a Doc whose tokens are kept, through all components.
 
-    def answer(self, text: str | Doc, question: str) -> Answer | None:
-        """The best answer to a question that stands in the text; None where the reader finds none. Errors: as `answers`."""
-        return next(iter(self.answers(text, question, top=1)), None)
+            doc = nlp("Мама мыла раму.")
 
-    @overload
-    def answers(self, text: str | Doc, question: str, *, top: int = 3) -> list[Answer]: ...
-    @overload
-    def answers(
-        self, text: str | Doc, question: list[str], *, top: int = 3
-    ) -> list[list[Answer]]: ...
-    def answers(
-        self, text: str | Doc, question: str | list[str], *, top: int = 3
-    ) -> list[Answer] | list[list[Answer]]:
-        """At most `top` answers to a question, best first, or a list of them for each of several questions.
+        Args:
+            overwrite: as of `pipe`.
 
-        They do not overlap; an empty list says that the text has no answer. A Doc's tokens are kept, and nothing is written to it.
-        Errors: `ConfigError` for a pipeline without a component that answers questions.
+        Errors: as `pipe` with on_error="raise".
         """
-        asked = [question] if isinstance(question, str) else list(question)
-        found = list(self.answer_pairs(((text, one) for one in asked), top=top))
-        return found[0] if isinstance(question, str) else found
-
-    def answer_pairs(
-        self, pairs: Iterable[tuple[str | Doc, str]], *, top: int = 3
-    ) -> Iterator[list[Answer]]:
-        """The same for any number of (text, question), as a stream. Questions to one text should follow each other: it is read once."""
-        return answer_pairs(self, pairs, top)
-
-    @property
-    def vectors(self) -> Vectors | None:
-        """The table of all words' static vectors; None in a pipeline without one."""
-        return word_vectors(self)
-
-    def vector(self, word: str) -> Floats | None:
-        """The static vector of a word, float32[width]; None for a word that is not known.
-
-        Errors: `ConfigError` for a pipeline without word vectors.
-        """
-        return required_vectors(self).vector(word)
-
-    def most_similar(
-        self, positive: str | Sequence[str], negative: str | Sequence[str] = (), *, top: int = 10
-    ) -> list[tuple[str, float]]:
-        """The words nearest to a word, or to a sum of words minus others, each with its cosine.
-
-            nlp.most_similar(positive=["король", "женщина"], negative=["мужчина"])
-
-        Errors: `DataError` naming an unknown word, `ConfigError` without word vectors.
-        """
-        return required_vectors(self).most_similar(positive, negative, top=top)
-
-    def encode(self, text: str | Doc, *, encoder: str | None = None) -> Floats:
-        """The vectors of a text's tokens in context, as the encoder gives them to components, float32[tokens, width].
-
-        A Doc's tokens are kept, and nothing is written to it. Errors: `ConfigError` without an encoder, or with several and none named.
-        """
-        return token_vectors(self, text, encoder)
-
-    def attention(self, text: str | Doc, *, encoder: str | None = None) -> list[AttentionMap]:
-        """What the tokens of each sentence look at: their attention weights by layer and head, which `pipekit.attention.heat_map` draws.
-
-        Errors: `ConfigError` as `token_vectors`, and where the encoder has no attention.
-        """
-        return attention_maps(self, text, encoder)
+        docs: Iterator[Any] = self.pipe([text], overwrite=overwrite)
+        doc: Doc = next(docs)
+        return doc
 
     def pipe(
         self,
@@ -133,92 +92,244 @@ class Pipeline(Assembly):
     ) -> Iterator[Doc] | Iterator[tuple[Doc, Any]]:
         """Texts or Docs through all components, as a stream, in their order.
 
+            for doc in nlp.pipe(texts):
+                ...
+
+        ============================  =========================================================
+        for                           pass
+        ============================  =========================================================
+        a corpus on many cores        n_process=8, progress=True
+        an interactive stream         max_delay=0.05; documents wait for others 50 ms at most
+        contexts, such as row ids     pairs of a text and a context, as_tuples=True
+        corpora with bad documents    on_error="skip", or "record" to keep them in their place
+        documents that may hang       n_process=2, doc_timeout=60, on_error="record"
+        Docs annotated before         overwrite=True
+        a GPU                         nothing, if the pipeline is on it: `load(device="cuda")`
+        several GPUs                  devices=["cuda:0", "cuda:1"], n_process=4
+        memory that is short          batch_words=1_000
+        ============================  =========================================================
+
+        Scripts start worker processes under `if __name__ == "__main__":`.
+
         Args:
-            texts: texts, or Docs whose tokens are kept; with as_tuples pairs of these and any context, which travels with the document.
-            on_error: what happens where a component fails on a document: "raise" a `ProcessingError` that names it, "skip" it, or "record"
-                the reason in `doc.error` of a document that has tokens only, in its place in the stream.
-            overwrite: whether components may replace layers that a given Doc has already.
-            n_process: worker processes, each with the pipeline and one thread; as many as devices by default, none where none is named.
-                One that dies is replaced; a document on which worker after worker dies has failed.
-            devices: where worker processes compute, in turn, such as ["cuda:0", "cuda:1"]; the pipeline's own device by default. Those
-                that share a GPU keep it busy: while one makes features or decodes, another computes.
-            doc_timeout: seconds that a document may take in a worker, and a batch before its documents go one by one; one that takes
-                longer has failed.
+            texts: texts, or Docs whose tokens are kept.
+            as_tuples: whether `texts` are pairs of these and any context. The stream then has pairs
+                of a Doc and its context.
+            on_error: what happens to a document that fails: "raise" a `ProcessingError` that names
+                it; "skip" it; or "record" the reason in `doc.error` of a Doc with tokens only, in
+                its place in the stream.
+            overwrite: whether components may replace layers that a Doc of the caller has already.
+            n_process: worker processes, each with the pipeline and one thread; as many as `devices`
+                by default, none where none is named. One that dies is replaced; a document on which
+                worker after worker dies has failed.
+            devices: where worker processes compute, in turn; the pipeline's own device by default.
+                Workers that share a GPU keep it busy: while one makes features or decodes, another
+                computes.
+            doc_timeout: seconds that a document may take in a worker, and a batch before its
+                documents go one by one. A document that takes longer has failed.
             progress: show a bar on a terminal.
-            batch_words: about how many words are waited for and travel together: more are faster, fewer come out sooner. Documents of more
-                than CHUNK_WORDS go through in parts.
-            max_delay: for interactive streams: seconds that a document waits for others at most; with 0 it travels with what has come. A
-                thread reads `texts` then. By default a document waits until the batch is full and another has come.
+            batch_words: about how many words are waited for and travel together: more are faster,
+                fewer come out sooner. Documents of more than CHUNK_WORDS go through in parts.
+            max_delay: seconds that a document waits for others at most; with 0 it travels with what
+                has come. A thread reads `texts` then. By default a document waits until the batch
+                is full and another has come.
+
+        Errors: `ConfigError` for wrong arguments, raised by the call. From the stream: those of
+        `on_error`; `DocError` for a Doc with a layer that a component would replace; `DeviceError`
+        where a GPU can be used no more; `ProcessingError` where workers die one after the other.
         """
         _check_arguments(texts, on_error, max_delay)
         order = Order(overwrite, batch_words).checked()
         places = self.places(n_process, devices, doc_timeout)
-        stream = (
-            Item(i, *(given if as_tuples else (given,)))
-            for i, given in enumerate(_with_progress(texts, progress))
-        )
-        chunks = chunked(stream, batch_words, max_delay)
-        done = (
-            annotate_in_workers(self, chunks, places, order, doc_timeout)
-            if places
-            else Run(self, order).chunks(chunks)
-        )
-        return self._leave(done, as_tuples, on_error)
+        numbered = enumerate(_with_progress(texts, progress))
+        chunks = chunked(_items(numbered, as_tuples), batch_words, max_delay)
+        if places:
+            results = annotate_in_workers(self, chunks, places, order, doc_timeout)
+        else:
+            results = Run(self, order).chunks(chunks)
+        return self._delivered(results, as_tuples, on_error)
 
     def places(
-        self, n_process: int | None, devices: Sequence[str], doc_timeout: float | None = None
+        self,
+        n_process: int | None,
+        devices: Sequence[str],
+        doc_timeout: float | None = None,
     ) -> list[str]:
-        """The device of each worker process that `pipe` starts for these arguments; none where this process does the work.
+        """The device of each worker process that `pipe` starts; none where this process works.
 
-        Errors: `ConfigError` for arguments that cannot be, and for devices that are not there or do not compute in the precision.
+        Errors: `ConfigError` for arguments that cannot be, and for devices that are not there or do
+        not compute in the precision.
         """
         if n_process is not None and n_process < 1:
             raise ConfigError(f"n_process is {n_process}: it is at least 1")
-        workers = bool(devices) or n_process not in (None, 1)
-        if doc_timeout is not None and not (workers and doc_timeout > 0):
+        has_workers = bool(devices) or n_process not in (None, 1)
+        if doc_timeout is not None and not (has_workers and doc_timeout > 0):
             raise ConfigError(
-                f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, as only a worker can be stopped"
+                f"doc_timeout is {doc_timeout}: it is above 0 and takes n_process=2 or more, "
+                "as only a worker can be stopped"
             )
-        if not workers:
+        if not has_workers:
             return []
         names = [devices] if isinstance(devices, str) else devices
-        found = [str(pick_device(name)) for name in names] or [self.device_name]
-        for device in found:
-            check_precision(self.precision, device)
-        return [found[i % len(found)] for i in range(n_process or len(found))]
+        places = [str(pick_device(name)) for name in names]
+        if not places:
+            places = [self.device_name]
+        for place in places:
+            check_precision(self.precision, place)
+        count = n_process or len(places)
+        return list(islice(cycle(places), count))
 
-    def _leave(self, done: Generator[Result], as_tuples: bool, on_error: str) -> Iterator[Any]:
-        """Documents as their caller asked for them, and the failed as `on_error` says."""
-        with closing(
-            done
-        ):  # at once, not when the last traceback that knows it is gone: there may be processes behind it
-            for item, doc, error in done:
-                if error is not None and on_error == "raise":
-                    raise error
+    def _delivered(
+        self,
+        results: Generator[Result],
+        as_tuples: bool,
+        on_error: str,
+    ) -> Iterator[Any]:
+        """The documents of results, and the failures as `on_error` says."""
+        # Closed at once, not when the last traceback that holds it is gone: it may have processes.
+        with closing(results):
+            for item, doc, error in results:
                 if error is not None:
-                    hooks.tell(
-                        "doc_failed",
-                        document=item.number,
-                        component=error.component or "",
-                        error=error,
-                    )
+                    if on_error == "raise":
+                        raise error
+                    component = error.component or ""
+                    hooks.tell("doc_failed", document=item.number, component=component, error=error)
+                    if on_error == "skip":
+                        continue
                 doc.vectors = self.vectors or doc.vectors
-                if error is None or on_error == "record":
-                    yield (doc, item.context) if as_tuples else doc
+                yield (doc, item.context) if as_tuples else doc
+
+    # -- questions
+
+    def answer(self, text: str | Doc, question: str) -> Answer | None:
+        """The best answer to a question that stands in the text; None where there is none.
+
+            answer = nlp.answer("Мама мыла раму.", "Что мыла мама?")
+            answer.text  # "раму"
+
+        Errors: as `answers`.
+        """
+        answers = self.answers(text, question, top=1)
+        return answers[0] if answers else None
+
+    @overload
+    def answers(
+        self,
+        text: str | Doc,
+        question: str,
+        *,
+        top: int = 3,
+    ) -> list[Answer]: ...
+    @overload
+    def answers(
+        self,
+        text: str | Doc,
+        question: list[str],
+        *,
+        top: int = 3,
+    ) -> list[list[Answer]]: ...
+    def answers(
+        self,
+        text: str | Doc,
+        question: str | list[str],
+        *,
+        top: int = 3,
+    ) -> list[Answer] | list[list[Answer]]:
+        """At most `top` answers to a question, best first.
+
+            nlp.answers(doc, "Кто мыл раму?")
+            nlp.answers(doc, ["Кто мыл раму?", "Что мыла мама?"])  # a list for each question
+
+        Answers do not overlap. An empty list says that the text has no answer. A Doc's tokens are
+        kept, and nothing is written to it.
+
+        Errors: `ConfigError` for a pipeline without a component that answers questions.
+        """
+        if isinstance(question, str):
+            [answers] = self.answer_pairs([(text, question)], top=top)
+            return answers
+        pairs = [(text, each) for each in question]
+        return list(self.answer_pairs(pairs, top=top))
+
+    def answer_pairs(
+        self, pairs: Iterable[TextQuestion], *, top: int = 3
+    ) -> Iterator[list[Answer]]:
+        """The answers to each (text, question), as a stream; for each pair as `answers`.
+
+        Questions to one text should follow each other: the text is read once for all of them.
+        """
+        return answer_pairs(self, pairs, top)
+
+    # -- vectors and attention
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """The table of all words' static vectors; None in a pipeline without one."""
+        return word_vectors(self)
+
+    def vector(self, word: str) -> Floats | None:
+        """The static vector of a word, float32[width]; None for an unknown word.
+
+        Errors: `ConfigError` for a pipeline without word vectors.
+        """
+        return required_vectors(self).vector(word)
+
+    def most_similar(
+        self,
+        positive: str | Sequence[str],
+        negative: str | Sequence[str] = (),
+        *,
+        top: int = 10,
+    ) -> list[tuple[str, float]]:
+        """The words nearest to a word, or to a sum of words minus others, each with its cosine.
+
+            nlp.most_similar(positive=["король", "женщина"], negative=["мужчина"])
+
+        Errors: `DataError` naming an unknown word, `ConfigError` without word vectors.
+        """
+        return required_vectors(self).most_similar(positive, negative, top=top)
+
+    def encode(self, text: str | Doc, *, encoder: str | None = None) -> Floats:
+        """The vectors of a text's tokens in context, as components read them.
+
+            vectors = nlp.encode("Мама мыла раму.")  # float32[tokens, width]
+
+        A Doc's tokens are kept, and nothing is written to it.
+
+        Args:
+            encoder: its name in the pipeline; not needed if there is one only.
+
+        Errors: `ConfigError` without an encoder, or with several and none named.
+        """
+        return token_vectors(self, text, encoder)
+
+    def attention(self, text: str | Doc, *, encoder: str | None = None) -> list[AttentionMap]:
+        """The attention weights of each sentence by layer and head.
+
+            [attention, *_] = nlp.attention("Мама мыла раму.")
+            pipekit.attention.heat_map(attention, "attention.png")
+
+        Errors: `ConfigError` as `encode`, and where the encoder has no attention.
+        """
+        return attention_maps(self, text, encoder)
 
     # -- files
 
     def to_bytes(self, *, half: bool = False) -> bytes:
-        """The pipeline as bytes, what `pipekit.from_bytes` reads; half: weights as float16."""
+        """The pipeline as bytes, for `pipekit.from_bytes`; half: weights as float16."""
         return dump_pipeline(self, half=half)
 
     def to_disk(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Write the pipeline to one file, or leave the old one intact; half: weights as float16. Errors: `StoreError`."""
+        """Write the pipeline to one file, or leave the old one intact; half: weights as float16.
+
+        Errors: `StoreError`.
+        """
         save_pipeline(self, path, half=half)
 
     def __repr__(self) -> str:
         name = self.meta.get("name") or f"blank {self.lang}"
-        return f"<Pipeline {name}: {', '.join(self.components) or 'no components'}>"
+        components = ", ".join(self.components) or "no components"
+        return f"<Pipeline {name}: {components}>"
 
 
 def _check_arguments(texts: object, on_error: str, max_delay: float | None) -> None:
@@ -236,3 +347,12 @@ def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
     from tqdm import tqdm
 
     return tqdm(texts, unit=" docs", disable=None)
+
+
+def _items(numbered: Iterable[tuple[int, Any]], as_tuples: bool) -> Iterator[Item]:
+    """What the caller passed, with its number in the stream, as items."""
+    for number, entry in numbered:
+        if as_tuples:
+            yield Item(number, *entry)
+        else:
+            yield Item(number, entry)

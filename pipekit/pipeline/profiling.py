@@ -25,7 +25,8 @@ NETWORK = "network"
 AROUND = "around"
 REST = "Docs, planning and the rest"
 
-_Times = dict[tuple[str, str], float]  # seconds by the name and the kind of a stage
+_StageKey = tuple[str, str]  # the name and the kind of a stage
+_Times = dict[_StageKey, float]  # seconds
 
 
 @dataclass(frozen=True)
@@ -65,25 +66,29 @@ class Profile:
             all_times |= run
         stages = []
         for name, kind in all_times:
-            seconds = statistics.median(run[name, kind] for run in self.runs)
-            stages.append(Stage(name, kind, seconds / self.words))
+            seconds = [run[name, kind] for run in self.runs]
+            median = statistics.median(seconds)
+            stages.append(Stage(name, kind, median / self.words))
         return sorted(stages, key=lambda stage: stage.kind != NETWORK)
 
     @property
     def waiting(self) -> float:
         """The share of the time, 0 to 1, in which the device waits while others work."""
         stages = self.stages()
-        around = sum(stage.seconds for stage in stages if stage.kind == AROUND)
-        return around / sum(stage.seconds for stage in stages)
+        seconds = [stage.seconds for stage in stages]
+        around = [stage.seconds for stage in stages if stage.kind == AROUND]
+        return sum(around) / sum(seconds)
 
 
 class Clock:
-    """Adds up the seconds of stages. On a GPU it waits until the work is done.
+    """Adds up the seconds of stages.
 
-    clock = Clock("cuda")
-    with clock("main: features", AROUND):
-        ...
-    clock.seconds  # {("main: features", "around"): …}
+        clock = Clock("cuda")
+        with clock("main: features", AROUND):
+            ...
+        clock.seconds  # {("main: features", "around"): …}
+
+    On a GPU it waits until the work is done.
     """
 
     def __init__(self, device: str) -> None:
@@ -94,8 +99,9 @@ class Clock:
     def __call__(self, name: str, kind: str) -> Iterator[None]:
         begin = self.now()
         yield
-        before = self.seconds.get((name, kind), 0.0)
-        self.seconds[name, kind] = before + self.now() - begin
+        key = (name, kind)
+        self.seconds.setdefault(key, 0.0)
+        self.seconds[key] += self.now() - begin
 
     def now(self) -> float:
         """The time in seconds, after all that the device has been given to do."""
@@ -119,8 +125,9 @@ def profile(nlp: Pipeline, texts: Sequence[str], runs: int = 5) -> Profile:
             _run_stages(nlp, chunk, clock)
         in_stages = sum(clock.seconds.values())
         begin = clock.now()
-        words = sum(len(doc) for doc in nlp.pipe(texts))
-        clock.seconds[REST, AROUND] = clock.now() - begin - in_stages
+        words = sum(map(len, nlp.pipe(texts)))
+        whole = clock.now() - begin
+        clock.seconds[REST, AROUND] = whole - in_stages
         if number > 0:
             result.words = words
             result.runs.append(clock.seconds)

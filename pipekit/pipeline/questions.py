@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
 from pipekit.pipeline.assembly import Assembly
-from pipekit.pipeline.running import docs_through
+from pipekit.pipeline.running import as_doc, docs_through
 
 ANSWERS = "answers"
 CLOSING = {
@@ -55,25 +56,31 @@ def ask(doc: Doc, questions: Sequence[str]) -> Doc:
 def written_answers(doc: Doc) -> list[list[Answer]]:
     """The answers that a reader has written to a document: a list for each question, best first."""
     questions = doc.layers.get(QUESTIONS)
-    answers: list[list[Answer]] = []
-    if questions is not None:
-        answers = [[] for _ in range(questions.size)]
+    count = 0 if questions is None else questions.size
+    answers: list[list[Answer]] = [[] for _ in range(count)]
     layer = doc.layers[ANSWERS]
     scores = layer["score"].values
-    starts = doc.starts[layer["start"].values]  # int[answers], in characters
-    ends = doc.ends[layer["end"].values - 1]
-    for row in np.argsort(-scores, kind="stable").tolist():
-        start, end = balanced(doc.text, int(starts[row]), int(ends[row]))
+    first_tokens = layer["start"].values
+    last_tokens = layer["end"].values - 1
+    starts = doc.starts[first_tokens].tolist()  # in characters, [answers]
+    ends = doc.ends[last_tokens].tolist()
+    best_first = np.argsort(-scores, kind="stable")
+    for row in best_first.tolist():
+        start, end = balanced(doc.text, starts[row], ends[row])
+        text = doc.text[start:end]
+        answer = Answer(text, start, end, float(scores[row]))
         question = layer["question"][row]
-        answers[question].append(Answer(doc.text[start:end], start, end, float(scores[row])))
+        answers[question].append(answer)
     return answers
 
 
 def balanced(text: str, start: int, end: int) -> tuple[int, int]:
-    """The borders of an answer, without marks at its edges whose partner lies outside of it.
+    """The borders of an answer, without quotes and brackets at its edges that lack their partner.
 
-    balanced("«Яндекс", 0, 7)  # (1, 7)
-    balanced("«Яндекс»", 0, 8)  # (0, 8)
+        balanced("«Яндекс", 0, 7)  # (1, 7)
+        balanced("«Яндекс»", 0, 8)  # (0, 8)
+
+    Borders are characters of the text, end exclusive. At least one character remains.
     """
     while end - start > 1:
         closing = CLOSING.get(text[start])
@@ -105,7 +112,9 @@ def reader_of(pipeline: Assembly) -> Assembly:
 
 
 def answer_pairs(
-    pipeline: Assembly, pairs: Iterable[TextQuestion], top: int
+    pipeline: Assembly,
+    pairs: Iterable[TextQuestion],
+    top: int,
 ) -> Iterator[list[Answer]]:
     """At most `top` answers to each (text, question), as a stream.
 
@@ -119,9 +128,10 @@ def answer_pairs(
 
 def _with_questions(pipeline: Assembly, pairs: Iterable[TextQuestion]) -> Iterator[Doc]:
     """A document for each text, with all questions that follow each other."""
-    for text, same_text in groupby(pairs, key=lambda pair: pair[0]):
-        doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
-        yield ask(doc, [question for _, question in same_text])
+    for text, same_text in groupby(pairs, key=itemgetter(0)):
+        doc = as_doc(pipeline, text)
+        questions = [question for _, question in same_text]
+        yield ask(doc, questions)
 
 
 def _answers(reader: Assembly, docs: Iterable[Doc], top: int) -> Iterator[list[Answer]]:

@@ -10,7 +10,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.parts.batch import Batch
 from pipekit.pipeline.assembly import Assembly
-from pipekit.pipeline.running import in_parts
+from pipekit.pipeline.running import as_doc, in_parts
 from pipekit.words.arrays import Floats
 from pipekit.words.vectors import Vectors
 
@@ -45,11 +45,16 @@ def token_vectors(pipeline: Assembly, text: str | Doc, encoder: str | None) -> F
     vectors = []
     with pipeline.inference():
         for batch in _batches(pipeline, text):
-            vectors.append(batch.vectors(name).float().cpu().numpy())
+            tensor = batch.vectors(name)  # (tokens, width)
+            vectors.append(tensor.float().cpu().numpy())
     return np.concatenate(vectors)
 
 
-def attention_maps(pipeline: Assembly, text: str | Doc, encoder: str | None) -> list[AttentionMap]:
+def attention_maps(
+    pipeline: Assembly,
+    text: str | Doc,
+    encoder: str | None,
+) -> list[AttentionMap]:
     """The attention weights of an encoder for each sentence, computed in full precision.
 
     Errors: as `token_vectors`, and `ConfigError` where the encoder has no attention.
@@ -64,8 +69,8 @@ def attention_maps(pipeline: Assembly, text: str | Doc, encoder: str | None) -> 
 
 def _batches(pipeline: Assembly, text: str | Doc) -> list[Batch]:
     """A document as one batch, or as several where it is long."""
-    doc = text if isinstance(text, Doc) else pipeline.tokenize([text])[0]
-    return [pipeline.batch([part]) for part in in_parts(doc)]
+    parts = in_parts(as_doc(pipeline, text))
+    return [pipeline.batch([part]) for part in parts]
 
 
 def _encoder_name(pipeline: Assembly, name: str | None) -> str:

@@ -1,16 +1,21 @@
-"""Documents through the components of a pipeline: in batches that fit into memory, and without those that fail."""
+"""Documents through the components of a pipeline: in batches that fit into memory, failures apart.
+
+chunk of items ──tokenize──▶ Docs ──cut──▶ parts ──gather──▶ batches ──▶ components
+      ▲                                                         │
+      │                            memory ran out: in smaller batches, then in smaller parts
+      └── a document failed: the chunk in halves, until that document is alone
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pipekit.devices.memory import Room, lost_device, ran_out, release_devices
-from pipekit.doc import Doc
+from pipekit.doc import Doc, Layer
 from pipekit.doc.cutting import cut_doc, longest_sentence, rejoin
 from pipekit.errors import (
     ConfigError,
@@ -31,186 +36,229 @@ if TYPE_CHECKING:
 
 
 class Order(NamedTuple):
-    """How documents are to be treated: the arguments of `Pipeline.pipe`."""
+    """The arguments of `Pipeline.pipe` that say how documents are treated."""
 
     overwrite: bool
     batch_words: int
 
     def checked(self) -> Order:
-        """Itself. Errors: `ConfigError` for batches of no words."""
+        """The order itself. Errors: `ConfigError` for batches of no words."""
         if self.batch_words < 1:
             raise ConfigError(f"batch_words is {self.batch_words}: it is at least 1")
         return self
 
 
+class Result(NamedTuple):
+    """An item of a stream, and what became of it.
+
+    Attributes:
+        item: the item.
+        doc: its annotated document; the caller's own, where the caller passed a Doc. After a
+            failure, a document with tokens only.
+        error: the failure, if there was one.
+    """
+
+    item: Item
+    doc: Doc
+    error: ProcessingError | None = None
+
+
 class DocPart(NamedTuple):
-    """A document, or some sentences of a long one, and what it is of."""
+    """A document, or some sentences of a long one, and the item that it belongs to."""
 
     item: Item
     doc: Doc
 
     @property
     def words(self) -> int:
-        """Its size; an empty document counts as one word, so that a batch of one word is one document."""
+        """Its size. An empty document counts as one word, so one word is one document at most."""
         return max(1, len(self.doc))
 
 
-Result = tuple[Item, Doc, ProcessingError | None]  # with an error, the document has tokens only
+def as_doc(pipeline: Assembly, text: str | Doc) -> Doc:
+    """A text as a Doc with tokens and sentences; a Doc as it is."""
+    if isinstance(text, Doc):
+        return text
+    [doc] = pipeline.tokenize([text])
+    return doc
 
 
 def in_parts(doc: Doc, limit: int | None = None) -> list[Doc]:
-    """A document as parts of CHUNK_WORDS words at most; of `limit` words, as far as that asks for no cut within a sentence."""
-    return cut_doc(
-        doc,
-        CHUNK_WORDS
-        if limit is None or limit >= len(doc)
-        else min(CHUNK_WORDS, max(limit, longest_sentence(doc))),
-    )
+    """A document as parts of CHUNK_WORDS words at most.
+
+    With a smaller `limit`, parts are of so many words, or of as many as the longest sentence has:
+    memory that is short does not cut a sentence.
+    """
+    if limit is None or limit >= len(doc):
+        return cut_doc(doc, CHUNK_WORDS)
+    limit = max(limit, longest_sentence(doc))
+    return cut_doc(doc, min(CHUNK_WORDS, limit))
 
 
 class Run:
-    """A stream of documents through a pipeline, which does not change by it; what was found out about memory lasts as long as the stream.
+    """A stream of documents through a pipeline.
 
-    Where memory runs out, a batch goes in two, by words, and a document that does not fit alone goes in parts, cut between its sentences.
+    The pipeline itself does not change. What has been learnt about memory belongs to the run, and
+    lasts as long as the stream: where memory runs out, a batch is divided into smaller ones, and a
+    document that does not fit alone is divided between its sentences.
+
+    Attributes:
+        room: how many words fit into memory at a time, as far as that is known.
+        on_component: called with the name of each component that begins, and with "tokenizer".
     """
 
     def __init__(self, pipeline: Assembly, order: Order) -> None:
         self.pipeline = pipeline
         self.order = order
         self.room = Room()
-        self.began: Callable[[str], object] | None = (
-            None  # is told each component that begins, and "tokenizer"
-        )
+        self.on_component: Callable[[str], object] | None = None
 
     def chunks(self, chunks: Iterable[Sequence[Item]]) -> Generator[Result]:
-        """All documents of a stream, as `chunk`."""
+        """The results of all items of a stream, in their order. Errors: as `chunk`."""
         for items in chunks:
             if items:
                 yield from self.chunk(items)
 
     def chunk(self, items: Sequence[Item]) -> Iterator[Result]:
-        """All at once; where that fails, in halves, so that what fails alone is found and costs the others nothing.
+        """The results of some items, in their order.
 
-        Errors: `DocError` for a Doc that has what a component would write, `DeviceError` where a GPU can be used no more.
+        All are processed together. Where that fails, they are divided and tried again: so a
+        document that fails is found, and costs the others nothing but time.
+
+        Errors: `DocError` for a Doc that has what a component would write; `DeviceError` where the
+        GPU can be used no more.
         """
         room = self.room.words
         try:
             docs = self._process(items)
         except ProcessingError as error:
-            if len(items) == 1:
-                self.room.words = room  # which says nothing about other documents
-                yield items[0], self._failed(items[0].source, error), error
+            is_alone = len(items) == 1
+            if is_alone or isinstance(error, OutOfMemoryError):
+                self.room.words = room  # one document's size says nothing about the others
+            if is_alone:
+                item = items[0]
+                yield Result(item, self._bare_doc(item.source, error), error)
                 return
-            middle = len(items) // 2
-            shares = [items[:middle], items[middle:]]
-            if isinstance(error, OutOfMemoryError):  # it knows the document
-                self.room.words = room
-                guilty = next(
-                    place for place, item in enumerate(items) if item.number == error.document
-                )
-                shares = [items[:guilty], items[guilty : guilty + 1], items[guilty + 1 :]]
+            shares = _divided(items, error)
         else:
-            yield from zip(items, docs, repeat(None))
+            yield from map(Result, items, docs)
             return
-        for share in filter(None, shares):  # out here nothing of what failed is held any more
+        # The next tries are out here, since the error is gone by now: its traceback held the
+        # batch that failed, and with it the memory that they need.
+        for share in shares:
             yield from self.chunk(share)
 
     def _process(self, items: Sequence[Item]) -> list[Doc]:
-        docs = self._docs(items)
-        for item, doc in zip(items, docs, strict=True):
-            self._check_given(item, doc)
+        """The annotated documents of some items. If one fails, no Doc of the caller's changes."""
+        docs = self._tokenized(items)
+        for item, doc in docs:
+            self._check_given_layers(item, doc)
         if not self.order.overwrite:
-            for item in items:
-                if isinstance(item.source, Doc):
-                    self._refuse_overwrite(item.number, item.source)
-        self._through([DocPart(item, doc) for item, doc in zip(items, docs, strict=True)])
-        for item, doc in zip(items, docs, strict=True):
-            if isinstance(item.source, Doc):
-                item.source.layers = doc.layers
-        return [
-            item.source if isinstance(item.source, Doc) else doc
-            for item, doc in zip(items, docs, strict=True)
-        ]
+            self._refuse_overwriting(items)
+        self._annotate(docs)
+        return [_written_back(item, doc) for item, doc in docs]
 
-    def _docs(self, items: Sequence[Item]) -> list[Doc]:
-        """Tokenize the texts together. Docs are copied, so that nothing half-written stays on the caller's where a component fails."""
-        texts = [item.source for item in items if isinstance(item.source, str)]
+    def _tokenized(self, items: Sequence[Item]) -> list[DocPart]:
+        """Texts as Docs, all tokenized together, and copies of the caller's Docs."""
+        texts = []
         for item in items:
-            if not isinstance(item.source, str | Doc):
+            if isinstance(item.source, str):
+                texts.append(item.source)
+            elif not isinstance(item.source, Doc):
                 raise ProcessingError(
-                    f"document {item.number} is of type {type(item.source).__name__}: give texts or Docs",
+                    f"document {item.number} is of type {type(item.source).__name__}: "
+                    "give texts or Docs",
                     document=item.number,
                 )
-        if self.began:
-            self.began("tokenizer")
+        if self.on_component:
+            self.on_component("tokenizer")
         try:
-            made = iter(self.pipeline.tokenize(texts))
+            tokenized = iter(self.pipeline.tokenize(texts))
         except Exception as error:
             raise _failure(items[0], "tokenizer", error) from error
-        return [
-            item.source.copy() if isinstance(item.source, Doc) else next(made) for item in items
-        ]
+        docs = []
+        for item in items:
+            if isinstance(item.source, Doc):
+                doc = item.source.copy()
+            else:
+                doc = next(tokenized)
+            docs.append(DocPart(item, doc))
+        return docs
 
-    def _check_given(self, item: Item, doc: Doc) -> None:
+    def _check_given_layers(self, item: Item, doc: Doc) -> None:
+        """Errors: `ProcessingError` for a document without a layer that it has to bring."""
         for layer in self.pipeline.given:
             if not doc.has_annotation(layer):
-                raise _failure(
-                    item,
-                    "pipeline",
-                    DocError(f"it needs Docs that bring the layer {layer!r}, which this one lacks"),
-                )
+                reason = f"it needs Docs that bring the layer {layer!r}, which this one lacks"
+                raise _failure(item, "pipeline", DocError(reason))
 
-    def _refuse_overwrite(self, number: int, doc: Doc) -> None:
-        for name, component in self.pipeline.components.items():
-            for layer in component.assigns:
-                if doc.has_annotation(layer):
-                    raise DocError(
-                        f"document {number} has {layer!r} already, which {name!r} would replace: "
-                        "pass overwrite=True, leave the component out, or give a bare copy, doc.copy(bare=True)"
-                    )
+    def _refuse_overwriting(self, items: Sequence[Item]) -> None:
+        """Errors: `DocError` for a caller's Doc with a layer that a component would replace."""
+        for item in items:
+            if not isinstance(item.source, Doc):
+                continue
+            for name, component in self.pipeline.components.items():
+                for layer in component.assigns:
+                    if item.source.has_annotation(layer):
+                        raise DocError(
+                            f"document {item.number} has {layer!r} already, "
+                            f"which {name!r} would replace: pass overwrite=True, "
+                            "leave the component out, or give a bare copy, doc.copy(bare=True)"
+                        )
 
-    def _through(self, docs: Sequence[DocPart]) -> None:
-        """Documents through the components, in as many batches as memory asks for."""
-        cut = [
-            [DocPart(item, part) for part in in_parts(doc, self.room.words)] for item, doc in docs
-        ]
-        # A chunk is gathered by characters, before there are words to count: somewhat more of them are not worth a second batch.
-        limit = min(2 * self.order.batch_words, self.room.words)
-        for group in gather(chain.from_iterable(cut), lambda part: part.words, limit):
-            too_many = (
-                _divisible(group) and sum(part.words for part in group) > self.room.words
-            )  # as one before it has shown
-            if too_many or not self._fits(group):
-                self._through(group)
-        for (_, doc), parts in zip(docs, cut, strict=True):
-            rejoin(doc, [part.doc for part in parts])
+    def _annotate(self, docs: Sequence[DocPart]) -> None:
+        """Send documents through the components, in as many batches as memory asks for."""
+        parts_of_docs = []
+        all_parts = []
+        for item, doc in docs:
+            parts = in_parts(doc, self.room.words)
+            parts_of_docs.append(parts)
+            all_parts += [DocPart(item, part) for part in parts]
+        # A chunk is gathered by characters, before its words can be counted. If it has somewhat
+        # more words than it should, these are not worth a second batch.
+        most_words = 2 * self.order.batch_words
+        limit = min(most_words, self.room.words)
+        for batch in gather(all_parts, lambda part: part.words, limit):
+            if self._is_too_large(batch) or not self._fits(batch):
+                self._annotate(batch)
+        for (_, doc), parts in zip(docs, parts_of_docs, strict=True):
+            rejoin(doc, parts)
 
-    def _fits(self, group: Sequence[DocPart]) -> bool:
-        """Run a batch. False where memory ran out: its documents are as they were. Errors: `OutOfMemoryError` if none can be cut."""
-        words = sum(part.words for part in group)
-        before = [
-            {name: layer.shared() for name, layer in part.doc.layers.items()} for part in group
-        ]
-        reason = self._run([part.doc for part in group], group[0].item)
-        if reason is None:
+    def _is_too_large(self, parts: Sequence[DocPart]) -> bool:
+        """Whether a batch can be divided, and has to be, as one before it has shown."""
+        return _is_divisible(parts) and _words(parts) > self.room.words
+
+    def _fits(self, parts: Sequence[DocPart]) -> bool:
+        """Run a batch; whether memory was enough. If not, its documents are as they were.
+
+        Errors: `OutOfMemoryError` where memory is too short for a batch that cannot be divided.
+        """
+        words = _words(parts)
+        docs = [part.doc for part in parts]
+        layers_before = [_shared_layers(doc) for doc in docs]
+        shortage = self._run(docs, parts[0].item)
+        if shortage is None:
             self.room.passed(words)
             return True
-        for part, layers in zip(group, before, strict=True):
-            part.doc.layers = layers
+        for doc, layers in zip(docs, layers_before, strict=True):
+            doc.layers = layers
         release_devices()
         self.room.failed(words)
-        if not _divisible(group):
-            raise _too_large(group[0], reason, str(self.pipeline.device))
+        if not _is_divisible(parts):
+            raise _too_large(parts[0], shortage, str(self.pipeline.device))
         return False
 
     def _run(self, docs: Sequence[Doc], first: Item) -> str | None:
-        """A batch through all components; where memory ran out, what said so, by which component."""
-        begun = time.perf_counter()
+        """Send a batch through all components; None, or where memory ran out, which one failed.
+
+        A shortage is returned as text: an exception would hold the tensors of the batch.
+        """
+        begin = time.perf_counter()
         batch = self.pipeline.batch(docs)
         with self.pipeline.inference():
             for name, component in self.pipeline.components.items():
-                if self.began:
-                    self.began(name)
+                if self.on_component:
+                    self.on_component(name)
                 try:
                     answer: object = component(batch)  # type: ignore[func-returns-value]
                     _check_contract(name, component, batch, answer)
@@ -220,17 +268,17 @@ class Run:
                     if lost_device(error):
                         raise _lost(first, name, error) from error
                     raise _failure(first, name, error) from error
-        hooks.tell("batch_done", docs=batch.docs, seconds=time.perf_counter() - begun)
+        seconds = time.perf_counter() - begin
+        hooks.tell("batch_done", docs=batch.docs, seconds=seconds)
         return None
 
-    def _failed(self, source: str | Doc, error: ProcessingError) -> Doc:
-        """The document with tokens only, if the tokenizer can make them, and the reason."""
+    def _bare_doc(self, source: str | Doc, error: ProcessingError) -> Doc:
+        """The document of a failure: with tokens only, if the tokenizer can make them, and why."""
         try:
-            doc = (
-                source.copy(bare=True)
-                if isinstance(source, Doc)
-                else self.pipeline.tokenize([source])[0]
-            )
+            if isinstance(source, Doc):
+                doc = source.copy(bare=True)
+            else:
+                doc = as_doc(self.pipeline, source)
         except Exception:
             doc = Doc(words=[])
         doc.error = str(error)
@@ -238,52 +286,104 @@ class Run:
 
 
 def docs_through(pipeline: Assembly, docs: Iterable[Doc]) -> Iterator[Doc]:
-    """Docs through the components, as a stream. Errors: `ProcessingError` for the first that fails."""
+    """Docs through the components, as a stream. Errors: `ProcessingError` for the first failure."""
     items = (Item(number, doc) for number, doc in enumerate(docs))
     chunks = chunked(items, CHUNK_WORDS)
-    for _, doc, error in Run(pipeline, Order(False, CHUNK_WORDS)).chunks(chunks):
-        if error is not None:
-            raise error
-        yield doc
+    run = Run(pipeline, Order(overwrite=False, batch_words=CHUNK_WORDS))
+    for result in run.chunks(chunks):
+        if result.error is not None:
+            raise result.error
+        yield result.doc
 
 
-def _divisible(group: Sequence[DocPart]) -> bool:
-    return len(group) > 1 or longest_sentence(group[0].doc) < len(group[0].doc)
+def _divided(items: Sequence[Item], error: ProcessingError) -> list[Sequence[Item]]:
+    """Items that failed together, as shares to be tried apart.
+
+    These are halves, since the error may name the wrong document. Only a document that is too large
+    for the memory is certain: it goes alone.
+    """
+    if isinstance(error, OutOfMemoryError):
+        is_guilty = [item.number == error.document for item in items]
+        start = is_guilty.index(True)
+        end = start + 1
+    else:
+        start = end = len(items) // 2
+    shares = [items[:start], items[start:end], items[end:]]
+    return [share for share in shares if share]
+
+
+def _shared_layers(doc: Doc) -> dict[str, Layer]:
+    """The layers of a document as they are now; columns are shared, and not copied."""
+    return {name: layer.shared() for name, layer in doc.layers.items()}
+
+
+def _written_back(item: Item, doc: Doc) -> Doc:
+    """The document for the caller: the caller's own Doc, with the new layers, or the new Doc."""
+    if not isinstance(item.source, Doc):
+        return doc
+    item.source.layers = doc.layers
+    return item.source
+
+
+def _words(parts: Sequence[DocPart]) -> int:
+    return sum(part.words for part in parts)
+
+
+def _is_divisible(parts: Sequence[DocPart]) -> bool:
+    """Whether there are several documents, or several sentences."""
+    if len(parts) > 1:
+        return True
+    doc = parts[0].doc
+    return longest_sentence(doc) < len(doc)
 
 
 def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
-    reason = str(error) if isinstance(error, PipekitError) else f"{type(error).__name__}: {error}"
+    """The failure of a component, with its document; a broken contract remains one."""
     kind = PluginContractError if isinstance(error, PluginContractError) else ProcessingError
-    return kind(
-        f"{item.title}: {component} failed: {reason}", document=item.number, component=component
-    )
+    reason = str(error)
+    if not isinstance(error, PipekitError):
+        reason = f"{type(error).__name__}: {error}"
+    message = f"{item.title}: {component} failed: {reason}"
+    return kind(message, document=item.number, component=component)
 
 
-def _too_large(part: DocPart, reason: str, device: str) -> OutOfMemoryError:
-    """No cause is kept: its traceback would hold the tensors."""
-    cure = "free memory or give batch_words a smaller number" + (
-        "" if device == "cpu" else ", or load the pipeline with device='cpu'"
-    )
-    why = f"memory on {device} ran out, though no more than {len(part.doc)} words of it were computed together"
+def _too_large(part: DocPart, shortage: str, device: str) -> OutOfMemoryError:
+    """The failure of a document that does not fit into memory.
+
+    It has no cause: the traceback of a cause would hold the tensors.
+    """
+    item = part.item
+    words = len(part.doc)
+    cure = "free memory or give batch_words a smaller number"
+    if device != "cpu":
+        cure += ", or load the pipeline with device='cpu'"
+    component, _, _ = shortage.partition(" ")
     return OutOfMemoryError(
-        f"{part.item.title}: {why}: {cure}. {reason}",
-        document=part.item.number,
-        component=reason.split(" ")[0],
+        f"{item.title}: memory on {device} ran out, though no more than {words} words "
+        f"of it were computed together: {cure}. {shortage}",
+        document=item.number,
+        component=component,
     )
 
 
 def _lost(item: Item, component: str, error: Exception) -> DeviceError:
     return DeviceError(
-        f"{item.title}, or one computed with it: {component} failed: {error}. After such an error a process cannot use its GPU any more: "
-        "start a new one"
+        f"{item.title}, or one computed with it: {component} failed: {error}. "
+        "After such an error a process cannot use its GPU any more: start a new one"
     )
 
 
-def _check_contract(name: str, component: Component, batch: Batch, answer: object) -> None:
-    """What a component may not do, it is told of with the document. Errors: `PluginContractError`."""
+def _check_contract(
+    name: str,
+    component: Component,
+    batch: Batch,
+    answer: object,
+) -> None:
+    """Errors: `PluginContractError` for a component that did not write what it promised."""
     if answer is not None:
         raise PluginContractError(
-            f"component {name!r} returned {type(answer).__name__}: it writes to the documents and returns nothing"
+            f"component {name!r} returned {type(answer).__name__}: "
+            "it writes to the documents and returns nothing"
         )
     for doc in batch.docs:
         for assigned in component.assigns:
@@ -297,16 +397,23 @@ def _check_contract(name: str, component: Component, batch: Batch, answer: objec
 
 
 def _check_spans(name: str, assigned: str, doc: Doc) -> None:
+    """Errors: `PluginContractError` for spans outside the document, and scores that are NaN."""
     layer = doc.layers[assigned]
-    start, end = layer["start"].values, layer["end"].values
-    if layer.size and (
-        int(start.min()) < 0 or int(end.max()) > len(doc) or bool((start >= end).any())
-    ):
-        raise PluginContractError(
-            f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}"
-        )
+    starts = layer["start"].values
+    ends = layer["end"].values
+    if layer.size:
+        begin_before = int(starts.min()) < 0
+        end_after = int(ends.max()) > len(doc)
+        are_empty = bool((starts >= ends).any())
+        if begin_before or end_after or are_empty:
+            raise PluginContractError(
+                f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}"
+            )
     score = layer.get("score")
-    if score is not None and bool(np.isnan(score.values).any()):
+    if score is None:
+        return
+    is_nan = np.isnan(score.values)
+    if bool(is_nan.any()):
         raise PluginContractError(
             f"component {name!r} wrote a score that is no number to {assigned!r} of {doc!r}"
         )

@@ -40,7 +40,12 @@ _P = TypeVar("_P", bound=Assembly)
 # -- a pipeline to a file
 
 
-def save_pipeline(pipeline: Assembly, path: str | os.PathLike[str], *, half: bool = False) -> None:
+def save_pipeline(
+    pipeline: Assembly,
+    path: str | os.PathLike[str],
+    *,
+    half: bool = False,
+) -> None:
     """Write a pipeline to one file; half: weights as float16.
 
     An older file of that name stays whole until the new one is. Errors: `StoreError`.
@@ -62,16 +67,24 @@ def pipeline_fingerprint(pipeline: Assembly) -> str:
 
 
 def _contents(pipeline: Assembly) -> tuple[dict[str, Any], _Arrays]:
-    """The header and the arrays of a pipeline file; each array once, whoever shares it."""
+    """The header and the arrays of a pipeline file; an array that parts share stands there once."""
     config = pipeline.config
     suppliers = {}
     for kind, settings in _part_settings(config):
         type = settings["type"]
-        suppliers[f"{kind} {type}"] = _REGISTRIES[kind].supplier(type).package
+        supplier = _REGISTRIES[kind].supplier(type)
+        suppliers[f"{kind} {type}"] = supplier.package
     arrays = _all_arrays(pipeline)
     same = _duplicates(arrays)
-    header = {"config": config, "meta": pipeline.meta, "suppliers": suppliers, "same": same}
-    return header, {name: array for name, array in arrays.items() if name not in same}
+    for name in same:
+        del arrays[name]
+    header = {
+        "config": config,
+        "meta": pipeline.meta,
+        "suppliers": suppliers,
+        "same": same,
+    }
+    return header, arrays
 
 
 def _part_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -115,7 +128,8 @@ def _duplicates(arrays: _Arrays) -> dict[str, str]:
 
 def tables(part: Any) -> _Arrays:
     """The fixed arrays of a part."""
-    return {name: np.asarray(array) for name, array in getattr(part, "tables", {}).items()}
+    arrays = getattr(part, "tables", {})
+    return {name: np.asarray(array) for name, array in arrays.items()}
 
 
 def _weights(part: Any) -> dict[str, Any]:
@@ -154,7 +168,8 @@ def read_pipeline(
     tables, weights = _arrays_of_parts(container, where)
     pipeline = built_as(config, tables, header.get("meta"))
     for place, part in _places(pipeline):
-        _load_weights(part, weights.get(place, {}), f"{where}: {place}")
+        own_weights = weights.get(place, {})
+        _load_weights(part, own_weights, f"{where}: {place}")
     hooks.tell("pipeline_ready", pipeline=pipeline)
     return pipeline
 
@@ -171,7 +186,8 @@ def _checked_config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
         if not isinstance(header.get(key, {}), dict):
             raise CorruptModelError(f"{where}: {key!r} in its header is no table")
     for _, settings in _part_settings(config):
-        if not isinstance(settings, dict) or not isinstance(settings.get("type"), str):
+        has_type = isinstance(settings, dict) and isinstance(settings.get("type"), str)
+        if not has_type:
             raise CorruptModelError(f"{where}: a part of its config has no type")
     return config
 
@@ -183,46 +199,61 @@ def _has_parts(config: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def _selected(
-    config: dict[str, Any], exclude: Sequence[str], include: Sequence[str] | None
+    config: dict[str, Any],
+    exclude: Sequence[str],
+    include: Sequence[str] | None,
 ) -> dict[str, Any]:
     """The config with some of its components, and the encoders that they read."""
     components = config["components"]
-    for name in (*exclude, *(include or ())):
+    asked_for = [*exclude, *(include or ())]
+    for name in asked_for:
         if name not in components:
             raise ConfigError(f"the pipeline has no component {name!r}.{near(name, components)}")
-    names = [name for name in components if name not in exclude]
-    if include is not None:
-        names = [name for name in names if name in include]
-    components = {name: components[name] for name in names}
-    read = {settings.get("encoder") for settings in components.values()}
-    encoders = config["encoders"]
-    if exclude or include is not None:
-        encoders = {name: settings for name, settings in encoders.items() if name in read}
-    return {**config, "components": components, "encoders": encoders}
+    selected = {}
+    encoders_read = set()
+    for name, settings in components.items():
+        is_included = include is None or name in include
+        if is_included and name not in exclude:
+            selected[name] = settings
+            encoders_read.add(settings.get("encoder"))
+    encoders = {}
+    is_whole = not exclude and include is None
+    for name, settings in config["encoders"].items():
+        if is_whole or name in encoders_read:
+            encoders[name] = settings
+    return {**config, "components": selected, "encoders": encoders}
 
 
-def _require_types(config: dict[str, Any], suppliers: Mapping[str, str], where: str) -> None:
+def _require_types(
+    config: dict[str, Any],
+    suppliers: Mapping[str, str],
+    where: str,
+) -> None:
     """Errors: `PluginMissingError` for a part whose type no installed package brings."""
     for kind, settings in _part_settings(config):
         type = settings["type"]
         package = suppliers.get(f"{kind} {type}", "an unknown package")
-        _REGISTRIES[kind].require(type, package, where)
+        parts = _REGISTRIES[kind]
+        parts.require(type, package, where)
 
 
 def _arrays_of_parts(
     container: store.Container, where: str
 ) -> tuple[dict[str, _Arrays], dict[str, _Arrays]]:
     """The tables and the weights of each part, by "<kind>/<name>"."""
-    arrays = dict(container.tensors)
-    for name, first in container.header.get("same", {}).items():
-        if first in container.tensors:
-            arrays[name] = container.tensors[first]
+    stored = container.tensors
+    arrays = dict(stored)
+    same = container.header.get("same", {})
+    for name, first in same.items():
+        if first in stored:
+            arrays[name] = stored[first]
     tables: dict[str, _Arrays] = {}
     weights: dict[str, _Arrays] = {}
     for name, array in arrays.items():
         address = _address(name, where)
         parts = tables if address.is_table else weights
-        parts.setdefault(address.place, {})[address.key] = array
+        own_arrays = parts.setdefault(address.place, {})
+        own_arrays[address.key] = array
     return tables, weights
 
 
@@ -242,10 +273,11 @@ class _Address(NamedTuple):
 
 def _address(name: str, where: str) -> _Address:
     """The owner of the array "<kind>/<name of the part>/<tables or weights>/<key>"."""
-    names = name.split("/", 3)
-    if len(names) < 4 or names[0] not in _KINDS or names[2] not in ("tables", "weights"):
+    kind, _, rest = name.partition("/")
+    part, _, rest = rest.partition("/")
+    group, has_key, key = rest.partition("/")
+    if kind not in _KINDS or group not in ("tables", "weights") or not has_key:
         raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
-    kind, part, group, key = names
     return _Address(f"{kind}/{part}", group == "tables", key)
 
 
@@ -254,8 +286,10 @@ def _load_weights(part: Any, weights: _Arrays, where: str) -> None:
         return
     import torch
 
+    state = {}
     try:
-        state = {key: torch.from_numpy(array) for key, array in weights.items()}
+        for key, array in weights.items():
+            state[key] = torch.from_numpy(array)
         part.load_state_dict(state)
     except (RuntimeError, AttributeError) as error:
         raise CorruptModelError(f"{where}: its weights do not fit its settings: {error}") from error

@@ -56,7 +56,9 @@ def work(source: object) -> int:
 
 
 def chunked(
-    items: Iterable[Item], batch_words: int, max_delay: float | None = None
+    items: Iterable[Item],
+    batch_words: int,
+    max_delay: float | None = None,
 ) -> Iterable[list[Item]]:
     """A stream as chunks of about `batch_words` words, in the order of the items.
 
@@ -73,10 +75,16 @@ def _size(item: Item) -> int:
     return work(item.source)
 
 
-def gather(items: Iterable[_T], size: Callable[[_T], int], limit: int) -> Iterator[list[_T]]:
-    """Items in their order, in lists whose sizes sum to `limit` at most, or that hold one item.
+def gather(
+    items: Iterable[_T],
+    size: Callable[[_T], int],
+    limit: int,
+) -> Iterator[list[_T]]:
+    """Items in their order, in lists whose sizes sum to `limit` at most.
 
-    list(gather(["aa", "bb", "c", "ddddd"], len, 4))  # [["aa", "bb"], ["c"], ["ddddd"]]
+        list(gather(["aa", "bb", "c", "ddddd"], len, 4))  # [["aa", "bb"], ["c"], ["ddddd"]]
+
+    An item that is larger than that is a list of its own.
     """
     chunk: list[_T] = []
     total = 0
@@ -117,7 +125,11 @@ class Arrivals(Generic[_T]):
     """
 
     def __init__(
-        self, source: Iterable[_T], size: Callable[[_T], int], limit: int, max_delay: float
+        self,
+        source: Iterable[_T],
+        size: Callable[[_T], int],
+        limit: int,
+        max_delay: float,
     ) -> None:
         self._source = source
         self._size = size

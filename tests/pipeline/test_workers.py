@@ -35,7 +35,7 @@ from pipekit.errors import (
 from pipekit.pipeline.hooks import hookimpl, hooks
 from pipekit.pipeline.running import Order
 from pipekit.pipeline.workers.annotator import Annotator, Failure, Request
-from pipekit.pipeline.workers.supervisor import Supervisor, in_words
+from pipekit.pipeline.workers.supervisor import Supervisor, describe_exit
 
 TROUBLE = """
 import ctypes, multiprocessing, os, re, signal, sys, time
@@ -514,7 +514,7 @@ def test_a_component_that_only_this_process_has_is_told(site: Site) -> None:
 def test_workers_that_die_while_they_load_are_not_replaced_for_ever(
     pids: Path, deed: str, message: str, starts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._STARTS", 1)
+    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._FAILED_STARTS", 1)
     nlp = troubled(pids, start=deed)
     with pytest.raises(
         ProcessingError,
@@ -527,7 +527,7 @@ def test_workers_that_die_while_they_load_are_not_replaced_for_ever(
 def test_a_worker_that_hangs_while_it_loads_is_not_waited_for(
     pids: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._LOADING", 3.0)
+    monkeypatch.setattr("pipekit.pipeline.workers.supervisor._LOADING_SECONDS", 3.0)
     nlp = troubled(pids, start="спать")
     with pytest.raises(
         ProcessingError, match="a worker process has not loaded the pipeline within 3 s"
@@ -561,7 +561,7 @@ def test_where_every_document_kills_the_job_ends(
     [(0, "exited with code 0"), (-11, "was killed by SIGSEGV"), (-99, "was killed by signal 99")],
 )
 def test_an_ending_is_told_in_words(code: int, words: str) -> None:
-    assert in_words(code).startswith(words)
+    assert describe_exit(code).startswith(words)
 
 
 # -- parents that go

@@ -1,1 +1,1 @@
-"""Documents through worker processes: what a process does to them, and who looks after the processes."""
+"""Documents through worker processes: the work of a process, and the supervision of processes."""

@@ -1,7 +1,13 @@
-"""Who looks after worker processes: gives them documents, replaces those that die, and finds the document on which they do.
+"""Supervision of worker processes: who gets which documents, and what happens when a worker dies.
 
-The documents of a worker that died are tried again together, then one by one. One on which a worker dies when it has that document alone,
-or takes longer than it may, fails; the others cost nothing but time. So one such document costs four workers at most.
+A worker that dies or hangs is replaced, and its documents are tried again:
+
+    together ──died──▶ together again ──died──▶ one by one ──died──▶ the suspect alone ──died──┐
+        │                     │                     ▲  │                      │                ▼
+        └────────hung─────────┴─────────────────────┘  └────────hung──────────┴──────▶ it has failed
+
+The suspect is the document that the worker had when it died. Its neighbours cost nothing but time,
+and one document that kills costs four workers at most.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 from pipekit.doc import Doc
 from pipekit.errors import ProcessingError
@@ -25,12 +32,12 @@ from pipekit.pipeline.workers.annotator import Annotator, Failure, Response
 from pipekit.pipeline.workers.tasks import Chunk, Task
 from pipekit.pipeline.workers.worker import Worker
 
-_AHEAD = 2  # chunks under way for each worker: enough to keep it busy, few enough to bound memory
-_STARTS = 5  # for each worker: how many may be killed in a row while they load
+_CHUNKS_AHEAD = 2  # under way for each worker: enough to keep it busy, few enough to bound memory
+_FAILED_STARTS = 5  # for each worker: how many may be killed in a row while they load
 _DEATHS = 10  # for each worker: how many may die in a row with no document done between them
-_LOADING = 600.0  # seconds after which a worker that has not loaded the pipeline counts as hung
-_OFTEN = 0.002  # seconds between two looks at workers while documents leave
-_GRACE = 5.0  # seconds for a process whose end has been noticed to leave its exit code
+_LOADING_SECONDS = 600.0  # after which a worker that has not loaded the pipeline counts as hung
+_IDLE_SECONDS = 0.002  # between two looks at workers while documents leave
+_GRACE_SECONDS = 5.0  # for a process whose end has been noticed to leave its exit code
 _GUARD = "In a script, the call that starts workers stands under `if __name__ == '__main__':`"
 
 
@@ -41,17 +48,25 @@ def annotate_in_workers(
     order: Order,
     doc_timeout: float | None = None,
 ) -> Generator[Result]:
-    """Each item with its document, in the order of the items, by a worker process for each of the devices. Errors: as `responses`."""
-    with closing(responses(pipeline, chunks, Annotator, devices, order, doc_timeout)) as answered:
-        for item, found in answered:
-            doc = Doc.from_bytes(found.made)
-            if isinstance(item.source, Doc) and found.failure is None:
-                item.source.layers, doc = doc.layers, item.source
-            yield (
-                item,
-                doc,
-                None if found.failure is None else found.failure.of_document(item.number),
-            )
+    """The results of all items of a stream, in their order, from a worker for each device.
+
+    Errors: as `responses`.
+    """
+    stream = responses(pipeline, chunks, Annotator, devices, order, doc_timeout)
+    with closing(stream):
+        for item, response in stream:
+            yield _result(item, response)
+
+
+def _result(item: Item, response: Response) -> Result:
+    doc = Doc.from_bytes(response.made)
+    if response.failure is not None:
+        error = response.failure.of_document(item.number)
+        return Result(item, doc, error)
+    if isinstance(item.source, Doc):
+        item.source.layers = doc.layers
+        return Result(item, item.source)
+    return Result(item, doc)
 
 
 def responses(
@@ -62,86 +77,113 @@ def responses(
     order: Order,
     doc_timeout: float | None = None,
 ) -> Generator[tuple[Item, Response]]:
-    """Each item with what an annotator, made of the path of a pipeline file, a precision and a device, says of it, in their order.
+    """Each item of a stream with its response, in their order.
 
-    Errors: `ProcessingError` where workers cannot start or die one after the other, and what the stream of chunks itself raises, after
-    the documents before.
+    Args:
+        annotator: makes the annotator of a worker, of a pipeline file, a precision, a device and
+            the class of the pipeline.
+        devices: one for each worker.
+        order, doc_timeout: as of `Supervisor`.
+
+    Errors: `ProcessingError` where workers cannot start or die one after the other. An exception of
+    the stream of chunks itself is raised after the documents before it.
     """
     with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
         path = Path(folder) / "worker.pipekit"
         save_pipeline(pipeline, path)
         kind = type(pipeline)
-        made = [annotator(str(path), pipeline.precision, device, kind) for device in devices]
-        with closing(Supervisor(made, order, doc_timeout)) as supervisor:
-            yield from _in_order(
-                supervisor, _entries(made[0], Run(pipeline, order), chunks), len(devices) * _AHEAD
-            )
+        precision = pipeline.precision
+        annotators = [annotator(str(path), precision, device, kind) for device in devices]
+        run = Run(pipeline, order)
+        prepared = _prepared(annotators[0], run, chunks)
+        ahead = len(devices) * _CHUNKS_AHEAD
+        with closing(Supervisor(annotators, order, doc_timeout)) as supervisor:
+            yield from _in_order(supervisor, prepared, ahead)
 
 
 def _in_order(
-    supervisor: Supervisor, entries: Iterator[Chunk], ahead: int
+    supervisor: Supervisor,
+    chunks: Iterator[Chunk],
+    ahead: int,
 ) -> Iterator[tuple[Item, Response]]:
-    """The documents of each chunk, with `ahead` chunks under way at most. Workers are attended to whenever this comes to run.
+    """The results of each chunk, in their order, with `ahead` chunks under way at most.
 
-    An empty chunk says that the stream has nothing now: what is under way leaves before more is waited for.
+    Workers are attended to whenever this generator runs. After a pause of the stream, the chunks
+    under way leave before the stream is asked for more.
     """
     under_way: deque[Chunk] = deque()
-    quiet = False
+    is_paused = False
     while True:
-        while (
-            len(under_way) < ahead
-            and not (quiet and under_way)
-            and (entry := next(entries, None)) is not None
-        ):
-            quiet = not entry.items and entry.error is None
-            if quiet:
-                continue
-            under_way.append(entry)
-            supervisor.submit(entry)
-            supervisor.attend(wait_for_news=False)
+        while len(under_way) < ahead:
+            if is_paused and under_way:
+                break
+            chunk = next(chunks, None)
+            if chunk is None:
+                break
+            is_paused = chunk.is_pause
+            if not is_paused:
+                under_way.append(chunk)
+                supervisor.submit(chunk)
+                supervisor.attend(wait_for_news=False)
         if not under_way:
             return
         first = under_way.popleft()
-        while not first.done:
+        while not first.is_done:
             supervisor.attend()
         for result in first.results():
             yield result
             supervisor.attend_now_and_then()
 
 
-def _entries(annotator: Annotator, run: Run, chunks: Iterable[list[Item]]) -> Iterator[Chunk]:
-    """What fails here fails in its turn: documents before it still come out."""
+def _prepared(
+    annotator: Annotator,
+    run: Run,
+    chunks: Iterable[list[Item]],
+) -> Iterator[Chunk]:
+    """The chunks of a stream, ready for workers.
+
+    An exception of the stream becomes a chunk of its own, so that it is raised in its turn, after
+    the documents before it.
+    """
     try:
         for items in chunks:
-            chunk = Chunk(items)
-            for item in items:
-                if not isinstance(
-                    item.source, str | Doc
-                ):  # it cannot travel, and fails before any component sees it
-                    chunk.answers[item.number] = next(
-                        annotator.answer(*result) for result in run.chunk([item])
-                    )
-                    continue
-                try:
-                    chunk.sources.append(annotator.sent(item))
-                except ValueError as unfit:
-                    chunk.answers[item.number] = annotator.failed(item, str(unfit))
-            yield chunk
+            yield _prepared_chunk(annotator, run, items)
     except Exception as error:
         yield Chunk(error=error)
 
 
+def _prepared_chunk(annotator: Annotator, run: Run, items: list[Item]) -> Chunk:
+    """Items as requests, and the responses to those that cannot travel."""
+    chunk = Chunk(items)
+    for item in items:
+        if not isinstance(item.source, str | Doc):  # it fails before any component sees it
+            result = next(run.chunk([item]))
+            chunk.responses[item.number] = annotator.answer(*result)
+            continue
+        try:
+            chunk.requests.append(annotator.sent(item))
+        except ValueError as unfit:
+            chunk.responses[item.number] = annotator.failed(item, str(unfit))
+    return chunk
+
+
 class Supervisor:
-    """Worker processes, the tasks that wait for them, and who has which.
+    """Worker processes, and the tasks that wait for them or are in their hands.
+
+    Workers start when there is work for them.
 
     Args:
-        annotators: what each worker loads and runs; workers start when there is work for them.
-        order: how documents are to be treated.
-        doc_timeout: seconds after which a worker counts as hung, None for no limit: for a chunk, then for each of its documents alone.
+        annotators: for each worker, what it loads and runs.
+        order: how the documents are treated.
+        doc_timeout: seconds after which a worker counts as hung, None for no limit. They hold for a
+            chunk, and then for each of its documents alone.
     """
 
     def __init__(
-        self, annotators: Sequence[Annotator], order: Order, doc_timeout: float | None = None
+        self,
+        annotators: Sequence[Annotator],
+        order: Order,
+        doc_timeout: float | None = None,
     ) -> None:
         self.annotators = annotators
         self.order = order
@@ -150,58 +192,66 @@ class Supervisor:
         self.tasks: deque[Task] = deque()
         self.deaths = 0  # in a row, with no document done between them
         self.failed_starts = 0  # in a row, with no start and no document between them
-        self._attended = 0.0
+        self._attended = 0.0  # when workers were attended to last
 
     def submit(self, chunk: Chunk) -> None:
         """Let the documents of a chunk be annotated, after those submitted before."""
-        if chunk.sources:
-            self.tasks.append(Task(chunk, chunk.sources))
+        if chunk.requests:
+            self.tasks.append(Task(chunk, chunk.requests))
 
     def attend(self, *, wait_for_news: bool = True) -> None:
-        """Hear what workers say, replace those that died or hang, and give tasks to those that have none.
+        """Read what workers have sent, replace those that died or hang, and give out tasks.
 
-        Errors: `ProcessingError` where that is hopeless, and what keeps a worker from loading the pipeline.
+        Errors: `ProcessingError` where workers die one after the other, and whatever keeps a worker
+        from loading the pipeline.
         """
         self._attended = time.monotonic()
-        self._staff()
-        ends = [
-            end for worker in self.workers for end in (worker.connection, worker.process.sentinel)
-        ]
-        news = wait(ends, self._patience() if wait_for_news else 0)
+        self._give_tasks()
+        ends: list[Any] = []
+        for worker in self.workers:
+            ends += [worker.connection, worker.process.sentinel]
+        patience = self._patience() if wait_for_news else 0
+        news = wait(ends, patience)
         for worker in list(self.workers):
             if worker.connection in news:
-                self._hear(worker)
+                self._receive(worker)
             elif worker.process.sentinel in news:
                 self._replace(worker)
             elif self._seconds_left(worker) <= 0:
                 self._replace(worker, hung=True)
-        self._staff()
+        self._give_tasks()
 
     def attend_now_and_then(self) -> None:
-        """For a caller that comes often: a worker waits for its next task no longer than is noticed."""
-        if time.monotonic() - self._attended > _OFTEN:
+        """`attend`, for a caller that comes often: it waits for nothing, and skips most calls.
+
+        A worker that is ready for its next task is not kept waiting for a noticeable time.
+        """
+        if time.monotonic() - self._attended > _IDLE_SECONDS:
             self.attend(wait_for_news=False)
 
     def close(self) -> None:
-        """End all workers: those that wait for a task by themselves, all others by force."""
-        idle = [worker.ready and worker.task is None for worker in self.workers]
-        for worker, is_idle in zip(self.workers, idle, strict=True):
-            worker.connection.close() if is_idle else worker.process.kill()
-        for worker, is_idle in zip(self.workers, idle, strict=True):
-            worker.end(1.0 if is_idle else 0.0)
+        """End all workers: idle ones end by themselves, all others are killed."""
+        idle = [worker for worker in self.workers if worker.is_idle]
+        for worker in self.workers:
+            if worker in idle:
+                worker.connection.close()
+            else:
+                worker.process.kill()
+        for worker in self.workers:
+            worker.end(1.0 if worker in idle else 0.0)
         self.workers.clear()
 
-    def _staff(self) -> None:
+    def _give_tasks(self) -> None:
+        """Give tasks to idle workers, and start as many more as the remaining tasks ask for."""
         for worker in self.workers:
-            if (
-                self.tasks
-                and worker.ready
-                and worker.task is None
-                and worker.give(self.tasks[0], self.order)
-            ):
-                self.tasks.popleft()
-        busy = sum(worker.task is not None for worker in self.workers)
-        while len(self.workers) < min(len(self.annotators), busy + len(self.tasks)):
+            if self.tasks and worker.is_idle:
+                is_sent = worker.give(self.tasks[0], self.order)
+                if is_sent:
+                    self.tasks.popleft()
+        busy = [worker for worker in self.workers if worker.task is not None]
+        work = len(busy) + len(self.tasks)
+        needed = min(work, len(self.annotators))
+        while len(self.workers) < needed:
             self.workers.append(Worker(self.vacant()))
 
     def vacant(self) -> Annotator:
@@ -211,96 +261,174 @@ class Supervisor:
             free.remove(worker.annotator)
         return free[0]
 
+    # -- time
+
     def _seconds_left(self, worker: Worker) -> float:
-        limit = _LOADING if not worker.ready else self.doc_timeout if worker.task else None
-        return float("inf") if limit is None else worker.since + limit - time.monotonic()
+        """The time until a worker counts as hung; infinite where there is no limit."""
+        if not worker.ready:
+            return worker.since + _LOADING_SECONDS - time.monotonic()
+        if worker.task is None or self.doc_timeout is None:
+            return float("inf")
+        return worker.since + self.doc_timeout - time.monotonic()
 
     def _patience(self) -> float | None:
-        left = min(map(self._seconds_left, self.workers), default=0.0)
-        return None if left == float("inf") else max(left, 0.0)
+        """How long to wait for news: until the first worker counts as hung; None for ever."""
+        seconds = min(map(self._seconds_left, self.workers), default=0.0)
+        if seconds == float("inf"):
+            return None
+        return max(seconds, 0.0)
 
-    def _hear(self, worker: Worker) -> None:
+    # -- messages
+
+    def _receive(self, worker: Worker) -> None:
+        """Read a message of a worker; `pipekit.pipeline.workers.worker` draws which there are."""
         try:
-            said = worker.hear()
+            message = worker.receive()
         except EOFError:
             self._replace(worker)
             return
-        task = worker.task
-        if task is None:  # it was loading
-            if said is not None:
-                raise said._replace(
-                    message=f"a worker process cannot load the pipeline: {said.message}"
-                ).error()
-            worker.ready, self.failed_starts = True, 0
-        elif isinstance(said, str):
-            worker.component = said
-        elif isinstance(said, Failure):
-            task.chunk.error, worker.task = said.error(), None
+        if worker.task is None:
+            self._note_start(worker, message)
+        elif isinstance(message, str):
+            worker.component = message
+        elif isinstance(message, Failure):
+            worker.task.chunk.error = message.error()
+            worker.task = None
         else:
-            worker.since, worker.component = time.monotonic(), None
-            self.deaths = self.failed_starts = 0
-            worker.task = None if task.take(said) else task
+            self._note_responses(worker, worker.task, message)
+
+    def _note_start(self, worker: Worker, failure: Failure | None) -> None:
+        """A worker has loaded the pipeline, or has not. Errors: what kept it from loading."""
+        if failure is not None:
+            message = f"a worker process cannot load the pipeline: {failure.message}"
+            raise failure._replace(message=message).error()
+        worker.ready = True
+        self.failed_starts = 0
+
+    def _note_responses(
+        self,
+        worker: Worker,
+        task: Task,
+        responses: list[Response],
+    ) -> None:
+        worker.since = time.monotonic()
+        worker.component = None
+        self.deaths = 0
+        self.failed_starts = 0
+        if task.take(responses):
+            worker.task = None
+
+    # -- deaths
 
     def _replace(self, worker: Worker, *, hung: bool = False) -> None:
-        """Part with a worker that died or hangs; what it had is tried again, or has failed. `_staff` starts another."""
-        self.workers.remove(worker)
-        code = worker.end(0.0 if hung else _GRACE)
-        if not worker.ready:
-            self._failed_start(code, hung)
-        elif not hung:
-            self.deaths += 1
-            if self.deaths > _DEATHS * len(self.annotators):
-                raise ProcessingError(
-                    f"{self.deaths} worker processes died in a row without finishing a document, and the last one {in_words(code)}: "
-                    "a component crashes on every document, or memory runs out"
-                )
-        if worker.task is not None:
-            where = f" in {worker.component!r}" if worker.component else ""
-            reason = (
-                f"took longer than doc_timeout={self.doc_timeout:g} s"
-                if hung
-                else f"its worker process {in_words(code)}"
-            )
-            self.tasks.extendleft(
-                reversed(self._again(worker.task, reason + where, worker.component, hung))
-            )
+        """Part with a worker that died or hangs; `_give_tasks` starts another.
 
-    def _failed_start(self, code: int, hung: bool) -> None:
+        The documents that it had are tried again, or have failed.
+
+        Errors: `ProcessingError` where so many died that there is no hope.
+        """
+        self.workers.remove(worker)
+        code = worker.end(0.0 if hung else _GRACE_SECONDS)
+        if not worker.ready:
+            self._count_failed_start(code, hung)
+        elif not hung:
+            self._count_death(code)
+        if worker.task is None:
+            return
+        reason = f"its worker process {describe_exit(code)}"
+        if hung:
+            reason = f"took longer than doc_timeout={self.doc_timeout:g} s"
+        if worker.component:
+            reason += f" in {worker.component!r}"
+        tasks = self._next_tries(worker.task, reason, worker.component, hung)
+        self.tasks.extendleft(reversed(tasks))
+
+    def _count_failed_start(self, code: int, hung: bool) -> None:
+        """Errors: `ProcessingError` unless the worker was killed, which may be bad luck."""
         if hung:
             raise ProcessingError(
-                f"a worker process has not loaded the pipeline within {_LOADING:g} s: it hangs, or its disk does"
+                "a worker process has not loaded the pipeline "
+                f"within {_LOADING_SECONDS:g} s: it hangs, or its disk does"
             )
         self.failed_starts += 1
-        if code >= 0 or self.failed_starts > _STARTS * len(self.annotators):
+        was_killed = code < 0
+        limit = _FAILED_STARTS * len(self.annotators)
+        if not was_killed or self.failed_starts > limit:
             raise ProcessingError(
-                f"a worker process {in_words(code)} before it had loaded the pipeline. {_GUARD}"
+                f"a worker process {describe_exit(code)} "
+                f"before it had loaded the pipeline. {_GUARD}"
             )
 
-    def _again(self, task: Task, reason: str, component: str | None, hung: bool) -> list[Task]:
-        """What is left of a task whose worker is gone: together, then one by one, then the suspect alone, which has failed then."""
-        chunk, rest, alone = task.chunk, task.sources[task.answered :], len(task.sources) == 1
-        if not hung and not task.deaths:
-            return [Task(chunk, rest, 1)]
-        if not alone and not task.apart:
-            return [Task(chunk, rest, 2)]
-        suspect = rest[:1]
-        if hung or alone:
-            item = next(item for item in chunk.items if item.number == rest[0].number)
-            chunk.answers[item.number] = self.annotators[0].failed(item, reason, component)
-            suspect = []
-        return [Task(chunk, part, 2) for part in (suspect, rest[1:]) if part]
+    def _count_death(self, code: int) -> None:
+        """Errors: `ProcessingError` for too many deaths without a document between them."""
+        self.deaths += 1
+        if self.deaths > _DEATHS * len(self.annotators):
+            raise ProcessingError(
+                f"{self.deaths} worker processes died in a row without finishing a document, "
+                f"and the last one {describe_exit(code)}: "
+                "a component crashes on every document, or memory runs out"
+            )
+
+    def _next_tries(
+        self,
+        task: Task,
+        reason: str,
+        component: str | None,
+        hung: bool,
+    ) -> list[Task]:
+        """The tasks that follow one whose worker died or hung; the module's docstring draws them.
+
+        The first document without a response fails for this reason if it hung, or was alone.
+        """
+        chunk = task.chunk
+        unanswered = task.requests[task.answered :]
+        is_first_death = not hung and task.deaths == 0
+        if is_first_death:
+            return [Task(chunk, unanswered, deaths=1)]
+        if not task.is_apart:
+            return [Task(chunk, unanswered, deaths=2)]
+        suspect, *others = unanswered
+        tasks = []
+        was_alone = len(task.requests) == 1
+        if hung or was_alone:
+            self._fail(chunk, suspect.number, reason, component)
+        else:
+            tasks.append(Task(chunk, [suspect], deaths=2))
+        if others:
+            tasks.append(Task(chunk, others, deaths=2))
+        return tasks
+
+    def _fail(
+        self,
+        chunk: Chunk,
+        number: int,
+        reason: str,
+        component: str | None,
+    ) -> None:
+        """Give a document of a chunk up."""
+        annotator = self.annotators[0]
+        for item in chunk.items:
+            if item.number == number:
+                chunk.responses[number] = annotator.failed(item, reason, component)
 
 
-def in_words(code: int) -> str:
-    """How a process ended: its exit code, or minus the signal that killed it."""
+def describe_exit(code: int) -> str:
+    """How a process ended.
+
+        describe_exit(3)  # "exited with code 3"
+        describe_exit(-11)  # "was killed by SIGSEGV (a crash in compiled code)"
+
+    Args:
+        code: its exit code, or minus the signal that killed it.
+    """
     if code >= 0:
         return f"exited with code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = {
-        "SIGKILL": " (by someone, or by the system for want of memory)",
-        "SIGSEGV": " (a crash in compiled code)",
-    }
-    return f"was killed by {name}{hint.get(name, '')}"
+    if name == "SIGKILL":
+        name += " (by someone, or by the system for want of memory)"
+    elif name == "SIGSEGV":
+        name += " (a crash in compiled code)"
+    return f"was killed by {name}"

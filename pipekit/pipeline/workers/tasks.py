@@ -1,4 +1,4 @@
-"""What worker processes are given to do: chunks of a stream, and the tasks that they are split into."""
+"""The work of worker processes in portions: chunks of a stream, and tasks for one worker each."""
 
 from __future__ import annotations
 
@@ -11,43 +11,65 @@ from pipekit.pipeline.workers.annotator import Request, Response
 
 @dataclass
 class Chunk:
-    """Documents that travel together, as given and as they travel, with what has been answered so far, by number; or why none is."""
+    """Documents that travel together, and the responses to them so far.
+
+    Attributes:
+        items: the documents.
+        requests: those of them that can travel, as requests.
+        responses: by the number of the document.
+        error: why there will be no responses, if so.
+    """
 
     items: Sequence[Item] = ()
-    sources: list[Request] = field(default_factory=list)
-    answers: dict[int, Response] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    responses: dict[int, Response] = field(default_factory=dict)
     error: Exception | None = None
 
     @property
-    def done(self) -> bool:
-        """Whether all has been answered."""
-        return self.error is not None or len(self.answers) == len(self.items)
+    def is_pause(self) -> bool:
+        """Whether it stands for a stream that has nothing now, as an empty list of `Arrivals`."""
+        return not self.items and self.error is None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all documents have their responses, or will never have."""
+        if self.error is not None:
+            return True
+        return len(self.responses) == len(self.items)
 
     def results(self) -> Iterator[tuple[Item, Response]]:
-        """Each item with its answer. Errors: what kept them from being answered."""
+        """Each document with its response. Errors: `error`, where there is one."""
         if self.error is not None:
             raise self.error
         for item in self.items:
-            yield item, self.answers.pop(item.number)
+            yield item, self.responses.pop(item.number)
 
 
 @dataclass
 class Task:
-    """Documents of one chunk that one worker gets; `deaths` of workers that had them before."""
+    """Documents of one chunk that one worker gets.
+
+    Attributes:
+        chunk: the chunk.
+        requests: the documents.
+        deaths: how many workers that had these documents have died.
+        answered: how many of the requests have their responses.
+    """
 
     chunk: Chunk
-    sources: list[Request]
+    requests: list[Request]
     deaths: int = 0
     answered: int = 0
 
     @property
-    def apart(self) -> bool:
-        """Whether the documents go one by one."""
-        return self.deaths > 1 or len(self.sources) == 1
+    def is_apart(self) -> bool:
+        """Whether the worker is to annotate the documents one by one."""
+        return self.deaths > 1 or len(self.requests) == 1
 
-    def take(self, answers: Sequence[Response]) -> bool:
-        """Note what its worker answers to the next documents; whether that is all."""
-        for source, given in zip(self.sources[self.answered :], answers, strict=False):
-            self.chunk.answers[source.number] = given
-        self.answered += len(answers)
-        return self.answered == len(self.sources)
+    def take(self, responses: Sequence[Response]) -> bool:
+        """Note the responses to the next requests; whether there are no more to come."""
+        requests = self.requests[self.answered :]
+        for request, response in zip(requests, responses, strict=False):
+            self.chunk.responses[request.number] = response
+        self.answered += len(responses)
+        return self.answered == len(self.requests)

@@ -1,4 +1,13 @@
-"""One worker process: its own side, which answers tasks, and its parent's, which gives them."""
+"""One worker process: its own side, which annotates documents, and its parent's side.
+
+parent                                       worker
+  │                                            │ loads the pipeline
+  │ ◀───────────────────────────────────────── None, or a `Failure`
+  │ Message ─────────────────────────────────▶ │
+  │ ◀─────────────────────── "tagger", "ner" … │ only where the documents go one by one
+  │ ◀──────────────── lists of `Response`s, or a `Failure`
+  │ Message ─────────────────────────────────▶ │ …
+"""
 
 from __future__ import annotations
 
@@ -8,7 +17,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,12 +35,17 @@ _PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class Message(NamedTuple):
-    """A task as it travels; `apart` asks for each document by itself, and to be told of each component that begins, so that the parent
-    knows at which one a worker is.
+    """A task on its way to a worker.
+
+    Attributes:
+        requests: the documents.
+        is_apart: whether they go one by one, each with its own list of responses. The worker names
+            each component that begins then, so that the parent knows which one ended or holds it.
+        order: how the documents are treated.
     """
 
-    sources: Sequence[Request]
-    apart: bool
+    requests: Sequence[Request]
+    is_apart: bool
     order: Order
 
 
@@ -39,9 +53,7 @@ class Message(NamedTuple):
 
 
 def serve(connection: Connection, annotator: Annotator) -> None:
-    """Load the pipeline, say None, then answer each message with lists of answers, or with a `Failure`, until the parent is gone; before,
-    where it asks for it, with the names of components.
-    """
+    """Load the pipeline and answer messages until the parent is gone."""
     _end_with_parent()
     with suppress(EOFError, ConnectionError):
         try:
@@ -55,27 +67,33 @@ def serve(connection: Connection, annotator: Annotator) -> None:
 
 
 def _answer(connection: Connection, annotator: Annotator, message: Message) -> None:
-    for sources in [[source] for source in message.sources] if message.apart else [message.sources]:
+    groups: list[Sequence[Request]] = [message.requests]
+    on_component: Callable[[str], object] | None = None
+    if message.is_apart:
+        groups = [[request] for request in message.requests]
+        on_component = connection.send
+    for requests in groups:
         try:
-            answers = annotator(sources, message.order, connection.send if message.apart else None)
+            responses = annotator(requests, message.order, on_component)
         except DeviceError as error:
-            sys.exit(str(error))  # a process that takes its place can use the device again
+            sys.exit(str(error))  # the process that replaces this one can use the device again
         except Exception as error:
             connection.send(Failure.of(error))
             return
-        connection.send(answers)
+        connection.send(responses)
 
 
 def _end_with_parent() -> None:
-    """Ctrl-C is the parent's to act on; a parent that is killed takes its workers along, even those that hang. Elsewhere than on Linux
-    they end at their next look into the pipe.
+    """Leave Ctrl-C to the parent, and end when the parent is killed, even in an endless loop.
+
+    Elsewhere than on Linux a worker ends when it looks into the pipe for the next message.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if sys.platform == "linux" and parent is not None:
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent.pid:  # it was killed before
+        if os.getppid() != parent.pid:  # the parent was killed before prctl was called
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -83,39 +101,63 @@ def _end_with_parent() -> None:
 
 
 class Worker:
-    """A worker process as its parent sees it. It has one task at most, and is written to only while it reads: neither blocks the other."""
+    """A worker process as its parent sees it.
+
+    It has one task at most, and is written to only while it reads: so neither process blocks the
+    other.
+
+    Attributes:
+        connection: the parent's end of the pipe.
+        process: the process.
+        annotator: what the process loads and runs.
+        ready: whether it has loaded the pipeline.
+        task: the task that it works at.
+        since: when it was started, was given the task, or answered last, by `time.monotonic`.
+        component: the component that it runs, if that is known.
+    """
 
     def __init__(self, annotator: Annotator) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(
             target=serve, args=(theirs, annotator), name="pipekit-worker", daemon=True
         )
-        with theirs, _interrupts_held():
+        with theirs, _interrupts_blocked():
             self.process.start()
         self.annotator = annotator
         self.ready = False
         self.task: Task | None = None
-        self.since = time.monotonic()  # when it was started, or given the task, or last answered
-        self.component: str | None = None  # the one that it is in, where that is known
+        self.since = time.monotonic()
+        self.component: str | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a task."""
+        return self.ready and self.task is None
 
     def give(self, task: Task, order: Order) -> bool:
         """Send it a task; False if it is dead."""
+        message = Message(task.requests, task.is_apart, order)
         try:
-            self.connection.send(Message(task.sources, task.apart, order))
+            self.connection.send(message)
         except OSError:
             return False
-        self.task, self.since, self.component = task, time.monotonic(), None
+        self.task = task
+        self.since = time.monotonic()
+        self.component = None
         return True
 
-    def hear(self) -> Any:
-        """What it says. Errors: `EOFError` if it has ended."""
+    def receive(self) -> Any:
+        """The next thing that it has sent. Errors: `EOFError` if it has ended."""
         try:
             return self.connection.recv()
-        except OSError as error:  # it ended in the midst of a message
+        except OSError as error:  # it ended in the middle of a message
             raise EOFError from error
 
     def end(self, patience: float = 0.0) -> int:
-        """See it end, by force after `patience` seconds. Returns its exit code, or minus the signal that killed it."""
+        """Wait for its end, and kill it after `patience` seconds.
+
+        Returns its exit code, or minus the signal that killed it.
+        """
         self.connection.close()
         self.process.join(patience)
         self.process.kill()
@@ -126,14 +168,17 @@ class Worker:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """A process that starts here never sees Ctrl-C, not even while Python is starting: it inherits the mask of signals."""
+def _interrupts_blocked() -> Iterator[None]:
+    """A context in which a new process inherits a signal mask that blocks Ctrl-C.
+
+    So it never sees Ctrl-C, not even while its Python is starting.
+    """
     if sys.platform == "win32":
         yield
         return
     from multiprocessing.resource_tracker import ensure_running
 
-    ensure_running()  # or it would start now, and take the mask away
+    ensure_running()  # if it started within the context, it would reset the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
