@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -62,14 +62,13 @@ class Assembly:
         tables: Mapping[str, Tables] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        for key in config:
-            if key not in _CONFIG_KEYS:
-                raise ConfigError(f"a pipeline's config has no {key!r}.{near(key, _CONFIG_KEYS)}")
+        _check_keys(config)
         self.lang = config.get("lang", "ru")
         self.meta = dict(meta or {})
         self.precision = "auto"
         self.given = tuple(config.get("given") or ())
-        self.tokenizer_config = dict(config.get("tokenizer") or {"type": self.lang})
+        tokenizer = config.get("tokenizer") or {"type": self.lang}
+        self.tokenizer_config = dict(tokenizer)
         self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
         self.configs = {"encoders": {}, "components": {}}
         self.encoders = {}
@@ -77,7 +76,11 @@ class Assembly:
         self._build_parts(config, tables or {})
         self._check_order()
 
-    def _build_parts(self, config: Mapping[str, Any], tables: Mapping[str, Tables]) -> None:
+    def _build_parts(
+        self,
+        config: Mapping[str, Any],
+        tables: Mapping[str, Tables],
+    ) -> None:
         encoders = config.get("encoders") or {}
         for name, settings in encoders.items():
             own_tables = tables.get(f"encoders/{name}")
@@ -332,7 +335,8 @@ class Assembly:
 
     def _check_order(self) -> None:
         """Errors: `ConfigError` for a component that reads what no part before it writes."""
-        written = {"sents", *getattr(self.tokenizer, "assigns", ()), *self.given}
+        written = {"sents", *self.given}
+        written.update(getattr(self.tokenizer, "assigns", ()))
         for name, component in self.components.items():
             for layer in getattr(component, "requires", ()):
                 if layer not in written:
@@ -350,7 +354,10 @@ class Assembly:
         return f"add a component that writes {layer!r}"
 
     def select_pipes(
-        self, *, enable: Sequence[str] | None = None, disable: Sequence[str] = ()
+        self,
+        *,
+        enable: Sequence[str] | None = None,
+        disable: Sequence[str] = (),
     ) -> Self:
         """A light view with fewer components. It shares all weights with this pipeline.
 
@@ -399,6 +406,12 @@ class Assembly:
         encoder = self.encoders[name]
         vectors: torch.Tensor = encoder(encoder.features(batch))  # (tokens, width)
         return vectors
+
+
+def _check_keys(config: Iterable[str]) -> None:
+    for key in config:
+        if key not in _CONFIG_KEYS:
+            raise ConfigError(f"a pipeline's config has no {key!r}.{near(key, _CONFIG_KEYS)}")
 
 
 def _is_network(part: object) -> bool:

@@ -87,10 +87,8 @@ class Hooks:
                 listener.function(**arguments)
             except Exception as error:
                 self._manager.unregister(listener.plugin)
-                _warn(
-                    f"{listener.plugin_name} raised in {hook} and is not told of anything further: "
-                    f"{type(error).__name__}: {error}"
-                )
+                name = listener.plugin_name
+                _warn(f"{name} raised in {hook} and is not told of anything further", error)
 
     def _add_installed(self) -> None:
         """Let the listeners of installed packages listen, if they do not yet."""
@@ -103,10 +101,8 @@ class Hooks:
             try:
                 self.add(entry.load(), name=name)
             except (Exception, SystemExit) as error:
-                _warn(
-                    f"the listener {entry.name!r} of {package} ({entry.value}) is left out: "
-                    f"{type(error).__name__}: {error}"
-                )
+                listener = f"{entry.name!r} of {package} ({entry.value})"
+                _warn(f"the listener {listener} is left out", error)
 
 
 def _package(entry: EntryPoint) -> str:
@@ -116,8 +112,9 @@ def _package(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}"
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, PipekitWarning, stacklevel=4)
+def _warn(message: str, error: BaseException) -> None:
+    reason = f"{type(error).__name__}: {error}"
+    warnings.warn(f"{message}: {reason}", PipekitWarning, stacklevel=4)
 
 
 hooks = Hooks()

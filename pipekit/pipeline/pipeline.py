@@ -252,7 +252,10 @@ class Pipeline(Assembly):
         return list(self.answer_pairs(pairs, top=top))
 
     def answer_pairs(
-        self, pairs: Iterable[TextQuestion], *, top: int = 3
+        self,
+        pairs: Iterable[TextQuestion],
+        *,
+        top: int = 3,
     ) -> Iterator[list[Answer]]:
         """The answers to each (text, question), as a stream; for each pair as `answers`.
 
@@ -303,7 +306,12 @@ class Pipeline(Assembly):
         """
         return token_vectors(self, text, encoder)
 
-    def attention(self, text: str | Doc, *, encoder: str | None = None) -> list[AttentionMap]:
+    def attention(
+        self,
+        text: str | Doc,
+        *,
+        encoder: str | None = None,
+    ) -> list[AttentionMap]:
         """The attention weights of each sentence by layer and head.
 
             [attention, *_] = nlp.attention("Мама мыла раму.")

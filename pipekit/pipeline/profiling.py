@@ -119,9 +119,11 @@ def profile(nlp: Pipeline, texts: Sequence[str], runs: int = 5) -> Profile:
     difference is the stage `REST`. One run before the others does not count.
     """
     result = Profile()
-    for number in tqdm(range(runs + 1), desc="runs", disable=None):
+    chunk_chars = CHUNK_WORDS * CHARS
+    progress = tqdm(range(runs + 1), desc="runs", disable=None)
+    for number in progress:
         clock = Clock(nlp.device.type)
-        for chunk in gather(texts, len, CHUNK_WORDS * CHARS):
+        for chunk in gather(texts, len, chunk_chars):
             _run_stages(nlp, chunk, clock)
         in_stages = sum(clock.seconds.values())
         begin = clock.now()
@@ -147,7 +149,11 @@ def _run_stages(nlp: Pipeline, texts: Sequence[str], clock: Clock) -> None:
 
 def _run_batch(nlp: Pipeline, docs: Sequence[Doc], clock: Clock) -> None:
     vectors: dict[str, Tensor] = {}
-    batch = Batch(docs, lambda encoder, _: vectors[encoder], nlp.tokenize)
+
+    def encode(encoder: str, _: Batch) -> Tensor:
+        return vectors[encoder]
+
+    batch = Batch(docs, encode, nlp.tokenize)
     with nlp.inference():
         for name, encoder in nlp.encoders.items():
             with clock(f"{name}: features", AROUND):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipekit.doc import Doc
+from pipekit.doc import Doc, Layer
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
@@ -60,18 +60,22 @@ def written_answers(doc: Doc) -> list[list[Answer]]:
     answers: list[list[Answer]] = [[] for _ in range(count)]
     layer = doc.layers[ANSWERS]
     scores = layer["score"].values
-    first_tokens = layer["start"].values
-    last_tokens = layer["end"].values - 1
-    starts = doc.starts[first_tokens].tolist()  # in characters, [answers]
-    ends = doc.ends[last_tokens].tolist()
     best_first = np.argsort(-scores, kind="stable")
     for row in best_first.tolist():
-        start, end = balanced(doc.text, starts[row], ends[row])
-        text = doc.text[start:end]
-        answer = Answer(text, start, end, float(scores[row]))
         question = layer["question"][row]
-        answers[question].append(answer)
+        answers[question].append(_answer(doc, layer, row))
     return answers
+
+
+def _answer(doc: Doc, layer: Layer, row: int) -> Answer:
+    """A row of the layer of answers, in characters."""
+    first_token = layer["start"][row]
+    last_token = layer["end"][row] - 1
+    start = int(doc.starts[first_token])
+    end = int(doc.ends[last_token])
+    start, end = balanced(doc.text, start, end)
+    score = float(layer["score"].values[row])
+    return Answer(doc.text[start:end], start, end, score)
 
 
 def balanced(text: str, start: int, end: int) -> tuple[int, int]:

@@ -154,7 +154,9 @@ class Run:
         for item, doc in docs:
             self._check_given_layers(item, doc)
         if not self.order.overwrite:
-            self._refuse_overwriting(items)
+            for item in items:
+                if isinstance(item.source, Doc):
+                    self._refuse_overwriting(item.number, item.source)
         self._annotate(docs)
         return [_written_back(item, doc) for item, doc in docs]
 
@@ -165,9 +167,9 @@ class Run:
             if isinstance(item.source, str):
                 texts.append(item.source)
             elif not isinstance(item.source, Doc):
+                kind = type(item.source).__name__
                 raise ProcessingError(
-                    f"document {item.number} is of type {type(item.source).__name__}: "
-                    "give texts or Docs",
+                    f"document {item.number} is of type {kind}: give texts or Docs",
                     document=item.number,
                 )
         if self.on_component:
@@ -192,19 +194,16 @@ class Run:
                 reason = f"it needs Docs that bring the layer {layer!r}, which this one lacks"
                 raise _failure(item, "pipeline", DocError(reason))
 
-    def _refuse_overwriting(self, items: Sequence[Item]) -> None:
+    def _refuse_overwriting(self, number: int, doc: Doc) -> None:
         """Errors: `DocError` for a caller's Doc with a layer that a component would replace."""
-        for item in items:
-            if not isinstance(item.source, Doc):
-                continue
-            for name, component in self.pipeline.components.items():
-                for layer in component.assigns:
-                    if item.source.has_annotation(layer):
-                        raise DocError(
-                            f"document {item.number} has {layer!r} already, "
-                            f"which {name!r} would replace: pass overwrite=True, "
-                            "leave the component out, or give a bare copy, doc.copy(bare=True)"
-                        )
+        for name, component in self.pipeline.components.items():
+            for layer in component.assigns:
+                if doc.has_annotation(layer):
+                    raise DocError(
+                        f"document {number} has {layer!r} already, "
+                        f"which {name!r} would replace: pass overwrite=True, "
+                        "leave the component out, or give a bare copy, doc.copy(bare=True)"
+                    )
 
     def _annotate(self, docs: Sequence[DocPart]) -> None:
         """Send documents through the components, in as many batches as memory asks for."""
@@ -221,8 +220,8 @@ class Run:
         for batch in gather(all_parts, lambda part: part.words, limit):
             if self._is_too_large(batch) or not self._fits(batch):
                 self._annotate(batch)
-        for (_, doc), parts in zip(docs, parts_of_docs, strict=True):
-            rejoin(doc, parts)
+        for whole, parts in zip(docs, parts_of_docs, strict=True):
+            rejoin(whole.doc, parts)
 
     def _is_too_large(self, parts: Sequence[DocPart]) -> bool:
         """Whether a batch can be divided, and has to be, as one before it has shown."""
@@ -245,7 +244,8 @@ class Run:
         release_devices()
         self.room.failed(words)
         if not _is_divisible(parts):
-            raise _too_large(parts[0], shortage, str(self.pipeline.device))
+            device = str(self.pipeline.device)
+            raise _too_large(parts[0], shortage, device)
         return False
 
     def _run(self, docs: Sequence[Doc], first: Item) -> str | None:
@@ -339,10 +339,12 @@ def _is_divisible(parts: Sequence[DocPart]) -> bool:
 
 def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
     """The failure of a component, with its document; a broken contract remains one."""
-    kind = PluginContractError if isinstance(error, PluginContractError) else ProcessingError
+    kind = ProcessingError
+    if isinstance(error, PluginContractError):
+        kind = PluginContractError
     reason = str(error)
     if not isinstance(error, PipekitError):
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {reason}"
     message = f"{item.title}: {component} failed: {reason}"
     return kind(message, document=item.number, component=component)
 
@@ -381,9 +383,9 @@ def _check_contract(
 ) -> None:
     """Errors: `PluginContractError` for a component that did not write what it promised."""
     if answer is not None:
+        kind = type(answer).__name__
         raise PluginContractError(
-            f"component {name!r} returned {type(answer).__name__}: "
-            "it writes to the documents and returns nothing"
+            f"component {name!r} returned {kind}: it writes to the documents and returns nothing"
         )
     for doc in batch.docs:
         for assigned in component.assigns:

@@ -35,6 +35,8 @@ _REGISTRIES = {
 _KINDS = ("encoders", "components")  # of parts that have tables and weights
 
 _Arrays = dict[str, NDArray[Any]]
+_ByPart = dict[str, _Arrays]
+_Settings = Mapping[str, Any]
 _P = TypeVar("_P", bound=Assembly)
 
 # -- a pipeline to a file
@@ -87,7 +89,7 @@ def _contents(pipeline: Assembly) -> tuple[dict[str, Any], _Arrays]:
     return header, arrays
 
 
-def _part_settings(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _part_settings(config: _Settings) -> Iterator[tuple[str, _Settings]]:
     """Kind and settings of each part of a config."""
     yield "tokenizer", config["tokenizer"]
     for kind in _KINDS:
@@ -165,7 +167,7 @@ def read_pipeline(
     header = container.header
     config = _selected(_checked_config(header, where), exclude, include)
     _require_types(config, header.get("suppliers", {}), where)
-    tables, weights = _arrays_of_parts(container, where)
+    tables, weights = _by_part(_with_duplicates(container), where)
     pipeline = built_as(config, tables, header.get("meta"))
     for place, part in _places(pipeline):
         own_weights = weights.get(place, {})
@@ -195,7 +197,8 @@ def _checked_config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _has_parts(config: Any) -> TypeGuard[dict[str, Any]]:
     if not isinstance(config, dict):
         return False
-    return all(isinstance(config.get(kind), dict) for kind in _REGISTRIES)
+    groups = [config.get(kind) for kind in _REGISTRIES]
+    return all(isinstance(group, dict) for group in groups)
 
 
 def _selected(
@@ -237,18 +240,21 @@ def _require_types(
         parts.require(type, package, where)
 
 
-def _arrays_of_parts(
-    container: store.Container, where: str
-) -> tuple[dict[str, _Arrays], dict[str, _Arrays]]:
-    """The tables and the weights of each part, by "<kind>/<name>"."""
+def _with_duplicates(container: store.Container) -> _Arrays:
+    """The arrays of a file, with those that stand there under another name."""
     stored = container.tensors
     arrays = dict(stored)
     same = container.header.get("same", {})
     for name, first in same.items():
         if first in stored:
             arrays[name] = stored[first]
-    tables: dict[str, _Arrays] = {}
-    weights: dict[str, _Arrays] = {}
+    return arrays
+
+
+def _by_part(arrays: _Arrays, where: str) -> tuple[_ByPart, _ByPart]:
+    """The tables and the weights of each part, by "<kind>/<name>"."""
+    tables: _ByPart = {}
+    weights: _ByPart = {}
     for name, array in arrays.items():
         address = _address(name, where)
         parts = tables if address.is_table else weights
@@ -276,7 +282,8 @@ def _address(name: str, where: str) -> _Address:
     kind, _, rest = name.partition("/")
     part, _, rest = rest.partition("/")
     group, has_key, key = rest.partition("/")
-    if kind not in _KINDS or group not in ("tables", "weights") or not has_key:
+    is_known = kind in _KINDS and group in ("tables", "weights")
+    if not is_known or not has_key:
         raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
     return _Address(f"{kind}/{part}", group == "tables", key)
 

@@ -40,10 +40,10 @@ class Item(NamedTuple):
         text = str(self.source)
         if len(text) > _SHOWN:
             text = text[: _SHOWN - 1] + "…"
-        name = self.source.name if isinstance(self.source, Doc) else None
-        if name:
-            return f"document {self.number} ({name}), {text!r}"
-        return f"document {self.number}, {text!r}"
+        document = f"document {self.number}"
+        if isinstance(self.source, Doc) and self.source.name:
+            document += f" ({self.source.name})"
+        return f"{document}, {text!r}"
 
 
 def work(source: object) -> int:
@@ -194,7 +194,8 @@ class Arrivals(Generic[_T]):
             while (seconds := self._seconds_left()) > 0:
                 if not patient:
                     return []
-                self._changed.wait(None if seconds == float("inf") else seconds)
+                timeout = None if seconds == float("inf") else seconds
+                self._changed.wait(timeout)
             items = self._take_due()
             self._changed.notify_all()
         return items or None

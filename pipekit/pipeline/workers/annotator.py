@@ -138,7 +138,11 @@ class Annotator:
 
         Errors: `ValueError` for one that cannot travel, as `DocError` or `DocTooLargeError`.
         """
-        value = item.source.to_bytes() if isinstance(item.source, Doc) else item.source
+        value: str | bytes
+        if isinstance(item.source, Doc):
+            value = item.source.to_bytes()
+        else:
+            value = item.source
         return Request(item.number, _checked_size(value, item))
 
     def received(self, source: Request) -> Item:

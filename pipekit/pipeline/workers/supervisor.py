@@ -12,6 +12,7 @@ and one document that kills costs four workers at most.
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 import time
@@ -19,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Any
 
 from pipekit.doc import Doc
@@ -39,6 +39,8 @@ _LOADING_SECONDS = 600.0  # after which a worker that has not loaded the pipelin
 _IDLE_SECONDS = 0.002  # between two looks at workers while documents leave
 _GRACE_SECONDS = 5.0  # for a process whose end has been noticed to leave its exit code
 _GUARD = "In a script, the call that starts workers stands under `if __name__ == '__main__':`"
+
+_AnnotatorFactory = Callable[[str, str, str, type[Assembly]], Annotator]
 
 
 def annotate_in_workers(
@@ -72,7 +74,7 @@ def _result(item: Item, response: Response) -> Result:
 def responses(
     pipeline: Assembly,
     chunks: Iterable[list[Item]],
-    annotator: Callable[[str, str, str, type[Assembly]], Annotator],
+    annotator: _AnnotatorFactory,
     devices: Sequence[str],
     order: Order,
     doc_timeout: float | None = None,
@@ -89,11 +91,11 @@ def responses(
     the stream of chunks itself is raised after the documents before it.
     """
     with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
-        path = Path(folder) / "worker.pipekit"
+        path = os.path.join(folder, "worker.pipekit")
         save_pipeline(pipeline, path)
         kind = type(pipeline)
         precision = pipeline.precision
-        annotators = [annotator(str(path), precision, device, kind) for device in devices]
+        annotators = [annotator(path, precision, device, kind) for device in devices]
         run = Run(pipeline, order)
         prepared = _prepared(annotators[0], run, chunks)
         ahead = len(devices) * _CHUNKS_AHEAD
