@@ -1,4 +1,4 @@
-"""Memory that runs out: batches go in two, documents in parts, all of them come out as if nothing had happened."""
+"""Memory that runs out: batches go in two, documents in parts, and all of them come out."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class Narrow:
 
 
 class Small:
-    """A component that a batch of more than `limit` words does not fit into, nor a certain word, ever; it counts what it was given."""
+    """A component that takes no batch of more than `limit` words, and a certain word never.
+
+    It counts the words of its batches.
+    """
 
     requires: Sequence[str] = ()
     assigns: Sequence[str] = ("place",)
@@ -97,7 +100,7 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 def starved(nlp: Pipeline, limit: int) -> list[int]:
-    """Let an encoder refuse more than `limit` words. Returns where it notes how many it was given each time."""
+    """Let an encoder refuse more than `limit` words. Returns the list of its batches' words."""
     counts: list[int] = []
     encoder = nlp.encoders["main"]
     through: Callable[..., Any] = encoder.features

@@ -1,4 +1,4 @@
-"""Networks of others: what `transformers` computes, pipekit computes; and what cannot be read is refused by name."""
+"""Networks of others: pipekit computes what `transformers` does, and names what it cannot read."""
 
 from __future__ import annotations
 
@@ -121,7 +121,10 @@ def theirs() -> Iterator[Any]:
 def folder_of(
     config: dict[str, Any], folder: Path, theirs: Any, head: str = "AutoModelForMaskedLM"
 ) -> Any:
-    """A folder as they write it, and their network; all weights random, and great enough for differences to show."""
+    """A folder as they write it, and their network.
+
+    All weights are random, and great enough for differences to show.
+    """
     torch.manual_seed(5)
     options = {key: value for key, value in config.items() if key != "model_type"}
     model = (
@@ -361,7 +364,10 @@ def saved_wordpieces(theirs: Any, folder: Path) -> Any:
 
 
 def bytes_(theirs: Any, folder: Path, prefix: bool = True) -> Any:
-    """As RoBERTa: a tokenizer.json; its library puts a space before a text here, as pipekit has one before the first word."""
+    """As RoBERTa: a tokenizer.json.
+
+    Its library puts a space before a text here, as pipekit has one before the first word.
+    """
     made = tokenizers.ByteLevelBPETokenizer()
     made.train_from_iterator(
         [TEXT] * 9,
@@ -487,7 +493,7 @@ def test_without_a_prefix_the_first_word_alone_differs_from_transformers(
 def write(
     folder: Path, kind: str = "bert", dtype: torch.dtype = torch.float32, **changes: Any
 ) -> Path:
-    """A folder with a network of ours under their names; a config changed so, keys that are None left out."""
+    """A folder with a network of ours under their names; `changes` to its config, None drops a key."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         key: value for key, value in {**CONFIGS[kind], **changes}.items() if value is not None
@@ -614,7 +620,8 @@ def test_rows_behind_the_vocabulary_are_no_pieces(tmp_path: Path) -> None:
         ),
         (
             {"intermediate_size": 41},
-            r"tensor encoder.layer.0.intermediate.dense.weight is F32 of \(40, 24\), where .* \(41, 24\)",
+            r"tensor encoder.layer.0.intermediate.dense.weight is F32 of \(40, 24\), "
+            r"where .* \(41, 24\)",
         ),
         (
             {"vocab_size": 2**23, "hidden_size": 2**14, "num_attention_heads": 2},
@@ -720,7 +727,8 @@ def test_a_pickle_is_never_opened_and_the_cure_is_told(tmp_path: Path, name: str
     (write(tmp_path) / "model.safetensors").rename(tmp_path / name)
     with pytest.raises(
         ConfigError,
-        match=rf"holds {name} and no model.safetensors. Loading .* can run code .* safe_serialization=True",
+        match=rf"holds {name} and no model.safetensors. "
+        r"Loading .* can run code .* safe_serialization=True",
     ):
         import_bert(tmp_path)
 
@@ -877,7 +885,10 @@ def test_a_saved_pipeline_needs_tokenizers_alone_and_says_so(
 import sys
 sys.modules[{missing!r}] = sys.modules["transformers"] = None
 import pipekit
-for make in (lambda: pipekit.load({str(tmp_path / "a.pipekit")!r}, device="cpu"), lambda: pipekit.import_bert({str(folder)!r})):
+for make in (
+    lambda: pipekit.load({str(tmp_path / "a.pipekit")!r}, device="cpu"),
+    lambda: pipekit.import_bert({str(folder)!r}),
+):
     try:
         print(make().encode("Мама").shape)
     except pipekit.PipekitError as error:

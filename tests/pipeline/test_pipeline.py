@@ -1,4 +1,4 @@
-"""A pipeline: its parts in order, documents through it as a stream, and what happens to the one document that fails."""
+"""A pipeline: its parts in order, documents through it as a stream, and a document that fails."""
 
 from __future__ import annotations
 

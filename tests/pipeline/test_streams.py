@@ -1,4 +1,7 @@
-"""Streams that are slow: documents come out while the source is still waiting, in their order, once, and nothing is left running."""
+"""Streams that are slow: documents come out while the source still waits, in their order, once.
+
+Nothing is left running.
+"""
 
 from __future__ import annotations
 

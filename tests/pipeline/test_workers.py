@@ -1,4 +1,7 @@
-"""Worker processes that are killed, crash, hang, or never start: all documents but the guilty ones leave, in order and once."""
+"""Worker processes that are killed, crash, hang, or never start.
+
+All documents but the guilty ones leave, in order and once.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +51,16 @@ DEEDS = {
     "уйти": lambda doc: os._exit(3),
     "выйти": lambda doc: sys.exit(5),
     "спать": lambda doc: time.sleep(1_000_000),
-    "увязнуть": lambda doc: re.fullmatch("(а+)+", "а" * 60 + "б"),  # which keeps the interpreter to itself
+    "увязнуть": lambda doc: re.fullmatch("(а+)+", "а" * 60 + "б"),  # keeps the interpreter busy
     "медлить": lambda doc: time.sleep(0.3),
     "исказить": lambda doc: doc.layers.update(other=Layer("token", len(doc) + 1)),
     "ошибиться": lambda doc: 1 // 0,
-    "потерять": lambda doc: (_ for _ in ()).throw(RuntimeError("CUDA error: an illegal memory access was encountered")),
+    "потерять": lambda doc: lose(),
 }
+
+
+def lose():
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
 class Trouble:
@@ -76,7 +83,10 @@ class Trouble:
 
 @pytest.fixture(scope="module", autouse=True)
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An installed component that does what words say; workers see it too, since they have this process's path."""
+    """An installed component that does what words say.
+
+    Workers see it too, since they have this process's path.
+    """
     found = Site(tmp_path_factory.mktemp("site"))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(found.folder))
@@ -281,8 +291,11 @@ def test_what_a_component_raises_is_told_as_one_process_tells_it(nlp: Pipeline) 
         (21, ProcessingError),
     ]
     assert [(number, kind) for number, _, _, kind in told] == kinds
-    assert told[0][1:3] == ("trouble", "document 4, 'Текст номер 4 ошибиться': trouble failed: ZeroDivisionError: "
-                            "integer division or modulo by zero")  # fmt: skip
+    assert told[0][1:3] == (
+        "trouble",
+        "document 4, 'Текст номер 4 ошибиться': trouble failed: ZeroDivisionError: "
+        "integer division or modulo by zero",
+    )
 
 
 def test_a_document_that_cannot_be_written_as_bytes_fails_alone(nlp: Pipeline) -> None:
@@ -500,7 +513,8 @@ def test_a_component_that_only_this_process_has_is_told(site: Site) -> None:
     try:
         with pytest.raises(
             PluginMissingError,
-            match=r"a worker process cannot load the pipeline: .* 'mine', which this process brought",
+            match="a worker process cannot load the pipeline: "
+            r".* 'mine', which this process brought",
         ):
             list(nlp.pipe(["а"] * 10, n_process=2, on_error="skip"))
     finally:
@@ -550,7 +564,8 @@ def test_where_every_document_kills_the_job_ends(
     monkeypatch.setattr("pipekit.pipeline.workers.supervisor._DEATHS", 3)
     with pytest.raises(
         ProcessingError,
-        match="7 worker processes died in a row without finishing a document, and the last one was killed",
+        match="7 worker processes died in a row without finishing a document, "
+        "and the last one was killed",
     ):
         list(nlp.pipe(["убить"] * 200, n_process=2, batch_words=4, on_error="skip"))
     assert started(pids) <= 9
