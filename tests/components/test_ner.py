@@ -1,4 +1,4 @@
-"""Recognizers of entities: the CRF against brute force, what is learned, what is scored, how overlaps are settled, how corpora are read."""
+"""Recognizers of entities: the CRF against brute force, learning, scores, overlaps, corpora."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 import pipekit
 from pipekit import Doc, Pipeline
-from pipekit.components.ner.crf import CRF, Tags
+from pipekit.components.ner.bioes import BioesTags
+from pipekit.components.ner.crf import CRF, SpanCells
 from pipekit.corpora.readers.factrueval import read_factrueval
 from pipekit.corpora.span_rules import SpanRules, read_rules, without
 from pipekit.doc.layer import span_layer
@@ -32,17 +33,17 @@ SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 def crf(seed: int, lengths: list[int], labels: int = 1) -> tuple[CRF, torch.Tensor, torch.Tensor]:
     """A CRF with random weights, emissions and what is no padding."""
     torch.manual_seed(seed)
-    made = CRF(Tags(labels))
+    made = CRF(BioesTags(labels))
     for weight in made.parameters():
         torch.nn.init.normal_(weight)
     inside = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    return made, 2 * torch.randn(len(lengths), max(lengths), Tags(labels).size), inside
+    return made, 2 * torch.randn(len(lengths), max(lengths), BioesTags(labels).size), inside
 
 
 @torch.no_grad()
 def paths(made: CRF, emissions: torch.Tensor, length: int) -> dict[tuple[int, ...], float]:
     """The score of each valid path of one sentence, one by one."""
-    follows, begins, ends = Tags((emissions.shape[1] - 1) // 4).allowed()
+    follows, begins, ends = BioesTags((emissions.shape[1] - 1) // 4).allowed()
     found = {}
     for path in product(range(emissions.shape[1]), repeat=length):
         if begins[path[0]] and ends[path[-1]] and all(follows[pair] for pair in pairwise(path)):
@@ -57,7 +58,7 @@ def paths(made: CRF, emissions: torch.Tensor, length: int) -> dict[tuple[int, ..
 
 def spelled(path: tuple[int, ...]) -> set[tuple[int, int]]:
     """The borders of the spans of a path."""
-    start, end, _ = Tags.read(np.array(path))
+    start, end, _ = BioesTags.read(np.array(path))
     return set(zip(start.tolist(), end.tolist(), strict=True))
 
 
@@ -84,7 +85,8 @@ def test_the_score_of_a_span_is_the_share_of_the_paths_that_have_it(
 ) -> None:
     made, emissions, inside = crf(seed, lengths)
     asked = [(row, i, j, 0) for row, n in enumerate(lengths) for i in range(n) for j in range(i, n)]
-    found = made.span_scores(emissions, inside, tuple(torch.tensor(asked).unbind(1)), temperature)
+    spans = SpanCells(*torch.tensor(asked).unbind(1))
+    found = made.span_scores(emissions, inside, spans, temperature)
     for (row, first, last, _), score in zip(asked, found.tolist(), strict=True):
         weighed = {
             path: math.exp(value / temperature)
@@ -156,14 +158,14 @@ def test_tags_spell_spans_that_do_not_overlap(spans: list[Any]) -> None:
     start, end, label = arrays(spans)
     stays = np.flatnonzero(settle(start, end, np.arange(len(start))))
     stays = stays[np.argsort(start[stays])]
-    tags = Tags(3).spell(start[stays], end[stays], label[stays], 14)
-    follows, begins, ends = Tags(3).allowed()
+    tags = BioesTags(3).spell(start[stays], end[stays], label[stays], 14)
+    follows, begins, ends = BioesTags(3).allowed()
     assert (
         begins[tags[0]]
         and ends[tags[-1]]
         and all(follows[pair] for pair in pairwise(tags.tolist()))
     )
-    for found, wanted in zip(Tags.read(tags), (start, end, label), strict=True):
+    for found, wanted in zip(BioesTags.read(tags), (start, end, label), strict=True):
         assert found.tolist() == wanted[stays].tolist()
 
 
@@ -296,22 +298,8 @@ def test_a_key_that_a_table_does_not_have_is_named(tmp_path: Path) -> None:
 
 
 def test_documents_of_another_corpus_stay_out() -> None:
-    text = [
-        "Мы",
-        "живём",
-        "в",
-        "Москве",
-        "и",
-        "пишем",
-        "письма",
-        "о",
-        "том",
-        "как",
-        "кот",
-        "спит",
-        "на",
-        "окне",
-    ]
+    sentence = "Мы живём в Москве и пишем письма о том как кот спит на окне"
+    text = sentence.split()
     here, there = Doc(words=text), Doc(words=[*text[:-2], "в", "лесу"])
     other = Doc(words=text[::-1])
     assert without([here, other], [there]) == [other]
@@ -321,7 +309,10 @@ def test_documents_of_another_corpus_stay_out() -> None:
 def test_objects_of_factrueval_are_entities(tmp_path: Path) -> None:
     files = {
         "a.txt": "Посол Анна Иванова живёт в Риме.",
-        "a.spans": "1 job 0 5 1 1 # 1 Посол\n2 name 6 4 2 1 # 2 Анна\n3 surname 11 7 3 1 # 3 Иванова\n4 loc_name 27 4 6 1 # 6 Риме\n",
+        "a.spans": "1 job 0 5 1 1 # 1 Посол\n"
+        "2 name 6 4 2 1 # 2 Анна\n"
+        "3 surname 11 7 3 1 # 3 Иванова\n"
+        "4 loc_name 27 4 6 1 # 6 Риме\n",
         "a.objects": "7 Person 1 2 3 # Посол Анна Иванова\n8 LocOrg 4 # Риме\n",
     }
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:

@@ -1,1 +1,1 @@
-"""Names: flat by a CRF, nested by scores of spans."""
+"""Recognizers of named entities: flat ones by a CRF, nested ones by scores of spans."""

@@ -1,185 +1,280 @@
-"""A linear-chain conditional random field (Lafferty et al. 2001) over padded sentences, and BIOES tags that spell spans.
+"""A linear-chain conditional random field (Lafferty et al. 2001) over padded sentences.
 
-All sums are in float32. One step of the forward algorithm is a product with the matrix of exp(transitions) (as in Sutton and McCallum 2012,
-section 5.2, scaled by the highest value at each step), which is many times faster than a sum over pairs of tags in log space.
+All sums are in float32. One step of the forward algorithm is a product with the matrix of
+exp(transitions) (Sutton and McCallum 2012, section 5.2, scaled by the highest value at each step).
+That is many times faster than a sum over pairs of tags in log space.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.words.arrays import Bools, Ints
+from pipekit.components.ner.bioes import BEGIN, END, INSIDE, KINDS, SINGLE, BioesTags
 
-NEVER = -1e4  # the score of what is not allowed
-_LEAST = 1e-30  # keeps the logarithm of zero finite; well above what processors flush to zero
+NEVER = -1e4  # the score of a tag or a transition that is not allowed
+_LEAST = 1e-30  # keeps log(0) finite; well above what processors flush to zero
 
 
-class Tags(NamedTuple):
-    """The BIOES tags of some labels: tag 0 is O; label i has B = 1 + 4 i, then I, E and S."""
+class ChainScores(NamedTuple):
+    """The scores of a chain that no token changes, float32; `NEVER` for what is not allowed."""
 
-    labels: int
+    transitions: Tensor  # (T, T), [tag, next tag]
+    first: Tensor  # (T,)
+    last: Tensor  # (T,)
 
-    @property
-    def size(self) -> int:
-        return 1 + 4 * self.labels
-
-    def allowed(self) -> tuple[Bools, Bools, Bools]:
-        """Which tag may follow which, bool[tags, tags], which may begin a sentence, and which may end it, bool[tags]."""
-        kind = np.array(["O", *"BIES" * self.labels])
-        label = np.array([-1, *np.repeat(np.arange(self.labels), 4)])
-        inside_after, inside_before = np.isin(kind, ["B", "I"]), np.isin(kind, ["I", "E"])
-        same = label[:, None] == label[None, :]
-        follows = np.where(
-            inside_after[:, None], inside_before[None, :] & same, ~inside_before[None, :]
+    def tempered(self, temperature: float) -> ChainScores:
+        """The scores divided by a temperature."""
+        return ChainScores(
+            transitions=self.transitions / temperature,
+            first=self.first / temperature,
+            last=self.last / temperature,
         )
-        return follows, ~inside_before, ~inside_after
 
-    def spell(self, start: Ints, end: Ints, label: Ints, length: int) -> Ints:
-        """The tags of a row of tokens with spans that do not overlap, int64[length]."""
-        tags = np.zeros(length, dtype=np.int64)
-        lone = end == start + 1
-        inner = np.repeat(label, end - start)
-        steps = np.arange(len(inner)) - np.repeat(
-            np.cumsum(end - start) - (end - start), end - start
-        )
-        tags[np.repeat(start, end - start) + steps] = 2 + 4 * inner
-        tags[start], tags[end - 1] = 1 + 4 * label, 3 + 4 * label
-        tags[start[lone]] = 4 + 4 * label[lone]
-        return tags
 
-    @staticmethod
-    def read(tags: Ints) -> tuple[Ints, Ints, Ints]:
-        """Start, end and label of the spans that valid tags spell."""
-        kind = np.where(tags > 0, (tags - 1) % 4, -1)
-        start, last = (
-            np.flatnonzero((kind == 0) | (kind == 3)),
-            np.flatnonzero((kind == 2) | (kind == 3)),
-        )
-        return start, last + 1, (tags[start] - 1) // 4
+class ForwardScores(NamedTuple):
+    """Logs of sums over the beginnings of paths, and over whole paths."""
+
+    alphas: Tensor  # (B, L, T)
+    total: Tensor  # (B,)
+
+
+class SpanCells(NamedTuple):
+    """Spans as cells of a lattice, int64[spans] each."""
+
+    sentence: Tensor
+    first: Tensor
+    last: Tensor  # inclusive
+    label: Tensor
 
 
 class CRF(nn.Module):
-    """Scores of tag sequences: those of the tags, of each pair of neighbours, of the first and of the last tag.
+    """Scores of tag sequences, as paths through a lattice of B sentences, L tokens and T tags.
 
-    Emissions are float[sentences, longest, tags]; `inside` bool[sentences, longest] says which cells are no padding, which follows the
-    sentence; each sentence has a token at least.
+        token          0                 1                 2
+                    ┌─────┐           ┌─────┐           ┌─────┐
+                    │  O  │           │  O  │           │  O  │
+         first  ──▶ │  B  │ ────────▶ │  B  │ ────────▶ │  B  │ ──▶  last
+         (T,)       │  I  │  (T, T)   │  I  │  (T, T)   │  I  │      (T,)
+                    │  E  │           │  E  │           │  E  │
+                    │  S  │           │  S  │           │  S  │
+                    └─────┘           └─────┘           └─────┘
+                   emission  transi-  emission  transi-  emission
+                     (T,)     tions     (T,)     tions     (T,)
+
+        alphas      log of the sum over all ways into a cell, with its emission       ──▶
+        betas       log of the sum over all ways out of a cell, without its emission  ◀──
+        total       log of the sum over all paths
+
+    A path takes one cell of each column. Its score is the sum of the emissions of its cells, of the
+    transitions between them, and of `first` and `last` at its ends. So ``alphas + betas - total``
+    is the log probability that a path goes through a cell.
+
+    `inside` is False for padding, which stands after the tokens of a sentence. Each sentence has at
+    least one token.
     """
 
     follows: Tensor
     begins: Tensor
     ends: Tensor
 
-    def __init__(self, tags: Tags) -> None:
+    def __init__(self, tags: BioesTags) -> None:
         super().__init__()
-        self.transitions = nn.Parameter(torch.zeros(tags.size, tags.size))
-        self.first = nn.Parameter(torch.zeros(tags.size))
-        self.last = nn.Parameter(torch.zeros(tags.size))
-        for name, allowed in zip(("follows", "begins", "ends"), tags.allowed(), strict=True):
-            self.register_buffer(name, torch.from_numpy(allowed), persistent=False)
+        size = tags.size
+        self.transitions = nn.Parameter(torch.zeros(size, size))
+        self.first = nn.Parameter(torch.zeros(size))
+        self.last = nn.Parameter(torch.zeros(size))
+        for name, mask in tags.allowed()._asdict().items():
+            self.register_buffer(name, torch.from_numpy(mask), persistent=False)
 
-    def scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Transitions, first and last tags, with what is not allowed at NEVER, float32."""
-        parts = (
-            (self.transitions, self.follows),
-            (self.first, self.begins),
-            (self.last, self.ends),
+    def scores(self) -> ChainScores:
+        """The learned scores, with `NEVER` for what is not allowed."""
+        transitions = self.transitions.float()
+        first = self.first.float()
+        last = self.last.float()
+        return ChainScores(
+            transitions=transitions.masked_fill(~self.follows, NEVER),
+            first=first.masked_fill(~self.begins, NEVER),
+            last=last.masked_fill(~self.ends, NEVER),
         )
-        return tuple(part.float().masked_fill(~allowed, NEVER) for part, allowed in parts)  # type: ignore[return-value]
 
     def forward_scores(
-        self, emissions: Tensor, inside: Tensor, temperature: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """The log of the sum over all that leads to each cell, float[sentences, longest, tags], and over all paths, float[sentences]."""
-        transitions, first, last = (part / temperature for part in self.scores())
-        matrix, emissions = transitions.exp(), emissions.float() / temperature
-        alpha = first + emissions[:, 0]
+        self,
+        emissions: Tensor,  # (B, L, T)
+        inside: Tensor,  # bool (B, L)
+        temperature: float = 1.0,
+    ) -> ForwardScores:
+        """The alphas of all cells, and the total of each sentence."""
+        chain = self.scores().tempered(temperature)
+        matrix = chain.transitions.exp()  # (T, T)
+        emissions = emissions.float() / temperature
+        length = emissions.shape[1]
+        alpha = chain.first + emissions[:, 0]  # (B, T)
         alphas = [alpha]
-        with _exactly(emissions):
-            for step in range(1, emissions.shape[1]):
-                alpha = torch.where(
-                    inside[:, step, None], _product(alpha, matrix) + emissions[:, step], alpha
-                )
+        with _without_autocast(emissions):
+            for step in range(1, length):
+                is_token = inside[:, step, None]  # (B, 1)
+                reached = _log_product(alpha, matrix)
+                reached = reached + emissions[:, step]
+                alpha = torch.where(is_token, reached, alpha)
                 alphas.append(alpha)
-        return torch.stack(alphas, 1), (alpha + last).logsumexp(1)
+        finished = alpha + chain.last
+        return ForwardScores(
+            alphas=torch.stack(alphas, 1),
+            total=finished.logsumexp(1),
+        )
 
     def backward_scores(
-        self, emissions: Tensor, inside: Tensor, temperature: float = 1.0
+        self,
+        emissions: Tensor,  # (B, L, T)
+        inside: Tensor,  # bool (B, L)
+        temperature: float = 1.0,
     ) -> Tensor:
-        """For each cell the log of the sum over all that may follow it, float[sentences, longest, tags]; its own emission is not in it."""
-        transitions, _, last = (part / temperature for part in self.scores())
-        matrix, emissions = transitions.exp().t(), emissions.float() / temperature
-        beta = last.expand(len(emissions), -1)
+        """The betas of all cells, float[B, L, T]."""
+        chain = self.scores().tempered(temperature)
+        matrix = chain.transitions.exp().t()  # (T, T), [next tag, tag]
+        emissions = emissions.float() / temperature
+        sentences, length, _ = emissions.shape
+        beta = chain.last.expand(sentences, -1)  # (B, T)
         betas = [beta]
-        with _exactly(emissions):
-            for step in range(emissions.shape[1] - 1, 0, -1):
-                beta = torch.where(
-                    inside[:, step, None], _product(beta + emissions[:, step], matrix), beta
-                )
+        with _without_autocast(emissions):
+            for step in reversed(range(1, length)):
+                is_token = inside[:, step, None]  # (B, 1)
+                following = beta + emissions[:, step]
+                reached = _log_product(following, matrix)
+                beta = torch.where(is_token, reached, beta)
                 betas.append(beta)
-        return torch.stack(betas[::-1], 1)
+        betas.reverse()
+        return torch.stack(betas, 1)
 
-    def loss(self, emissions: Tensor, inside: Tensor, allowed: Tensor) -> Tensor:
-        """Minus the log probability of all paths through allowed tags, bool[sentences, longest, tags], float[sentences]."""
-        emissions = emissions.float()
-        _, every = self.forward_scores(emissions, inside)
-        _, good = self.forward_scores(emissions.masked_fill(~allowed, NEVER), inside)
-        return every - good
+    def loss(
+        self,
+        emissions: Tensor,  # (B, L, T)
+        inside: Tensor,  # bool (B, L)
+        allowed: Tensor,  # bool (B, L, T)
+    ) -> Tensor:
+        """Minus the log probability of all paths through allowed tags, float[B].
 
-    def best(self, emissions: Tensor, inside: Tensor) -> Tensor:
-        """The best path (Viterbi 1967), int64[sentences, longest]; padding is tag 0."""
-        transitions, first, last = self.scores()
+        Where an annotation leaves a token open, all its tags are allowed.
+        """
         emissions = emissions.float()
-        score, came = first + emissions[:, 0], []
-        stay = torch.arange(emissions.shape[2], device=emissions.device)
-        for step in range(1, emissions.shape[1]):
-            top, origin = (score.unsqueeze(2) + transitions).max(1)
-            score = torch.where(inside[:, step, None], top + emissions[:, step], score)
-            came.append(torch.where(inside[:, step, None], origin, stay))
-        tag = (score + last).argmax(1)
+        allowed_emissions = emissions.masked_fill(~allowed, NEVER)
+        every_path = self.forward_scores(emissions, inside)
+        allowed_paths = self.forward_scores(allowed_emissions, inside)
+        return every_path.total - allowed_paths.total
+
+    def best(
+        self,
+        emissions: Tensor,  # (B, L, T)
+        inside: Tensor,  # bool (B, L)
+    ) -> Tensor:
+        """The path with the highest score (Viterbi 1967), int64[B, L]; padding is tag 0."""
+        chain = self.scores()
+        emissions = emissions.float()
+        _, length, size = emissions.shape
+        same_tag = torch.arange(size, device=emissions.device)  # (T,)
+        score = chain.first + emissions[:, 0]  # (B, T)
+        origins = []  # of each step after the first: the best tag before each tag, (B, T)
+        for step in range(1, length):
+            is_token = inside[:, step, None]  # (B, 1)
+            pairs = score.unsqueeze(2) + chain.transitions  # (B, T, T), [tag, next tag]
+            top, origin = pairs.max(1)  # (B, T) each
+            reached = top + emissions[:, step]
+            score = torch.where(is_token, reached, score)
+            origins.append(torch.where(is_token, origin, same_tag))
+
+        finished = score + chain.last
+        tag = finished.argmax(1)  # (B,)
         path = [tag]
-        for origin in reversed(came):
+        for origin in reversed(origins):
             tag = origin.gather(1, tag.unsqueeze(1)).squeeze(1)
             path.append(tag)
-        return torch.stack(path[::-1], 1).masked_fill(~inside, 0)
+        path.reverse()
+        return torch.stack(path, 1).masked_fill(~inside, 0)
 
     def span_scores(
-        self, emissions: Tensor, inside: Tensor, spans: tuple[Tensor, ...], temperature: float = 1.0
+        self,
+        emissions: Tensor,  # (B, L, T)
+        inside: Tensor,  # bool (B, L)
+        spans: SpanCells,
+        temperature: float = 1.0,
     ) -> Tensor:
         """The probability that a sentence has exactly this span with this label, float32[spans].
 
-        Args:
-            spans: sentence, first cell, last cell (inclusive) and label of each, int64[spans].
+        All paths that spell a span share its tags. So their sum is that of all ways into its first
+        cell, of the one way through it, and of all ways out of its last cell:
+
+            ──▶ B ─▶ I ─▶ I ─▶ E ──▶        of several tokens
+            ──▶ S ──▶                       of one token
         """
-        row, first, last, label = spans
+        sentence, first, last, label = spans
+        begin = BEGIN + KINDS * label
+        end = END + KINDS * label
+        single = SINGLE + KINDS * label
         alphas, total = self.forward_scores(emissions, inside, temperature)
         betas = self.backward_scores(emissions, inside, temperature)
-        transitions = self.scores()[0] / temperature
+        chain = self.scores().tempered(temperature)
         emissions = emissions.float() / temperature
-        begin, middle, end, alone = (k + 4 * label for k in (1, 2, 3, 4))
-        sums = emissions.double().cumsum(1)
-        between = (sums[row, last - 1, middle] - sums[row, first, middle]).float() + (
-            last - first - 2
-        ) * transitions[middle, middle]
-        through = transitions[begin, middle] + between + transitions[middle, end]
-        path = (
-            torch.where(last == first + 1, transitions[begin, end], through)
-            + emissions[row, last, end]
-        )
-        long = alphas[row, first, begin] + path + betas[row, last, end]
-        short = alphas[row, first, alone] + betas[row, last, alone]
-        return (torch.where(last == first, short, long) - total[row]).exp().clamp(0, 1)
+
+        way_in = alphas[sentence, first, begin]
+        through = _scores_through(spans, emissions, chain.transitions)
+        way_out = betas[sentence, last, end]
+        of_several = way_in + through + way_out
+
+        way_in = alphas[sentence, first, single]
+        way_out = betas[sentence, last, single]
+        of_one = way_in + way_out
+
+        paths = torch.where(last == first, of_one, of_several)
+        log_probability = paths - total[sentence]
+        return log_probability.exp().clamp(0, 1)
 
 
-def _exactly(scores: Tensor) -> torch.autocast:
-    """Products in the type of the tensors, whatever the networks around compute in."""
+def _scores_through(
+    spans: SpanCells,
+    emissions: Tensor,  # (B, L, T)
+    transitions: Tensor,  # (T, T)
+) -> Tensor:
+    """From the first to the last cell of spans of several tokens, float[spans].
+
+    The emission of the first cell is left out: it belongs to the alpha there.
+    """
+    sentence, first, last, label = spans
+    begin = BEGIN + KINDS * label
+    inner = INSIDE + KINDS * label
+    end = END + KINDS * label
+
+    # Between the ends all tags are I. The sums are in float64, since their difference counts.
+    sums = emissions.double().cumsum(1)  # (B, L, T)
+    up_to_inner = sums[sentence, last - 1, inner]
+    up_to_first = sums[sentence, first, inner]
+    inner_emissions = (up_to_inner - up_to_first).float()
+    steps = last - first - 2
+    inner_transitions = steps * transitions[inner, inner]
+    between = inner_emissions + inner_transitions
+
+    step_in = transitions[begin, inner]
+    step_out = transitions[inner, end]
+    by_inner = step_in + between + step_out
+    at_once = transitions[begin, end]
+    has_two = last == first + 1
+    ways = torch.where(has_two, at_once, by_inner)
+    return ways + emissions[sentence, last, end]
+
+
+def _without_autocast(scores: Tensor) -> torch.autocast:
+    """Products in the type of the tensors, also where the networks around compute in bfloat16."""
     return torch.autocast(scores.device.type, enabled=False)
 
 
-def _product(scores: Tensor, matrix: Tensor) -> Tensor:
-    """log(exp(scores) @ matrix), for float[rows, tags]."""
-    top = scores.detach().amax(1, keepdim=True)
-    return ((scores - top).exp() @ matrix).clamp_min(_LEAST).log() + top
+def _log_product(
+    scores: Tensor,  # (B, T)
+    matrix: Tensor,  # (T, T)
+) -> Tensor:
+    """log(exp(scores) @ matrix), float[B, T]."""
+    top = scores.detach().amax(1, keepdim=True)  # (B, 1)
+    scaled = (scores - top).exp()
+    product = scaled @ matrix
+    return product.clamp_min(_LEAST).log() + top

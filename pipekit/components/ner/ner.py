@@ -1,8 +1,12 @@
-"""Named entities that do not overlap: a linear-chain CRF over BIOES tags (Lample et al. 2016, without its encoder).
+"""Named entities that do not overlap: a linear-chain CRF over BIOES tags.
 
-The score of a span is the probability that the CRF gives to exactly this span with this label, computed by its forward and backward
-scores. `temperature` divides all scores of the CRF before that; it changes no span. It is 1 until it is fitted on documents that the
-training has not seen (Guo et al. 2017): `recipes/ner/calibrate.py`.
+The network is that of Lample et al. (2016) without its encoder:
+
+    vectors (N, W) ─▶ hidden (N, H) ─▶ emissions (N, T) ─▶ CRF of each sentence ─▶ tags ─▶ spans
+
+The score of a span is the probability that the CRF gives to exactly this span with this label.
+`temperature` divides all scores of the CRF before that; it changes no span. It is 1 until it is
+fitted on documents that were not in the training (Guo et al. 2017): `recipes/ner/calibrate.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipekit.components.ner.crf import CRF, Tags
+from pipekit.components.ner.bioes import BioesTags
+from pipekit.components.ner.crf import CRF, SpanCells
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
@@ -33,26 +37,36 @@ from pipekit.parts.spans import (
     within,
     write_spans,
 )
+from pipekit.words.arrays import Bools, Floats, Ints
 
-# Padded cells that go through the CRF at a time: each step costs a constant, so more than an encoder takes.
+# Padded cells that go through the CRF at a time. Each step of the CRF costs a constant, so this is
+# more than an encoder takes.
 CELLS = 16_384
 
 
-class SentenceGroup(NamedTuple):
-    """Sentences of like length: token rows int64[sentences, longest], and which cells are no padding."""
+class SentenceGrid(NamedTuple):
+    """B sentences of like length, padded to L cells."""
 
-    rows: Tensor
-    inside: Tensor
+    sentences: Ints  # int64[B], numbers of the sentences in the batch
+    rows: Ints  # int64[B, L], the token row of each cell
+    inside: Bools  # bool[B, L], False for padding
+
+    def to(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """`rows` and `inside` on a device."""
+        rows = to_device(self.rows, device)
+        inside = to_device(self.inside, device)
+        return rows, inside
 
 
 class EntityRecognizer(Head):
     """Writes a layer of spans with `label` and `score` that do not overlap.
 
-    In training, of gold spans that overlap the longest stays, and of equal ones the first; tokens of a span without a label, with one
-    that is not among `labels`, or across a sentence border are left open: the loss is that of all tags there.
+    In training, the longest of gold spans that overlap stays, and the first of equal length. The
+    tokens of some spans are left open, so that the loss is that of all tags there: spans without a
+    label, spans with a label that is not among `labels`, and spans across a sentence border.
 
     Args:
-        labels: what an entity may be; `prepare` collects them.
+        labels: the labels of entities; `prepare` collects them.
         layer: the span layer to learn and to write.
         hidden: width of the layer between the encoder and the tags.
     """
@@ -70,11 +84,13 @@ class EntityRecognizer(Head):
         super().__init__(encoder)
         if not labels:
             raise DataError(
-                f"a recognizer of {layer!r} needs its labels: train it, or give labels=['PER', 'LOC', …]"
+                f"a recognizer of {layer!r} needs its labels: "
+                f"train it, or give labels=['PER', 'LOC', …]"
             )
-        self.layer, self.labels = layer, list(labels)
+        self.layer = layer
+        self.labels = list(labels)
         self.assigns = (layer,)
-        self.tags = Tags(len(self.labels))
+        self.tags = BioesTags(len(self.labels))
         self.hidden = hidden_layer(encoder.width, hidden, dropout)
         self.emit = nn.Linear(hidden, self.tags.size)
         self.crf = CRF(self.tags)
@@ -82,97 +98,148 @@ class EntityRecognizer(Head):
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        labels = list(settings.get("labels") or label_names(docs, settings.get("layer", "ents")))
-        return Prepared({**settings, "labels": labels}, {})
+        """Complete the settings by the labels of the training documents."""
+        layer = settings.get("layer", "ents")
+        labels = settings.get("labels") or label_names(docs, layer)
+        completed = {**settings, "labels": list(labels)}
+        return Prepared(completed, {})
 
     def scores(self, batch: Batch) -> Tensor:
         """Emissions, float32[tokens, tags]."""
-        return self.emit(self.hidden(batch.vectors(self.encoder.name))).float()  # type: ignore[no-any-return]
+        vectors = batch.vectors(self.encoder.name)
+        hidden = self.hidden(vectors)
+        emissions: Tensor = self.emit(hidden)
+        return emissions.float()
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
-        tags = np.zeros(len(batch), dtype=np.int64)
-        chosen = _chosen(batch.sequences, np.arange(len(batch.sequences) - 1))
-        parts = [_group(batch.sequences, some, scores.device) for some in chosen]
-        paths = to_arrays(self.crf.best(scores[group.rows], group.inside) for group in parts)
-        for (rows, inside), best in zip(
-            (_grid(batch.sequences, some) for some in chosen), paths, strict=True
-        ):
-            tags[rows[inside]] = best[inside]
-        found = SpanRows(*self.tags.read(tags))
-        write_spans(batch, self.layer, found, self.labels, self.confidence(batch, scores, found))
+        """Write the spans of the best path of each sentence."""
+        every = np.arange(len(batch.sequences) - 1)
+        grids = _sentence_grids(batch, every)
+        paths = []
+        for cells in grids:
+            rows, inside = cells.to(scores.device)
+            paths.append(self.crf.best(scores[rows], inside))
 
-    def confidence(self, batch: Batch, scores: Tensor, spans: SpanRows) -> NDArray[np.float32]:
-        """The probability of each span with its label, float32[spans]; only sentences that have spans are looked at."""
-        places, chances, temperature = [], [], float(self.temperature)
-        sentence = np.searchsorted(batch.sequences, spans.start, "right") - 1
-        for chosen in _chosen(batch.sequences, np.unique(sentence)):
-            mine = np.flatnonzero(np.isin(sentence, chosen))
-            group = _group(batch.sequences, chosen, scores.device)
-            row_of = np.zeros(len(batch.sequences), dtype=np.int64)
-            row_of[chosen] = np.arange(len(chosen))
-            first = batch.sequences[sentence[mine]]
-            cells = (
-                row_of[sentence[mine]],
-                spans.start[mine] - first,
-                spans.end[mine] - 1 - first,
-                spans.label[mine],
+        tags = np.zeros(len(batch), dtype=np.int64)
+        for cells, path in zip(grids, to_arrays(paths), strict=True):
+            rows_inside = cells.rows[cells.inside]
+            tags[rows_inside] = path[cells.inside]
+        spans = SpanRows(*BioesTags.read(tags))
+        confidence = self.confidence(batch, scores, spans)
+        write_spans(batch, self.layer, spans, self.labels, confidence)
+
+    def confidence(
+        self,
+        batch: Batch,
+        scores: Tensor,  # (tokens, tags)
+        spans: SpanRows,
+    ) -> Floats:
+        """The probability of each span with its label, float32[spans].
+
+        Only sentences with spans go through the CRF.
+        """
+        device = scores.device
+        temperature = float(self.temperature)
+        sentences = np.searchsorted(batch.sequences, spans.start, "right") - 1  # int64[spans]
+        members = []  # of each grid: the rows of its spans in `spans`
+        probabilities = []
+        for cells in _sentence_grids(batch, np.unique(sentences)):
+            is_member = np.isin(sentences, cells.sentences)
+            member = np.flatnonzero(is_member)
+            span_cells = _span_cells(
+                batch,
+                cells,
+                spans.take(member),
+                sentences[member],
             )
-            where = tuple(to_device(array, scores.device) for array in cells)
-            places.append(mine)
-            chances.append(
-                self.crf.span_scores(scores[group.rows], group.inside, where, temperature)
+            on_device = (to_device(array, device) for array in span_cells)
+            rows, inside = cells.to(device)
+            probability = self.crf.span_scores(
+                scores[rows],
+                inside,
+                SpanCells(*on_device),
+                temperature,
             )
-        found = np.zeros(len(spans.start), dtype=np.float32)
-        for mine, values in zip(places, to_arrays(chances), strict=True):
-            found[mine] = values
-        return found
+            members.append(member)
+            probabilities.append(probability)
+
+        confidence = np.zeros(len(spans.start), dtype=np.float32)
+        for member, values in zip(members, to_arrays(probabilities), strict=True):
+            confidence[member] = values
+        return confidence
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the log probability of the annotated tags, for each token."""
         scores = self.scores(batch)
         allowed = to_device(self.allowed(batch), scores.device)
-        known = annotated(batch, self.layer)[batch.sequences[:-1]]
-        lost = [
-            self.crf.loss(scores[group.rows], group.inside, allowed[group.rows]).sum()
-            for group in _groups(batch.sequences, np.flatnonzero(known), scores.device)
-        ]
-        return torch.stack([scores.sum() * 0.0, *lost]).sum() / max(len(batch), 1)
+        sentence_starts = batch.sequences[:-1]
+        is_annotated = annotated(batch, self.layer)[sentence_starts]  # bool[sentences]
+        sentences = np.flatnonzero(is_annotated)
+        losses = [scores.sum() * 0.0]
+        for cells in _sentence_grids(batch, sentences):
+            rows, inside = cells.to(scores.device)
+            sentence_losses = self.crf.loss(
+                scores[rows],
+                inside,
+                allowed[rows],
+            )
+            losses.append(sentence_losses.sum())
+        return torch.stack(losses).sum() / max(len(batch), 1)
 
-    def allowed(self, batch: Batch) -> NDArray[np.bool_]:
+    def allowed(self, batch: Batch) -> Bools:
         """The tags that agree with the annotation, bool[tokens, tags]."""
         spans = batch_spans(batch, self.layer, self.labels)
-        length = spans.end - spans.start
-        spans = spans.take(settle(spans.start, spans.end, np.lexsort((spans.start, -length))))
-        clear = (spans.label != UNKNOWN) & within(batch.sequences, spans.start, spans.end)
-        sure = spans.take(clear)
+        lengths = spans.end - spans.start
+        longest_first = np.lexsort((spans.start, -lengths))
+        stays = settle(spans.start, spans.end, longest_first)
+        spans = spans.take(stays)
+
+        has_label = spans.label != UNKNOWN
+        in_sentence = within(batch.sequences, spans.start, spans.end)
+        is_sure = has_label & in_sentence
+        sure = spans.take(is_sure)
+        tags = self.tags.spell(
+            sure.start,
+            sure.end,
+            sure.label,
+            len(batch),
+        )
+        rows = np.arange(len(batch))
         allowed = np.zeros((len(batch), self.tags.size), dtype=bool)
-        allowed[
-            np.arange(len(batch)), self.tags.spell(sure.start, sure.end, sure.label, len(batch))
-        ] = True
-        for start, end in zip(
-            spans.start[~clear].tolist(), spans.end[~clear].tolist(), strict=True
-        ):
+        allowed[rows, tags] = True
+
+        unsure = spans.take(~is_sure)
+        starts = unsure.start.tolist()
+        ends = unsure.end.tolist()
+        for start, end in zip(starts, ends, strict=True):
             allowed[start:end] = True
         return allowed
 
 
-def _chosen(borders: NDArray[np.int64], sentences: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [sentences[group] for group in length_groups(np.diff(borders)[sentences], CELLS)]
+def _sentence_grids(batch: Batch, sentences: Ints) -> list[SentenceGrid]:
+    """Some sentences of a batch, by their numbers, as padded grids of like length."""
+    starts = batch.sequences[sentences]
+    lengths = np.diff(batch.sequences)[sentences]
+    grids = []
+    for group in length_groups(lengths, CELLS):
+        rows, inside = grid(starts[group], lengths[group])
+        grids.append(SentenceGrid(sentences[group], rows, inside))
+    return grids
 
 
-def _group(
-    borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device
-) -> SentenceGroup:
-    return SentenceGroup(*(to_device(array, device) for array in _grid(borders, sentences)))
+def _span_cells(
+    batch: Batch,
+    cells: SentenceGrid,
+    spans: SpanRows,
+    sentences: Ints,
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Row in the grid, first cell, last cell and label of spans.
 
-
-def _grid(
-    borders: NDArray[np.int64], sentences: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    return grid(borders[sentences], np.diff(borders)[sentences])
-
-
-def _groups(
-    borders: NDArray[np.int64], sentences: NDArray[np.int64], device: torch.device
-) -> list[SentenceGroup]:
-    return [_group(borders, chosen, device) for chosen in _chosen(borders, sentences)]
+    `sentences` int64[spans] are the numbers of the spans' sentences in the batch.
+    """
+    sentence_start = batch.sequences[sentences]
+    first = spans.start - sentence_start
+    last = spans.end - 1 - sentence_start
+    grid_rows = np.zeros(len(batch.sequences), dtype=np.int64)  # by number of the sentence
+    grid_rows[cells.sentences] = np.arange(len(cells.sentences))
+    return grid_rows[sentences], first, last, spans.label

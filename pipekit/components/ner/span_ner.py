@@ -1,8 +1,14 @@
 """Named entities that may lie within each other: every span up to some length is a candidate.
 
-First each span of a sentence gets one number from its two ends, as in the biaffine recognizer of Yu et al. (2020), which says whether
-anything is there; then the few that may be something are classified by their ends, their words and their length, with "nothing" among the
-classes. So the cost grows with the length of a document, not with its square, and hardly with the number of labels.
+    hidden (N, H) ─▶ mentions (N, longest)     is this span an entity at all?
+                          │  those from `prune` on: C candidates
+                          ▼
+                     classes (C, 1 + labels)   which label, or none?
+
+First each span of a sentence gets one number from its two ends, as in the biaffine recognizer of
+Yu et al. (2020): is anything there? Then the few candidates that may be something are classified by
+their ends, their words and their length, with "nothing" among the classes. So the cost grows with
+the length of a document, not with its square, and hardly with the number of labels.
 """
 
 from __future__ import annotations
@@ -12,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -32,40 +37,47 @@ from pipekit.parts.spans import (
     within,
     write_spans,
 )
+from pipekit.words.arrays import Ints
 
 SPAN_OVERLAPS = ("nested", "any", "none")
-RARE = (
-    -4.0
-)  # where the score of a mention begins: about one span in fifty is one (as in Lin et al. 2017)
+
+# Where the score of a mention begins: about one span in fifty is one (as in Lin et al. 2017).
+RARE = -4.0
+
+_NOTHING = 0  # the class of a candidate that is no entity; label i is class i + 1
+_OPEN = -1  # the target of a span that the annotation leaves open
 
 
 class SpanCandidates(NamedTuple):
-    """`mentions` float[tokens, longest]: a score for each span by start and length - 1, and which of them are spans of a sentence
-    (`possible`); of those that may be something the `start`, the `size` = length - 1, and `classes` float[candidates, 1 + labels], of
-    which class 0 is "nothing".
+    """Scores of all spans, and the candidates among them.
+
+    A span is named by its first token and its size, the number of its tokens less one. N tokens,
+    L lengths, C candidates.
     """
 
-    mentions: Tensor
-    possible: Tensor
-    start: Tensor
-    size: Tensor
-    classes: Tensor
+    mentions: Tensor  # float32[N, L], [start, size], the score for being an entity
+    possible: Tensor  # bool[N, L], whether such a span lies within one sentence
+    start: Tensor  # int64[C]
+    size: Tensor  # int64[C]
+    classes: Tensor  # float32[C, 1 + labels], class 0 is "nothing"
 
 
 class SpanRecognizer(Head):
     """Writes a layer of spans with `label` and `score`, the probability of the label for the span.
 
-    A span in training that is longer than `longest` or lies in two sentences is passed over; one without a label is left open.
+    In training, a span that is longer than `longest` or lies in two sentences is passed over, and
+    a span without a label is left open.
 
     Args:
-        labels: what an entity may be; `prepare` collects them.
+        labels: the labels of entities; `prepare` collects them.
         layer: the span layer to learn and to write.
-        longest: the most tokens that a span has.
-        overlaps: of spans that cross, the one with the higher score stays ("nested"); or all stay ("any"), or none overlap ("none").
-        hidden: width of the layer that all that is said of a span is made from.
+        longest: the most tokens of a span.
+        overlaps: "nested": of spans that cross, the one with the higher score stays; "any": all
+            stay; "none": of spans that overlap, the one with the higher score stays.
+        hidden: width of the layer from which all scores of a span are computed.
         mention: width of the vectors for the ends of a span.
-        prune: the probability of being anything from which a span is classified.
-        threshold: the probability from which a classified span is written.
+        prune: the probability of being an entity from which a span is classified.
+        threshold: the probability of a label from which a classified span is written.
     """
 
     temperature: Tensor
@@ -86,114 +98,199 @@ class SpanRecognizer(Head):
         super().__init__(encoder)
         if not labels:
             raise DataError(
-                f"a recognizer of {layer!r} needs its labels: train it, or give labels=['PERSON', 'CITY', …]"
+                f"a recognizer of {layer!r} needs its labels: "
+                f"train it, or give labels=['PERSON', 'CITY', …]"
             )
         if overlaps not in SPAN_OVERLAPS:
             raise ConfigError(f"overlaps = {overlaps!r}.{near(overlaps, SPAN_OVERLAPS)}")
-        self.layer, self.labels, self.longest, self.overlaps = (
-            layer,
-            list(labels),
-            longest,
-            overlaps,
-        )
-        self.prune, self.threshold, self.assigns = prune, threshold, (layer,)
+        self.layer = layer
+        self.labels = list(labels)
+        self.longest = longest
+        self.overlaps = overlaps
+        self.prune = prune
+        self.threshold = threshold
+        self.assigns = (layer,)
+
         self.hidden = hidden_layer(encoder.width, hidden, dropout)
-        self.first, self.last = nn.Linear(hidden, mention), nn.Linear(hidden, mention)
+        # Of mentions: a product of the two ends, a score of each end alone, and one of the length.
+        self.first = nn.Linear(hidden, mention)
+        self.last = nn.Linear(hidden, mention)
         self.alone = nn.Linear(hidden, 2)
         self.length = nn.Parameter(torch.full((longest,), RARE))
+        # Of classes: a sum of vectors for the last token, the first token, the words, the length.
         self.parts = nn.Linear(hidden, 3 * hidden)
         self.lengths = nn.Embedding(longest, hidden)
         self.classify = nn.Sequential(
-            nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, 1 + len(self.labels))
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, 1 + len(self.labels)),
         )
         nn.init.normal_(self.lengths.weight, std=0.1)
         self.register_buffer("temperature", torch.ones(()))
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        labels = list(settings.get("labels") or label_names(docs, settings.get("layer", "fine")))
-        return Prepared({**settings, "labels": labels}, {})
+        """Complete the settings by the labels of the training documents."""
+        layer = settings.get("layer", "fine")
+        labels = settings.get("labels") or label_names(docs, layer)
+        completed = {**settings, "labels": list(labels)}
+        return Prepared(completed, {})
 
     # -- from vectors to candidates
 
     def scores(self, batch: Batch) -> SpanCandidates:
-        return self._candidates(batch, np.zeros((2, 0), dtype=np.int64))
+        """The scores of all spans, and the classes of the candidates."""
+        no_span = np.zeros(0, dtype=np.int64)
+        return self._candidates(batch, no_span, no_span)
 
-    def _candidates(self, batch: Batch, always: NDArray[np.int64]) -> SpanCandidates:
-        """All that may be something; `always` int64[2, spans] are starts and sizes of spans that are classified in any case."""
-        hidden = self.hidden(batch.vectors(self.encoder.name))
-        mentions, possible = self._mentions(hidden).float(), self._possible(batch, hidden.device)
-        likely = possible & (mentions.detach() > float(np.log(self.prune / (1 - self.prune))))
-        likely[tuple(to_device(always, hidden.device))] = True
+    def _candidates(
+        self,
+        batch: Batch,
+        always_start: Ints,  # int64[spans], spans to classify in any case
+        always_size: Ints,
+    ) -> SpanCandidates:
+        """All spans from the probability `prune` on, and those to classify in any case."""
+        vectors = batch.vectors(self.encoder.name)
+        hidden = self.hidden(vectors)  # (N, H)
+        mentions = self._mentions(hidden).float()
+        possible = self._possible(batch, hidden.device)
+        logit = float(np.log(self.prune / (1 - self.prune)))
+        likely = possible & (mentions.detach() > logit)
+        starts = to_device(always_start, hidden.device)
+        sizes = to_device(always_size, hidden.device)
+        likely[starts, sizes] = True
         start, size = likely.nonzero(as_tuple=True)
-        return SpanCandidates(mentions, possible, start, size, self._classes(hidden, start, size))
+        return SpanCandidates(
+            mentions=mentions,
+            possible=possible,
+            start=start,
+            size=size,
+            classes=self._classes(hidden, start, size),
+        )
 
     def _mentions(self, hidden: Tensor) -> Tensor:
-        """A score for each start and length, float[tokens, longest]."""
-        first, last, alone = self.first(hidden), self.last(hidden), self.alone(hidden)
+        """The score of each span for being an entity, float[N, L]."""
+        first = self.first(hidden)  # (N, mention)
+        last = self.last(hidden)  # (N, mention)
+        alone = self.alone(hidden)  # (N, 2), as first and as last token
+        tokens = len(hidden)
         columns = []
         for size in range(self.longest):
-            count = max(len(hidden) - size, 0)
-            score = (
-                (first[:count] * last[size:]).sum(1)
-                + alone[:count, 0]
-                + alone[size:, 1]
-                + self.length[size]
-            )
-            columns.append(functional.pad(score, (0, len(hidden) - count)))
+            count = max(tokens - size, 0)  # of the starts from which a span of this size fits
+            both_ends = (first[:count] * last[size:]).sum(1)
+            as_first = alone[:count, 0]
+            as_last = alone[size:, 1]
+            score = both_ends + as_first + as_last + self.length[size]
+            columns.append(functional.pad(score, (0, tokens - count)))
         return torch.stack(columns, 1)
 
     def _possible(self, batch: Batch, device: torch.device) -> Tensor:
-        """Which starts and lengths are spans of one sentence, bool[tokens, longest]."""
-        left = np.repeat(batch.sequences[1:], np.diff(batch.sequences)) - np.arange(len(batch))
-        return to_device(np.arange(self.longest) < left[:, None], device)
+        """Which spans lie within one sentence, bool[N, L]."""
+        lengths = np.diff(batch.sequences)
+        sentence_end = np.repeat(batch.sequences[1:], lengths)  # int64[N]
+        tokens_left = sentence_end - np.arange(len(batch))  # int64[N], this token included
+        sizes = np.arange(self.longest)
+        return to_device(sizes < tokens_left[:, None], device)
 
-    def _classes(self, hidden: Tensor, start: Tensor, size: Tensor) -> Tensor:
-        """float32[candidates, 1 + labels] from the two ends, the mean of the words, and the length."""
-        ends, begins, words = self.parts(hidden).chunk(3, 1)
-        sums = functional.pad(words.double().cumsum(0), (0, 0, 1, 0))
-        mean = ((sums[start + size + 1] - sums[start]) / (size + 1).unsqueeze(1)).to(words.dtype)
-        return self.classify(begins[start] + ends[start + size] + mean + self.lengths(size)).float()  # type: ignore[no-any-return]
+    def _classes(
+        self,
+        hidden: Tensor,  # (N, H)
+        start: Tensor,  # (C,)
+        size: Tensor,  # (C,)
+    ) -> Tensor:
+        """The scores of the classes of candidates, float32[C, 1 + labels]."""
+        as_last, as_first, words = self.parts(hidden).chunk(3, 1)  # (N, H) each
+        last = start + size
+        sums = words.double().cumsum(0)
+        sums = functional.pad(sums, (0, 0, 1, 0))  # (N + 1, H), from a row of zeros on
+        span_sum = sums[last + 1] - sums[start]
+        count = (size + 1).unsqueeze(1)
+        mean = (span_sum / count).to(words.dtype)
+        length = self.lengths(size)
+        summed = as_first[start] + as_last[last] + mean + length  # (C, H)
+        logits: Tensor = self.classify(summed)
+        return logits.float()
 
     # -- from candidates to documents
 
     def decode(self, batch: Batch, scores: SpanCandidates) -> None:
-        best, label = scores.classes.softmax(1)[:, 1:].max(1)
-        kept = (best >= self.threshold).nonzero()[:, 0]
-        calibrated = (
-            (scores.classes[kept] / self.temperature)
-            .softmax(1)[:, 1:]
-            .gather(1, label[kept, None])[:, 0]
+        """Write the candidates with a label from the threshold on, once overlaps are settled."""
+        probabilities = scores.classes.softmax(1)[:, 1:]  # (C, labels)
+        probability, label = probabilities.max(1)  # (C,) each
+        rows = (probability >= self.threshold).nonzero()[:, 0]
+        start, size, codes, strength, confidence = to_arrays(
+            (
+                scores.start[rows],
+                scores.size[rows],
+                label[rows],
+                probability[rows],
+                self._confidence(scores.classes[rows], label[rows]),
+            )
         )
-        start, size, code, sure, chances = to_arrays(
-            [*(part[kept] for part in (scores.start, scores.size, label, best)), calibrated]
-        )
-        found = SpanRows(start, start + size + 1, code)
+        spans = SpanRows(start, start + size + 1, codes)
         if self.overlaps != "any" and len(start):
-            order = np.argsort(-sure, kind="stable")
-            stays = settle(found.start, found.end, order, nested=self.overlaps == "nested")
-            found, chances = found.take(stays), chances[stays]
-        write_spans(batch, self.layer, found, self.labels, chances)
+            stays = settle(
+                spans.start,
+                spans.end,
+                np.argsort(-strength, kind="stable"),
+                nested=self.overlaps == "nested",
+            )
+            spans = spans.take(stays)
+            confidence = confidence[stays]
+        write_spans(batch, self.layer, spans, self.labels, confidence)
+
+    def _confidence(
+        self,
+        classes: Tensor,  # (spans, 1 + labels)
+        label: Tensor,  # (spans,)
+    ) -> Tensor:
+        """The probability of the label at the temperature that was fitted, float32[spans]."""
+        tempered = classes / self.temperature
+        probabilities = tempered.softmax(1)[:, 1:]
+        return probabilities.gather(1, label[:, None])[:, 0]
 
     # -- learning
 
     def loss(self, batch: Batch) -> Tensor:
-        """Of being anything, over all spans, and of the class, over the candidates; for each token."""
+        """The loss of being an entity, over all spans, and of the class, over the candidates.
+
+        Both are sums, divided by the number of tokens.
+        """
+        targets = self._targets(batch)  # (N, L)
+        starts, sizes = targets.nonzero()
+        candidates = self._candidates(batch, starts, sizes)
+        device = candidates.mentions.device
+        target = to_device(targets, device)
+        is_annotated = to_device(annotated(batch, self.layer), device)  # (N,)
+
+        is_mention = target > _NOTHING
+        mention_losses = functional.binary_cross_entropy_with_logits(
+            candidates.mentions,
+            is_mention.float(),
+            reduction="none",
+        )
+        is_closed = is_annotated.unsqueeze(1) & (target != _OPEN)
+        counted = candidates.possible & is_closed
+        mention_loss = mention_losses.masked_fill(~counted, 0).sum()
+
+        classes = target[candidates.start, candidates.size]  # (C,)
+        is_silent = ~is_annotated[candidates.start]
+        class_loss = functional.cross_entropy(
+            candidates.classes,
+            classes.masked_fill(is_silent, _OPEN),
+            ignore_index=_OPEN,
+            reduction="sum",
+        )
+        return (mention_loss + class_loss) / max(len(batch), 1)
+
+    def _targets(self, batch: Batch) -> Ints:
+        """The class of each span by the annotation, int64[N, L]."""
         gold = batch_spans(batch, self.layer, self.labels)
-        gold = gold.take(
-            within(batch.sequences, gold.start, gold.end) & (gold.end - gold.start <= self.longest)
-        )
-        wanted = np.zeros((len(batch), self.longest), dtype=np.int64)
-        wanted[gold.start, gold.end - gold.start - 1] = np.where(
-            gold.label == UNKNOWN, -1, gold.label + 1
-        )
-        found = self._candidates(batch, np.array(np.nonzero(wanted)))
-        target = to_device(wanted, found.mentions.device)
-        known = to_device(annotated(batch, self.layer), target.device)
-        counted = found.possible & known.unsqueeze(1) & (target >= 0)
-        there = functional.binary_cross_entropy_with_logits(
-            found.mentions, (target > 0).float(), reduction="none"
-        )
-        classes = target[found.start, found.size].masked_fill(~known[found.start], -1)
-        which = functional.cross_entropy(found.classes, classes, ignore_index=-1, reduction="sum")
-        return (there.masked_fill(~counted, 0).sum() + which) / max(len(batch), 1)
+        in_sentence = within(batch.sequences, gold.start, gold.end)
+        is_short = gold.end - gold.start <= self.longest
+        gold = gold.take(in_sentence & is_short)
+        sizes = gold.end - gold.start - 1
+        has_label = gold.label != UNKNOWN
+        targets = np.full((len(batch), self.longest), _NOTHING, dtype=np.int64)
+        targets[gold.start, sizes] = np.where(has_label, gold.label + 1, _OPEN)
+        return targets
