@@ -162,14 +162,14 @@ def test_what_an_annotation_leaves_open_is_summed_over(
 
 
 def test_the_gradient_of_the_partial_loss_is_that_of_its_formula() -> None:
-    from pipekit.components.tagger.tagger import PartialLoss
+    from pipekit.components.tagger.tags import partial_loss
 
     scores = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
     allowed = torch.tensor(
         [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1]], dtype=torch.bool
     )
     expected = (scores.logsumexp(1) - scores.masked_fill(~allowed, -torch.inf).logsumexp(1)).sum()
-    found = PartialLoss.apply(scores, allowed).sum()
+    found = partial_loss(scores, allowed).sum()
     assert found.item() == pytest.approx(expected.item())
     pairs = zip(
         torch.autograd.grad(found, scores), torch.autograd.grad(expected, scores), strict=True
@@ -203,6 +203,6 @@ def test_a_tagger_without_tags_is_refused() -> None:
 def test_the_lemma_of_a_name_has_the_capitals_of_the_word(
     lemma: str, word: str, shown: str
 ) -> None:
-    from pipekit.components.tagger.tagger import capitalise
+    from pipekit.components.tagger.capitals import capitalise
 
     assert capitalise(lemma, word) == shown

@@ -1,1 +1,1 @@
-"""Parts of speech, features and lemmas."""
+"""The tagger: parts of speech, features and lemmas."""

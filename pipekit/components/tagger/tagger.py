@@ -1,18 +1,23 @@
 """The tagger: part of speech, UD features, and lemma of every token.
 
-A tag is a part of speech with all its features, as it stands in the training data, so that no impossible mixture comes out. Its score
-is the sum of the scores of its values (UPOS=NOUN, Case=Gen, …) and one of its own. What a corpus leaves open (a feature "Voice=?", a
-part of speech or features that are unset) is marginalised: the loss is that of all tags that agree with the rest (Tsuboi et al. 2008).
+    vectors (N, W) ─▶ hidden (N, H) ─▶ scores of tags (N, T) ─▶ best tag ─▶ pos, morph
+                           │                                      │
+                           └──▶ scores of lemma candidates (C) ◀──┘  ─▶ lemma
 
-A lemma is chosen in context among the candidates of `lemmas.py`, each scored by what it rests on and by how it edits the word.
+A tag is a part of speech with all its features, as in the training data, so that no impossible
+mixture comes out. Its score is the sum of the scores of its values (UPOS=NOUN, Case=Gen, …) and one
+of its own. The loss sums over all tags that agree with an annotation where a corpus leaves
+something open: a feature "Voice=?", a part of speech or features that are unset (Tsuboi et al.
+2008).
+
+A lemma is chosen in context among the candidates of `lemmas.py`. Each is scored by its source and
+by its edit of the word.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,40 +27,51 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit import resources
-from pipekit.components.tagger.lemmas import SAME, LemmaCandidates, LemmaRules, learn_rules
+from pipekit.components.tagger.capitals import (
+    COMMON,
+    FOREIGN,
+    NAME,
+    capitalise,
+    stays_as_written,
+)
+from pipekit.components.tagger.gold import GoldTokens, count_lemmas, count_tags, gold_tokens
+from pipekit.components.tagger.lemma_learning import learn_rules
+from pipekit.components.tagger.lemmas import SAME, CandidateRows, LemmaCandidates, LemmaRules
+from pipekit.components.tagger.ranking import LemmaRanker, best_columns, best_items, lemma_loss
+from pipekit.components.tagger.tags import TagSet, partial_loss
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column
-from pipekit.doc.layer import UNSURE
 from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables, under
-from pipekit.words.arrays import Bools, Ints
-from pipekit.words.chars import fold
+from pipekit.words.arrays import Bools, Ints, pair_keys, split_pairs
 from pipekit.words.lexicon import Lexicon
 
-COMMON, NAME, FOREIGN = range(3)  # words by how their lemmas are capitalised
-
-# Tokens whose tags are scored at a time: that many scores stay in a processor's cache until the best are found.
+# Tokens whose tags are scored at a time: that many scores stay in a processor's cache until the
+# best are found.
 _ROWS = 1024
+
+_KINDS = 3  # of words by their capitals
 
 
 class TagScores(NamedTuple):
-    """The `best` tag of each token; for each lemma candidate its token (`owners`), script, and score (`lemmas`)."""
+    """The best tag of each token, and its candidates for the lemma with their scores."""
 
-    best: Tensor
-    lemmas: Tensor
-    owners: Ints
-    scripts: Ints
+    best: Tensor  # int64[N]
+    candidates: CandidateRows
+    lemmas: Tensor  # float[C]
 
 
 class Tagger(Head):
     """Writes the token columns `pos`, `morph` and `lemma`.
 
     Args:
-        tags: the inventory, each a part of speech, a bar, its features ("NOUN|Case=Gen|…", "PUNCT|"); `prepare` collects it.
-        lexicon: in a recipe, the file of a compiled lexicon that proposes lemmas; without one, endings seen in training propose them.
+        tags: the inventory, each tag a part of speech, a bar, and its features ("NOUN|Case=Gen|…",
+            "PUNCT|"); `prepare` collects it.
+        lexicon: in a recipe, the file of a compiled lexicon that proposes lemmas. Without one,
+            endings of the training data propose them.
         hidden: width of the layer that all classifiers share.
         lemma_width: width of the vectors by which candidates for the lemma are scored.
         min_count: how often a tag must occur in training to be in the inventory.
@@ -63,7 +79,7 @@ class Tagger(Head):
 
     assigns = ("pos", "morph", "lemma")
 
-    of_tags: Tensor
+    of_tags: Tensor  # float[V, T], which values each tag has
 
     def __init__(
         self,
@@ -80,338 +96,233 @@ class Tagger(Head):
         if not tags:
             raise DataError("a tagger needs its tags: train it, or give tags=['NOUN|Case=Nom', …]")
         self.tables = dict(tables or {})
-        known = under(self.tables, "lexicon.")
         self.rules = LemmaRules(
-            under(self.tables, "lemmas."), Lexicon.shared(known) if known else None
+            under(self.tables, "lemmas."),
+            _lexicon_of(under(self.tables, "lexicon.")),
         )
         self.tags = TagSet(tags)
+        values = self.tags.values.T.astype(np.float32)
+        value_count = len(values)
         self.hidden = hidden_layer(encoder.width, hidden, dropout)
-        self.values = nn.Linear(hidden, self.tags.values.shape[1])
+        self.values = nn.Linear(hidden, value_count)
         self.own = nn.Linear(hidden, len(tags))
-        self.register_buffer(
-            "of_tags", torch.from_numpy(self.tags.values.T.astype(np.float32)), persistent=False
-        )
+        self.register_buffer("of_tags", torch.from_numpy(values), persistent=False)
         self.ranker = LemmaRanker(
-            hidden, self.tags.values.shape[1], lemma_width, self.rules.tags, len(self.rules.scripts)
+            hidden,
+            value_count,
+            lemma_width,
+            sources=self.rules.tags,
+            scripts=len(self.rules.scripts),
         )
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        completed, lexicon = dict(settings), {}
+        """Read the lexicon that the settings name, collect tags, and learn rules for lemmas."""
+        completed = dict(settings)
+        lexicon_tables: Tables = {}
         if isinstance(settings.get("lexicon"), str):
-            completed["lexicon"], lexicon = True, resources.read(settings["lexicon"])
-        counts, triples = _counted(docs)
-        least = settings.get("min_count", 1)
-        completed["tags"] = list(
-            settings.get("tags") or sorted(tag for tag, times in counts.items() if times >= least)
-        )
-        if not completed["tags"]:
+            lexicon_tables = resources.read(settings["lexicon"])
+            completed["lexicon"] = True
+
+        gold = gold_tokens(docs)
+        tags = settings.get("tags") or _frequent_tags(gold, settings.get("min_count", 1))
+        if not tags:
             raise DataError(
-                "no training document has parts of speech and features, so a tagger has nothing to learn"
+                "no training document has parts of speech and features, "
+                "so a tagger has nothing to learn"
             )
-        rules = learn_rules(
-            triples, Lexicon.shared(lexicon) if lexicon else None, TagSet(completed["tags"]).parts
+        completed["tags"] = list(tags)
+
+        rule_tables = learn_rules(
+            count_lemmas(gold),
+            _lexicon_of(lexicon_tables),
+            TagSet(tags).parts,
         )
-        tables = {f"lexicon.{name}": array for name, array in lexicon.items()}
-        return Prepared(
-            completed, {**tables, **{f"lemmas.{name}": array for name, array in rules.items()}}
-        )
+        tables = {f"lexicon.{name}": array for name, array in lexicon_tables.items()}
+        for name, array in rule_tables.items():
+            tables[f"lemmas.{name}"] = array
+        return Prepared(completed, tables)
 
     # -- from vectors to documents
 
     def scores(self, batch: Batch) -> TagScores:
-        hidden = self.hidden(batch.vectors(self.encoder.name))
+        """The best tag of each token, and the scores of its candidates for the lemma."""
+        vectors = batch.vectors(self.encoder.name)
+        hidden = self.hidden(vectors)  # (N, H)
         weight, bias = self.tag_weights()
-        best = torch.cat(
-            [best_columns(functional.linear(rows, weight, bias)) for rows in hidden.split(_ROWS)]
+        best = []
+        for rows in hidden.split(_ROWS):
+            tag_scores = functional.linear(rows, weight, bias)
+            best.append(best_columns(tag_scores))
+        return self._with_lemmas(
+            batch,
+            hidden,
+            torch.cat(best),
+            batch.distinct.index,
         )
-        return self._scores(batch, hidden, best, batch.distinct.index)
 
-    def _scores(self, batch: Batch, hidden: Tensor, best: Tensor, words: Ints) -> TagScores:
-        """For tokens by their hidden layer, their tags, and by which of the distinct words of the batch each is."""
-        owners, origins, scripts = self._candidates(batch).take(words)
-        lemmas = self.ranker(hidden, self.of_tags.t()[best], owners, origins, scripts)
-        return TagScores(best, lemmas, owners, scripts)
+    def _with_lemmas(
+        self,
+        batch: Batch,
+        hidden: Tensor,  # float[tokens, H]
+        best: Tensor,  # int64[tokens], tags
+        words: Ints,  # int64[tokens], rows of the distinct words of the batch
+    ) -> TagScores:
+        """Some tokens of a batch with the scores of their candidates for the lemma."""
+        candidates = self._candidates(batch).take(words)
+        values = self.of_tags.t()[best]  # (tokens, V)
+        lemmas = self.ranker(hidden, values, candidates)
+        return TagScores(best, candidates, lemmas)
 
     def tag_weights(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the scores of all tags: a tag's values' and its own are linear in the hidden layer, so one product."""
-        return (
-            self.own.weight + self.of_tags.t() @ self.values.weight,
-            self.own.bias + self.of_tags.t() @ self.values.bias,
-        )
+        """Weight float[T, H] and bias float[T] of the scores of all tags.
+
+        The scores of a tag's values and its own are linear in the hidden layer: one product.
+        """
+        has_value = self.of_tags.t()  # (T, V)
+        weight = self.own.weight + has_value @ self.values.weight
+        bias = self.own.bias + has_value @ self.values.bias
+        return weight, bias
 
     def _candidates(self, batch: Batch) -> LemmaCandidates:
-        analyses = None if self.rules.lexicon is None else batch.analyses(self.rules.lexicon)
+        """The candidates of the distinct words of a batch."""
+        lexicon = self.rules.lexicon
+        analyses = None if lexicon is None else batch.analyses(lexicon)
         return self.rules.candidates(batch.distinct.plain, analyses)
 
     def decode(self, batch: Batch, scores: TagScores) -> None:
+        """Write the columns of all documents."""
         best = scores.best.cpu().numpy()
-        pos, morph = self.tags.part_of[best], self.tags.features_of[best]
-        lemma, lemmas = self._lemmas(batch, scores, pos)
-        columns = (
-            ("pos", pos, self.tags.parts),
-            ("morph", morph, self.tags.features),
-            ("lemma", lemma, lemmas),
-        )
-        for doc, rows in _rows(batch):
-            for name, values, labels in columns:
-                doc.tokens.put(name, Column(_unset_lead(values[rows], doc), labels))
+        pos = self.tags.part_of[best]
+        morph = self.tags.features_of[best]
+        lemma, lemma_labels = self._lemmas(batch, scores, pos)
+        for doc, rows in _doc_rows(batch):
+            columns = {
+                "pos": Column(_without_lead(pos[rows], doc), self.tags.parts),
+                "morph": Column(_without_lead(morph[rows], doc), self.tags.features),
+                "lemma": Column(_without_lead(lemma[rows], doc), lemma_labels),
+            }
+            for name, column in columns.items():
+                doc.tokens.put(name, column)
 
     def _lemmas(
-        self, batch: Batch, scores: TagScores, parts: NDArray[Any]
+        self,
+        batch: Batch,
+        scores: TagScores,
+        parts: NDArray[np.int32],  # int32[N], of speech
     ) -> tuple[NDArray[np.int32], list[str]]:
-        """Codes into a list of lemmas, int32[tokens]: spelled once for each word, script and kind of capitals."""
-        size = len(self.rules.scripts)
-        chosen = scores.scripts[
-            best_items(scores.lemmas.float().cpu().numpy(), scores.owners, len(batch))
-        ]
-        kinds = np.where(
-            parts == self.tags.proper, NAME, np.where(parts == self.tags.foreign, FOREIGN, COMMON)
-        )
-        keys, codes = np.unique(
-            (batch.distinct.index * size + chosen) * 3 + kinds, return_inverse=True
-        )
-        rows, scripts = np.divmod(keys // 3, size)
-        written = [batch.distinct.strings[row] for row in rows.tolist()]
-        lemmas = [batch.distinct.plain_strings[row] for row in rows.tolist()]
-        same = scripts == self.rules.number[SAME]
-        for place, script in zip(
-            np.flatnonzero(~same).tolist(), scripts[~same].tolist(), strict=True
-        ):
-            lemmas[place] = self.rules.apply(lemmas[place], script)
-        for place in np.flatnonzero(same).tolist():
-            if lemmas[place] != written[place] and stays(written[place], int(keys[place] % 3)):
-                lemmas[place] = written[place]
-        for place in np.flatnonzero(keys % 3 == NAME).tolist():
-            lemmas[place] = capitalise(lemmas[place], written[place])
+        """Codes int32[N] into a list of lemmas.
+
+        A lemma is spelled once for each word, script and kind of capitals.
+        """
+        lemma_scores = scores.lemmas.float().cpu().numpy()
+        best = best_items(lemma_scores, scores.candidates.owners, len(batch))
+        scripts = scores.candidates.scripts[best]  # int64[N]
+        kinds = np.full(len(batch), COMMON)
+        kinds[parts == self.tags.foreign] = FOREIGN
+        kinds[parts == self.tags.proper] = NAME
+        script_count = len(self.rules.scripts)
+        keys = pair_keys(batch.distinct.index, scripts, script_count)
+        keys = pair_keys(keys, kinds, _KINDS)
+        distinct_keys, codes = np.unique(keys, return_inverse=True)
+
+        word_scripts, kinds = split_pairs(distinct_keys, _KINDS)
+        words, scripts = split_pairs(word_scripts, script_count)
+        lemmas = self._spell(batch, words, scripts, kinds)
         return codes.astype(np.int32), lemmas
+
+    def _spell(
+        self,
+        batch: Batch,
+        words: Ints,  # int64[lemmas], rows of the distinct words
+        scripts: Ints,
+        kinds: Ints,
+    ) -> list[str]:
+        """The lemmas of words by their scripts and kinds."""
+        rows = words.tolist()
+        written = [batch.distinct.strings[row] for row in rows]
+        lemmas = [batch.distinct.plain_strings[row] for row in rows]
+        is_same = scripts == self.rules.number[SAME]
+        for place in np.flatnonzero(~is_same).tolist():
+            lemmas[place] = self.rules.apply(lemmas[place], int(scripts[place]))
+        for place in np.flatnonzero(is_same).tolist():
+            word = written[place]
+            if lemmas[place] != word and stays_as_written(word, int(kinds[place])):
+                lemmas[place] = word
+        for place in np.flatnonzero(kinds == NAME).tolist():
+            lemmas[place] = capitalise(lemmas[place], written[place])
+        return lemmas
 
     # -- learning
 
     def loss(self, batch: Batch) -> Tensor:
-        """Per token, that of the tag and that of the lemma; documents that annotate neither are not looked at."""
-        docs = [any(name in doc.tokens for name in self.assigns) for doc in batch.docs]
-        known = np.flatnonzero(np.repeat(docs, np.diff(batch.offsets)))
+        """Per token, the loss of the tag and of the lemma.
+
+        Documents that annotate none of the columns are passed over.
+        """
+        annotated = [any(name in doc.tokens for name in self.assigns) for doc in batch.docs]
+        lengths = np.diff(batch.offsets)
+        rows = np.flatnonzero(np.repeat(annotated, lengths))
         vectors = batch.vectors(self.encoder.name)
-        if not len(known):
+        device = vectors.device
+        if not len(rows):
             return vectors.sum() * 0.0
-        hidden = self.hidden(vectors[to_device(known, vectors.device)])
-        tags = functional.linear(hidden, *self.tag_weights())
-        scores = self._scores(
-            batch, hidden, best_columns(tags.detach()), batch.distinct.index[known]
+
+        gold = gold_tokens(list(compress(batch.docs, annotated)))
+        hidden = self.hidden(vectors[to_device(rows, device)])
+        weight, bias = self.tag_weights()
+        tag_scores = functional.linear(hidden, weight, bias)  # (rows, T)
+        best = best_columns(tag_scores.detach())
+        scores = self._with_lemmas(
+            batch,
+            hidden,
+            best,
+            batch.distinct.index[rows],
         )
-        words, parts, features, lemmas = (
-            np.array(column, dtype=object)[known].tolist() for column in _annotation(batch)
-        )
-        allowed = np.stack([self.tags.allowed(*pair) for pair in zip(parts, features, strict=True)])
-        lost = PartialLoss.apply(tags.float(), to_device(allowed, tags.device)).sum()  # type: ignore[no-untyped-call]
-        return (lost + self._lemma_loss(words, lemmas, scores)) / max(len(batch), 1)  # type: ignore[no-any-return]
+        allowed = to_device(self._allowed_tags(gold), device)
+        tag_loss = partial_loss(tag_scores.float(), allowed).sum()
+        loss = tag_loss + lemma_loss(scores.lemmas, scores.candidates, self._gold_scripts(gold))
+        return loss / max(len(batch), 1)
 
-    def _lemma_loss(
-        self, words: Sequence[str], lemmas: Sequence[str | None], scores: TagScores
-    ) -> Tensor:
-        """Minus the log of what the candidates with the right script have together; words that have none are left out."""
-        gold = np.array(
-            [
-                -1 if g is None else self.rules.script(w, g)
-                for w, g in zip(words, lemmas, strict=True)
-            ]
-        )
-        right = scores.scripts == gold[scores.owners]
-        found, device = scores.lemmas.float(), scores.lemmas.device
-        rows, hits = to_device(scores.owners, device), to_device(right, device)
-        answered = torch.zeros(len(gold), dtype=torch.bool, device=device).index_fill_(
-            0, rows[hits], True
-        )
-        total, good = sum_exp(found, rows, len(gold)), sum_exp(found[hits], rows[hits], len(gold))
-        return (total - good)[answered].sum()
+    def _allowed_tags(self, gold: GoldTokens) -> Bools:
+        """The tags that agree with the annotation, bool[tokens, T]."""
+        pairs = zip(gold.parts, gold.features, strict=True)
+        return np.stack([self.tags.allowed(part, features) for part, features in pairs])
+
+    def _gold_scripts(self, gold: GoldTokens) -> Ints:
+        """The script of each gold lemma, int64[tokens]; -1 without a lemma or a script for it."""
+        scripts = []
+        for word, lemma in zip(gold.words, gold.lemmas, strict=True):
+            script = -1 if lemma is None else self.rules.script(word, lemma)
+            scripts.append(script)
+        return np.array(scripts)
 
 
-class LemmaRanker(nn.Module):
-    """Scores candidates for the lemma by their source and script against what the context says, and against the tag that was chosen."""
-
-    def __init__(self, hidden: int, values: int, width: int, sources: int, scripts: int) -> None:
-        super().__init__()
-        self.query = nn.Linear(hidden, width)
-        self.agree = nn.Linear(values, width, bias=False)
-        self.source = nn.Embedding(sources, width)
-        self.script = nn.Embedding(scripts, width)
-        self.source_bias = nn.Parameter(torch.zeros(sources))
-        self.script_bias = nn.Parameter(torch.zeros(scripts))
-        nn.init.normal_(self.source.weight, std=0.1)
-        nn.init.normal_(self.script.weight, std=0.1)
-
-    def forward(
-        self, hidden: Tensor, values: Tensor, owners: Ints, origins: Ints, numbers: Ints
-    ) -> Tensor:
-        """float[candidates], for hidden float[tokens, hidden], the values of their tags, and the token, source and script of each."""
-        sources, scripts = to_device(origins, hidden.device), to_device(numbers, hidden.device)
-        queries = (self.query(hidden) + self.agree(values))[to_device(owners, hidden.device)]
-        keys = self.source(sources) + self.script(scripts)
-        return (queries * keys).sum(1) + self.source_bias[sources] + self.script_bias[scripts]  # type: ignore[no-any-return]
+def _lexicon_of(tables: Tables) -> Lexicon | None:
+    if not tables:
+        return None
+    return Lexicon.shared(tables)
 
 
-class PartialLoss(torch.autograd.Function):
-    """For scores float[n, tags] and allowed bool[n, tags]: log of the sum of exp over all tags, less that over the allowed ones."""
-
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, allowed: Tensor) -> Tensor:
-        every = (scores - scores.amax(1, keepdim=True)).exp_()
-        good = every * allowed
-        total, part = every.sum(1, keepdim=True), good.sum(1, keepdim=True).clamp_min(1e-30)
-        ctx.save_for_backward(every / total, good / part)
-        return (total.log() - part.log())[:, 0]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        every, good = ctx.saved_tensors
-        return (every - good) * gradient[:, None], None
+def _frequent_tags(gold: GoldTokens, min_count: int) -> list[str]:
+    """The tags that occur so often, sorted."""
+    counts = count_tags(gold)
+    return sorted(tag for tag, times in counts.items() if times >= min_count)
 
 
-class TagSet:
-    """Tags as numbers: the part of speech and the features of each, and which values it has."""
-
-    def __init__(self, tags: Sequence[str]) -> None:
-        pairs = [tag.partition("|")[::2] for tag in tags]
-        self.parts = sorted({part for part, _ in pairs})
-        self.features = sorted({features for _, features in pairs})
-        self.part_of = np.array([self.parts.index(part) for part, _ in pairs], dtype=np.int32)
-        place = {features: i for i, features in enumerate(self.features)}
-        self.features_of = np.array([place[features] for _, features in pairs], dtype=np.int32)
-        self.proper, self.foreign = (
-            self.parts.index(part) if part in self.parts else -1 for part in ("PROPN", "X")
-        )
-        described = [{"UPOS": part, **_features(features)} for part, features in pairs]
-        self._names = sorted({name for one in described for name in one})
-        self._table = np.array(
-            [[one.get(name, "") for name in self._names] for one in described]
-        ).reshape(len(pairs), -1)
-        columns = [
-            self._table[:, i] == value
-            for i in range(len(self._names))
-            for value in sorted(set(self._table[:, i]))
-        ]
-        self.values = (
-            np.stack(columns, axis=1) if columns else np.zeros((0, 0), dtype=bool)
-        )  # [tags, values]
-        self.allowed = cache(self._allowed)
-
-    def _allowed(self, part: str | None, features: str | None) -> Bools:
-        """Which tags agree with an annotation; all of them where none does."""
-        wanted = dict.fromkeys(self._names, UNSURE) if features is None else _features(features)
-        wanted["UPOS"] = part or UNSURE
-        agrees = np.ones(len(self._table), dtype=bool)
-        for i, name in enumerate(self._names):
-            if (value := wanted.get(name, "")) != UNSURE:
-                agrees &= self._table[:, i] == value
-        return (
-            agrees
-            if agrees.any() and wanted.keys() <= set(self._names)
-            else np.ones(len(self._table), dtype=bool)
-        )
+def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
+    """Each document with its token rows in the batch."""
+    borders = pairwise(batch.offsets.tolist())
+    for doc, (start, end) in zip(batch.docs, borders, strict=True):
+        yield doc, slice(start, end)
 
 
-def stays(word: str, kind: int) -> bool:
-    """Whether a word that is its own lemma is so as written, capitals and all: symbols, addresses, tags, foreign words, YouTube."""
-    if kind == FOREIGN or word[0] == "#" or "://" in word or not any(map(str.isalnum, word)):
-        return True
-    return (
-        kind == NAME and not word.isupper() and any(map(str.isupper, word[1:])) and "-" not in word
-    )
+def _without_lead(codes: NDArray[Any], doc: Doc) -> NDArray[Any]:
+    """The codes of a document's tokens, unset for white space that the text begins with.
 
-
-def capitalise(lemma: str, word: str) -> str:
-    """The lemma of a proper name in the case of the word: НАТО, Мамин-Сибиряк; with a capital at its beginning, but for addresses."""
-    if lemma == word and not word.islower():
-        return lemma
-    if word.isupper() and sum(letter.isalpha() for letter in word) > 1:
-        return lemma.upper()
-    pieces = word.split("-")
-    upper = [
-        i == 0 or (i < len(pieces) and pieces[i][:1].isupper()) for i in range(lemma.count("-") + 1)
-    ]
-    return "-".join(
-        p[:1].upper() + p[1:] if up else p for p, up in zip(lemma.split("-"), upper, strict=True)
-    )
-
-
-def sum_exp(scores: Tensor, rows: Tensor, size: int) -> Tensor:
-    """The log of the sum of exp of the scores of each row, float[size]; -69 for a row without any."""
-    top = scores.new_full((size,), -1e4).scatter_reduce(0, rows, scores.detach(), "amax")
-    total = scores.new_zeros(size).index_add(0, rows, functional.relu((scores - top[rows]).exp()))
-    return top + total.clamp_min(1e-30).log()
-
-
-def best_columns(scores: Tensor) -> Tensor:
-    """The column with the highest score of each row, int64[rows]. On a CPU numpy finds it six times as fast as torch does."""
-    if scores.device.type == "cpu":
-        return torch.from_numpy(scores.float().numpy().argmax(1))
-    return scores.argmax(1)
-
-
-def best_items(scores: NDArray[Any], owners: Ints, size: int) -> Ints:
-    """The item with the highest score of each owner, int64[size]; owners ascend, and each has an item at least."""
-    firsts = np.searchsorted(owners, np.arange(size))
-    if not size:
-        return firsts
-    tops = np.maximum.reduceat(scores, firsts)
-    items = np.flatnonzero(scores == tops[owners])
-    return items[np.searchsorted(owners[items], np.arange(size))]
-
-
-def _unset_lead(codes: NDArray[Any], doc: Doc) -> NDArray[Any]:
-    """White space that a text begins with is a token, yet no word: it has no tag."""
+    Such white space is a token, yet no word.
+    """
     if len(doc) and doc.text[0].isspace():
         codes = codes.copy()
         codes[0] = -1
     return codes
-
-
-def _features(text: str) -> dict[str, str]:
-    return {
-        name: value for name, _, value in (pair.partition("=") for pair in text.split("|") if pair)
-    }
-
-
-def _counted(docs: Sequence[Doc]) -> tuple[Counter[str], Counter[tuple[str, str, str]]]:
-    """Tags that leave nothing open, and (folded form, UPOS, lemma in lower case), with how often they occur."""
-    tags: Counter[str] = Counter()
-    triples: Counter[tuple[str, str, str]] = Counter()
-    batch = Batch(docs)
-    words = (word for doc in docs for word in doc.words)
-    for form, part, features, lemma in zip(
-        words, *(_gold(batch, name) for name in Tagger.assigns), strict=True
-    ):
-        if part is not None and features is not None and f"={UNSURE}" not in features:
-            tags[f"{part}|{features}"] += 1
-        if lemma is not None and part is not None:
-            triples[fold(form), part, lemma.lower()] += 1
-    return tags, triples
-
-
-def _gold(batch: Batch, name: str) -> list[str | None]:
-    """A column of all documents; None where a document lacks it."""
-    found: list[str | None] = []
-    for doc in batch.docs:
-        column = doc.tokens.get(name)
-        found += [None] * len(doc) if column is None else column.strings()
-    return found
-
-
-def _annotation(
-    batch: Batch,
-) -> tuple[list[str], list[str | None], list[str | None], list[str | None]]:
-    """The words of all documents, and what is said of them."""
-    return (
-        [word for doc in batch.docs for word in doc.words],
-        _gold(batch, "pos"),
-        _gold(batch, "morph"),
-        _gold(batch, "lemma"),
-    )
-
-
-def _rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
-    return (
-        (doc, slice(*border))
-        for doc, border in zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True)
-    )
