@@ -1,4 +1,7 @@
-"""Word vectors for documents, and for whoever asks for a word; documents look them up when they are asked."""
+"""Word vectors for documents and for questions about words.
+
+Documents look vectors up when somebody asks for them.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,17 @@ _HOW = "read a file into tables: add_pipe('embeddings', tables=pipekit.resources
 
 
 class Embeddings:
-    """Gives each document a reference to the table of vectors: no column is written, and nothing of it is saved with a document.
+    """Gives each document a reference to the table of vectors.
+
+    No column is written, and no vector is saved with a document.
+
+        nlp.add_pipe("embeddings", tables=pipekit.resources.read(path))
+        nlp("Кот и кошка.")[0].vector
 
     Args:
-        vectors: in a recipe, the path of a file of recipes/vectors, which `prepare` reads; otherwise True: a saved pipeline that names a
-            path opens no file.
-        tables: those of `Vectors`.
+        vectors: in a recipe, the path of a file of recipes/vectors, which `prepare` reads;
+            otherwise True. So a saved pipeline names no path and opens no file.
+        tables: the tables of `Vectors`.
 
     Errors: `ConfigError` for a path, and without tables.
     """
@@ -43,9 +51,11 @@ class Embeddings:
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         """Read the file that `vectors` names into tables."""
         path = settings.get("vectors")
-        return Prepared(
-            {**settings, "vectors": True}, resources.read(path) if isinstance(path, str) else {}
-        )
+        tables: Tables = {}
+        if isinstance(path, str):
+            tables = resources.read(path)
+        completed = {**settings, "vectors": True}
+        return Prepared(completed, tables)
 
     def __call__(self, batch: Batch) -> None:
         for doc in batch.docs:
