@@ -51,7 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     from pipekit.corpora.sources import read_corpus
     from pipekit.evaluation.evaluate import evaluate
-    from pipekit.evaluation.metrics import side_by_side
+    from pipekit.evaluation.scores import side_by_side
     from pipekit.pipeline.loading import load
 
     nlp = load(given.pipeline, device=given.device, exclude=given.exclude)

@@ -1,95 +1,139 @@
 """Figures of classes: of documents, and of the sentiment toward entities.
 
-For a layer such as "cats" or "sentiment": its name is accuracy where each document has one class, micro F1 where it has any number; the
-details count each class, and `macro_f1` is the mean of theirs. For entities, those that both sides have with the same borders are compared.
+The figure of a layer such as "cats" or "sentiment" is accuracy where each document has one class,
+and micro F1 where it has any number. The details count each class, and `macro_f1` is the mean of
+their F1. Of entities, those that both sides have with the same borders are compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 
 from pipekit.doc import Doc
 from pipekit.doc.views import SENTIMENT_OF
+from pipekit.evaluation.alignment import Borders
+from pipekit.evaluation.scores import Counts, Figure, Figures
 
-THRESHOLD = 0.5  # from which on a class that excludes no other is said to be there
+THRESHOLD = 0.5  # the score above which a document has a class that excludes no other
 CLASS_LAYERS = ("cats", "sentiment")
-Said = frozenset[str]
-Counted = tuple[int, int, int]  # gold, predicted, correct
+ClassNames = Set[str]
 
 
-class ClassCounts(NamedTuple):
-    """All classes together, each, and whether anybody predicted any."""
-
-    every: Counted
-    each: dict[str, Counted]
-    known: bool
-
-
-def score_classes(gold: Doc, predicted: Doc, layer: str) -> ClassCounts | None:
-    """The classes of a document; None where gold has none."""
-    wanted = _classes(gold, layer)
-    if wanted is None:
-        return None
-    found = _classes(predicted, layer)
-    return _compare([(_one_or_all(wanted), _answer(found or {}))], found is not None)
-
-
-def score_entities(gold: Doc, predicted: Doc, layer: str) -> ClassCounts | None:
-    """The sentiment toward the entities of a span layer that gold annotates and both sides have."""
-    if not gold.has_annotation(f"{layer}.sentiment"):
-        return None
-    wanted, found = _sentiments(gold, layer), _sentiments(predicted, layer)
-    known = predicted.has_annotation(f"{layer}.sentiment")
-    return _compare(
-        [
-            (frozenset({said}), frozenset({found.get(place, "")}) - {""})
-            for place, said in wanted.items()
-        ],
-        known,
+def class_figures(gold: Doc, predicted: Doc, layer: str) -> Iterator[Figure]:
+    """The classes of a document; nothing where gold has none."""
+    gold_scores = _class_scores(gold, layer)
+    if gold_scores is None:
+        return
+    predicted_scores = _class_scores(predicted, layer)
+    gold_classes = _likely(gold_scores)
+    predicted_classes = _predicted_classes(predicted_scores or {})
+    yield _compare(
+        layer,
+        [(gold_classes, predicted_classes)],
+        has_prediction=predicted_scores is not None,
     )
 
 
-def macro_f1(details: Mapping[str, Any], classes: Collection[str] = ()) -> float | None:
-    """The mean F1 of the classes, of all where none is named; of "positive" and "negative" it is the PN-F1 of RuSentNE-2023."""
-    chosen = [details[name].f1 for name in classes or sorted(details) if name in details]
-    return sum(value or 0.0 for value in chosen) / len(chosen) if chosen else None
+def sentiment_figures(gold: Doc, predicted: Doc, layer: str) -> Iterator[Figure]:
+    """The sentiment toward the entities of a span layer that both sides have.
+
+    There is nothing where gold does not annotate sentiment.
+    """
+    name = f"{layer}.sentiment"
+    if not gold.has_annotation(name):
+        return
+    predicted_sentiments = _sentiments(predicted, layer)
+    pairs = []
+    for borders, sentiment in _sentiments(gold, layer).items():
+        predicted_classes = set()
+        predicted_sentiment = predicted_sentiments.get(borders)
+        if predicted_sentiment:
+            predicted_classes.add(predicted_sentiment)
+        pairs.append(({sentiment}, predicted_classes))
+    yield _compare(
+        name,
+        pairs,
+        has_prediction=predicted.has_annotation(name),
+    )
 
 
-def _compare(pairs: Sequence[tuple[Said, Said]], known: bool) -> ClassCounts:
-    gold = Counter(name for wanted, _ in pairs for name in wanted)
-    predicted = Counter(name for _, found in pairs for name in found)
-    correct = Counter(name for wanted, found in pairs for name in wanted & found)
-    each = {name: (gold[name], predicted[name], correct[name]) for name in gold | predicted}
-    return ClassCounts((gold.total(), predicted.total(), correct.total()), each, known)
+def macro_f1(details: Figures, classes: Collection[str] = ()) -> float | None:
+    """The mean F1 of the named classes, of all where none is named.
 
-
-def _classes(doc: Doc, layer: str) -> dict[str, float] | None:
-    found = doc.layers.get(layer)
-    if found is None or found.kind != "doc" or not found.size:
+    Of "positive" and "negative" it is the PN-F1 of RuSentNE-2023.
+    """
+    names = classes or sorted(details)
+    values = [details[name].f1 for name in names if name in details]
+    if not values:
         return None
-    return {name: value for name in found if (value := found[name][0]) is not None}
+    return sum(value or 0.0 for value in values) / len(values)
 
 
-def _one_or_all(scores: Mapping[str, float]) -> Said:
-    return frozenset(name for name, value in scores.items() if value > THRESHOLD)
+def _compare(
+    figure: str,
+    pairs: Sequence[tuple[ClassNames, ClassNames]],  # gold, predicted
+    *,
+    has_prediction: bool,
+) -> Figure:
+    in_gold: Counter[str] = Counter()
+    in_predicted: Counter[str] = Counter()
+    correct: Counter[str] = Counter()
+    for gold, predicted in pairs:
+        in_gold.update(gold)
+        in_predicted.update(predicted)
+        correct.update(gold & predicted)
+    details = {}
+    for name in in_gold | in_predicted:
+        details[name] = Counts(
+            gold=in_gold[name],
+            predicted=in_predicted[name],
+            correct=correct[name],
+            has_prediction=has_prediction,
+        )
+    counts = Counts(
+        gold=in_gold.total(),
+        predicted=in_predicted.total(),
+        correct=correct.total(),
+        has_prediction=has_prediction,
+    )
+    return Figure(figure, counts, details)
 
 
-def _answer(predicted: Mapping[str, float]) -> Said:
-    """The most probable class where probabilities add up to one, else all from THRESHOLD on."""
-    if predicted and abs(sum(predicted.values()) - 1) < 1e-3:
-        return frozenset({max(predicted, key=predicted.__getitem__)})
-    return _one_or_all(predicted)
+def _class_scores(doc: Doc, name: str) -> dict[str, float] | None:
+    """The score of each class that has one; None without such a layer of the document."""
+    layer = doc.layers.get(name)
+    if layer is None or layer.kind != "doc" or not layer.size:
+        return None
+    scores = {}
+    for column in layer:
+        value = layer[column][0]
+        if value is not None:
+            scores[column] = value
+    return scores
 
 
-def _sentiments(doc: Doc, layer: str) -> dict[tuple[int, int], str]:
-    if layer not in doc.layers or not any(
-        name.startswith(SENTIMENT_OF) for name in doc.layers[layer]
-    ):
+def _likely(scores: Mapping[str, float]) -> ClassNames:
+    return {name for name, value in scores.items() if value > THRESHOLD}
+
+
+def _predicted_classes(scores: Mapping[str, float]) -> ClassNames:
+    """The most probable class where probabilities add up to one, else all above the threshold."""
+    total = sum(scores.values())
+    if abs(total - 1) < 1e-3:
+        best = max(scores, key=scores.__getitem__)
+        return {best}
+    return _likely(scores)
+
+
+def _sentiments(doc: Doc, layer: str) -> dict[Borders, str]:
+    """The sentiment toward the entities of a layer, by their borders in the text."""
+    columns = doc.layers.get(layer, ())
+    if not any(name.startswith(SENTIMENT_OF) for name in columns):
         return {}
-    return {
-        (span.start_char, span.end_char): span.sentiment.label
-        for span in doc.spans[layer]
-        if span.sentiment
-    }
+    sentiments = {}
+    for span in doc.spans[layer]:
+        if span.sentiment:
+            borders = (span.start_char, span.end_char)
+            sentiments[borders] = span.sentiment.label
+    return sentiments

@@ -8,7 +8,8 @@ from pipekit.doc import Doc
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError, near
 from pipekit.evaluation.classes import macro_f1
-from pipekit.evaluation.metrics import Scores, score, score_doc
+from pipekit.evaluation.metrics import score, score_doc
+from pipekit.evaluation.scores import Scores
 from pipekit.pipeline import Pipeline
 
 
@@ -20,57 +21,158 @@ def evaluate(
     keep: Sequence[str] = (),
     by: str | None = None,
 ) -> Scores:
-    """The figures of what a pipeline says of bare copies of the documents: text and tokens, or text alone.
+    """The figures of a pipeline on bare copies of the documents.
+
+        evaluate(nlp, docs)["pos"]                  # on gold tokens: accuracy
+        evaluate(nlp, docs, gold_tokens=False)      # from plain text
+        evaluate(nlp, docs, keep=["ents"])          # relations between gold entities
 
     Args:
-        gold_tokens: whether tokens and sentences are given; without them the tokenizer is part of what is measured.
-        keep: gold layers that the copies keep, besides those that the pipeline needs to be given: components that would write them
-            are left out, and what they are not asked is not measured.
+        gold_tokens: whether the copies have the tokens and sentences of the documents. Without
+            them, the copies are text alone, and the tokenizer is part of what is measured.
+        keep: gold layers that the copies have, besides those that the pipeline needs to be given.
+            Components that would write them are left out, and their figures are not measured.
         by: a column of the layer "meta", such as "genre", for figures of each of its values too.
 
     Errors: `ConfigError` where layers are to be kept without the tokens that they count in.
     """
-    kept = {*keep, *pipeline.given}
-    if kept and not gold_tokens:
+    gold_layers = {*keep, *pipeline.given}
+    if gold_layers and not gold_tokens:
+        names = ", ".join(sorted(gold_layers))
         raise ConfigError(
-            f"{', '.join(sorted(kept))} of the gold documents can be kept only with their tokens: give gold_tokens too"
+            f"{names} of the gold documents can be kept only with their tokens: "
+            f"give gold_tokens too"
         )
-    pipeline = pipeline.select_pipes(
-        disable=[name for name, part in pipeline.components.items() if kept & set(part.assigns)]
-    )
-    bare = [_bare(doc, kept) if gold_tokens else _retokenized(pipeline, doc) for doc in gold]
-    _drop_columns(
-        bare,
-        [name for part in pipeline.components.values() for name in part.assigns if "." in name],
-    )
-    spans = sorted({name for doc in gold for name in doc.spans})
-    scores = score(zip(gold, pipeline.pipe(bare), strict=True), by=by, spans=spans)  # type: ignore[arg-type]
-    for part in (scores, *scores.groups.values()):
-        for name in (
-            ("tokens", "sents", *kept, *(f"{layer} outermost" for layer in kept))
-            if gold_tokens
-            else ()
-        ):
-            part.figures.pop(name, None)
+    writers = _writers_of(gold_layers, pipeline)
+    pipeline = pipeline.select_pipes(disable=writers)
+    bare: list[Doc | str] = []
+    for doc in gold:
+        if gold_tokens:
+            bare.append(_bare(doc, gold_layers))
+        else:
+            bare.append(_untokenized(pipeline, doc))
+    columns = [name for name in _assigned(pipeline) if "." in name]
+    _drop_columns(bare, columns)
+
+    predicted = pipeline.pipe(bare)
+    pairs = zip(gold, predicted, strict=True)
+    scores = score(pairs, by=by, spans=_span_layers(gold))  # type: ignore[arg-type]
+    if gold_tokens:
+        for part in (scores, *scores.groups.values()):
+            for name in _figures_of_gold(gold_layers):
+                part.figures.pop(name, None)
     return scores
 
 
-def _retokenized(pipeline: Pipeline, doc: Doc) -> Doc | str:
-    """The text alone, with the questions about it, if there are any."""
+def figure(scores: Scores, names: str | Sequence[str]) -> float:
+    """The mean of the named figures, of all where none is named.
+
+    Beside the names of figures, "sentiment macro" is the mean F1 of its classes, and
+    "ents.sentiment PN" that of positive and negative.
+
+    Errors: `ConfigError` for a figure that was not measured.
+    """
+    values = {}
+    for name, counts in scores.figures.items():
+        if counts.f1 is not None:
+            values[name] = counts.f1
+    if isinstance(names, str):
+        names = [names]
+    elif not names:
+        names = list(values)
+    for name, details in scores.details.items():
+        every = macro_f1(details)
+        polar = macro_f1(details, ("positive", "negative"))
+        macro_name, polar_name = _macro_names(name)
+        values[macro_name] = every or 0.0
+        values[polar_name] = polar or 0.0
+    _check_measured(names, values)
+    total = sum(values[name] for name in names)
+    return total / max(len(names), 1)
+
+
+def check_figures(pipeline: Pipeline, gold: Sequence[Doc], names: str | Sequence[str]) -> None:
+    """Refuse figures that even a pipeline without a fault would not have on these documents.
+
+    Documents are read until all figures have been seen.
+
+    Errors: `ConfigError` with the name of the figure and of those that there are.
+    """
+    if isinstance(names, str):
+        names = [names]
+    wanted = set(names)
+    layers = set(pipeline.given)
+    for name in _assigned(pipeline):
+        layer, _, _ = name.partition(".")
+        layers.add(layer)
+    spans = _span_layers(gold)
+    measured: set[str] = set()
+    for doc in gold:
+        if wanted <= measured:
+            return
+        present = [name for name in layers if name in doc.layers or name in doc.tokens]
+        perfect = _bare(doc, present)
+        figures, details = score_doc(doc, perfect, spans)
+        for name, counts in figures.items():
+            if counts.has_prediction:
+                measured.add(name)
+        for name in details:
+            measured.update(_macro_names(name))
+        measured -= _figures_of_gold(pipeline.given)
+    _check_measured(sorted(wanted), measured)
+
+
+def _assigned(pipeline: Pipeline) -> list[str]:
+    """The layers and columns that the components write."""
+    names: list[str] = []
+    for component in pipeline.components.values():
+        names += component.assigns
+    return names
+
+
+def _writers_of(layers: set[str], pipeline: Pipeline) -> list[str]:
+    """The names of the components that write any of the layers."""
+    names = []
+    for name, component in pipeline.components.items():
+        if layers & set(component.assigns):
+            names.append(name)
+    return names
+
+
+def _span_layers(docs: Sequence[Doc]) -> list[str]:
+    """The span layers of some documents, sorted."""
+    names: set[str] = set()
+    for doc in docs:
+        names.update(doc.spans)
+    return sorted(names)
+
+
+def _figures_of_gold(layers: Collection[str]) -> set[str]:
+    """The figures that are perfect where tokens and these layers are those of the gold Docs."""
+    outermost = {f"{layer} outermost" for layer in layers}
+    return {"tokens", "sents", *layers, *outermost}
+
+
+def _untokenized(pipeline: Pipeline, doc: Doc) -> Doc | str:
+    """The text alone; with questions about it, a Doc of the pipeline's own tokens."""
     if QUESTIONS not in doc.layers:
         return doc.text
-    [again] = pipeline.tokenize([doc.text])
-    again.layers[QUESTIONS] = doc.layers[QUESTIONS].copy()
-    return again
+    [tokenized] = pipeline.tokenize([doc.text])
+    tokenized.layers[QUESTIONS] = doc.layers[QUESTIONS].copy()
+    return tokenized
 
 
-def _bare(doc: Doc, kept: Collection[str]) -> Doc:
-    """Text, tokens, and the layers and token columns to keep; a layer that nobody annotated is as good as an empty one."""
+def _bare(doc: Doc, names: Collection[str]) -> Doc:
+    """A copy with text, tokens, and some layers and token columns.
+
+    A layer that nobody annotated is an empty span layer.
+    """
     copy = doc.copy(bare=True)
-    for name in kept:
+    for name in names:
+        column = doc.tokens.get(name)
         if name in doc.layers:
             copy.layers[name] = doc.layers[name].copy()
-        elif (column := doc.tokens.get(name)) is not None:
+        elif column is not None:
             copy.tokens.set(name, column.values.copy(), column.labels)
         else:
             copy.set_spans(name, ())
@@ -78,72 +180,27 @@ def _bare(doc: Doc, kept: Collection[str]) -> Doc:
 
 
 def _drop_columns(docs: Sequence[Doc | str], names: Sequence[str]) -> None:
-    """Remove the columns of kept layers that components will write, named as "ents.sentiment"."""
-    for layer, _, begin in (name.partition(".") for name in names):
-        for kept in (
-            doc.layers[layer] for doc in docs if isinstance(doc, Doc) and layer in doc.layers
-        ):
-            for column in [column for column in kept if f"{column}.".startswith(f"{begin}.")]:
-                kept.remove(column)
-
-
-def figure(scores: Scores, names: str | Sequence[str]) -> float:
-    """The mean of the named figures, of all where none is named. Errors: `ConfigError` for one that was not measured.
-
-    Beside the names of figures, "sentiment macro" is the mean F1 of its classes, and "ents.sentiment PN" that of positive and negative.
-    """
-    known = {name: counts.f1 for name, counts in scores.figures.items() if counts.f1 is not None}
-    chosen = [names] if isinstance(names, str) else list(names) or list(known)
-    for name, details in scores.details.items():
-        macros = macro_f1(details) or 0.0, macro_f1(details, ("positive", "negative")) or 0.0
-        known |= dict(zip(_macros(name), macros, strict=True))
-    _check_known(chosen, known)
-    return sum(known[name] for name in chosen) / max(len(chosen), 1)
-
-
-def check_figures(pipeline: Pipeline, gold: Sequence[Doc], names: str | Sequence[str]) -> None:
-    """Refuse figures that these documents would not give even a pipeline without a fault; documents are read until all have been seen.
-
-    Errors: `ConfigError` naming the figure and those that there are.
-    """
-    wanted = {names} if isinstance(names, str) else set(names)
-    written = {
-        name.partition(".")[0] for part in pipeline.components.values() for name in part.assigns
-    }
-    spans = sorted({name for doc in gold for name in doc.spans})
-    known: set[str] = set()
-    for doc in gold:
-        if wanted <= known:
-            return
-        perfect = _bare(
-            doc,
-            [
-                name
-                for name in {*written, *pipeline.given}
-                if name in doc.layers or name in doc.tokens
-            ],
-        )
-        figures, details = score_doc(doc, perfect, spans)
-        known |= {name for name, counts in figures.items() if counts.known} | {
-            macro for name in details for macro in _macros(name)
-        }
-        known -= {
-            "tokens",
-            "sents",
-            *pipeline.given,
-            *(f"{name} outermost" for name in pipeline.given),
-        }
-    _check_known(sorted(wanted), known)
-
-
-def _macros(name: str) -> tuple[str, str]:
-    """What the means of a figure's details are called."""
-    return f"{name} macro", f"{name} PN"
-
-
-def _check_known(names: Sequence[str], known: Collection[str]) -> None:
+    """Remove the columns that components will write to layers that are there: "ents.sentiment"."""
     for name in names:
-        if name not in known:
+        layer_name, _, group = name.partition(".")
+        for doc in docs:
+            if isinstance(doc, str) or layer_name not in doc.layers:
+                continue
+            layer = doc.layers[layer_name]
+            for column in list(layer):
+                if column == group or column.startswith(f"{group}."):
+                    layer.remove(column)
+
+
+def _macro_names(figure_name: str) -> tuple[str, str]:
+    """The names of the means of a figure's details."""
+    return f"{figure_name} macro", f"{figure_name} PN"
+
+
+def _check_measured(names: Sequence[str], measured: Collection[str]) -> None:
+    for name in names:
+        if name not in measured:
             raise ConfigError(
-                f"[training] score names {name!r}, which the dev documents do not give.{near(name, known)}"
+                f"[training] score names {name!r}, which the dev documents do not give."
+                f"{near(name, measured)}"
             )

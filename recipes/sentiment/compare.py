@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipekit.corpora.sources import CorpusSource, read_source
 from pipekit.evaluation.evaluate import evaluate, figure
-from pipekit.evaluation.metrics import Scores
+from pipekit.evaluation.scores import Scores
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.loading import load
 from pipekit.training.recipe import read_recipe

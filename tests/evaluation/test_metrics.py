@@ -11,7 +11,8 @@ from pipekit.corpora.readers import read_conllu
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
 from pipekit.errors import DataError
-from pipekit.evaluation.metrics import Counts, score
+from pipekit.evaluation.metrics import score
+from pipekit.evaluation.scores import Counts
 
 
 def tagged(words, spaces=None, **columns):
