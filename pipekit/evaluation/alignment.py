@@ -73,8 +73,9 @@ def align(gold: Doc, predicted: Doc) -> AlignedDocs:
     if gold.text != predicted.text:
         _check_texts(gold, predicted)
 
-    length = max(left.ends.max(initial=0), right.ends.max(initial=0))
-    size = int(length) + 1
+    left_length = left.ends.max(initial=0)
+    right_length = right.ends.max(initial=0)
+    size = int(max(left_length, right_length)) + 1
     _, left_places, right_places = np.intersect1d(
         left.keys(size),
         right.keys(size),
@@ -106,7 +107,11 @@ def compare_tokens(docs: AlignedDocs) -> Counts:
     """Tokens by their borders."""
     gold = docs.gold.borders()
     predicted = docs.predicted.borders()
-    return Counts(len(gold), len(predicted), len(gold & predicted))
+    return Counts(
+        gold=len(gold),
+        predicted=len(predicted),
+        correct=len(gold & predicted),
+    )
 
 
 def compare_sentences(docs: AlignedDocs) -> Counts:
@@ -125,8 +130,12 @@ def _side(doc: Doc) -> Side:
     solid = offsets(not character.isspace() for character in doc.text)
     starts = solid[doc.starts]
     ends = solid[doc.ends]
-    rows = np.flatnonzero(starts < ends)
-    return Side(doc, starts, ends, rows)
+    return Side(
+        doc=doc,
+        starts=starts,
+        ends=ends,
+        rows=np.flatnonzero(starts < ends),
+    )
 
 
 def _check_texts(gold: Doc, predicted: Doc) -> None:

@@ -57,7 +57,8 @@ def _f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
     shared = Counter(gold) & Counter(predicted)
     if not shared:
         return float(list(gold) == list(predicted))
-    return 2 * shared.total() / (len(gold) + len(predicted))
+    total = len(gold) + len(predicted)
+    return 2 * shared.total() / total
 
 
 def answers_of(doc: Doc) -> list[list[str]]:
@@ -88,12 +89,19 @@ def _best_first(layer: Layer) -> Ints:
     return np.argsort(-layer["score"].values, kind="stable")
 
 
+def _first(answers: Sequence[str]) -> str | None:
+    if not answers:
+        return None
+    return answers[0]
+
+
 def answer_figures(gold: Doc, predicted: Doc) -> Iterator[Figure]:
     """F1 and exact matches of the best answers, each a sum over the questions."""
     gold_answers = answers_of(gold)
-    predicted_answers = answers_of(predicted) or [[] for _ in gold_answers]
-    best = [answers[0] if answers else None for answers in predicted_answers]
+    best = [_first(answers) for answers in answers_of(predicted)]
     size = len(gold_answers)
+    if not best:
+        best = [None] * size
     has_prediction = "answers" in predicted.layers
     for name, measure in (("answers", overlap), ("answers exact", exact)):
         pairs = zip(gold_answers, best, strict=True)

@@ -20,7 +20,11 @@ CLASS_LAYERS = ("cats", "sentiment")
 ClassNames = Set[str]
 
 
-def class_figures(gold: Doc, predicted: Doc, layer: str) -> Iterator[Figure]:
+def class_figures(
+    gold: Doc,
+    predicted: Doc,
+    layer: str,
+) -> Iterator[Figure]:
     """The classes of a document; nothing where gold has none."""
     gold_scores = _class_scores(gold, layer)
     if gold_scores is None:
@@ -35,7 +39,11 @@ def class_figures(gold: Doc, predicted: Doc, layer: str) -> Iterator[Figure]:
     )
 
 
-def sentiment_figures(gold: Doc, predicted: Doc, layer: str) -> Iterator[Figure]:
+def sentiment_figures(
+    gold: Doc,
+    predicted: Doc,
+    layer: str,
+) -> Iterator[Figure]:
     """The sentiment toward the entities of a span layer that both sides have.
 
     There is nothing where gold does not annotate sentiment.
@@ -58,7 +66,10 @@ def sentiment_figures(gold: Doc, predicted: Doc, layer: str) -> Iterator[Figure]
     )
 
 
-def macro_f1(details: Figures, classes: Collection[str] = ()) -> float | None:
+def macro_f1(
+    details: Figures,
+    classes: Collection[str] = (),
+) -> float | None:
     """The mean F1 of the named classes, of all where none is named.
 
     Of "positive" and "negative" it is the PN-F1 of RuSentNE-2023.

@@ -56,7 +56,8 @@ def evaluate(
 
     predicted = pipeline.pipe(bare)
     pairs = zip(gold, predicted, strict=True)
-    scores = score(pairs, by=by, spans=_span_layers(gold))  # type: ignore[arg-type]
+    spans = _span_layers(gold)
+    scores = score(pairs, by=by, spans=spans)  # type: ignore[arg-type]
     if gold_tokens:
         for part in (scores, *scores.groups.values()):
             for name in _figures_of_gold(gold_layers):
@@ -91,7 +92,11 @@ def figure(scores: Scores, names: str | Sequence[str]) -> float:
     return total / max(len(names), 1)
 
 
-def check_figures(pipeline: Pipeline, gold: Sequence[Doc], names: str | Sequence[str]) -> None:
+def check_figures(
+    pipeline: Pipeline,
+    gold: Sequence[Doc],
+    names: str | Sequence[str],
+) -> None:
     """Refuse figures that even a pipeline without a fault would not have on these documents.
 
     Documents are read until all figures have been seen.
@@ -110,7 +115,7 @@ def check_figures(pipeline: Pipeline, gold: Sequence[Doc], names: str | Sequence
     for doc in gold:
         if wanted <= measured:
             return
-        present = [name for name in layers if name in doc.layers or name in doc.tokens]
+        present = layers & {*doc.layers, *doc.tokens}
         perfect = _bare(doc, present)
         figures, details = score_doc(doc, perfect, spans)
         for name, counts in figures.items():
@@ -179,7 +184,10 @@ def _bare(doc: Doc, names: Collection[str]) -> Doc:
     return copy
 
 
-def _drop_columns(docs: Sequence[Doc | str], names: Sequence[str]) -> None:
+def _drop_columns(
+    docs: Sequence[Doc | str],
+    names: Sequence[str],
+) -> None:
     """Remove the columns that components will write to layers that are there: "ents.sentiment"."""
     for name in names:
         layer_name, _, group = name.partition(".")
@@ -197,7 +205,10 @@ def _macro_names(figure_name: str) -> tuple[str, str]:
     return f"{figure_name} macro", f"{figure_name} PN"
 
 
-def _check_measured(names: Sequence[str], measured: Collection[str]) -> None:
+def _check_measured(
+    names: Sequence[str],
+    measured: Collection[str],
+) -> None:
     for name in names:
         if name not in measured:
             raise ConfigError(

@@ -80,7 +80,11 @@ def score_doc(
     return figures, details
 
 
-def _figures(gold: Doc, predicted: Doc, spans: Sequence[str]) -> Iterator[Figure]:
+def _figures(
+    gold: Doc,
+    predicted: Doc,
+    spans: Sequence[str],
+) -> Iterator[Figure]:
     docs = align(gold, predicted)
     yield Figure("tokens", compare_tokens(docs))
     if gold.has_annotation("sents"):

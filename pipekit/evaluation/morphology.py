@@ -85,7 +85,11 @@ def _compare(docs: AlignedDocs, name: str) -> Counts:
     )
 
 
-def _values(doc: Doc, name: str, masked: Mapping[int, FeatureSet]) -> list[Any]:
+def _values(
+    doc: Doc,
+    name: str,
+    masked: Mapping[int, FeatureSet],
+) -> list[Any]:
     """A comparable value for each token, None where unset; features without masked ones."""
     if name in ("pos", "lemma"):
         return column_strings(doc, name)
@@ -106,7 +110,11 @@ def _values(doc: Doc, name: str, masked: Mapping[int, FeatureSet]) -> list[Any]:
 
 
 @lru_cache(1 << 16)
-def _feature_set(morph: str | None, universal: bool, masked: FeatureSet) -> FeatureSet | None:
+def _feature_set(
+    morph: str | None,
+    universal: bool,
+    masked: FeatureSet,
+) -> FeatureSet | None:
     """The features of a token, or only those that UD counts as universal; None for None.
 
     Features that are masked or without a value are left out.

@@ -98,12 +98,17 @@ class Scores:
             return None
         return self.figures[name].f1
 
-    def add(self, figures: Figures, details: Mapping[str, Figures]) -> None:
+    def add(
+        self,
+        figures: Figures,
+        details: Mapping[str, Figures],
+    ) -> None:
         """Count one more document."""
         self.documents += 1
         _add(self.figures, figures)
         for name, detail in details.items():
-            _add(self.details.setdefault(name, {}), detail)
+            total = self.details.setdefault(name, {})
+            _add(total, detail)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, as for JSON."""
@@ -136,7 +141,8 @@ class Scores:
             detail = self.details.get(name, {})
             for key in sorted(detail):
                 by_group = [percent(group._detail(name, key)) for group in groups]
-                rows.append([f"{name}.{key}", *_cells(detail[key]), *by_group])
+                cells = _cells(detail[key])
+                rows.append([f"{name}.{key}", *cells, *by_group])
         return markdown_table(rows)
 
     def _detail(self, name: str, key: str) -> float | None:

@@ -24,7 +24,11 @@ def span_figures(docs: AlignedDocs, layer: str) -> Iterator[Figure]:
     gold = _spans(docs.gold, layer)
     predicted = _spans(docs.predicted, layer)
     yield _compare_sets(layer, gold, predicted)
-    outermost = _compare_sets(f"{layer} outermost", _outermost(gold), _outermost(predicted))
+    outermost = _compare_sets(
+        f"{layer} outermost",
+        _outermost(gold),
+        _outermost(predicted),
+    )
     yield outermost._replace(details=None)
 
 
@@ -46,7 +50,11 @@ def relation_figures(docs: AlignedDocs) -> Iterator[Figure]:
     )
 
 
-def _compare_sets(name: str, gold: Labelled | None, predicted: Labelled | None) -> Figure:
+def _compare_sets(
+    name: str,
+    gold: Labelled | None,
+    predicted: Labelled | None,
+) -> Figure:
     """All labels together, and each; None where nobody looked for any."""
     left = gold or frozenset()
     right = predicted or frozenset()
@@ -120,12 +128,14 @@ def _relations(side: Side) -> set[LabelledRelation] | None:
         return None
     if not layer.size:
         return set()
-    spans = _borders(side, side.doc.layers[layer.target or "ents"])
+    target = layer.target or "ents"
+    spans = _borders(side, side.doc.layers[target])
     heads = layer["head"].values.tolist()
     tails = layer["tail"].values.tolist()
     relations = set()
     for label, head, tail in zip(_labels(layer), heads, tails, strict=True):
-        relations.add((label, (spans[head], spans[tail])))
+        ends = (spans[head], spans[tail])
+        relations.add((label, ends))
     return relations
 
 
@@ -142,7 +152,9 @@ def _within_sentences(
     within = set()
     for relation in relations:
         _, (head, tail) = relation
-        if bisect_right(starts, head[0]) == bisect_right(starts, tail[0]):
+        head_sentence = bisect_right(starts, head[0])
+        tail_sentence = bisect_right(starts, tail[0])
+        if head_sentence == tail_sentence:
             within.add(relation)
     return within
 

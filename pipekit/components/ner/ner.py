@@ -97,7 +97,11 @@ class EntityRecognizer(Head):
         self.register_buffer("temperature", torch.ones(()))
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Complete the settings by the labels of the training documents."""
         layer = settings.get("layer", "ents")
         labels = settings.get("labels") or label_names(docs, layer)
@@ -118,7 +122,8 @@ class EntityRecognizer(Head):
         paths = []
         for cells in grids:
             rows, inside = cells.to(scores.device)
-            paths.append(self.crf.best(scores[rows], inside))
+            best = self.crf.best(scores[rows], inside)
+            paths.append(best)
 
         tags = np.zeros(len(batch), dtype=np.int64)
         for cells, path in zip(grids, to_arrays(paths), strict=True):
@@ -140,7 +145,8 @@ class EntityRecognizer(Head):
         """
         device = scores.device
         temperature = float(self.temperature)
-        sentences = np.searchsorted(batch.sequences, spans.start, "right") - 1  # int64[spans]
+        following = np.searchsorted(batch.sequences, spans.start, "right")
+        sentences = following - 1  # int64[spans]
         members = []  # of each grid: the rows of its spans in `spans`
         probabilities = []
         for cells in _sentence_grids(batch, np.unique(sentences)):
@@ -184,7 +190,8 @@ class EntityRecognizer(Head):
                 allowed[rows],
             )
             losses.append(sentence_losses.sum())
-        return torch.stack(losses).sum() / max(len(batch), 1)
+        total = torch.stack(losses).sum()
+        return total / max(len(batch), 1)
 
     def allowed(self, batch: Batch) -> Bools:
         """The tags that agree with the annotation, bool[tokens, tags]."""
@@ -216,14 +223,18 @@ class EntityRecognizer(Head):
         return allowed
 
 
-def _sentence_grids(batch: Batch, sentences: Ints) -> list[SentenceGrid]:
+def _sentence_grids(
+    batch: Batch,
+    sentences: Ints,
+) -> list[SentenceGrid]:
     """Some sentences of a batch, by their numbers, as padded grids of like length."""
     starts = batch.sequences[sentences]
     lengths = np.diff(batch.sequences)[sentences]
     grids = []
     for group in length_groups(lengths, CELLS):
         rows, inside = grid(starts[group], lengths[group])
-        grids.append(SentenceGrid(sentences[group], rows, inside))
+        cells = SentenceGrid(sentences[group], rows, inside)
+        grids.append(cells)
     return grids
 
 

@@ -129,7 +129,11 @@ class SpanRecognizer(Head):
         self.register_buffer("temperature", torch.ones(()))
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Complete the settings by the labels of the training documents."""
         layer = settings.get("layer", "fine")
         labels = settings.get("labels") or label_names(docs, layer)
@@ -154,7 +158,8 @@ class SpanRecognizer(Head):
         hidden = self.hidden(vectors)  # (N, H)
         mentions = self._mentions(hidden).float()
         possible = self._possible(batch, hidden.device)
-        logit = float(np.log(self.prune / (1 - self.prune)))
+        odds = self.prune / (1 - self.prune)
+        logit = float(np.log(odds))
         likely = possible & (mentions.detach() > logit)
         starts = to_device(always_start, hidden.device)
         sizes = to_device(always_size, hidden.device)
@@ -177,11 +182,13 @@ class SpanRecognizer(Head):
         columns = []
         for size in range(self.longest):
             count = max(tokens - size, 0)  # of the starts from which a span of this size fits
-            both_ends = (first[:count] * last[size:]).sum(1)
+            products = first[:count] * last[size:]
+            both_ends = products.sum(1)
             as_first = alone[:count, 0]
             as_last = alone[size:, 1]
             score = both_ends + as_first + as_last + self.length[size]
-            columns.append(functional.pad(score, (0, tokens - count)))
+            padding = (0, tokens - count)
+            columns.append(functional.pad(score, padding))
         return torch.stack(columns, 1)
 
     def _possible(self, batch: Batch, device: torch.device) -> Tensor:
@@ -207,7 +214,8 @@ class SpanRecognizer(Head):
         count = (size + 1).unsqueeze(1)
         mean = (span_sum / count).to(words.dtype)
         length = self.lengths(size)
-        summed = as_first[start] + as_last[last] + mean + length  # (C, H)
+        ends = as_first[start] + as_last[last]
+        summed = ends + mean + length  # (C, H)
         logits: Tensor = self.classify(summed)
         return logits.float()
 
@@ -217,7 +225,8 @@ class SpanRecognizer(Head):
         """Write the candidates with a label from the threshold on, once overlaps are settled."""
         probabilities = scores.classes.softmax(1)[:, 1:]  # (C, labels)
         probability, label = probabilities.max(1)  # (C,) each
-        rows = (probability >= self.threshold).nonzero()[:, 0]
+        is_sure = probability >= self.threshold
+        rows = is_sure.nonzero()[:, 0]
         start, size, codes, strength, confidence = to_arrays(
             (
                 scores.start[rows],
@@ -290,7 +299,9 @@ class SpanRecognizer(Head):
         is_short = gold.end - gold.start <= self.longest
         gold = gold.take(in_sentence & is_short)
         sizes = gold.end - gold.start - 1
-        has_label = gold.label != UNKNOWN
-        targets = np.full((len(batch), self.longest), _NOTHING, dtype=np.int64)
-        targets[gold.start, sizes] = np.where(has_label, gold.label + 1, _OPEN)
+        classes = gold.label + 1
+        classes[gold.label == UNKNOWN] = _OPEN
+        shape = (len(batch), self.longest)
+        targets = np.full(shape, _NOTHING, dtype=np.int64)
+        targets[gold.start, sizes] = classes
         return targets

@@ -14,11 +14,15 @@ def stays_as_written(word: str, kind: int) -> bool:
         return True
     if word[0] == "#" or "://" in word:
         return True
-    if not any(map(str.isalnum, word)):
+    has_letters = any(map(str.isalnum, word))
+    if not has_letters:
         return True
-    if kind != NAME or word.isupper() or "-" in word:
+    if kind != NAME:
         return False
-    return any(map(str.isupper, word[1:]))
+    if word.isupper() or "-" in word:
+        return False
+    rest = word[1:]
+    return any(map(str.isupper, rest))
 
 
 def capitalise(lemma: str, word: str) -> str:
@@ -37,9 +41,11 @@ def capitalise(lemma: str, word: str) -> str:
     if word.isupper() and letters > 1:
         return lemma.upper()
     word_pieces = word.split("-")
-    pieces = lemma.split("-")
-    for i, piece in enumerate(pieces):
-        has_capital = i < len(word_pieces) and word_pieces[i][:1].isupper()
-        if i == 0 or has_capital:
-            pieces[i] = piece[:1].upper() + piece[1:]
+    pieces = []
+    for i, piece in enumerate(lemma.split("-")):
+        model = word_pieces[i] if i < len(word_pieces) else ""
+        if i == 0 or model[:1].isupper():
+            first = piece[:1].upper()
+            piece = first + piece[1:]
+        pieces.append(piece)
     return "-".join(pieces)

@@ -10,6 +10,8 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import UNSURE
 from pipekit.words.chars import fold
 
+Strings = list[str | None]
+
 
 class GoldTokens(NamedTuple):
     """The words of some documents and their annotation, None where there is none.
@@ -18,9 +20,9 @@ class GoldTokens(NamedTuple):
     """
 
     words: list[str]
-    parts: list[str | None]
-    features: list[str | None]
-    lemmas: list[str | None]
+    parts: Strings
+    features: Strings
+    lemmas: Strings
 
 
 def gold_tokens(docs: Sequence[Doc]) -> GoldTokens:
@@ -36,8 +38,8 @@ def gold_tokens(docs: Sequence[Doc]) -> GoldTokens:
     )
 
 
-def _column(docs: Sequence[Doc], name: str) -> list[str | None]:
-    strings: list[str | None] = []
+def _column(docs: Sequence[Doc], name: str) -> Strings:
+    strings: Strings = []
     for doc in docs:
         column = doc.tokens.get(name)
         if column is None:

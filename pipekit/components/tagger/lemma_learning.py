@@ -7,7 +7,7 @@ addition, each script under the ending that it replaces.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from pipekit.components.tagger.lemmas import (
     ending_keys,
     lexicon_scripts,
     script_of,
+    tag_of_unchanged,
 )
 from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon, pack_strings, short
@@ -61,9 +62,10 @@ def learn_rules(
     """
     old_scripts = lexicon_scripts(lexicon)
     new_scripts = _new_scripts(triples, old_scripts)
-    number = {script: i for i, script in enumerate([*old_scripts, *new_scripts])}
+    scripts = [*old_scripts, *new_scripts]
+    number = {script: i for i, script in enumerate(scripts)}
     proposed = _proposed_scripts(triples, lexicon)
-    same_tag = 0 if lexicon is None else lexicon.tags
+    same_tag = tag_of_unchanged(lexicon)
     form_rules: set[FormRule] = set()
     ending_rules: set[EndingRule] = set()
     for form, part, lemma in triples:
@@ -73,19 +75,26 @@ def learn_rules(
         if script == SAME or script not in number:
             continue
         if lexicon is None and script.back <= LONGEST_ENDING:
-            ending = form[len(form) - script.back :]
-            ending_rules.add(EndingRule(ending, number[script]))
+            start = len(form) - script.back
+            rule = EndingRule(form[start:], number[script])
+            ending_rules.add(rule)
         elif number[script] not in proposed[form]:
             place = parts.index(part) if part in parts else 0
             tag = 1 + same_tag + place
-            form_rules.add(FormRule(form, tag, number[script]))
-    return {
-        **_rule_tables(sorted(form_rules), sorted(ending_rules), same_tag),
-        **_script_tables(new_scripts),
-    }
+            exception = FormRule(form, tag, number[script])
+            form_rules.add(exception)
+    rule_tables = _rule_tables(
+        sorted(form_rules),
+        sorted(ending_rules),
+        same_tag,
+    )
+    return {**rule_tables, **_script_tables(new_scripts)}
 
 
-def _new_scripts(triples: Counter[Triple], old_scripts: Sequence[Script]) -> list[Script]:
+def _new_scripts(
+    triples: Counter[Triple],
+    old_scripts: Sequence[Script],
+) -> list[Script]:
     """The scripts that training needs often enough and the lexicon lacks, sorted."""
     counts: Counter[Script] = Counter()
     for (form, _, lemma), times in triples.items():
@@ -101,16 +110,21 @@ def _new_scripts(triples: Counter[Triple], old_scripts: Sequence[Script]) -> lis
     return sorted(scripts)
 
 
-def _proposed_scripts(triples: Counter[Triple], lexicon: Lexicon | None) -> dict[str, set[int]]:
+def _proposed_scripts(
+    triples: Iterable[Triple],
+    lexicon: Lexicon | None,
+) -> dict[str, set[int]]:
     """The numbers of the scripts that a lexicon proposes for each form."""
     forms = sorted({form for form, _, _ in triples})
     if lexicon is None:
         return {form: set() for form in forms}
-    analyses = lexicon.analyses(normalize(from_strings(forms)))
-    borders = analyses.offsets.tolist()
+    words = normalize(from_strings(forms))
+    analyses = lexicon.analyses(words)
+    borders = pairwise(analyses.offsets.tolist())
     proposed = {}
-    for form, (start, end) in zip(forms, pairwise(borders), strict=True):
-        proposed[form] = set(analyses.scripts[start:end].tolist())
+    for form, (start, end) in zip(forms, borders, strict=True):
+        scripts = analyses.scripts[start:end]
+        proposed[form] = set(scripts.tolist())
     return proposed
 
 
@@ -121,13 +135,9 @@ def _rule_tables(
 ) -> dict[str, NDArray[Any]]:
     forms = normalize(from_strings([rule.form for rule in form_rules]))
     endings = from_strings([rule.ending for rule in ending_rules])
-    form_keys = short(forms.hashes(forms.starts, forms.ends))
-    keys = np.concatenate(
-        [
-            form_keys,
-            ending_keys(endings.hashes(endings.starts, endings.ends)),
-        ]
-    )
+    form_hashes = forms.hashes(forms.starts, forms.ends)
+    ending_hashes = endings.hashes(endings.starts, endings.ends)
+    keys = np.concatenate([short(form_hashes), ending_keys(ending_hashes)])
     tags = [rule.tag for rule in form_rules]
     tags += [same_tag] * len(ending_rules)
     scripts = [rule.script for rule in form_rules]

@@ -88,20 +88,31 @@ class LemmaRules:
         script_tails: the `tail` of each of these.
     """
 
-    def __init__(self, tables: Mapping[str, NDArray[Any]], lexicon: Lexicon | None) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, NDArray[Any]],
+        lexicon: Lexicon | None,
+    ) -> None:
         self.lexicon = lexicon
         self.scripts = lexicon_scripts(lexicon)
         if len(tables.get("script_cuts", ())):
             self.scripts += _read_scripts(tables)
         self.number = {script: i for i, script in enumerate(self.scripts)}
-        self.same_tag = 0 if lexicon is None else lexicon.tags  # of the word as it stands
-        self._keys = np.asarray(tables.get("rule_keys", ()), dtype=np.uint32)
-        self._tags = np.asarray(tables.get("rule_tags", ()), dtype=np.int64)
-        self._scripts = np.asarray(tables.get("rule_scripts", ()), dtype=np.int64)
-        last_tag = int(self._tags.max(initial=self.same_tag))
-        self.tags = last_tag + 1  # the number of tags
+        self.same_tag = tag_of_unchanged(lexicon)
+        keys = tables.get("rule_keys", ())
+        tags = tables.get("rule_tags", ())
+        scripts = tables.get("rule_scripts", ())
+        self._keys = np.asarray(keys, dtype=np.uint32)
+        self._tags = np.asarray(tags, dtype=np.int64)
+        self._scripts = np.asarray(scripts, dtype=np.int64)
+        last_tag = self._tags.max(initial=self.same_tag)
+        self.tags = int(last_tag) + 1  # the number of tags
 
-    def candidates(self, words: Words, analyses: Analyses | None) -> LemmaCandidates:
+    def candidates(
+        self,
+        words: Words,
+        analyses: Analyses | None,
+    ) -> LemmaCandidates:
         """The candidates of normalised words, with the lexicon's `analyses` of them, if any.
 
         The word as it stands comes first, then what rules say, then the analyses; of one word they
@@ -110,24 +121,29 @@ class LemmaRules:
         """
         every = np.arange(len(words), dtype=np.int64)
         sources = [self._unchanged(every)]
-        for keys, able in _rule_keys(words, every, endings=self.lexicon is None):
+        with_endings = self.lexicon is None
+        for keys, able in _rule_keys(words, every, endings=with_endings):
             sources.append(self._matches(keys, able))
         if analyses is not None:
             counts = np.diff(analyses.offsets)
-            owners = np.repeat(every, counts)
-            sources.append(CandidateRows(owners, analyses.tags, analyses.scripts))
-        rows = _sorted_rows(sources)
+            analysed = CandidateRows(
+                owners=np.repeat(every, counts),
+                tags=analyses.tags,
+                scripts=analyses.scripts,
+            )
+            sources.append(analysed)
+        owners, tags, scripts = _sorted_rows(sources)
 
-        first = np.searchsorted(rows.owners, every)
-        last = np.searchsorted(rows.owners, every, side="right") - 1
-        disagrees = rows.scripts[first] != rows.scripts[last]  # bool[words]
-        stays = disagrees[rows.owners]
+        first = np.searchsorted(owners, every)
+        end = np.searchsorted(owners, every, side="right")
+        disagrees = scripts[first] != scripts[end - 1]  # bool[words]
+        stays = disagrees[owners]
         stays[first] = True
-        counts = np.bincount(rows.owners[stays], minlength=len(words))
+        counts = np.bincount(owners[stays], minlength=len(words))
         return LemmaCandidates(
             offsets=offsets(counts),
-            tags=rows.tags[stays],
-            scripts=rows.scripts[stays],
+            tags=tags[stays],
+            scripts=scripts[stays],
         )
 
     def _unchanged(self, words: Ints) -> CandidateRows:
@@ -156,16 +172,23 @@ class LemmaRules:
         It spells the lemma with ё if that was learned, otherwise with е.
         """
         folded = fold(form)
-        exact = self.number.get(script_of(folded, lemma.lower()))
-        if exact is not None:
-            return exact
-        return self.number.get(script_of(folded, fold(lemma)), -1)
+        script = script_of(folded, lemma.lower())
+        if script not in self.number:
+            script = script_of(folded, fold(lemma))
+        return self.number.get(script, -1)
 
     def apply(self, word: str, script: int) -> str:
         """The lemma of a normalised word; a word of which nothing would be left stays as it is."""
         front, back, tail = self.scripts[script]
         end = max(len(word) - back, 0)
         return word[front:end] + tail or word
+
+
+def tag_of_unchanged(lexicon: Lexicon | None) -> int:
+    """The tag of a word as it stands: it follows those of the lexicon."""
+    if lexicon is None:
+        return 0
+    return lexicon.tags
 
 
 def lexicon_scripts(lexicon: Lexicon | None) -> list[Script]:
@@ -180,7 +203,8 @@ def _read_scripts(tables: Mapping[str, NDArray[Any]]) -> list[Script]:
     tails = unpack_strings(tables["script_tails"])
     scripts = []
     for (front, back), tail in zip(cuts, tails, strict=True):
-        scripts.append(Script(int(front), int(back), tail))
+        script = Script(int(front), int(back), tail)
+        scripts.append(script)
     return scripts
 
 
@@ -194,13 +218,15 @@ def _rule_keys(
 
     With each array of keys come the words that it is of: those that are long enough.
     """
-    yield short(words.hashes(words.starts, words.ends)), every
+    whole = words.hashes(words.starts, words.ends)
+    yield short(whole), every
     if not endings:
         return
     for length in range(LONGEST_ENDING + 1):
         able = every[words.lengths >= length]
         ends = words.ends[able]
-        yield ending_keys(words.hashes(ends - length, ends)), able
+        endings_of_able = words.hashes(ends - length, ends)
+        yield ending_keys(endings_of_able), able
 
 
 def ending_keys(hashes: NDArray[np.uint64]) -> ShortHashes:
@@ -210,10 +236,11 @@ def ending_keys(hashes: NDArray[np.uint64]) -> ShortHashes:
 
 def _sorted_rows(sources: Iterable[CandidateRows]) -> CandidateRows:
     """The rows of all sources by word and script; equal ones in the order of the sources."""
-    rows = CandidateRows(*map(np.concatenate, zip(*sources, strict=True)))
-    order = np.lexsort((rows.scripts, rows.owners))
+    columns = zip(*sources, strict=True)
+    owners, tags, scripts = map(np.concatenate, columns)
+    order = np.lexsort((scripts, owners))
     return CandidateRows(
-        owners=rows.owners[order],
-        tags=rows.tags[order],
-        scripts=rows.scripts[order],
+        owners=owners[order],
+        tags=tags[order],
+        scripts=scripts[order],
     )

@@ -27,7 +27,14 @@ class LemmaRanker(nn.Module):
     The source of a candidate is what its tag says: where the candidate comes from.
     """
 
-    def __init__(self, hidden: int, values: int, width: int, sources: int, scripts: int) -> None:
+    def __init__(
+        self,
+        hidden: int,
+        values: int,
+        width: int,
+        sources: int,
+        scripts: int,
+    ) -> None:
         super().__init__()
         self.query = nn.Linear(hidden, width)
         self.agree = nn.Linear(values, width, bias=False)
@@ -52,7 +59,9 @@ class LemmaRanker(nn.Module):
         queries = self.query(hidden) + self.agree(values)  # (tokens, width)
         keys = self.source(sources) + self.script(scripts)  # (candidates, width)
         products: Tensor = (queries[owners] * keys).sum(1)
-        return products + self.source_bias[sources] + self.script_bias[scripts]
+        source_bias = self.source_bias[sources]
+        script_bias = self.script_bias[scripts]
+        return products + source_bias + script_bias
 
 
 def lemma_loss(

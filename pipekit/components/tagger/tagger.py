@@ -17,7 +17,7 @@ by its edit of the word.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,7 +106,11 @@ class Tagger(Head):
         self.hidden = hidden_layer(encoder.width, hidden, dropout)
         self.values = nn.Linear(hidden, value_count)
         self.own = nn.Linear(hidden, len(tags))
-        self.register_buffer("of_tags", torch.from_numpy(values), persistent=False)
+        self.register_buffer(
+            "of_tags",
+            torch.from_numpy(values),
+            persistent=False,
+        )
         self.ranker = LemmaRanker(
             hidden,
             value_count,
@@ -116,7 +120,11 @@ class Tagger(Head):
         )
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Read the lexicon that the settings name, collect tags, and learn rules for lemmas."""
         completed = dict(settings)
         lexicon_tables: Tables = {}
@@ -125,7 +133,10 @@ class Tagger(Head):
             completed["lexicon"] = True
 
         gold = gold_tokens(docs)
-        tags = settings.get("tags") or _frequent_tags(gold, settings.get("min_count", 1))
+        tags = settings.get("tags")
+        if not tags:
+            least = settings.get("min_count", 1)
+            tags = _frequent_tags(gold, least)
         if not tags:
             raise DataError(
                 "no training document has parts of speech and features, "
@@ -138,7 +149,9 @@ class Tagger(Head):
             _lexicon_of(lexicon_tables),
             TagSet(tags).parts,
         )
-        tables = {f"lexicon.{name}": array for name, array in lexicon_tables.items()}
+        tables: Tables = {}
+        for name, array in lexicon_tables.items():
+            tables[f"lexicon.{name}"] = array
         for name, array in rule_tables.items():
             tables[f"lemmas.{name}"] = array
         return Prepared(completed, tables)
@@ -180,15 +193,19 @@ class Tagger(Head):
         The scores of a tag's values and its own are linear in the hidden layer: one product.
         """
         has_value = self.of_tags.t()  # (T, V)
-        weight = self.own.weight + has_value @ self.values.weight
-        bias = self.own.bias + has_value @ self.values.bias
+        value_weight = has_value @ self.values.weight
+        value_bias = has_value @ self.values.bias
+        weight = self.own.weight + value_weight
+        bias = self.own.bias + value_bias
         return weight, bias
 
     def _candidates(self, batch: Batch) -> LemmaCandidates:
         """The candidates of the distinct words of a batch."""
+        words = batch.distinct.plain
         lexicon = self.rules.lexicon
-        analyses = None if lexicon is None else batch.analyses(lexicon)
-        return self.rules.candidates(batch.distinct.plain, analyses)
+        if lexicon is None:
+            return self.rules.candidates(words, None)
+        return self.rules.candidates(words, batch.analyses(lexicon))
 
     def decode(self, batch: Batch, scores: TagScores) -> None:
         """Write the columns of all documents."""
@@ -196,14 +213,15 @@ class Tagger(Head):
         pos = self.tags.part_of[best]
         morph = self.tags.features_of[best]
         lemma, lemma_labels = self._lemmas(batch, scores, pos)
+        columns = {
+            "pos": Column(pos, self.tags.parts),
+            "morph": Column(morph, self.tags.features),
+            "lemma": Column(lemma, lemma_labels),
+        }
         for doc, rows in _doc_rows(batch):
-            columns = {
-                "pos": Column(_without_lead(pos[rows], doc), self.tags.parts),
-                "morph": Column(_without_lead(morph[rows], doc), self.tags.features),
-                "lemma": Column(_without_lead(lemma[rows], doc), lemma_labels),
-            }
             for name, column in columns.items():
-                doc.tokens.put(name, column)
+                codes = _without_lead(column.values[rows], doc)
+                doc.tokens.put(name, Column(codes, column.labels))
 
     def _lemmas(
         self,
@@ -215,9 +233,10 @@ class Tagger(Head):
 
         A lemma is spelled once for each word, script and kind of capitals.
         """
+        candidates = scores.candidates
         lemma_scores = scores.lemmas.float().cpu().numpy()
-        best = best_items(lemma_scores, scores.candidates.owners, len(batch))
-        scripts = scores.candidates.scripts[best]  # int64[N]
+        best = best_items(lemma_scores, candidates.owners, len(batch))
+        scripts = candidates.scripts[best]  # int64[N]
         kinds = np.full(len(batch), COMMON)
         kinds[parts == self.tags.foreign] = FOREIGN
         kinds[parts == self.tags.proper] = NAME
@@ -244,13 +263,18 @@ class Tagger(Head):
         lemmas = [batch.distinct.plain_strings[row] for row in rows]
         is_same = scripts == self.rules.number[SAME]
         for place in np.flatnonzero(~is_same).tolist():
-            lemmas[place] = self.rules.apply(lemmas[place], int(scripts[place]))
+            script = int(scripts[place])
+            lemmas[place] = self.rules.apply(lemmas[place], script)
         for place in np.flatnonzero(is_same).tolist():
             word = written[place]
-            if lemmas[place] != word and stays_as_written(word, int(kinds[place])):
+            if word == lemmas[place]:
+                continue
+            kind = int(kinds[place])
+            if stays_as_written(word, kind):
                 lemmas[place] = word
         for place in np.flatnonzero(kinds == NAME).tolist():
-            lemmas[place] = capitalise(lemmas[place], written[place])
+            word = written[place]
+            lemmas[place] = capitalise(lemmas[place], word)
         return lemmas
 
     # -- learning
@@ -260,16 +284,15 @@ class Tagger(Head):
 
         Documents that annotate none of the columns are passed over.
         """
-        annotated = [any(name in doc.tokens for name in self.assigns) for doc in batch.docs]
-        lengths = np.diff(batch.offsets)
-        rows = np.flatnonzero(np.repeat(annotated, lengths))
         vectors = batch.vectors(self.encoder.name)
         device = vectors.device
+        docs, rows = self._annotated(batch)
         if not len(rows):
             return vectors.sum() * 0.0
 
-        gold = gold_tokens(list(compress(batch.docs, annotated)))
-        hidden = self.hidden(vectors[to_device(rows, device)])
+        gold = gold_tokens(docs)
+        on_device = to_device(rows, device)
+        hidden = self.hidden(vectors[on_device])
         weight, bias = self.tag_weights()
         tag_scores = functional.linear(hidden, weight, bias)  # (rows, T)
         best = best_columns(tag_scores.detach())
@@ -280,21 +303,39 @@ class Tagger(Head):
             batch.distinct.index[rows],
         )
         allowed = to_device(self._allowed_tags(gold), device)
-        tag_loss = partial_loss(tag_scores.float(), allowed).sum()
-        loss = tag_loss + lemma_loss(scores.lemmas, scores.candidates, self._gold_scripts(gold))
+        tag_losses = partial_loss(tag_scores.float(), allowed)
+        loss = tag_losses.sum() + lemma_loss(
+            scores.lemmas,
+            scores.candidates,
+            self._gold_scripts(gold),
+        )
         return loss / max(len(batch), 1)
+
+    def _annotated(self, batch: Batch) -> tuple[list[Doc], Ints]:
+        """The documents that annotate any of the columns, and their token rows in the batch."""
+        docs = []
+        rows = [np.zeros(0, dtype=np.int64)]
+        for doc, place in _doc_rows(batch):
+            if any(name in doc.tokens for name in self.assigns):
+                docs.append(doc)
+                rows.append(np.arange(place.start, place.stop))
+        return docs, np.concatenate(rows)
 
     def _allowed_tags(self, gold: GoldTokens) -> Bools:
         """The tags that agree with the annotation, bool[tokens, T]."""
-        pairs = zip(gold.parts, gold.features, strict=True)
-        return np.stack([self.tags.allowed(part, features) for part, features in pairs])
+        masks = []
+        for part, features in zip(gold.parts, gold.features, strict=True):
+            masks.append(self.tags.allowed(part, features))
+        return np.stack(masks)
 
     def _gold_scripts(self, gold: GoldTokens) -> Ints:
         """The script of each gold lemma, int64[tokens]; -1 without a lemma or a script for it."""
         scripts = []
         for word, lemma in zip(gold.words, gold.lemmas, strict=True):
-            script = -1 if lemma is None else self.rules.script(word, lemma)
-            scripts.append(script)
+            if lemma is None:
+                scripts.append(-1)
+            else:
+                scripts.append(self.rules.script(word, lemma))
         return np.array(scripts)
 
 
@@ -322,7 +363,8 @@ def _without_lead(codes: NDArray[Any], doc: Doc) -> NDArray[Any]:
 
     Such white space is a token, yet no word.
     """
-    if len(doc) and doc.text[0].isspace():
-        codes = codes.copy()
-        codes[0] = -1
+    if not len(doc) or not doc.text[0].isspace():
+        return codes
+    codes = codes.copy()
+    codes[0] = -1
     return codes

@@ -106,7 +106,11 @@ class _PartialLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, allowed: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        scores: Tensor,
+        allowed: Tensor,
+    ) -> Tensor:
         top = scores.amax(1, keepdim=True)
         every = (scores - top).exp_()
         good = every * allowed
@@ -122,7 +126,10 @@ class _PartialLoss(torch.autograd.Function):
         return (every - good) * gradient[:, None], None
 
 
-def _places(strings: Sequence[str], names: Sequence[str]) -> NDArray[np.int32]:
+def _places(
+    strings: Sequence[str],
+    names: Sequence[str],
+) -> NDArray[np.int32]:
     place = {name: i for i, name in enumerate(names)}
     return np.array([place[string] for string in strings], dtype=np.int32)
 
