@@ -1,4 +1,7 @@
-"""Readers of corpora: each gives Docs one by one, from a file, a compressed file, a folder or a zip archive."""
+"""Readers of corpora: each yields Docs one by one from a file, a folder or a zip archive.
+
+Files may be compressed (.gz, .xz, .bz2).
+"""
 
 from pipekit.corpora.readers.brat import read_brat
 from pipekit.corpora.readers.conllu import read_conllu

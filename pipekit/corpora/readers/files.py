@@ -1,4 +1,4 @@
-"""Where the bytes of a corpus come from, and where its faults go: files, compressed files, zip archives, folders."""
+"""The files of a corpus, plain, compressed, in a zip archive or folder, and the faults in them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
-_CHUNK = 1 << 20
-_SHOWN = 3
+_CHUNK = 1 << 20  # bytes read at once
+_SHOWN = 3  # repairs listed in a warning
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A fault of a corpus: where, of what kind ("columns", "offsets", …), and what is wrong with the cure."""
+    """A fault of a corpus: place, kind ("columns", "offsets", …), a message with a cure."""
 
     file: str
     line: int | None
@@ -51,6 +51,7 @@ class Problem:
 
     @property
     def where(self) -> str:
+        """The place as "file:line", or as "file" where the line is unknown."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
     def __str__(self) -> str:
@@ -65,10 +66,13 @@ OnProblem = Callable[[Problem], None]
 
 @dataclass
 class CorpusFile:
-    """One file of a corpus.
+    """One file of a corpus, and the two ways to report a fault of it.
 
-    `fail` is for what cannot be read: `DataError`, or, where somebody listens, a call, and the reader goes on behind it. `note` is for
-    what was read with a repair: one warning for the whole corpus, or a call each.
+    `fail` is for content that cannot be read. `note` is for content that was read after a repair.
+
+              with `on_problem`              without
+        fail  call, the reader skips it      `DataError`
+        note  call                           one warning for the whole corpus
     """
 
     name: str
@@ -77,12 +81,14 @@ class CorpusFile:
     noted: list[Problem] = field(default_factory=list)
 
     def fail(self, line: int | None, kind: str, what: str) -> None:
+        """Report a fault that cannot be repaired. Errors: `DataError` without `on_problem`."""
         problem = Problem(self.name, line, kind, what)
         if self.on_problem is None:
             raise DataError(str(problem))
         self.on_problem(problem)
 
     def note(self, line: int | None, kind: str, what: str) -> None:
+        """Report a fault that was repaired."""
         problem = Problem(self.name, line, kind, what)
         if self.on_problem is None:
             self.noted.append(problem)
@@ -90,7 +96,7 @@ class CorpusFile:
             self.on_problem(problem)
 
     def text(self) -> str:
-        """The whole file as it stands, line ends and all."""
+        """The whole file with its line ends as they are."""
         try:
             with self.open() as stream:
                 data = stream.read()
@@ -100,21 +106,23 @@ class CorpusFile:
         return self._decode(data, 0, 1)
 
     def lines(self) -> Iterator[str]:
-        """The lines without their ends (LF or CRLF); they stop at damage."""
+        """The lines without their ends (LF or CRLF), up to the first damage."""
         return chain.from_iterable(self.bunches())
 
     def bunches(self) -> Iterator[list[str]]:
-        """The same lines, many at a time."""
-        offset, line = 0, 1
+        """The same lines in lists, about a megabyte at a time."""
+        offset = 0
+        line = 1
         for data in self._blocks():
             text = self._decode(data, offset, line)
-            yield (text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text).split(
-                "\n"
-            )
+            if "\r" in text:
+                text = text.replace("\r\n", "\n").removesuffix("\r")
+            yield text.split("\n")
             offset += len(data) + 1
             line += data.count(b"\n") + 1
 
     def _blocks(self) -> Iterator[bytes]:
+        """The bytes in blocks of whole lines, each without its last line end."""
         rest = b""
         try:
             with self.open() as stream:
@@ -131,34 +139,40 @@ class CorpusFile:
             yield rest
 
     def damaged(self, error: Exception) -> None:
-        reason = (
-            error.strerror
-            if isinstance(error, OSError) and error.strerror
-            else str(error) or type(error).__name__
-        )
+        """Report that the file cannot be opened or decompressed."""
+        reason = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
         self.fail(None, "file", f"cannot be read: {reason}: get the file again, or check the path")
 
     def _decode(self, data: bytes, offset: int, line: int) -> str:
-        encoding = "utf-8-sig" if offset == 0 else "utf-8"
+        """Bytes that begin at `offset` of the file, in its line `line`, as text."""
+        is_first = offset == 0
+        encoding = "utf-8-sig" if is_first else "utf-8"
         try:
             return data.decode(encoding)
         except UnicodeDecodeError as error:
-            at = error.start + (3 if offset == 0 and data.startswith(codecs.BOM_UTF8) else 0)
-            fault = f"byte {offset + at} (0x{data[at]:02x}) is not UTF-8{_guess(data)}"
+            at = error.start
+            if is_first and data.startswith(codecs.BOM_UTF8):
+                at += len(codecs.BOM_UTF8)
+            fault = f"byte {offset + at} (0x{data[at]:02x}) is not UTF-8{_encoding_hint(data)}"
             self.fail(line + data[:at].count(b"\n"), "encoding", fault)
             return data.decode(encoding, errors="replace")
 
 
-def _guess(data: bytes) -> str:
-    """The end of the message: which encoding it may be, and how to convert it."""
-    guess = "utf-16" if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "cp1251"
+def _encoding_hint(data: bytes) -> str:
+    """The end of the message: the likely encoding, and the command that converts it."""
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    guess = "utf-16" if is_utf16 else "cp1251"
+    unknown = ": convert the file to UTF-8"
     try:
         text = data.decode(guess)
     except UnicodeDecodeError:
-        return ": convert the file to UTF-8"
-    letters = sum("а" <= c.lower() <= "я" for c in text)
-    if letters * 2 < sum(c > "\x7f" for c in text):
-        return ": convert the file to UTF-8"
+        return unknown
+    cyrillic = sum("а" <= char.lower() <= "я" for char in text)
+    beyond_ascii = sum(char > "\x7f" for char in text)
+    if cyrillic * 2 < beyond_ascii:
+        return unknown
     return f"; it reads as {guess}: convert the file, iconv -f {guess} -t utf-8"
 
 
@@ -166,9 +180,15 @@ def _guess(data: bytes) -> str:
 def corpus(
     path: StrPath, suffixes: tuple[str, ...], on_problem: OnProblem | None = None
 ) -> Iterator[dict[str, CorpusFile]]:
-    """The files of a corpus by name: a file as it is, or the files of those suffixes in a folder or a zip archive, in order of name.
+    """The files of a corpus by name, in order of name.
 
-    A compressed file (.gz, .xz, .bz2) goes by its name without that ending among its suffixes. Errors: `DataError` where there are none.
+    A file counts whatever its suffix. Of a folder or a zip archive, files with one of the suffixes
+    count; ".conllu.gz" has the suffix ".conllu". Repairs are shown in one warning at the end.
+
+        with corpus("treebank.zip", (".conllu",)) as files:
+            for file in files.values(): ...
+
+    Errors: `DataError` where there are no such files.
     """
     place = Path(path)
     with ExitStack() as stack:
@@ -189,29 +209,29 @@ def corpus(
 
 
 def _warn(corpus_name: str, noted: list[Problem]) -> None:
-    shown = "\n".join(f"  {problem}" for problem in noted[:_SHOWN])
-    more = f"\n  and {len(noted) - _SHOWN} more" if len(noted) > _SHOWN else ""
-    warnings.warn(
-        f"{corpus_name} was read with repairs, {len(noted)} in all:\n{shown}{more}",
-        PipekitWarning,
-        stacklevel=2,
-    )
+    lines = [f"{corpus_name} was read with repairs, {len(noted)} in all:"]
+    lines += [f"  {problem}" for problem in noted[:_SHOWN]]
+    if len(noted) > _SHOWN:
+        lines.append(f"  and {len(noted) - _SHOWN} more")
+    warnings.warn("\n".join(lines), PipekitWarning, stacklevel=2)
 
 
 def _openers(place: Path, suffixes: tuple[str, ...], stack: ExitStack) -> dict[str, Opener]:
+    """What opens each file, by name. A zip archive stays open until `stack` closes it."""
+    openers: dict[str, Opener] = {}
     if place.is_dir():
-        found = (p for p in place.rglob("*") if p.is_file())
-        return {
-            str(p): _opener(p) for p in found if _wanted(p.relative_to(place).as_posix(), suffixes)
-        }
+        for path in place.rglob("*"):
+            inner_name = path.relative_to(place).as_posix()
+            if path.is_file() and _is_wanted(inner_name, suffixes):
+                openers[str(path)] = _opener(path)
+        return openers
     if place.suffix == ".zip":
         archive = stack.enter_context(zipfile.ZipFile(place))
-        return {
-            f"{place}/{name}": partial(archive.open, name)
-            for name in archive.namelist()
-            if _wanted(name, suffixes)
-        }
-    place.stat()
+        for name in archive.namelist():
+            if _is_wanted(name, suffixes):
+                openers[f"{place}/{name}"] = partial(archive.open, name)
+        return openers
+    place.stat()  # a missing file is an error here, before its first line is asked for
     return {str(place): _opener(place)}
 
 
@@ -220,14 +240,17 @@ def _opener(path: Path) -> Opener:
     return partial(opener, path, "rb")
 
 
-def _wanted(name: str, suffixes: tuple[str, ...]) -> bool:
-    """Hidden files and what macOS adds to archives are never wanted."""
+def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a suffix fits. Hidden files and the folders that macOS adds to archives never do."""
     parts = name.split("/")
-    return stem(parts[-1]).endswith(suffixes) and not any(
-        part.startswith((".", "__MACOSX")) for part in parts
-    )
+    if any(part.startswith((".", "__MACOSX")) for part in parts):
+        return False
+    return stem(parts[-1]).endswith(suffixes)
 
 
 def stem(name: str) -> str:
-    """The name without the ending of a compression."""
-    return next((name.removesuffix(ending) for ending in COMPRESSED if name.endswith(ending)), name)
+    """The name without the suffix of a compression."""
+    for suffix in COMPRESSED:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name

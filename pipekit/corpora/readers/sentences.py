@@ -1,4 +1,9 @@
-"""Sentences of given tokens, and Docs made of them: what the column formats share."""
+"""Sentences of tokens, and Docs assembled from them: shared by the column formats.
+
+lines of a file -> Sentence ... -> `grouped`: the sentences of each Doc
+                                -> `bunched`: many such groups, for array operations
+                                -> `assemble`: Docs
+"""
 
 from __future__ import annotations
 
@@ -7,22 +12,23 @@ from itertools import chain, pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import Layer
 from pipekit.errors import ConfigError
+from pipekit.words.arrays import Ints, offsets
 
 Grouping = Literal["sentence", "document"] | int
-_BUNCH = 256
+_BUNCH = 256  # sentences assembled at once
 
 
 class Sentence(NamedTuple):
-    """Tokens as they stand in a file.
+    """Tokens as they stand in a file, from its line `line` on.
 
-    `gaps` are the white space after each word. `numbers` are token columns of integers, `strings` token columns of labels (None for
-    unset). `meta` is what the file says of the sentence; "newdoc" among it begins a document.
+    `gaps` are the white space after each word. `numbers` are token columns of integers, `strings`
+    token columns of labels (None for unset). `meta` are the comments of the sentence by key; the
+    key "newdoc" begins a document.
     """
 
     line: int
@@ -34,11 +40,14 @@ class Sentence(NamedTuple):
 
 
 def grouped(sentences: Iterable[Sentence], group: Grouping) -> Iterator[list[Sentence]]:
-    """Sentences one by one, or the sentences of each document, or blocks of so many."""
-    full = _full(group)
+    """The sentences of each Doc: one, those of a document, or a number of them.
+
+    Errors: `ConfigError` for an unknown grouping.
+    """
+    is_full = _full(group)
     block: list[Sentence] = []
     for sentence in sentences:
-        if block and full(block, sentence):
+        if block and is_full(block, sentence):
             yield block
             block = []
         block.append(sentence)
@@ -47,6 +56,7 @@ def grouped(sentences: Iterable[Sentence], group: Grouping) -> Iterator[list[Sen
 
 
 def _full(group: Grouping) -> Callable[[list[Sentence], Sentence], bool]:
+    """A test of whether a block is complete before the sentence that follows it."""
     if group == "sentence":
         return lambda block, following: True
     if group == "document":
@@ -59,7 +69,7 @@ def _full(group: Grouping) -> Callable[[list[Sentence], Sentence], bool]:
 
 
 def bunched(blocks: Iterable[list[Sentence]]) -> Iterator[list[list[Sentence]]]:
-    """Blocks in bunches that are worth the price of an array operation."""
+    """Blocks in bunches that are large enough to repay the overhead of array operations."""
     bunch: list[list[Sentence]] = []
     size = 0
     for block in blocks:
@@ -67,85 +77,103 @@ def bunched(blocks: Iterable[list[Sentence]]) -> Iterator[list[list[Sentence]]]:
         size += len(block)
         if size >= _BUNCH:
             yield bunch
-            bunch, size = [], 0
+            bunch = []
+            size = 0
     if bunch:
         yield bunch
 
 
 def assemble(blocks: Sequence[Sequence[Sentence]], names: Sequence[str]) -> list[Doc]:
-    """A Doc for each block of sentences, without white space at its end. Their columns share tables of labels.
+    """A Doc for each block of sentences, without white space at its end. They share label tables.
 
-    Token columns: those of the sentences, and `sent_start`; a column without a value in a Doc is left out there. The layer "meta" has a
-    row for each sentence: `line`, and a labelled column for each key of `meta`.
+    Token columns: those of the sentences, and `sent_start`; a column without any value in a Doc is
+    left out there. The layer "meta" has a row for each sentence: `line`, and a labelled column for
+    each key of `meta`.
     """
-    sentences = [sentence for block in blocks for sentence in block]
+    sentences = list(chain.from_iterable(blocks))
     words = list(chain.from_iterable(sentence.words for sentence in sentences))
     gaps = list(chain.from_iterable(sentence.gaps for sentence in sentences))
-    row = np.cumsum([0, *(len(sentence.words) for sentence in sentences)])
-    place = np.cumsum([0, *map(len, blocks)])
-    border = row[place]
-    for last in border[1:].tolist():
-        gaps[last - 1] = ""
-    pieces = [piece for pair in zip(words, gaps, strict=True) for piece in pair]
-    lengths = np.fromiter(map(len, words), np.int32, len(words))
-    steps = lengths + np.fromiter(map(len, gaps), np.int32, len(words))
-    starts = np.cumsum(steps) - steps
-    tokens, partial = _tokens(sentences, row, np.repeat(border[:-1], np.diff(place)))
-    meta = _meta(sentences)
+    sentence_rows = offsets(len(sentence.words) for sentence in sentences)
+    doc_sentences = offsets(map(len, blocks))
+    doc_rows = sentence_rows[doc_sentences]
+    for end in doc_rows[1:].tolist():
+        gaps[end - 1] = ""
+    starts, ends = _char_offsets(words, gaps)
+    pieces = list(chain.from_iterable(zip(words, gaps, strict=True)))  # word, gap, word, gap, …
+    first_rows = np.repeat(doc_rows[:-1], np.diff(doc_sentences))  # int64[sentences]
+    tokens = _token_layer(sentences, sentence_rows, first_rows)
+    partial = _partly_unset(tokens)
+    meta = _meta_layer(sentences)
     docs = []
-    for (a, b), (first, last), name in zip(
-        pairwise(border.tolist()), pairwise(place.tolist()), names, strict=True
-    ):
-        local = starts[a:b] - starts[a]
-        doc = Doc.trusted("".join(pieces[2 * a : 2 * b]), local, local + lengths[a:b])
+    row_ranges = pairwise(doc_rows.tolist())
+    sentence_ranges = pairwise(doc_sentences.tolist())
+    for name, (start, end), (first, last) in zip(names, row_ranges, sentence_ranges, strict=True):
+        origin = starts[start]
+        text = "".join(pieces[2 * start : 2 * end])
+        doc = Doc.trusted(text, starts[start:end] - origin, ends[start:end] - origin)
         doc.name = name
         doc.layers = {
-            "tokens": _without_empty(tokens.rows(a, b), partial),
+            "tokens": _without_empty(tokens.rows(start, end), partial),
             "meta": meta.rows(first, last),
         }
         docs.append(doc)
     return docs
 
 
-def _tokens(
-    sentences: Sequence[Sentence], row: NDArray[np.int64], origin: NDArray[np.int64]
-) -> tuple[Layer, list[str]]:
-    """The token columns of all sentences, and which of them have unset values; `origin` is the row where each sentence's Doc begins."""
-    size = int(row[-1])
+def _char_offsets(words: list[str], gaps: list[str]) -> tuple[Ints, Ints]:
+    """Where each word begins and ends in the text of all words and gaps."""
+    lengths = np.fromiter(map(len, words), np.int32, len(words))
+    steps = lengths + np.fromiter(map(len, gaps), np.int32, len(gaps))
+    starts = np.cumsum(steps) - steps
+    return starts, starts + lengths
+
+
+def _token_layer(sentences: Sequence[Sentence], rows: Ints, first_rows: Ints) -> Layer:
+    """The token columns of all sentences, end to end.
+
+    `rows` are the token offsets of the sentences, int64[sentences + 1]; `first_rows` the row where
+    the Doc of each begins, int64[sentences].
+    """
+    size = int(rows[-1])
     sent_start = np.zeros(size, np.bool_)
-    sent_start[row[:-1]] = True
+    sent_start[rows[:-1]] = True
     layer = Layer("token", size).set("sent_start", sent_start)
     for key in sentences[0].strings:
-        set_strings(
-            layer, key, list(chain.from_iterable(sentence.strings[key] for sentence in sentences))
-        )
+        labels = chain.from_iterable(sentence.strings[key] for sentence in sentences)
+        set_strings(layer, key, list(labels))
     for key in sentences[0].numbers:
-        numbers = np.fromiter(
-            chain.from_iterable(sentence.numbers[key] for sentence in sentences), np.int32, size
-        )
-        if key == "head":
-            numbers += np.where(numbers < 0, 0, np.repeat(row[:-1] - origin, np.diff(row))).astype(
-                np.int32
-            )
+        column = chain.from_iterable(sentence.numbers[key] for sentence in sentences)
+        numbers = np.fromiter(column, np.int32, size)
+        if key == "head":  # rows of the sentence become rows of the Doc
+            shifts = np.repeat(rows[:-1] - first_rows, np.diff(rows))
+            numbers += np.where(numbers < 0, 0, shifts).astype(np.int32)
         layer.set(key, numbers)
-    return layer, [key for key in layer if key != "sent_start" and int(layer[key].values.min()) < 0]
+    return layer
+
+
+def _partly_unset(layer: Layer) -> list[str]:
+    """The columns with unset (negative) values."""
+    columns = [key for key in layer if key != "sent_start"]
+    return [key for key in columns if int(layer[key].values.min()) < 0]
 
 
 def _without_empty(layer: Layer, partial: Sequence[str]) -> Layer:
+    """The layer without those of the columns `partial` that have no value in it."""
     for key in partial:
         if int(layer[key].values.max()) < 0:
             layer.remove(key)
     return layer
 
 
-def _meta(sentences: Sequence[Sentence]) -> Layer:
+def _meta_layer(sentences: Sequence[Sentence]) -> Layer:
     layer = Layer("doc", len(sentences)).set("line", [sentence.line for sentence in sentences])
-    for key in dict.fromkeys(key for sentence in sentences for key in sentence.meta):
+    keys = dict.fromkeys(chain.from_iterable(sentence.meta for sentence in sentences))
+    for key in keys:
         set_strings(layer, key, [sentence.meta.get(key) for sentence in sentences])
     return layer
 
 
 def set_strings(layer: Layer, key: str, values: Sequence[str | None]) -> None:
-    """A labelled column, also where all values are None."""
+    """Set a labelled column, also where all values are None."""
     column = encode_labels(values)
     layer.set(key, column.values, column.labels)
