@@ -1,11 +1,16 @@
-"""CoNLL-U (https://universaldependencies.org/format.html), by columns: several hundred thousand tokens a second."""
+"""CoNLL-U (https://universaldependencies.org/format.html), read by columns.
+
+Several hundred thousand tokens a second: the rows of a sentence are split and transposed at once,
+and what rarely occurs (empty nodes, multiword tokens, faults) is looked for only where the ids are
+not simply 1, 2, 3, …
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, compress
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -24,13 +29,14 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 _EMPTY_NODE = re.compile(r"\d+\.\d+")
 _ESCAPE = re.compile(r"\\([snrtp\\])")
 _ESCAPED = {"s": " ", "n": "\n", "r": "\r", "t": "\t", "p": "|", "\\": "\\"}
-_ROOT = -2
+_ROOT = -2  # the head of a root, until its own row is known
 
 ConlluRows = list[list[str]]
+_Table = list[tuple[str, ...]]  # the ten columns of a sentence
 
 
 class SentenceBlock(NamedTuple):
-    """The lines of a sentence: the number of the first, comments, and the others."""
+    """The lines of a sentence: the number of its first line, its comments, its other lines."""
 
     line: int
     comments: list[str]
@@ -45,181 +51,200 @@ def read_conllu(
     meta: Sequence[str] = META,
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
-    """Docs of a CoNLL-U file (.gz, .xz), or of all of a folder or zip archive.
+    """Docs of a CoNLL-U file (.gz, .xz), or of all such files in a folder or zip archive.
 
-    The text is that of `# text` where the forms stand in it in order, else it is made of forms and `SpaceAfter=No` (and noted).
-    `_` is unset, but for the lemma of the word "_", and for features: no features ("") where the word has a part of speech. `head` is
-    the row of the head in the Doc, its own for a root, -1 for unset. Empty nodes (8.1) are left out. Of a multiword token (1-2) the words
-    are tokens if they spell it ("did" + "n't"); else it is one token, with the values of the word on which its other words depend.
+    Text: that of `# text` if it consists of the forms and white space; otherwise the forms joined
+    as `SpaceAfter=No` tells, with a note.
+
+    Unset values: `_` is unset. Exceptions are the lemma of the word "_", and the features of a word
+    with a part of speech, which then has none ("").
+
+    Heads: `head` is the row of the head in the Doc; a root is its own head; -1 is unset.
+
+    Empty nodes (8.1) are left out. The words of a multiword token (1-2) become tokens if they spell
+    it ("did" + "n't"). Otherwise the multiword token becomes one token, with the values of the word
+    that governs its other words.
+
+        for doc in read_conllu("ru_taiga-dev.conllu.gz", group="document"):
+            print(doc.name, doc.tokens["pos"].strings())
 
     Args:
-        group: what makes a Doc: a "sentence", a "document" (from `# newdoc` to the next), or a number of sentences.
+        group: what makes a Doc: a "sentence", a "document" (from `# newdoc` to the next), or a
+            number of sentences.
         columns: of pos, xpos, morph, lemma, head, dep; and "line", the line of the token.
-        meta: keys of comments kept as columns of the layer "meta"; "newdoc" is the document's id.
-        on_problem: is told each `Problem`, and reading goes on; without it the first that cannot be mended is a `DataError`.
+        meta: comments that become columns of the layer "meta", by key; "newdoc" is the id of the
+            document.
+        on_problem: receives each `Problem`, and reading goes on. Without it the first fault that
+            has no repair is a `DataError`.
+
+    Errors: `ConfigError` for an unknown column or grouping.
     """
     for column in columns:
         if column not in COLUMNS and column != "line":
             raise ConfigError(
                 f"CoNLL-U has no column {column!r}.{near(column, (*COLUMNS, 'line'))}"
             )
+    name_key = "newdoc" if group == "document" else "sent_id"
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
-            found = conllu_sentences(file, columns, frozenset(meta))
-            key, fallback = "newdoc" if group == "document" else "sent_id", Path(file.name).name
-            for bunch in bunched(grouped(found, group)):
-                yield from assemble(
-                    bunch,
-                    [first.meta.get(key) or f"{fallback}:{first.line}" for first, *_ in bunch],
-                )
+            file_name = Path(file.name).name
+            sentences = conllu_sentences(file, columns, frozenset(meta))
+            for bunch in bunched(grouped(sentences, group)):
+                names = [
+                    first.meta.get(name_key) or f"{file_name}:{first.line}" for first, *_ in bunch
+                ]
+                yield from assemble(bunch, names)
 
 
 def conllu_sentences(
     file: CorpusFile, columns: Sequence[str], meta: frozenset[str]
 ) -> Iterator[Sentence]:
-    """The sentences of a file, with those columns and keys of comments; what cannot be read goes to `file.fail`."""
-    for block in blocks(file):
-        if block.lines:
-            sentence = _Parser(file, block).sentence(columns, meta)
-            if sentence is not None:
-                yield sentence
+    """The sentences of a file, with some of its columns and comments.
+
+    A sentence with a fault that has no repair goes to `file.fail`.
+    """
+    for block in _blocks(file):
+        if not block.lines:
+            continue
+        sentence = _Parser(file, block).sentence(columns, meta)
+        if sentence is not None:
+            yield sentence
 
 
-def blocks(file: CorpusFile) -> Iterator[SentenceBlock]:
+def _blocks(file: CorpusFile) -> Iterator[SentenceBlock]:
     """The lines between empty lines."""
-    held: list[str] = []
-    number = 1
+    rest: list[str] = []
+    number = 1  # of the first line of `rest`
     for lines in file.bunches():
-        held += lines
+        rest += lines
         start = 0
-        for end in [i for i, line in enumerate(held) if not line]:
+        empty = [i for i, line in enumerate(rest) if not line]
+        for end in empty:
             if end > start:
-                yield _block(number + start, held[start:end])
+                yield _block(number + start, rest[start:end])
             start = end + 1
-        held = held[start:]
+        rest = rest[start:]
         number += start
-    if held:
-        yield _block(number, held)
+    if rest:
+        yield _block(number, rest)
 
 
 def _block(number: int, lines: list[str]) -> SentenceBlock:
     comments = [line for line in lines if line[0] == "#"]
-    return SentenceBlock(
-        number, comments, [line for line in lines if line[0] != "#"] if comments else lines
-    )
+    if comments:
+        lines = [line for line in lines if line[0] != "#"]
+    return SentenceBlock(number, comments, lines)
 
 
 class _Parser:
-    """One sentence; `rows` are split lines, `numbers` what line each stands in."""
+    """The parser of one sentence; `rows` are its split lines, `numbers` the line number of each."""
 
     def __init__(self, file: CorpusFile, block: SentenceBlock) -> None:
         self.file = file
         self.line = block.line
         self.comments = block.comments
         self.rows = [line.split("\t") for line in block.lines]
-        self.numbers: Sequence[int] = range(
-            block.line + len(block.comments), block.line + len(block.comments) + len(block.lines)
-        )
+        first = block.line + len(block.comments)
+        self.numbers: Sequence[int] = range(first, first + len(block.lines))
         self.heads: list[int] = []
 
     def sentence(self, columns: Sequence[str], meta: frozenset[str]) -> Sentence | None:
-        """The sentence, or None where it cannot be read and somebody listens."""
-        if (
-            not self._is_table()
-            or not self._is_numbered()
-            or ("head" in columns and not self._has_heads())
-        ):
+        """The sentence, or None if a fault in it was reported."""
+        if not self._is_table() or not self._is_numbered():
             return None
-        table = list(zip(*self.rows, strict=True))
+        if "head" in columns and not self._has_heads():
+            return None
+        table: _Table = list(zip(*self.rows, strict=True))
+        strings: dict[str, Sequence[str | None]] = {}
+        numbers: dict[str, Sequence[int]] = {}
+        for name in columns:
+            if name == "head":
+                numbers[name] = self.heads
+            elif name == "line":
+                numbers[name] = self.numbers
+            else:
+                strings[name] = _strings(table, name)
         comments = _comments(self.comments)
-        strings = {
-            name: self._strings(table, name) for name in columns if name not in ("head", "line")
-        }
-        integers: dict[str, Sequence[int]] = {"head": self.heads} if "head" in columns else {}
-        if "line" in columns:
-            integers["line"] = self.numbers
-        kept = {key: value for key, value in comments.items() if key in meta}
-        return Sentence(
-            self.line,
-            table[_FORM],
-            self._gaps(table, comments.get("text")),
-            strings,
-            integers,
-            kept,
-        )
+        gaps = self._gaps(table, comments.get("text"))
+        values = {key: value for key, value in comments.items() if key in meta}
+        return Sentence(self.line, table[_FORM], gaps, strings, numbers, values)
 
     def _is_table(self) -> bool:
-        if {*map(len, self.rows)} == {WIDTH} and all(map(itemgetter(_FORM), self.rows)):
+        """Whether each row has ten columns and a form."""
+        widths = {*map(len, self.rows)}
+        if widths == {WIDTH} and all(map(itemgetter(_FORM), self.rows)):
             return True
         for number, row in zip(self.numbers, self.rows, strict=True):
             if len(row) != WIDTH:
-                return self._fail(
-                    number,
-                    "columns",
-                    f"{len(row)} columns where CoNLL-U has {WIDTH}: separate them by single tabs",
-                )
+                what = f"{len(row)} columns where CoNLL-U has {WIDTH}: separate them by single tabs"
+                return self._fail(number, "columns", what)
             if not row[_FORM]:
-                return self._fail(
-                    number,
-                    "columns",
-                    "the form is empty: write the word there, or leave the line out",
-                )
+                what = "the form is empty: write the word there, or leave the line out"
+                return self._fail(number, "columns", what)
         return True
 
     def _is_numbered(self) -> bool:
-        """Whether the rows are words 1, 2, 3, … once empty nodes are gone and multiword tokens resolved."""
-        count = len(self.rows)
-        if [row[_ID] for row in self.rows] == _numbers(count):
+        """Whether the rows are words 1, 2, 3, …, once empty nodes and multiword tokens are gone."""
+        ids = [row[_ID] for row in self.rows]
+        if ids == _word_ids(len(self.rows)):
             return True
         return self._check_ids() and self._resolve()
 
     def _check_ids(self) -> bool:
         expected = 1
         for number, row in zip(self.numbers, self.rows, strict=True):
-            if row[_ID] == str(expected):
+            identifier = row[_ID]
+            if identifier == str(expected):
                 expected += 1
-            elif not _EMPTY_NODE.fullmatch(row[_ID]) and not _is_range(row[_ID], expected):
-                what = f"the id is {row[_ID]!r} where {expected} follows: count words from 1 in each sentence, with an empty line between"
+            elif not _EMPTY_NODE.fullmatch(identifier) and not _is_range(identifier, expected):
+                what = (
+                    f"the id is {identifier!r} where {expected} follows: count words from 1 in "
+                    "each sentence, with an empty line between"
+                )
                 return self._fail(number, "ids", what)
         return True
 
     def _resolve(self) -> bool:
-        """Leave out empty nodes and range lines; merge the words of a range that do not spell it."""
-        table = [
-            (row, n)
-            for row, n in zip(self.rows, self.numbers, strict=True)
-            if not _EMPTY_NODE.fullmatch(row[_ID])
-        ]
-        ranges = [
-            (int(found[1]), int(found[2]), row)
-            for row, _ in table
-            if (found := _RANGE.fullmatch(row[_ID]))
-        ]
-        words = [(row, n) for row, n in table if row[_ID].isdigit()]
+        """Leave out empty nodes and range lines; merge the words of a range that do not spell it.
+
+        1-2  du      1  de (head 3)      target {1: 1, 2: 1, 3: 3}
+                     2  le (head 3)      rows   1  du (head 2)
+                     3  pain (head 0)           2  pain (head 0)
+        """
+        words: ConlluRows = []
+        numbers: list[int] = []
+        ranges: list[tuple[int, int, list[str]]] = []  # first word, last word, row of the range
+        for row, number in zip(self.rows, self.numbers, strict=True):
+            identifier = row[_ID]
+            if identifier.isdigit():
+                words.append(row)
+                numbers.append(number)
+            elif match := _RANGE.fullmatch(identifier):
+                ranges.append((int(match[1]), int(match[2]), row))
         if not words or any(last > len(words) for _, last, _ in ranges):
-            return self._fail(
-                self.line,
-                "ids",
-                "the sentence ends before its words do: complete it, or leave it out",
-            )
-        target = {str(i): i for i in range(1, len(words) + 1)}
+            what = "the sentence ends before its words do: complete it, or leave it out"
+            return self._fail(self.line, "ids", what)
+
+        target = {identifier: int(identifier) for identifier in _word_ids(len(words))}
         for first, last, surface in ranges:
-            _merge([row for row, _ in words[first - 1 : last]], surface, target)
-        kept = [(row, n) for row, n in words if target[row[_ID]] == int(row[_ID])]
-        place = {int(row[_ID]): str(i) for i, (row, _) in enumerate(kept, 1)}
-        for row, _ in kept:
-            row[_HEAD] = place[target[row[_HEAD]]] if row[_HEAD] in target else row[_HEAD]
-        self.rows, self.numbers = [row for row, _ in kept], [n for _, n in kept]
+            _merge(words[first - 1 : last], surface, target)
+        is_token = [target[row[_ID]] == int(row[_ID]) for row in words]
+        self.rows = list(compress(words, is_token))
+        self.numbers = list(compress(numbers, is_token))
+        new_ids = {int(row[_ID]): str(number) for number, row in enumerate(self.rows, 1)}
+        for row in self.rows:
+            if row[_HEAD] in target:
+                row[_HEAD] = new_ids[target[row[_HEAD]]]
         return True
 
     def _has_heads(self) -> bool:
-        rows = _row_of_head(len(self.rows))
+        """Whether all heads are ids of words; sets `heads`."""
+        row_of_head = _row_of_head(len(self.rows))
         try:
-            self.heads = [rows[row[_HEAD]] for row in self.rows]
+            self.heads = [row_of_head[row[_HEAD]] for row in self.rows]
         except KeyError as error:
-            line = next(
-                n for n, row in zip(self.numbers, self.rows, strict=True) if row[_HEAD] not in rows
-            )
+            pairs = zip(self.numbers, self.rows, strict=True)
+            line = next(number for number, row in pairs if row[_HEAD] not in row_of_head)
             wanted = f"write 0 for a root, or the id of a word, at most {len(self.rows)}"
             return self._fail(line, "ids", f"the head is {error.args[0]!r}: {wanted}")
         while _ROOT in self.heads:
@@ -227,69 +252,83 @@ class _Parser:
             self.heads[root] = root
         return True
 
-    def _strings(self, table: list[tuple[str, ...]], name: str) -> Sequence[str | None]:
-        values = table[COLUMNS[name]]
-        if "_" not in values:
-            return values
-        if name == "morph":
-            return [
-                ("" if upos != "_" else None) if v == "_" else v
-                for v, upos in zip(values, table[_UPOS], strict=True)
-            ]
-        if name == "lemma":
-            return [
-                v if v != "_" or form == "_" else None
-                for v, form in zip(values, table[_FORM], strict=True)
-            ]
-        return [None if v == "_" else v for v in values]
-
-    def _gaps(self, table: list[tuple[str, ...]], text: str | None) -> list[str]:
-        forms, misc = table[_FORM], table[_MISC]
-        gaps = ["" if "SpaceAfter=No" in m else " " for m in misc]
-        marked = "SpacesAfter=" in "".join(misc)
-        if marked:
-            gaps = [_spaces_after(m, gap) for m, gap in zip(misc, gaps, strict=True)]
+    def _gaps(self, table: _Table, text: str | None) -> list[str]:
+        """The white space after each word, from MISC or from the comment `# text`."""
+        forms = table[_FORM]
+        misc = table[_MISC]
+        gaps = ["" if "SpaceAfter=No" in entries else " " for entries in misc]
+        is_exact = "SpacesAfter=" in "".join(misc)
+        if is_exact:
+            gaps = [_spaces_after(entries, gap) for entries, gap in zip(misc, gaps, strict=True)]
         if text is None:
             return gaps
-        rebuilt = "".join(
-            [part for pair in zip(forms, gaps, strict=True) for part in pair]
-        ).rstrip()
-        if rebuilt == text or (marked and rebuilt.split() == text.split()):
+        rebuilt = "".join(chain.from_iterable(zip(forms, gaps, strict=True))).rstrip()
+        if rebuilt == text or (is_exact and rebuilt.split() == text.split()):
             return gaps
-        found = _gaps_in(text, forms)
-        if found is None:
-            self.file.note(
-                self.line,
-                "text",
-                "# text is not what the words spell: the words were taken; mend one of the two",
-            )
+        inner_gaps = _gaps_in(text, forms)
+        if inner_gaps is None:
+            what = "# text is not what the words spell: the words were taken; mend one of the two"
+            self.file.note(self.line, "text", what)
             return gaps
-        return [*found, gaps[-1]]
+        return [*inner_gaps, gaps[-1]]
 
     def _fail(self, line: int, kind: str, what: str) -> bool:
         self.file.fail(line, kind, what)
         return False
 
 
+def _strings(table: _Table, name: str) -> Sequence[str | None]:
+    """A column of labels, with None for unset."""
+    values = table[COLUMNS[name]]
+    if "_" not in values:
+        return values
+    if name == "morph":
+        return _features(values, table[_UPOS])
+    if name == "lemma":
+        return [
+            None if value == "_" and form != "_" else value
+            for value, form in zip(values, table[_FORM], strict=True)
+        ]
+    return [None if value == "_" else value for value in values]
+
+
+def _features(values: Sequence[str], upos: Sequence[str]) -> list[str | None]:
+    """Features, where `_` means none ("") if the word has a part of speech."""
+    features: list[str | None] = list(values)
+    for row, value in enumerate(values):
+        if value == "_":
+            features[row] = None if upos[row] == "_" else ""
+    return features
+
+
 @lru_cache(1024)
-def _numbers(count: int) -> list[str]:
-    """ "1", "2", … up to count."""
+def _word_ids(count: int) -> list[str]:
+    """The ids of so many words: "1", "2", …"""
     return [str(number) for number in range(1, count + 1)]
 
 
 @lru_cache(1024)
 def _row_of_head(count: int) -> dict[str, int]:
-    """What each value of HEAD means in a sentence of so many words."""
-    return {"_": -1, "0": _ROOT, **{str(number): number - 1 for number in range(1, count + 1)}}
+    """The meaning of each value of HEAD in a sentence of so many words."""
+    rows = {"_": -1, "0": _ROOT}
+    rows.update(zip(_word_ids(count), range(count), strict=True))
+    return rows
 
 
 def _is_range(identifier: str, expected: int) -> bool:
-    found = _RANGE.fullmatch(identifier)
-    return found is not None and expected == int(found[1]) < int(found[2])
+    """Whether the id is a range of several words that begins with the expected one."""
+    match = _RANGE.fullmatch(identifier)
+    if match is None:
+        return False
+    return expected == int(match[1]) < int(match[2])
 
 
 def _merge(words: ConlluRows, surface: list[str], target: dict[str, int]) -> None:
-    """Give the words of a range their spaces, or make one word of them: `target` then says so."""
+    """Resolve a range: give its words their white space, or make one word of them.
+
+    One word is made where they do not spell the form of the range. The word that governs the
+    others takes that form, and `target` leads from the ids of all to its id.
+    """
     if "".join(word[_FORM] for word in words) == surface[_FORM]:
         for word in words[:-1]:
             word[_MISC] = "SpaceAfter=No"
@@ -297,35 +336,42 @@ def _merge(words: ConlluRows, surface: list[str], target: dict[str, int]) -> Non
         return
     inside = {word[_ID] for word in words}
     lead = next((word for word in words if word[_HEAD] not in inside), words[0])
-    lead[_FORM], lead[_MISC] = surface[_FORM], surface[_MISC]
-    target.update(zip(inside, repeat(int(lead[_ID]))))
+    lead[_FORM] = surface[_FORM]
+    lead[_MISC] = surface[_MISC]
+    target.update(dict.fromkeys(inside, int(lead[_ID])))
 
 
 def _comments(lines: list[str]) -> dict[str, str]:
-    """`# key = value`; all that begins with "newdoc" is the key newdoc."""
-    found = {}
+    """The comments `# key = value`; every key that begins with "newdoc" is the key newdoc."""
+    comments = {}
     for line in lines:
         key, _, value = line[1:].partition("=")
         key = key.strip()
-        found["newdoc" if key.startswith("newdoc") else key] = value.strip()
-    return found
+        if key.startswith("newdoc"):
+            key = "newdoc"
+        comments[key] = value.strip()
+    return comments
 
 
 def _spaces_after(misc: str, gap: str) -> str:
-    """The UDPipe convention `SpacesAfter=\\s\\n`."""
+    """The white space in the convention of UDPipe, `SpacesAfter=\\s\\n`; without it, `gap`."""
     for entry in misc.split("|"):
         if entry.startswith("SpacesAfter="):
-            return _ESCAPE.sub(lambda m: _ESCAPED[m[1]], entry.removeprefix("SpacesAfter="))
+            spaces = entry.removeprefix("SpacesAfter=")
+            return _ESCAPE.sub(lambda escape: _ESCAPED[escape[1]], spaces)
     return gap
 
 
 def _gaps_in(text: str, forms: Sequence[str]) -> list[str] | None:
-    """The white space between the forms in the text; None where anything else stands there."""
-    gaps, at = [], 0
+    """The white space between the forms in the text; None if the text has anything else."""
+    gaps = []
+    at = 0
     for form in forms:
         start = text.find(form, at)
         if start < 0 or text[at:start].strip():
             return None
         gaps.append(text[at:start])
         at = start + len(form)
-    return None if gaps[0] or text[at:].strip() else gaps[1:]
+    if gaps[0] or text[at:].strip():
+        return None
+    return gaps[1:]

@@ -1,11 +1,11 @@
-"""CoNLL-U out: what `read_conllu` reads back as it was."""
+"""Docs written as CoNLL-U, which `read_conllu` reads back unchanged."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TextIO
 
 import numpy as np
@@ -23,106 +23,146 @@ _ESCAPES = str.maketrans(
 
 
 def write_conllu(docs: Iterable[Doc], file: StrPath | TextIO) -> None:
-    """Write words, white space, `pos`, `xpos`, `morph`, `lemma`, `head`, `dep` and what the layer "meta" says of each sentence.
+    """Write the words, white space, annotations and comments of Docs.
 
-    A Doc without such a layer begins with `# newdoc id = <its name>`. Tokens of nothing but white space are left out. A Doc that no one has
-    split is one sentence. Errors: `DataError` for a word or value that holds a tab or a line end, which the format cannot say.
+    Annotations are the token columns `pos`, `xpos`, `morph`, `lemma`, `head` and `dep`; comments
+    those of the layer "meta" for each sentence. A Doc without that layer begins with
+    `# newdoc id = <its name>`. Tokens that are only white space are left out. A Doc without
+    sentence borders is one sentence.
+
+    Errors: `DataError` for a word or value with a tab or a line end, which the format cannot hold.
     """
     if isinstance(file, str | os.PathLike):
-        with open(file, "w", encoding="utf-8", newline="\n") as out:
-            write_conllu(docs, out)
+        with open(file, "w", encoding="utf-8", newline="\n") as stream:
+            write_conllu(docs, stream)
         return
     for doc in docs:
         file.writelines(_lines(doc))
 
 
 def _lines(doc: Doc) -> Iterator[str]:
-    words, gaps = doc.words, _gaps(doc)
-    kept = np.array([not word.isspace() for word in words], dtype=bool)
-    borders = doc.sent_borders()
-    borders = np.array([0, len(doc)]) if borders is None else borders
-    sentences = [rows for rows in np.split(np.arange(len(doc)), borders[1:-1]) if kept[rows].any()]
+    words = doc.words
+    gaps = _gaps(doc)
+    sentences = _sentence_rows(doc)
     meta = doc.layers.get("meta")
+    is_described = meta is not None and meta.size == len(sentences)
     for number, rows in enumerate(sentences):
-        rows = rows[kept[rows]]
-        described = meta is not None and meta.size == len(sentences)
-        comments = _described(doc, number) if described else _named(doc, number)
-        text = (
-            "".join(chain.from_iterable((words[i], gaps[i]) for i in rows[:-1].tolist()))
-            + words[rows[-1]]
-        )
-        yield from (f"# {key} = {value}\n" if value else f"# {key}\n" for key, value in comments)
-        yield f"# text = {_LINE_END.sub(' ', text)}\n"
-        yield from _table(
-            doc, rows, [words[i] for i in rows.tolist()], [gaps[i] for i in rows.tolist()]
-        )
+        sentence_words = [words[row] for row in rows]
+        sentence_gaps = [gaps[row] for row in rows]
+        if is_described:
+            comments = _meta_comments(doc, number)
+        else:
+            comments = _name_comments(doc, number)
+        for key, value in comments:
+            entry = f"{key} = {value}" if value else key
+            yield f"# {entry}\n"
+        yield f"# text = {_text(sentence_words, sentence_gaps)}\n"
+        yield from _table(doc, rows, sentence_words, sentence_gaps)
         yield "\n"
 
 
+def _sentence_rows(doc: Doc) -> list[list[int]]:
+    """The token rows of each sentence, without white space and sentences of nothing else."""
+    borders = doc.sent_borders()
+    if borders is None:
+        borders = np.array([0, len(doc)])
+    is_word = np.array([not word.isspace() for word in doc.words], dtype=bool)
+    sentences = []
+    for rows in np.split(np.arange(len(doc)), borders[1:-1]):
+        word_rows = rows[is_word[rows]]
+        if word_rows.size:
+            sentences.append(word_rows.tolist())
+    return sentences
+
+
 def _gaps(doc: Doc) -> list[str]:
-    """The white space after each word, with the tokens of white space counted in; for the last, one space where there is none."""
-    starts = [*doc.starts.tolist(), len(doc.text)][1:]
-    gaps = [doc.text[end:start] for end, start in zip(doc.ends.tolist(), starts, strict=True)]
-    for i in range(len(gaps) - 2, -1, -1):
-        if doc.text[doc.starts[i + 1] : doc.ends[i + 1]].isspace():
-            gaps[i] += doc.text[doc.starts[i + 1] : doc.ends[i + 1]] + gaps[i + 1]
-    if gaps:
-        gaps[-1] = gaps[-1] or " "
+    """The white space after each word, including tokens of white space.
+
+    After the last word it is one space if the text has none.
+    """
+    next_starts = [*doc.starts.tolist(), len(doc.text)][1:]
+    ends = doc.ends.tolist()
+    gaps = [doc.text[end:start] for end, start in zip(ends, next_starts, strict=True)]
+    for row in range(len(gaps) - 2, -1, -1):
+        following = doc.text[doc.starts[row + 1] : doc.ends[row + 1]]
+        if following.isspace():
+            gaps[row] += following + gaps[row + 1]
+    if gaps and not gaps[-1]:
+        gaps[-1] = " "
     return gaps
 
 
-def _described(doc: Doc, number: int) -> list[tuple[str, str]]:
+def _text(words: list[str], gaps: list[str]) -> str:
+    """The text of a sentence in one line, without the white space after it."""
+    pieces = [word + gap for word, gap in zip(words, gaps, strict=True)]
+    pieces[-1] = words[-1]
+    return _LINE_END.sub(" ", "".join(pieces))
+
+
+def _meta_comments(doc: Doc, number: int) -> list[tuple[str, str]]:
+    """The comments of a sentence from the layer "meta": newdoc, then in the order of `META`."""
     layer = doc.layers["meta"]
     values = {key: layer[key][number] for key in layer if layer[key].labels is not None}
-    order = sorted(values, key=lambda key: META.index(key) if key in META else len(META))
-    first = ["newdoc"] if "newdoc" in values else []
-    keys = [*first, *(key for key in order if key != "newdoc")]
-    return [
-        ("newdoc id" if key == "newdoc" and values[key] else key, values[key])
-        for key in keys
-        if values[key] is not None
-    ]
+    ranks = {key: rank for rank, key in enumerate(META)}
+    ranks["newdoc"] = -1
+    comments = []
+    for key in sorted(values, key=lambda key: ranks.get(key, len(META))):
+        value = values[key]
+        if value is None:
+            continue
+        if key == "newdoc" and value:
+            key = "newdoc id"
+        comments.append((key, value))
+    return comments
 
 
-def _named(doc: Doc, number: int) -> list[tuple[str, str]]:
-    newdoc = [("newdoc id" if doc.name else "newdoc", doc.name or "")] if number == 0 else []
-    return [*newdoc, *([("sent_id", f"{doc.name}-{number + 1}")] if doc.name else [])]
+def _name_comments(doc: Doc, number: int) -> list[tuple[str, str]]:
+    """The comments of a sentence of a Doc without "meta": from the name of the Doc."""
+    if not doc.name:
+        return [("newdoc", "")] if number == 0 else []
+    comments = [("sent_id", f"{doc.name}-{number + 1}")]
+    if number == 0:
+        comments.insert(0, ("newdoc id", doc.name))
+    return comments
 
 
-def _table(
-    doc: Doc, rows: np.ndarray[tuple[int], np.dtype[np.int64]], words: list[str], gaps: list[str]
-) -> Iterator[str]:
+def _table(doc: Doc, rows: list[int], words: list[str], gaps: list[str]) -> Iterator[str]:
     columns: list[Iterable[str | None]] = [repeat(None)] * WIDTH
     columns[0] = map(str, range(1, len(rows) + 1))
     columns[_FORM] = words
     columns[_MISC] = map(_misc, gaps)
-    place = {row: number for number, row in enumerate(rows.tolist(), 1)}
+    ids = {row: number for number, row in enumerate(rows, 1)}
     for name, index in COLUMNS.items():
         column = doc.tokens.get(name)
         if column is None:
             continue
         if name == "head":
-            columns[index] = [_head(row, column[row], place) for row in rows.tolist()]
+            columns[index] = [_head(row, column[row], ids) for row in rows]
         else:
-            columns[index] = [column[row] for row in rows.tolist()]
-    for row in zip(*columns, strict=False):
-        yield "\t".join([_cell(value, doc) for value in row]) + "\n"
+            columns[index] = [column[row] for row in rows]
+    for cells in zip(*columns, strict=False):
+        yield "\t".join([_cell(value, doc) for value in cells]) + "\n"
 
 
-def _head(row: int, head: int, place: dict[int, int]) -> str | None:
-    """A head in another sentence is none that the format can say."""
-    return "0" if head == row else str(place[head]) if head in place else None
+def _head(row: int, head: int, ids: dict[int, int]) -> str | None:
+    """The id of the head. The format has none for a head in another sentence."""
+    if head == row:
+        return "0"
+    return str(ids[head]) if head in ids else None
 
 
 def _misc(gap: str) -> str | None:
     if gap == " ":
         return None
-    return "SpacesAfter=" + gap.translate(_ESCAPES) if gap else "SpaceAfter=No"
+    if not gap:
+        return "SpaceAfter=No"
+    return "SpacesAfter=" + gap.translate(_ESCAPES)
 
 
 def _cell(value: str | None, doc: Doc) -> str:
     if value and ("\t" in value or "\n" in value or "\r" in value):
         raise DataError(
-            f"{doc.name or 'a document'}: {value!r} holds a tab or a line end, which CoNLL-U cannot say: take it out"
+            f"{doc.name or 'a document'}: {value!r} holds a tab or a line end, "
+            "which CoNLL-U cannot say: take it out"
         )
     return value or "_"
