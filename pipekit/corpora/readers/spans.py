@@ -13,15 +13,20 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, near
+from pipekit.words.arrays import Ints
 
 Misaligned = Literal["expand", "skip", "raise"]
 POLICIES = ("expand", "skip", "raise")
 Tokenize = Callable[[Sequence[str]], list[Doc]]
-_AROUND = 12
+_AROUND = 12  # characters shown on either side of a span
 
 
 class CharSpan(NamedTuple):
-    """Characters from `start` up to `end`; `line` is where the file says so, `fragments` how, where there are several."""
+    """A labelled span of the characters [start, end).
+
+    `line` is its line in the file, `key` its id for links. `fragments` are the offsets of a
+    discontinuous span as they stand in the file.
+    """
 
     start: int
     end: int
@@ -32,7 +37,7 @@ class CharSpan(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A relation between the spans of two keys."""
+    """A relation between two spans, which are named by their keys."""
 
     head: str
     tail: str
@@ -42,7 +47,11 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class Aligner:
-    """Writes spans and links to Docs. `misaligned` says what becomes of spans that do not fall on token borders."""
+    """Writes spans and links to Docs.
+
+    `misaligned` is the treatment of spans that do not fall on token borders: "expand" takes the
+    whole of their tokens, "skip" leaves them out, "raise" is an error.
+    """
 
     file: CorpusFile
     misaligned: Misaligned = "expand"
@@ -56,95 +65,109 @@ class Aligner:
     def write(
         self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link] | None = None
     ) -> None:
-        """The spans as the layer "ents", overlapping where they do, and the links, if any were looked for, as the layer "relations"."""
-        kept, rows = self._rows(doc, spans)
-        layer = span_layer(rows[:, 0], rows[:, 1], encode_labels([span.label for span in kept]))
-        if any(span.fragments for span in kept):
-            fragments = encode_labels([span.fragments for span in kept])
+        """Write the spans as the layer "ents" and the links as the layer "relations".
+
+        Spans may overlap. Links are None where the corpus is not annotated with them.
+        """
+        spans, starts, ends = self._aligned(doc, spans)
+        layer = span_layer(starts, ends, encode_labels([span.label for span in spans]))
+        if any(span.fragments for span in spans):
+            fragments = encode_labels([span.fragments for span in spans])
             layer.set("fragments", fragments.values, fragments.labels)
         doc.layers["ents"] = layer
         if links is not None:
-            self._write_links(doc, kept, links)
+            self._write_links(doc, spans, links)
 
-    def _rows(
-        self, doc: Doc, spans: Sequence[CharSpan]
-    ) -> tuple[list[CharSpan], np.ndarray[tuple[int, int], np.dtype[np.int64]]]:
+    def _aligned(self, doc: Doc, spans: Sequence[CharSpan]) -> tuple[list[CharSpan], Ints, Ints]:
+        """The spans that are written, and their token rows (end exclusive), int64[spans] each."""
         inside = [span for span in spans if self._is_inside(doc, span)]
-        start, end = (
-            np.array([span.start for span in inside], np.int64),
-            np.array([span.end for span in inside], np.int64),
-        )
-        rows = np.stack(
-            [np.searchsorted(doc.ends, start, "right"), np.searchsorted(doc.starts, end, "left")],
-            axis=1,
-        )
-        kept = [
-            self._keeps(doc, span, *row) for span, row in zip(inside, rows.tolist(), strict=True)
-        ]
-        return [span for span, keep in zip(inside, kept, strict=True) if keep], rows[
-            np.array(kept, bool)
-        ]
+        char_starts = np.array([span.start for span in inside], np.int64)
+        char_ends = np.array([span.end for span in inside], np.int64)
+        starts = np.searchsorted(doc.ends, char_starts, "right")
+        ends = np.searchsorted(doc.starts, char_ends, "left")
+        aligned: list[CharSpan] = []
+        stays = np.zeros(len(inside), dtype=bool)
+        for i, span in enumerate(inside):
+            if self._fits(doc, span, int(starts[i]), int(ends[i])):
+                aligned.append(span)
+                stays[i] = True
+        return aligned, starts[stays], ends[stays]
 
     def _is_inside(self, doc: Doc, span: CharSpan) -> bool:
         if 0 <= span.start < span.end <= len(doc.text):
             return True
-        what = f"[{span.start}, {span.end}) is no part of a text of {len(doc.text)} characters: offsets are [start, end), start < end"
+        what = (
+            f"[{span.start}, {span.end}) is no part of a text of {len(doc.text)} characters: "
+            "offsets are [start, end), start < end"
+        )
         self.file.fail(span.line, "offsets", what)
         return False
 
-    def _keeps(self, doc: Doc, span: CharSpan, first: int, last: int) -> bool:
-        if first >= last:
-            self.file.note(
-                span.line,
-                "offsets",
-                f"{picture(doc.text, span.start, span.end)} is white space: left out",
-            )
+    def _fits(self, doc: Doc, span: CharSpan, start: int, end: int) -> bool:
+        """Whether a span with these token rows is written; reports it where it is misaligned."""
+        if start >= end:
+            white = picture(doc.text, span.start, span.end)
+            self.file.note(span.line, "offsets", f"{white} is white space: left out")
             return False
-        if doc.starts[first] == span.start and doc.ends[last - 1] == span.end:
+        char_start = int(doc.starts[start])
+        char_end = int(doc.ends[end - 1])
+        if char_start == span.start and char_end == span.end:
             return True
-        taken = picture(doc.text, int(doc.starts[first]), int(doc.ends[last - 1]))
-        what = f"{span.label} {picture(doc.text, span.start, span.end)} does not fall on token borders{_hint(doc, span)}"
+        shown = picture(doc.text, span.start, span.end)
+        hint = _hint(doc, span)
+        what = f"{span.label} {shown} does not fall on token borders{hint}"
         if self.misaligned == "raise":
-            self.file.fail(
-                span.line,
-                "offsets",
-                f"{what}: mend the offsets, or read with misaligned='expand' or 'skip'",
-            )
+            cure = "mend the offsets, or read with misaligned='expand' or 'skip'"
+            self.file.fail(span.line, "offsets", f"{what}: {cure}")
             return False
-        self.file.note(
-            span.line,
-            "offsets",
-            f"{what}: " + ("left out" if self.misaligned == "skip" else f"read as {taken}"),
-        )
-        return self.misaligned == "expand"
+        if self.misaligned == "skip":
+            self.file.note(span.line, "offsets", f"{what}: left out")
+            return False
+        tokens = picture(doc.text, char_start, char_end)
+        self.file.note(span.line, "offsets", f"{what}: read as {tokens}")
+        return True
 
     def _write_links(self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link]) -> None:
-        row = {span.key: i for i, span in enumerate(spans)}
-        kept = []
+        row_of_key = {span.key: row for row, span in enumerate(spans)}
+        heads: list[int] = []
+        tails: list[int] = []
+        labels: list[str] = []
         for link in links:
-            missing = [key for key in (link.head, link.tail) if key not in row]
+            missing = [key for key in (link.head, link.tail) if key not in row_of_key]
             if missing:
-                self.file.note(
-                    link.line,
-                    "relations",
-                    f"{link.label} links {missing[0]!r}, which is no entity that was read: left out",
+                what = (
+                    f"{link.label} links {missing[0]!r}, which is no entity that was read: left out"
                 )
-            else:
-                kept.append(link)
-        layer = doc.add_layer("relations", "link", len(kept), target="ents")
-        layer.set("head", np.array([row[link.head] for link in kept], np.int32))
-        layer.set("tail", np.array([row[link.tail] for link in kept], np.int32))
-        labels = encode_labels([link.label for link in kept])
-        layer.set("label", labels.values, labels.labels)
+                self.file.note(link.line, "relations", what)
+                continue
+            heads.append(row_of_key[link.head])
+            tails.append(row_of_key[link.tail])
+            labels.append(link.label)
+        layer = doc.add_layer("relations", "link", len(labels), target="ents")
+        layer.set("head", np.array(heads, np.int32))
+        layer.set("tail", np.array(tails, np.int32))
+        column = encode_labels(labels)
+        layer.set("label", column.values, column.labels)
 
 
 def picture(text: str, start: int, end: int) -> str:
-    """The characters in brackets, with some around: …Ива[нова]…"""
-    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
-    shown = f"{'…' * (start > _AROUND)}{before}[{text[start:end]}]{after}{'…' * (end + _AROUND < len(text))}"
-    return " ".join(shown.split("\n"))
+    """The characters in brackets, with some of their surroundings, in one line.
+
+    `picture("Мэр Иванова тут", 7, 11)` is "Мэр Ива[нова] тут".
+    """
+    first = max(0, start - _AROUND)
+    last = end + _AROUND
+    shown = f"{text[first:start]}[{text[start:end]}]{text[end:last]}"
+    if start > _AROUND:
+        shown = f"…{shown}"
+    if last < len(text):
+        shown = f"{shown}…"
+    return shown.replace("\n", " ")
 
 
 def _hint(doc: Doc, span: CharSpan) -> str:
-    inclusive = span.start in doc.starts and span.end + 1 in doc.ends and span.end not in doc.starts
-    return " (the end looks inclusive; offsets are [start, end))" if inclusive else ""
+    """The end of a message, where the end of a span seems to be that of its last character."""
+    is_inclusive = span.end + 1 in doc.ends and span.end not in doc.starts
+    if is_inclusive and span.start in doc.starts:
+        return " (the end looks inclusive; offsets are [start, end))"
+    return ""

@@ -1,4 +1,4 @@
-"""Plain text: a document for each file, line or paragraph."""
+"""Plain text: a Doc for each file, line or paragraph."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipekit.errors import ConfigError, near
 
 Unit = Literal["file", "line", "paragraph"]
 SUFFIXES = (".txt",)
-_BATCH = 256
+_BATCH = 256  # texts tokenized at once
 
 
 class TextPiece(NamedTuple):
-    """A text and the line where it begins."""
+    """A text and the number of its first line."""
 
     line: int
     text: str
@@ -27,25 +27,33 @@ class TextPiece(NamedTuple):
 def read_text(
     path: StrPath, *, tokenize: Tokenize, unit: Unit = "line", on_problem: OnProblem | None = None
 ) -> Iterator[Doc]:
-    """Docs of a text file (.gz, .xz), or of all of a folder or zip archive. Empty lines and paragraphs are passed over.
+    """Docs of a text file (.gz, .xz), or of all such files in a folder or zip archive.
+
+    Empty lines and paragraphs are left out.
 
     Args:
-        tokenize: texts to Docs.
-        unit: what makes a Doc: a "file", a "line", or a "paragraph" (what stands between empty lines, its line ends kept).
-        on_problem: is told each `Problem`, and reading goes on.
+        tokenize: makes Docs of texts.
+        unit: what makes a Doc: a "file", a "line", or a "paragraph" (the lines between empty
+            lines, with their line ends).
+        on_problem: receives each `Problem`, and reading goes on.
+
+    Errors: `ConfigError` for an unknown unit, `DataError` for a file that cannot be read.
     """
     if unit not in _UNITS:
         raise ConfigError(f"unit is {unit!r}.{near(unit, _UNITS)}")
+    cut = _UNITS[unit]
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
-            yield from _docs(file, _UNITS[unit](file), tokenize)
+            yield from _docs(file, cut(file), tokenize)
 
 
 def _docs(file: CorpusFile, pieces: Iterable[TextPiece], tokenize: Tokenize) -> Iterator[Doc]:
+    file_name = Path(file.name).name
     pieces = iter(pieces)
     while batch := list(islice(pieces, _BATCH)):
-        for doc, piece in zip(tokenize([piece.text for piece in batch]), batch, strict=True):
-            doc.name = f"{Path(file.name).name}:{piece.line}"
+        docs = tokenize([piece.text for piece in batch])
+        for doc, piece in zip(docs, batch, strict=True):
+            doc.name = f"{file_name}:{piece.line}"
             doc.add_layer("meta", "doc", 1).set("line", [piece.line])
             yield doc
 
@@ -57,20 +65,24 @@ def _files(file: CorpusFile) -> Iterator[TextPiece]:
 
 
 def _lines(file: CorpusFile) -> Iterator[TextPiece]:
-    return (TextPiece(number, line) for number, line in enumerate(file.lines(), 1) if line.strip())
+    for number, line in enumerate(file.lines(), 1):
+        if line.strip():
+            yield TextPiece(number, line)
 
 
 def _paragraphs(file: CorpusFile) -> Iterator[TextPiece]:
     lines: list[str] = []
-    number = 0
+    first = 1
     for number, line in enumerate(file.lines(), 1):
         if line.strip():
             lines.append(line)
-        elif lines:
-            yield TextPiece(number - len(lines), "\n".join(lines))
+            continue
+        if lines:
+            yield TextPiece(first, "\n".join(lines))
             lines = []
+        first = number + 1
     if lines:
-        yield TextPiece(number - len(lines) + 1, "\n".join(lines))
+        yield TextPiece(first, "\n".join(lines))
 
 
 _UNITS = {"file": _files, "line": _lines, "paragraph": _paragraphs}
