@@ -1,4 +1,4 @@
-"""brat standoff (https://brat.nlplab.org/standoff.html): X.txt with X.ann beside it, in a folder or a zip archive."""
+"""brat standoff (https://brat.nlplab.org/standoff.html): pairs of X.txt and X.ann."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, T
 from pipekit.doc import Doc
 
 SUFFIXES = (".txt", ".ann")
-_OTHER = "EAMN*#"
+_IGNORED = "EAMN*#"  # kinds of lines
 _LINE = re.compile(r"[TREAMN#*]\S*\t")
-_BATCH = 32
+_BATCH = 32  # texts tokenized at once
 
 
 class Annotation(NamedTuple):
-    """What an .ann file says; `file` is where."""
+    """The content of an .ann file."""
 
     file: CorpusFile
     spans: list[CharSpan]
@@ -34,48 +34,56 @@ def read_brat(
     part: str = "",
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
-    """Docs with entities as the layer "ents", nested and overlapping as they are, and relations as the layer "relations".
+    """Docs with entities as the layer "ents" and relations as the layer "relations".
 
-    A discontinuous entity becomes the span that covers it; the column `fragments` of "ents" keeps its offsets as they stand in the file.
-    Events, attributes, modifications, normalizations, equivalences and comments are passed over. The Doc's name is that of the file.
+    Entities nest and overlap as in the corpus. A discontinuous entity becomes the span that covers
+    it; the column `fragments` of "ents" has its offsets as they stand in the file. Events,
+    attributes, modifications, normalizations, equivalences and comments are ignored. The Doc's name
+    is that of the file.
+
+        docs = read_brat("nerel-1.1-brat.zip", tokenize=nlp.tokenize, part="dev")
 
     Args:
-        tokenize: texts to Docs.
-        misaligned: entities that do not fall on token borders are taken with the whole of their tokens ("expand"), left out ("skip"), or
-            an error ("raise"). The first two are counted and shown in a warning.
-        part: read only what lies in a folder of that name, such as "train" or "dev".
-        on_problem: is told each `Problem`, and reading goes on.
+        path: a folder or a zip archive with files X.txt and X.ann.
+        tokenize: makes Docs of texts.
+        misaligned: the treatment of entities that do not fall on token borders: "expand" takes the
+            whole of their tokens, "skip" leaves them out, "raise" is an error. The first two are
+            counted and shown in a warning.
+        part: read only the folders of that name, such as "train" or "dev".
+        on_problem: receives each `Problem`, and reading goes on.
+
+    Errors: `DataError` for a file that cannot be read.
     """
     with corpus(path, SUFFIXES, on_problem) as files:
-        texts = [
-            file
-            for name, file in files.items()
-            if name.endswith(".txt") and (not part or part in PurePosixPath(name).parts)
-        ]
-        pairs = (pair for file in texts if (pair := _read(file, files)) is not None)
+        pairs = _pairs(files, part)
         while batch := list(islice(pairs, _BATCH)):
             docs = tokenize([text for text, _ in batch])
             for doc, (_, annotation) in zip(docs, batch, strict=True):
                 yield _annotated(doc, annotation, misaligned)
 
 
-def _read(file: CorpusFile, files: Mapping[str, CorpusFile]) -> tuple[str, Annotation] | None:
-    beside = file.name.removesuffix(".txt") + ".ann"
-    if beside not in files:
-        file.fail(
-            None,
-            "file",
-            f"has no {PurePosixPath(beside).name} beside it: an empty one says that there is nothing to find",
-        )
-        return None
-    text = file.text()
-    return text, _parse(files[beside], text)
+def _pairs(files: Mapping[str, CorpusFile], part: str) -> Iterator[tuple[str, Annotation]]:
+    """Each text with its annotation."""
+    for name, file in files.items():
+        if not name.endswith(".txt"):
+            continue
+        if part and part not in PurePosixPath(name).parts:
+            continue
+        annotation_name = name.removesuffix(".txt") + ".ann"
+        if annotation_name in files:
+            text = file.text()
+            yield text, _parse(files[annotation_name], text)
+            continue
+        short_name = PurePosixPath(annotation_name).name
+        what = f"has no {short_name} beside it: an empty one says that there is nothing to find"
+        file.fail(None, "file", what)
 
 
 def _annotated(doc: Doc, annotation: Annotation, misaligned: Misaligned) -> Doc:
-    doc.name = PurePosixPath(annotation.file.name).stem
-    Aligner(annotation.file, misaligned).write(doc, annotation.spans, annotation.links)
-    doc.add_layer("meta", "doc", 1).set("line", [1]).set("file", [annotation.file.name])
+    file = annotation.file
+    doc.name = PurePosixPath(file.name).stem
+    Aligner(file, misaligned).write(doc, annotation.spans, annotation.links)
+    doc.add_layer("meta", "doc", 1).set("line", [1]).set("file", [file.name])
     return doc
 
 
@@ -84,59 +92,78 @@ def _parse(file: CorpusFile, text: str) -> Annotation:
     for number, line in _joined(file):
         kind = line[0]
         if kind == "T":
-            _entity(annotation, number, line, text)
+            _add_entity(annotation, number, line, text)
         elif kind == "R":
-            _relation(annotation, number, line)
-        elif kind not in _OTHER:
-            file.fail(
-                number,
-                "columns",
-                f"begins with {line[:12]!r}: lines of brat begin with T, R, {', '.join(_OTHER)} and a number",
+            _add_relation(annotation, number, line)
+        elif kind not in _IGNORED:
+            what = (
+                f"begins with {line[:12]!r}: lines of brat begin with "
+                f"T, R, {', '.join(_IGNORED)} and a number"
             )
+            file.fail(number, "columns", what)
     return annotation
 
 
 def _joined(file: CorpusFile) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers. An entity whose text has a line end in it goes on in the next line."""
-    held: tuple[int, str] | None = None
+    """Lines with their numbers. An entity with a line end in its text goes on in the next line."""
+    first = 0
+    joined = ""
     for number, line in enumerate(file.lines(), 1):
-        if held and held[1][0] == "T" and not _LINE.match(line):
-            held = (held[0], f"{held[1]} {line}")
-        else:
-            if held:
-                yield held
-            held = (number, line) if line.strip() else None
-    if held:
-        yield held
+        if joined.startswith("T") and not _LINE.match(line):
+            joined = f"{joined} {line}"
+            continue
+        if joined:
+            yield first, joined
+        first = number
+        joined = line if line.strip() else ""
+    if joined:
+        yield first, joined
 
 
-def _entity(annotation: Annotation, number: int, line: str, text: str) -> None:
+def _add_entity(annotation: Annotation, number: int, line: str, text: str) -> None:
     try:
-        key, middle, surface = line.split("\t", 2)
-        label, offsets = middle.split(" ", 1)
-        fragments = [tuple(map(int, fragment.split())) for fragment in offsets.split(";")]
-        start, end = min(s for s, _ in fragments), max(e for _, e in fragments)
+        key, place, surface = line.split("\t", 2)
+        label, offsets = place.split(" ", 1)
+        fragments = [_fragment(part) for part in offsets.split(";")]
     except ValueError:
-        annotation.file.fail(
-            number, "columns", f"{line[:60]!r} is no entity: write T1<tab>LABEL 0 5<tab>its text"
-        )
+        what = f"{line[:60]!r} is no entity: write T1<tab>LABEL 0 5<tab>its text"
+        annotation.file.fail(number, "columns", what)
         return
-    if len(fragments) == 1 and text[start:end].split() != surface.split():
-        what = f"{key} is {surface[:40]!r}, but the text has {text[start:end][:40]!r} at {start}: mend the offsets or the text"
-        annotation.file.note(number, "offsets", what)
-    annotation.spans.append(
-        CharSpan(start, end, label, number, key, offsets if len(fragments) > 1 else None)
+    start = min(first for first, _ in fragments)
+    end = max(last for _, last in fragments)
+    if len(fragments) > 1:
+        span = CharSpan(start, end, label, number, key, offsets)
+    else:
+        span = CharSpan(start, end, label, number, key)
+        _check_surface(annotation.file, span, text, surface)
+    annotation.spans.append(span)
+
+
+def _fragment(offsets: str) -> tuple[int, int]:
+    """Start and end, of "0 5". Errors: `ValueError`."""
+    start, end = map(int, offsets.split())
+    return start, end
+
+
+def _check_surface(file: CorpusFile, span: CharSpan, text: str, surface: str) -> None:
+    """Note where the file repeats another text than that of the span. White space is ignored."""
+    actual = text[span.start : span.end]
+    if actual.split() == surface.split():
+        return
+    what = (
+        f"{span.key} is {surface[:40]!r}, but the text has {actual[:40]!r} at {span.start}: "
+        "mend the offsets or the text"
     )
+    file.note(span.line, "offsets", what)
 
 
-def _relation(annotation: Annotation, number: int, line: str) -> None:
+def _add_relation(annotation: Annotation, number: int, line: str) -> None:
     try:
         label, head, tail = line.split("\t", 2)[1].split()
-        ends = dict(argument.split(":", 1) for argument in (head, tail))
-        link = Link(ends["Arg1"], ends["Arg2"], label, number)
+        arguments = dict(argument.split(":", 1) for argument in (head, tail))
+        link = Link(arguments["Arg1"], arguments["Arg2"], label, number)
     except (ValueError, KeyError, IndexError):
-        annotation.file.fail(
-            number, "columns", f"{line[:60]!r} is no relation: write R1<tab>LABEL Arg1:T1 Arg2:T2"
-        )
+        what = f"{line[:60]!r} is no relation: write R1<tab>LABEL Arg1:T1 Arg2:T2"
+        annotation.file.fail(number, "columns", what)
         return
     annotation.links.append(link)
