@@ -1,4 +1,7 @@
-"""Columns with IOB tags: one token a line, an empty line between sentences (CoNLL-2003 and its many relatives)."""
+"""Columns with IOB tags: one token a line, an empty line between sentences.
+
+This is the format of CoNLL-2003 and its many relatives.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,22 @@ Scheme = Literal["any", "iob1", "iob2", "bioes"]
 SUFFIXES = (".conll", ".iob", ".bio", ".tsv", ".txt")
 _BEGIN, _INSIDE, _END, _SINGLE = "B", "I", "EL", "SU"
 _PREFIXES: Mapping[str, str] = {"any": "BIELSU", "iob1": "BI", "iob2": "BI", "bioes": "BIES"}
-_TAGS = "tag"
+_TAGS = "tag"  # the column of tags, until they are spans
 
 
 class Tag(NamedTuple):
+    """A tag such as B-PER."""
+
     prefix: str
     label: str
+
+
+class _Columns(NamedTuple):
+    """The places of columns in a row."""
+
+    word: int
+    labels: Mapping[str, int]  # of token columns, and of the tags
+    separator: str | None
 
 
 def read_iob(
@@ -36,77 +49,84 @@ def read_iob(
     group: Grouping = "sentence",
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
-    """Docs with the spans of a tag column as the layer "ents". The text is the words with a space between.
+    """Docs with the spans of a tag column as the layer "ents". The text is the words with spaces.
 
-    Every scheme is read by one rule, which also mends what breaks it: a span begins at B, S, U, at any tag of another label than the one
-    before, and after a span that has ended; it ends at E, L, S, U, and before whatever does not go on with it.
+    One rule reads every scheme and repairs tags that break it. A span begins at B, S and U, at a
+    tag whose label differs from that of the tag before it, and after the end of another span. It
+    ends at E, L, S and U, and before a tag that does not continue it.
+
+        B-PER I-PER O I-LOC B-LOC     spans 0-2 PER, 3-4 LOC, 4-5 LOC
 
     Args:
-        word, tag: which column, from 0; negative counts from the last.
-        columns: token columns to keep, such as {"pos": 1}; "_" is unset.
-        scheme: note each tag that breaks the scheme: "iob1", "iob2", "bioes" (or "any", nothing is noted).
-        separator: what stands between columns; by default any white space.
-        group: what makes a Doc: a "sentence", a "document" (from -DOCSTART- to the next), or a number of sentences.
-        on_problem: is told each `Problem`, and reading goes on.
+        word: the column of words, from 0; a negative number counts from the last.
+        tag: the column of tags, likewise.
+        columns: further token columns, such as {"pos": 1}; "_" is unset.
+        scheme: "iob1", "iob2" or "bioes" notes each tag that breaks the scheme; "any" none.
+        separator: the string between columns; by default any white space.
+        group: what makes a Doc: a "sentence", a "document" (from -DOCSTART- to the next), or a
+            number of sentences.
+        on_problem: receives each `Problem`, and reading goes on.
+
+    Errors: `ConfigError` for an unknown scheme or grouping, `DataError` for a row without these
+    columns or a tag that is none.
     """
     if scheme not in _PREFIXES:
         raise ConfigError(f"scheme is {scheme!r}.{near(scheme, _PREFIXES)}")
-    wanted = {**(columns or {}), _TAGS: tag}
+    places = _Columns(word, {**(columns or {}), _TAGS: tag}, separator)
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
-            for block in grouped(_sentences(file, word, wanted, separator), group):
+            for block in grouped(_sentences(file, places), group):
                 yield _doc(file, block, scheme)
 
 
-def _sentences(
-    file: CorpusFile, word: int, columns: Mapping[str, int], separator: str | None
-) -> Iterator[Sentence]:
+def _sentences(file: CorpusFile, columns: _Columns) -> Iterator[Sentence]:
     rows: list[list[str]] = []
     meta: dict[str, str] = {}
-    width = first = number = 0
+    width = 0  # of the first row
+    first = 0  # line of the sentence
     for number, line in enumerate(file.lines(), 1):
-        row = line.split(separator)
         if line.startswith("-DOCSTART-"):
             meta = {"newdoc": ""}
-        elif not line.strip():
+            continue
+        if not line.strip():
             if rows:
-                yield _sentence(first, rows, word, columns, meta)
-                rows, meta = [], {}
-        elif len(row) != (width := width or len(row)) or not _reaches(
-            row, (word, *columns.values())
-        ):
-            needed = (
-                f"the first row has {width}"
-                if len(row) != width
-                else f"columns {word} and {columns[_TAGS]} are asked for"
-            )
-            file.fail(
-                number,
-                "columns",
-                f"{len(row)} columns where {needed}: mend the row, or name the separator",
-            )
-        else:
-            first = first if rows else number
-            rows.append(row)
+                yield _sentence(first, rows, columns, meta)
+                rows = []
+                meta = {}
+            continue
+        row = line.split(columns.separator)
+        width = width or len(row)
+        fault = _row_fault(row, width, columns)
+        if fault:
+            cure = "mend the row, or name the separator"
+            file.fail(number, "columns", f"{len(row)} columns where {fault}: {cure}")
+            continue
+        if not rows:
+            first = number
+        rows.append(row)
     if rows:
-        yield _sentence(first, rows, word, columns, meta)
+        yield _sentence(first, rows, columns, meta)
 
 
-def _reaches(row: Sequence[str], columns: Sequence[int]) -> bool:
-    return all(-len(row) <= column < len(row) and row[column] for column in columns)
+def _row_fault(row: Sequence[str], width: int, columns: _Columns) -> str:
+    """What the row lacks; "" where it has all that is asked for."""
+    if len(row) != width:
+        return f"the first row has {width}"
+    for place in (columns.word, *columns.labels.values()):
+        if not -len(row) <= place < len(row) or not row[place]:
+            return f"columns {columns.word} and {columns.labels[_TAGS]} are asked for"
+    return ""
 
 
 def _sentence(
-    first: int,
-    rows: Sequence[Sequence[str]],
-    word: int,
-    columns: Mapping[str, int],
-    meta: Mapping[str, str],
+    first: int, rows: Sequence[Sequence[str]], columns: _Columns, meta: Mapping[str, str]
 ) -> Sentence:
-    strings = {
-        name: [None if row[i] == "_" else row[i] for row in rows] for name, i in columns.items()
-    }
-    return Sentence(first, [row[word] for row in rows], [" "] * len(rows), strings, {}, meta)
+    words = [row[columns.word] for row in rows]
+    gaps = [" "] * len(rows)
+    strings: dict[str, list[str | None]] = {}
+    for name, place in columns.labels.items():
+        strings[name] = [None if row[place] == "_" else row[place] for row in rows]
+    return Sentence(first, words, gaps, strings, {}, meta)
 
 
 def _doc(file: CorpusFile, block: Sequence[Sentence], scheme: Scheme) -> Doc:
@@ -114,87 +134,87 @@ def _doc(file: CorpusFile, block: Sequence[Sentence], scheme: Scheme) -> Doc:
     doc.tokens.remove(_TAGS)
     starts: list[int] = []
     ends: list[int] = []
-    labels: list[str | None] = []
-    shift = 0
+    labels: list[str] = []
+    offset = 0  # of the sentence in the Doc
     for sentence in block:
         tags = [
-            _tag(file, sentence.line + i, text, scheme)
-            for i, text in enumerate(sentence.strings[_TAGS])
+            _tag(file, line, text, scheme)
+            for line, text in enumerate(sentence.strings[_TAGS], sentence.line)
         ]
-        _note_breaks(file, sentence.line, tags, scheme)
-        for start, end, label in spans(tags):
-            starts.append(start + shift)
-            ends.append(end + shift)
+        if scheme != "any":
+            _note_breaks(file, sentence.line, tags, scheme)
+        for start, end, label in _tag_spans(tags):
+            starts.append(offset + start)
+            ends.append(offset + end)
             labels.append(label)
-        shift += len(tags)
+        offset += len(tags)
     doc.layers["ents"] = span_layer(starts, ends, encode_labels(labels))
     return doc
 
 
 def _tag(file: CorpusFile, line: int, text: str | None, scheme: Scheme) -> Tag | None:
-    """None is outside."""
-    if text in (None, "O"):
+    """The tag that a text spells; None for outside."""
+    if text is None or text == "O":
         return None
-    prefix, dash, label = str(text).partition("-")
-    if dash and label and prefix in _PREFIXES[scheme] and len(prefix) == 1:
+    prefix, _, label = text.partition("-")
+    if label and len(prefix) == 1 and prefix in _PREFIXES[scheme]:
         return Tag(prefix, label)
-    file.fail(
-        line,
-        "tags",
-        f"the tag is {text!r}: write O, or one of {', '.join(_PREFIXES[scheme])}, a hyphen and a label",
-    )
+    prefixes = ", ".join(_PREFIXES[scheme])
+    what = f"the tag is {text!r}: write O, or one of {prefixes}, a hyphen and a label"
+    file.fail(line, "tags", what)
     return None
 
 
-def spans(tags: Sequence[Tag | None]) -> Iterator[tuple[int, int, str]]:
-    """(start, end, label) of each span."""
+def _tag_spans(tags: Sequence[Tag | None]) -> Iterator[tuple[int, int, str]]:
+    """Start, end and label of each span."""
     start = 0
     before: Tag | None = None
-    for i, tag in enumerate([*tags, None]):
-        if before is not None and not _goes_on(before, tag):
-            yield start, i, before.label
-        if tag is not None and not (before is not None and _goes_on(before, tag)):
-            start = i
+    for place, tag in enumerate([*tags, None]):
+        if not _continues(before, tag):
+            if before is not None:
+                yield start, place, before.label
+            start = place
         before = tag
 
 
-def _goes_on(before: Tag, tag: Tag | None) -> bool:
-    """Whether the tag continues the span that the one before it is in."""
-    if tag is None or tag.label != before.label:
+def _continues(before: Tag | None, tag: Tag | None) -> bool:
+    """Whether the tag continues the span of the tag before it."""
+    if before is None or tag is None or tag.label != before.label:
         return False
     return before.prefix not in _END + _SINGLE and tag.prefix not in _BEGIN + _SINGLE
 
 
 def _note_breaks(file: CorpusFile, line: int, tags: Sequence[Tag | None], scheme: Scheme) -> None:
-    for i, tag in enumerate([*tags, None] if scheme != "any" else []):
-        before = tags[i - 1] if i else None
-        going = before is not None and _goes_on(before, tag)
-        if (
-            scheme == "bioes"
-            and before is not None
-            and before.prefix in _BEGIN + _INSIDE
-            and not going
-        ):
-            file.note(
-                line + i - 1,
-                "tags",
-                f"{before.prefix}-{before.label} ends a span: BIOES writes E or S there; read as such",
-            )
-        if tag is None or (tag.prefix in _INSIDE + _END and going):
-            continue
-        if tag.prefix in _INSIDE + _END and scheme != "iob1":
-            file.note(
-                line + i,
-                "tags",
-                f"{tag.prefix}-{tag.label} begins a span: {scheme.upper()} writes B there; read as B",
-            )
-        if (
-            scheme == "iob1"
-            and tag.prefix == _BEGIN
-            and (before is None or before.label != tag.label)
-        ):
-            file.note(
-                line + i,
-                "tags",
-                f"B-{tag.label} follows no span of that label: IOB1 writes I there; read as I",
-            )
+    """Note the tags of a sentence, which begins in this line, that break the scheme."""
+    before: Tag | None = None
+    for number, tag in enumerate([*tags, None], line):
+        continues = _continues(before, tag)
+        if scheme == "bioes" and not continues:
+            _note_open_end(file, number - 1, before)
+        if tag is not None:
+            is_first = before is None or before.label != tag.label
+            _note_beginning(file, number, tag, scheme, continues=continues, is_first=is_first)
+        before = tag
+
+
+def _note_open_end(file: CorpusFile, line: int, tag: Tag | None) -> None:
+    """Note the last tag of a span if BIOES would write E or S for it."""
+    if tag is not None and tag.prefix in _BEGIN + _INSIDE:
+        what = f"{tag.prefix}-{tag.label} ends a span: BIOES writes E or S there; read as such"
+        file.note(line, "tags", what)
+
+
+def _note_beginning(
+    file: CorpusFile, line: int, tag: Tag, scheme: Scheme, *, continues: bool, is_first: bool
+) -> None:
+    """Note a tag whose prefix does not suit the beginning of a span.
+
+    `continues` tells whether it continues a span, `is_first` whether the tag before it has another
+    label or none.
+    """
+    if tag.prefix in _INSIDE + _END and not continues and scheme != "iob1":
+        writes = f"{scheme.upper()} writes B there; read as B"
+        file.note(line, "tags", f"{tag.prefix}-{tag.label} begins a span: {writes}")
+    if tag.prefix == _BEGIN and is_first and scheme == "iob1":
+        what = f"B-{tag.label} follows no span of that label: IOB1 writes I there; read as I"
+        file.note(line, "tags", what)

@@ -1,4 +1,4 @@
-"""JSON lines: a text with entities in characters, or a Doc as `Doc.to_dict` gives it."""
+"""JSON lines: texts with entities in characters, or Docs as `Doc.to_dict` writes them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ SUFFIXES = (".jsonl", ".ndjson", ".json")
 SPAN_KEYS = ("ents", "entities", "labels", "label", "spans")
 NAME_KEYS = ("id", "name")
 _LABEL_KEYS = ("label", "type")
-_BATCH = 64
+_BATCH = 64  # texts tokenized at once
 
 
 class JsonRecord(NamedTuple):
+    """The object of a line."""
+
     line: int
     data: Mapping[str, Any]
 
@@ -34,28 +36,43 @@ def read_jsonl(
     meta: Sequence[str] = ("genre", "source"),
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
-    """Docs of lines such as {"text": …, "ents": [[0, 4, "PER"], …], "relations": [[0, 1, "WORKS_AT"], …], "cats": {"sport": 1.0}}.
+    """Docs of JSON objects, one a line.
 
-    Entities may stand under ents, entities, labels, label or spans, and be objects {"start", "end", "label" or "type", "id"}; where there
-    are none of these keys, or null, no one has looked for entities. The ends of a relation, [head, tail, label] or {"head", "tail",
-    "label"}, are places in the list of entities, or their ids. A line that `Doc.to_dict` wrote is read as it is, with its tokens.
+        {"text": "Иван работает в Уфе",
+         "ents": [[0, 4, "PER"], {"start": 16, "end": 19, "label": "LOC", "id": "e2"}],
+         "relations": [[0, 1, "WORKS_IN"], {"head": 0, "tail": "e2", "label": "WORKS_IN"}],
+         "cats": {"job": 1.0}}
+
+    Entities may stand under ents, entities, labels, label or spans; without such a key, or with
+    null, the text is not annotated with entities. The label of an object may stand under "type".
+    The head and tail of a relation are places in the list of entities, or their ids. A line that
+    `Doc.to_dict` wrote is read as it is, with its tokens.
 
     Args:
-        tokenize: texts to Docs.
-        misaligned: entities that do not fall on token borders are taken with the whole of their tokens ("expand"), left out ("skip"), or
-            an error ("raise"). The first two are counted and shown in a warning.
+        tokenize: makes Docs of texts.
+        misaligned: the treatment of entities that do not fall on token borders: "expand" takes the
+            whole of their tokens, "skip" leaves them out, "raise" is an error. The first two are
+            counted and shown in a warning.
         text: the key of the text.
-        meta: keys kept as columns of the layer "meta"; id or name become the Doc's name.
-        on_problem: is told each `Problem`, and reading goes on.
+        meta: keys that become columns of the layer "meta"; id or name become the Doc's name.
+        on_problem: receives each `Problem`, and reading goes on.
+
+    Errors: `DataError` for a line of another form.
     """
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
             aligner = Aligner(file, misaligned)
             records = _records(file, text)
             while batch := list(islice(records, _BATCH)):
-                for record, doc in zip(batch, _docs(file, batch, text, tokenize), strict=True):
-                    if doc is not None:
-                        yield _annotated(doc, record, aligner, meta)
+                docs = _docs(file, batch, text, tokenize)
+                for record, doc in zip(batch, docs, strict=True):
+                    if doc is None:
+                        continue
+                    if _is_doc(record.data):
+                        doc.name = doc.name or _place(file, record)
+                    else:
+                        _annotate(doc, record, aligner, meta)
+                    yield doc
 
 
 def _records(file: CorpusFile, text: str) -> Iterator[JsonRecord]:
@@ -68,15 +85,11 @@ def _records(file: CorpusFile, text: str) -> Iterator[JsonRecord]:
             file.fail(number, "json", f"is not JSON: {error}: write one object on each line")
             continue
         if not isinstance(data, dict):
-            file.fail(
-                number, "json", f'holds {type(data).__name__}, not an object: write {{"{text}": …}}'
-            )
+            what = f'holds {type(data).__name__}, not an object: write {{"{text}": …}}'
+            file.fail(number, "json", what)
         elif not _is_doc(data) and not isinstance(data.get(text), str):
-            file.fail(
-                number,
-                "json",
-                f"has no string under {text!r}: name the key of the text with text=….{near(text, map(str, data))}",
-            )
+            cure = f"name the key of the text with text=….{near(text, map(str, data))}"
+            file.fail(number, "json", f"has no string under {text!r}: {cure}")
         else:
             yield JsonRecord(number, data)
 
@@ -90,102 +103,123 @@ def _is_doc(data: Mapping[str, Any]) -> bool:
 def _docs(
     file: CorpusFile, batch: Sequence[JsonRecord], text: str, tokenize: Tokenize
 ) -> Iterator[Doc | None]:
-    tokenized = iter(tokenize([record.data[text] for record in batch if not _is_doc(record.data)]))
-    return (_given(file, record) if _is_doc(record.data) else next(tokenized) for record in batch)
+    """A Doc for each record; None for a Doc of `Doc.to_dict` that cannot be read."""
+    texts = [record.data[text] for record in batch if not _is_doc(record.data)]
+    tokenized = iter(tokenize(texts))
+    for record in batch:
+        if _is_doc(record.data):
+            yield _stored_doc(file, record)
+        else:
+            yield next(tokenized)
 
 
-def _given(file: CorpusFile, record: JsonRecord) -> Doc | None:
+def _stored_doc(file: CorpusFile, record: JsonRecord) -> Doc | None:
     try:
         return Doc.from_dict(record.data)
     except (PipekitError, KeyError, TypeError, ValueError) as error:
-        file.fail(
-            record.line, "json", f"is no Doc of pipekit's: {error}: write it with Doc.to_dict"
-        )
+        what = f"is no Doc of pipekit's: {error}: write it with Doc.to_dict"
+        file.fail(record.line, "json", what)
         return None
 
 
-def _annotated(doc: Doc, record: JsonRecord, aligner: Aligner, meta: Sequence[str]) -> Doc:
+def _place(file: CorpusFile, record: JsonRecord) -> str:
+    return f"{Path(file.name).name}:{record.line}"
+
+
+def _annotate(doc: Doc, record: JsonRecord, aligner: Aligner, meta: Sequence[str]) -> None:
+    """Write the name, meta data, entities, relations and classes of a record."""
+    file = aligner.file
     line, data = record
-    if _is_doc(data):
-        doc.name = doc.name or f"{Path(aligner.file.name).name}:{line}"
-        return doc
-    doc.name = str(
-        next(
-            (data[key] for key in NAME_KEYS if data.get(key) is not None),
-            f"{Path(aligner.file.name).name}:{line}",
-        )
-    )
+    names = [data[key] for key in NAME_KEYS if data.get(key) is not None]
+    doc.name = str(names[0]) if names else _place(file, record)
     layer = doc.add_layer("meta", "doc", 1).set("line", [line])
     for key in meta:
         if isinstance(data.get(key), str):
             layer.set(key, [data[key]])
-    items = next((data[key] for key in SPAN_KEYS if isinstance(data.get(key), list)), None)
-    if items is not None:
-        links = data.get("relations")
-        spans = [
-            span for i, item in enumerate(items) if (span := _span(aligner.file, line, i, item))
-        ]
-        aligner.write(
-            doc,
-            spans,
-            _links(aligner.file, line, links, items) if isinstance(links, list) else None,
-        )
+    lists = [data[key] for key in SPAN_KEYS if isinstance(data.get(key), list)]
+    if lists:
+        entities = lists[0]
+        spans = _spans(file, line, entities)
+        links = _links(file, line, data.get("relations"), entities)
+        aligner.write(doc, spans, links)
     for key in ("cats", "sentiment"):
         if isinstance(data.get(key), dict):
-            _write_classes(aligner.file, line, doc, key, data[key])
-    return doc
+            _write_classes(file, line, doc, key, data[key])
 
 
-def _span(file: CorpusFile, line: int, i: int, item: Any) -> CharSpan | None:
-    if isinstance(item, dict):
-        label = next((item[key] for key in _LABEL_KEYS if key in item), None)
-        parts = (item.get("start"), item.get("end"), label)
-    else:
-        parts = tuple(item[:3]) if isinstance(item, list) and len(item) >= 3 else (None, None, None)
-    start, end, label = parts
-    if type(start) is int and type(end) is int and isinstance(label, str):
-        return CharSpan(start, end, label, line, _key(item, i))
-    file.fail(
-        line,
-        "json",
-        f'entity {i} is {str(item)[:60]}: write [start, end, label] or {{"start", "end", "label"}}',
-    )
-    return None
+def _spans(file: CorpusFile, line: int, entities: Sequence[Any]) -> list[CharSpan]:
+    spans = []
+    for place, entity in enumerate(entities):
+        start, end, label = _span_parts(entity)
+        if type(start) is int and type(end) is int and isinstance(label, str):
+            spans.append(CharSpan(start, end, label, line, _key(entity, place)))
+            continue
+        cure = 'write [start, end, label] or {"start", "end", "label"}'
+        file.fail(line, "json", f"entity {place} is {str(entity)[:60]}: {cure}")
+    return spans
 
 
-def _key(item: Any, i: int) -> str:
-    return str(item["id"]) if isinstance(item, dict) and "id" in item else str(i)
+def _span_parts(entity: Any) -> tuple[Any, Any, Any]:
+    """Start, end and label of an entity, unchecked; None for what it lacks."""
+    if isinstance(entity, dict):
+        labels = [entity[key] for key in _LABEL_KEYS if key in entity]
+        label = labels[0] if labels else None
+        return entity.get("start"), entity.get("end"), label
+    if isinstance(entity, list) and len(entity) >= 3:
+        return entity[0], entity[1], entity[2]
+    return None, None, None
+
+
+def _key(entity: Any, place: int) -> str:
+    """The id of an entity, or its place in the list."""
+    if isinstance(entity, dict) and "id" in entity:
+        return str(entity["id"])
+    return str(place)
 
 
 def _links(
-    file: CorpusFile, line: int, items: Sequence[Any], entities: Sequence[Any]
-) -> list[Link]:
+    file: CorpusFile, line: int, relations: Any, entities: Sequence[Any]
+) -> list[Link] | None:
+    """The relations between entities; None where the record has no list of them."""
+    if not isinstance(relations, list):
+        return None
     links = []
-    for item in items:
-        ends = (
-            [item.get(key) for key in ("head", "tail", *_LABEL_KEYS)]
-            if isinstance(item, dict)
-            else item
-        )
-        if isinstance(item, dict):
-            ends = [ends[0], ends[1], ends[2] if ends[2] is not None else ends[3]]
-        if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[2], str):
-            links.append(Link(_end(ends[0], entities), _end(ends[1], entities), ends[2], line))
+    for relation in relations:
+        head, tail, label = _link_parts(relation)
+        if isinstance(label, str):
+            head_key = _argument_key(head, entities)
+            tail_key = _argument_key(tail, entities)
+            links.append(Link(head_key, tail_key, label, line))
         else:
-            file.fail(line, "json", f"a relation is {str(item)[:60]}: write [head, tail, label]")
+            what = f"a relation is {str(relation)[:60]}: write [head, tail, label]"
+            file.fail(line, "json", what)
     return links
 
 
-def _end(end: Any, entities: Sequence[Any]) -> str:
+def _link_parts(relation: Any) -> tuple[Any, Any, Any]:
+    """Head, tail and label of a relation, unchecked; None for what it lacks."""
+    if isinstance(relation, dict):
+        labels = [relation[key] for key in _LABEL_KEYS if relation.get(key) is not None]
+        label = labels[0] if labels else None
+        return relation.get("head"), relation.get("tail"), label
+    if isinstance(relation, list) and len(relation) == 3:
+        return relation[0], relation[1], relation[2]
+    return None, None, None
+
+
+def _argument_key(argument: Any, entities: Sequence[Any]) -> str:
     """The key of an entity that is named by its place in the list or by its id."""
-    return _key(entities[end], end) if type(end) is int and 0 <= end < len(entities) else str(end)
+    if type(argument) is int and 0 <= argument < len(entities):
+        return _key(entities[argument], argument)
+    return str(argument)
 
 
 def _write_classes(
     file: CorpusFile, line: int, doc: Doc, key: str, scores: Mapping[str, Any]
 ) -> None:
     if not all(isinstance(score, int | float) for score in scores.values()):
-        file.fail(line, "json", f'{key} holds a value that is no number: write {{"label": 1.0, …}}')
+        what = f'{key} holds a value that is no number: write {{"label": 1.0, …}}'
+        file.fail(line, "json", what)
         return
     layer = doc.add_layer(key, "doc", 1)
     for label, score in scores.items():
