@@ -1,4 +1,4 @@
-"""SQuAD (Rajpurkar et al. 2016, 2018): paragraphs with questions, and the answers as characters of the paragraph."""
+"""SQuAD (Rajpurkar et al. 2016, 2018): paragraphs with questions, and answers in characters."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
+from pipekit.corpora.readers.sentences import set_strings
 from pipekit.corpora.readers.spans import Tokenize, picture
 from pipekit.doc import Doc
-from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
 
 SUFFIXES = (".json",)
-_BATCH = 64
+_BATCH = 64  # paragraphs tokenized at once
 
 
 class Paragraph(NamedTuple):
-    """A paragraph by its place in the file, such as "data[3].paragraphs[0]", its text and its questions as they stand."""
+    """A paragraph: its place in the file, such as "data[3].paragraphs[0]", and its content."""
 
     place: str
     text: str
@@ -36,103 +36,116 @@ def read_squad(
     end: int | None = None,
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
-    """A Doc for each paragraph of a file of SQuAD 1.1 or 2.0 (.json, .gz), with its questions and all their answers.
+    """A Doc for each paragraph of a file of SQuAD 1.1 or 2.0 (.json, .gz), with its questions.
 
-    The layer "questions" has columns `text` and `id`; the span layer "answers" has a column `question`, the row of the question. Answers
-    that do not fall on token borders are taken with the whole of their tokens. Where the text does not stand where an answer says, the
-    nearest place that has it is taken, and noted; a question none of whose answers is in the paragraph is left out. A question that is
-    marked `is_impossible` keeps no answers.
+    The layer "questions" has columns `text` and `id`. The span layer "answers" has a column
+    `question`, the row of the question; a question may have several answers or none.
+
+    Answers that do not fall on token borders are extended to whole tokens. An answer that does not
+    stand where the file says is moved to the nearest place that has it, with a note. A question is
+    left out if none of its answers is in the paragraph. A question marked `is_impossible` has no
+    answers.
 
     Args:
-        tokenize: texts to Docs.
-        begin, end: of the articles under "data", those from `begin` up to `end` are read: to keep a part for development.
-        on_problem: is told each `Problem`, and reading goes on.
+        tokenize: makes Docs of texts.
+        begin, end: the range [begin, end) of the articles under "data"; to split off a part for
+            development.
+        on_problem: receives each `Problem`, and reading goes on.
+
+    Errors: `DataError` for a file of another form.
     """
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
+            file_name = Path(file.name).name
             paragraphs = _paragraphs(file, begin, end)
             while batch := list(islice(paragraphs, _BATCH)):
-                for paragraph, doc in zip(
-                    batch, tokenize([one.text for one in batch]), strict=True
-                ):
-                    doc.name = f"{Path(file.name).name}:{paragraph.place}"
-                    yield _annotated(file, doc, paragraph)
+                docs = tokenize([paragraph.text for paragraph in batch])
+                for paragraph, doc in zip(batch, docs, strict=True):
+                    doc.name = f"{file_name}:{paragraph.place}"
+                    _annotate(file, doc, paragraph)
+                    yield doc
 
 
 def _paragraphs(file: CorpusFile, begin: int, end: int | None) -> Iterator[Paragraph]:
     try:
         articles = json.loads(file.text() or "{}").get("data", [])
     except (ValueError, AttributeError, RecursionError) as error:
-        file.fail(
-            None,
-            "json",
-            f"is not SQuAD's JSON: {error}: an object with a list under 'data' is needed",
-        )
+        what = f"is not SQuAD's JSON: {error}: an object with a list under 'data' is needed"
+        file.fail(None, "json", what)
         return
-    for i, article in islice(enumerate(articles), begin, end):
-        for j, one in enumerate(article.get("paragraphs", ()) if isinstance(article, dict) else ()):
-            place = f"data[{i}].paragraphs[{j}]"
-            if (
-                isinstance(one, dict)
-                and isinstance(one.get("context"), str)
-                and isinstance(one.get("qas"), list)
-            ):
-                yield Paragraph(place, one["context"], one["qas"])
+    for article_number, article in islice(enumerate(articles), begin, end):
+        if not isinstance(article, dict):
+            continue
+        for number, paragraph in enumerate(article.get("paragraphs", ())):
+            place = f"data[{article_number}].paragraphs[{number}]"
+            if _is_paragraph(paragraph):
+                yield Paragraph(place, paragraph["context"], paragraph["qas"])
             else:
                 file.fail(None, "json", f"{place} has no string 'context' and list 'qas'")
 
 
-def _annotated(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> Doc:
+def _is_paragraph(data: Any) -> bool:
+    if not isinstance(data, dict):
+        return False
+    return isinstance(data.get("context"), str) and isinstance(data.get("qas"), list)
+
+
+def _annotate(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> None:
+    """Write the layers "questions" and "answers"."""
     texts: list[str] = []
     ids: list[str] = []
-    spans: list[tuple[int, int, int]] = []
-    for one in paragraph.questions:
-        where = f"{paragraph.place}, question {one.get('id')!r}"
-        found = [
-            _span(file, doc, answer, where)
-            for answer in (() if one.get("is_impossible") else one.get("answers", ()))
-        ]
-        kept = sorted({span for span in found if span is not None})
-        if isinstance(one.get("question"), str) and (kept or not found):
-            spans += [(*span, len(texts)) for span in kept]
-            texts.append(one["question"])
-            ids.append(str(one.get("id")))
-    layer = doc.add_layer("questions", "doc", len(texts))
-    for name, strings in (("text", texts), ("id", ids)):
-        column = encode_labels(strings)
-        layer.set(name, column.values, column.labels)
-    rows = np.array(spans, dtype=np.int32).reshape(-1, 3)
-    doc.layers["answers"] = span_layer(rows[:, 0], rows[:, 1]).set("question", rows[:, 2])
-    return doc
+    rows: list[tuple[int, int, int]] = []  # start, end, question
+    for question in paragraph.questions:
+        where = f"{paragraph.place}, question {question.get('id')!r}"
+        answers = () if question.get("is_impossible") else question.get("answers", ())
+        spans = {_answer_rows(file, doc, answer, where) for answer in answers}
+        is_lost = spans == {None}  # no answer is in the paragraph
+        if is_lost or not isinstance(question.get("question"), str):
+            continue
+        for start, end in sorted(span for span in spans if span is not None):
+            rows.append((start, end, len(texts)))
+        texts.append(question["question"])
+        ids.append(str(question.get("id")))
+    questions = doc.add_layer("questions", "doc", len(texts))
+    set_strings(questions, "text", texts)
+    set_strings(questions, "id", ids)
+    columns = np.array(rows, dtype=np.int32).reshape(-1, 3)
+    answers_layer = span_layer(columns[:, 0], columns[:, 1])
+    doc.layers["answers"] = answers_layer.set("question", columns[:, 2])
 
 
-def _span(file: CorpusFile, doc: Doc, answer: Any, where: str) -> tuple[int, int] | None:
-    """The token rows of an answer; None, with a note, where the paragraph does not have it."""
-    text, start = (
-        (answer.get("text"), answer.get("answer_start"))
-        if isinstance(answer, dict)
-        else (None, None)
-    )
-    if not isinstance(text, str) or not isinstance(start, int) or not text.strip():
-        file.note(
-            None,
-            "answers",
-            f"{where}: {answer!r} has no string 'text' and number 'answer_start': left out",
-        )
+def _answer_rows(file: CorpusFile, doc: Doc, answer: Any, where: str) -> tuple[int, int] | None:
+    """The token rows of an answer; None, with a note, if the paragraph does not have it."""
+    if not _is_answer(answer):
+        what = f"{where}: {answer!r} has no string 'text' and number 'answer_start': left out"
+        file.note(None, "answers", what)
         return None
-    lead = len(text) - len(text.lstrip())
-    text, start = text.strip(), start + lead
+    text = answer["text"].strip()
+    lead = len(answer["text"]) - len(answer["text"].lstrip())
+    start = answer["answer_start"] + lead
     if doc.text[start : start + len(text)] != text:
-        places = [i for i in range(len(doc.text)) if doc.text.startswith(text, i)]
-        if not places:
+        nearest = _nearest(doc.text, text, start)
+        if nearest is None:
             file.note(None, "answers", f"{where}: {text!r} is not in the paragraph: left out")
             return None
-        moved = min((abs(place - start), place) for place in places)[1]
-        file.note(
-            None,
-            "answers",
-            f"{where}: {text!r} stands at {moved}, {picture(doc.text, moved, moved + len(text))}, not at {start}",
-        )
-        start = moved
+        shown = picture(doc.text, nearest, nearest + len(text))
+        what = f"{where}: {text!r} stands at {nearest}, {shown}, not at {start}"
+        file.note(None, "answers", what)
+        start = nearest
     span = doc.char_span(start, start + len(text), alignment_mode="expand")
     return None if span is None else (span.start, span.end)
+
+
+def _is_answer(data: Any) -> bool:
+    if not isinstance(data, dict):
+        return False
+    text = data.get("text")
+    return (
+        isinstance(text, str) and bool(text.strip()) and isinstance(data.get("answer_start"), int)
+    )
+
+
+def _nearest(text: str, part: str, start: int) -> int | None:
+    """The place of the part that is nearest to `start`, of two the first; None if it has none."""
+    places = [place for place in range(len(text)) if text.startswith(part, place)]
+    return min(places, key=lambda place: abs(place - start), default=None)

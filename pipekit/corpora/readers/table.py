@@ -1,4 +1,7 @@
-"""Tables of texts with classes, CSV or TSV: a class of the whole text, or of the part of it that a row is about."""
+"""Tables of texts with classes, CSV or TSV.
+
+The class is that of the whole text, or of the part of the text that a row is about.
+"""
 
 from __future__ import annotations
 
@@ -19,45 +22,63 @@ from pipekit.doc.views import SENTIMENT_OF
 from pipekit.errors import ConfigError, near
 
 SUFFIXES = (".csv", ".tsv")
-_BATCH = 256
-_CSV_LIMIT = 2**31 - 1  # of characters in a cell; the module csv stops at 131,072
+_BATCH = 256  # texts tokenized at once
+_CSV_LIMIT = 2**31 - 1  # characters of a cell; by default the module csv stops at 131,072
+
+ClassScores = Mapping[str, float]
 
 
 class TableRow(NamedTuple):
+    """The cells of a row by column, and its line."""
+
     line: int
     cells: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Classes:
-    """What a cell of labels says.
+    """The meaning of a cell of labels.
 
-    `classes` gives the class of each label, all labels themselves where it is empty. A cell in brackets, "[0 2]", holds any number of
-    labels; one of none has the class `none`. With `exclusive` a text whose labels have no class, or several, is left without any.
+    `classes` maps labels to classes; where it is empty, each label is a class of its own. A cell in
+    brackets, "[0 2]", holds any number of labels; a cell without labels has the class `none`. With
+    `exclusive`, a text has a class only if its labels have exactly one.
+
+        Classes({"0": "joy", "2": "fear"}, "", False).of("[0]")     {"joy": 1.0, "fear": 0.0}
     """
 
     classes: Mapping[str, str]
     none: str
     exclusive: bool
 
-    def of(self, cell: str) -> dict[str, float] | None:
-        """The classes of a cell, one where they exclude each other; None where it says nothing that counts."""
-        cell = cell.strip()
-        labels = (
-            cell[1:-1].replace(",", " ").split()
-            if cell[:1] == "[" and cell[-1:] == "]"
-            else [cell]
-            if cell
-            else []
-        )
-        found = {self.classes.get(label) if self.classes else label for label in labels} or {
-            self.none or None
-        }
+    def of(self, cell: str) -> ClassScores | None:
+        """The classes of a cell, or the only one if they are exclusive; None without annotation."""
+        names = {self._class(label) for label in _labels(cell)}
+        if not names:
+            names = {self.none or None}
         if self.exclusive:
-            only = found.pop() if len(found) == 1 else None
-            return None if only is None else {only: 1.0}
-        every = dict.fromkeys(self.classes.values(), 0.0)
-        return every | {name: 1.0 for name in found if name is not None}
+            return _only(names)
+        scores = dict.fromkeys(self.classes.values(), 0.0)
+        for name in names:
+            if name is not None:
+                scores[name] = 1.0
+        return scores
+
+    def _class(self, label: str) -> str | None:
+        return self.classes.get(label) if self.classes else label
+
+
+def _labels(cell: str) -> list[str]:
+    cell = cell.strip()
+    if cell.startswith("[") and cell.endswith("]"):
+        return cell[1:-1].replace(",", " ").split()
+    return [cell] if cell else []
+
+
+def _only(names: set[str | None]) -> ClassScores | None:
+    if len(names) != 1:
+        return None
+    [name] = names
+    return None if name is None else {name: 1.0}
 
 
 def read_table(
@@ -75,89 +96,97 @@ def read_table(
     rows: Sequence[float] = (0.0, 1.0),
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
-    """Docs of a table whose first row names its columns: `text` and `label` are those of the text and of its label.
+    """Docs of a table whose first row names its columns.
+
+        docs = read_table("reviews.csv", tokenize=nlp.tokenize, text="review", label="stars")
 
     Args:
-        layer: where classes are written: "cats", "sentiment".
-        classes, none, exclusive: the class of each label, that of a cell without labels, and whether classes exclude each other:
-            see `Classes`.
-        span: three columns: where the part of the text that a row is about begins and ends (in characters), and its label. All rows of a
-            text are then one Doc with spans "ents", and the classes are the sentiment toward each.
-        meta: columns kept in the layer "meta".
-        rows: the part of the table to be read, as two shares of its rows: [0.9, 1.0] is the last tenth.
-        on_problem: is told each `Problem`, and reading goes on.
+        text, label: the columns of the text and of its label.
+        layer: the layer of the classes: "cats" or "sentiment".
+        classes, none, exclusive: the class of each label, the class of a cell without labels, and
+            whether classes exclude each other: see `Classes`.
+        span: three columns: the begin and end (in characters) and the label of the part of the text
+            that a row is about. All rows of a text are then one Doc with spans "ents", and the
+            classes are the sentiment toward each span.
+        meta: columns that become columns of the layer "meta".
+        rows: the part of the table to read, as two shares of its rows: [0.9, 1.0] is the last
+            tenth.
+        on_problem: receives each `Problem`, and reading goes on.
+
+    Errors: `ConfigError` for settings, `DataError` for a table without these columns.
     """
     if len(span) not in (0, 3):
         raise ConfigError(
             f"span is {list(span)!r}: it takes three columns, those of start, end and label"
         )
-    said = Classes({str(key): value for key, value in (classes or {}).items()}, none, exclusive)
+    class_of_label = {str(key): value for key, value in (classes or {}).items()}
+    meaning = Classes(class_of_label, none, exclusive)
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
             table = _rows(file, (text, label, *span), rows)
-            for doc, group in _docs(
-                _by_text(table, text) if span else ([row] for row in table), text, tokenize
-            ):
+            groups = _by_text(table, text) if span else [[row] for row in table]
+            for doc, group in _docs(groups, text, tokenize):
                 _name(file, doc, group[0], meta)
+                scores = [meaning.of(row.cells[label]) for row in group]
                 if span:
-                    _write_spans(file, doc, group, said, label, span)
+                    _write_spans(file, doc, _spans(file, group, span), scores, meaning)
                 else:
-                    _write_classes(doc, layer, said.of(group[0].cells[label]))
+                    _write_classes(doc, layer, scores[0])
                 yield doc
 
 
 def _docs(
-    groups: Iterator[list[TableRow]], text: str, tokenize: Tokenize
+    groups: Sequence[list[TableRow]], text: str, tokenize: Tokenize
 ) -> Iterator[tuple[Doc, list[TableRow]]]:
-    """A Doc for the rows of each text, tokenized many at a time."""
-    while bunch := list(islice(groups, _BATCH)):
-        yield from zip(tokenize([group[0].cells[text] for group in bunch]), bunch, strict=True)
+    """A Doc for the rows of each text, many tokenized at a time."""
+    remaining = iter(groups)
+    while batch := list(islice(remaining, _BATCH)):
+        docs = tokenize([group[0].cells[text] for group in batch])
+        yield from zip(docs, batch, strict=True)
 
 
-def _rows(file: CorpusFile, needed: Sequence[str], part: Sequence[float]) -> list[TableRow]:
-    """The rows of a part of the table, which is given by two shares."""
+def _rows(file: CorpusFile, needed: Sequence[str], shares: Sequence[float]) -> list[TableRow]:
+    """The rows between two shares of the table."""
     csv.field_size_limit(_CSV_LIMIT)
     delimiter = "\t" if stem(file.name).endswith(".tsv") else ","
-    reader = csv.reader((f"{line}\n" for line in file.lines()), delimiter=delimiter, strict=True)
-    found: list[TableRow] = []
+    lines = (f"{line}\n" for line in file.lines())
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    rows: list[TableRow] = []
     try:
         names = next(reader, [])
         for name in needed:
             if name not in names:
-                file.fail(
-                    1,
-                    "columns",
-                    f"has no column {name!r}: name the columns by options such as text=….{near(name, names)}",
-                )
+                cure = f"name the columns by options such as text=….{near(name, names)}"
+                file.fail(1, "columns", f"has no column {name!r}: {cure}")
                 return []
         for cells in reader:
             line = reader.line_num
             if len(cells) == len(names):
-                found.append(TableRow(line, dict(zip(names, cells, strict=True))))
+                rows.append(TableRow(line, dict(zip(names, cells, strict=True))))
             elif cells:
-                file.fail(
-                    line,
-                    "columns",
-                    f"has {len(cells)} cells, but the first row names {len(names)}: quote cells with {delimiter!r}",
+                what = (
+                    f"has {len(cells)} cells, but the first row names {len(names)}: "
+                    f"quote cells with {delimiter!r}"
                 )
+                file.fail(line, "columns", what)
     except csv.Error as error:
-        file.fail(
-            reader.line_num,
-            "csv",
-            f"is no row of a table: {error}: double the quotation marks inside a quoted cell",
-        )
-    return found[round(part[0] * len(found)) : round(part[1] * len(found))]
+        cure = "double the quotation marks inside a quoted cell"
+        file.fail(reader.line_num, "csv", f"is no row of a table: {error}: {cure}")
+    first = round(shares[0] * len(rows))
+    last = round(shares[1] * len(rows))
+    return rows[first:last]
 
 
-def _by_text(table: Sequence[TableRow], text: str) -> Iterator[list[TableRow]]:
+def _by_text(table: Sequence[TableRow], text: str) -> list[list[TableRow]]:
     """The rows of each text, in the order of their first ones."""
     groups: dict[str, list[TableRow]] = {}
     for row in table:
         groups.setdefault(row.cells[text], []).append(row)
-    return iter(groups.values())
+    return list(groups.values())
 
 
 def _name(file: CorpusFile, doc: Doc, row: TableRow, meta: Sequence[str]) -> None:
+    """Set the Doc's name and the layer "meta" from its first row."""
     doc.name = f"{Path(file.name).name}:{row.line}"
     layer = doc.add_layer("meta", "doc", 1).set("line", [row.line])
     for key in meta:
@@ -165,55 +194,67 @@ def _name(file: CorpusFile, doc: Doc, row: TableRow, meta: Sequence[str]) -> Non
             set_strings(layer, key, [row.cells[key]])
 
 
-def _write_classes(doc: Doc, layer: str, found: Mapping[str, float] | None) -> None:
-    if found is None:
+def _write_classes(doc: Doc, layer_name: str, scores: ClassScores | None) -> None:
+    if scores is None:
         return
-    written = doc.add_layer(layer, "doc", 1)
-    for name, value in sorted(found.items()):
-        written.set(name, np.array([value], np.float32))
+    layer = doc.add_layer(layer_name, "doc", 1)
+    for name, score in sorted(scores.items()):
+        layer.set(name, np.array([score], np.float32))
+
+
+def _spans(
+    file: CorpusFile, group: Sequence[TableRow], columns: Sequence[str]
+) -> list[CharSpan | None]:
+    """The span of each row; None for offsets that are no numbers."""
+    start_column, end_column, label_column = columns
+    spans: list[CharSpan | None] = []
+    for number, (line, cells) in enumerate(group):
+        start = cells[start_column].strip()
+        end = cells[end_column].strip()
+        if start.isdecimal() and end.isdecimal():
+            label = cells[label_column]
+            spans.append(CharSpan(int(start), int(end), label, line, str(number)))
+            continue
+        spans.append(None)
+        what = (
+            f"{start_column} is {start!r} and {end_column} {end!r}: both are numbers of characters"
+        )
+        file.fail(line, "offsets", what)
+    return spans
 
 
 def _write_spans(
     file: CorpusFile,
     doc: Doc,
-    group: Sequence[TableRow],
-    said: Classes,
-    label: str,
-    span: Sequence[str],
+    spans: Sequence[CharSpan | None],
+    scores: Sequence[ClassScores | None],
+    meaning: Classes,
 ) -> None:
-    spans = []
-    for i, (line, cells) in enumerate(group):
-        start, end = cells[span[0]].strip(), cells[span[1]].strip()
-        if start.isdecimal() and end.isdecimal():
-            spans.append(
-                (
-                    CharSpan(int(start), int(end), cells[span[2]], line, str(i)),
-                    said.of(cells[label]),
-                )
-            )
-        else:
-            file.fail(
-                line,
-                "offsets",
-                f"{span[0]} is {start!r} and {span[1]} {end!r}: both are numbers of characters",
-            )
-    spans.sort(key=lambda pair: pair[0][:2])
-    kept = [pair for pair in spans if _writes(file, doc, pair[0])]
-    Aligner(file).write(doc, [one for one, _ in kept])
-    for name in sorted(
-        {name for _, found in kept for name in found or ()} | set(said.classes.values())
-    ):
-        values = [np.nan if found is None else found.get(name, 0.0) for _, found in kept]
-        doc.layers["ents"].set(SENTIMENT_OF + name, np.array(values, np.float32))
+    """Write the spans, and the sentiment toward each: NaN where it is not annotated."""
+    pairs = [
+        (span, span_scores)
+        for span, span_scores in zip(spans, scores, strict=True)
+        if span is not None
+    ]
+    pairs.sort(key=lambda pair: pair[0][:2])
+    pairs = [pair for pair in pairs if _is_inside(file, doc, pair[0])]
+    Aligner(file).write(doc, [span for span, _ in pairs])
+    names = set(meaning.classes.values())
+    for _, span_scores in pairs:
+        names.update(span_scores or ())
+    for name in sorted(names):
+        column = [_score(span_scores, name) for _, span_scores in pairs]
+        doc.layers["ents"].set(SENTIMENT_OF + name, np.array(column, np.float32))
 
 
-def _writes(file: CorpusFile, doc: Doc, span: CharSpan) -> bool:
-    """Whether the aligner would keep the span: it lies in the text and has more than white space."""
+def _score(scores: ClassScores | None, name: str) -> float:
+    return np.nan if scores is None else scores.get(name, 0.0)
+
+
+def _is_inside(file: CorpusFile, doc: Doc, span: CharSpan) -> bool:
+    """Whether the aligner writes the span: it lies in the text and is not only white space."""
     if 0 <= span.start < span.end <= len(doc.text) and doc.text[span.start : span.end].strip():
         return True
-    file.fail(
-        span.line,
-        "offsets",
-        f"[{span.start}, {span.end}) is no part of the text of {len(doc.text)} characters",
-    )
+    what = f"[{span.start}, {span.end}) is no part of the text of {len(doc.text)} characters"
+    file.fail(span.line, "offsets", what)
     return False
