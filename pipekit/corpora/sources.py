@@ -1,4 +1,4 @@
-"""Corpora by path and format: the readers by name, with what a recipe may say of a source."""
+"""Corpora by path and format: readers by name, and the options of a recipe's sources."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 
 CORPUS_FORMATS = {
-    ".conllu": "conllu", ".conll": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text", ".iob": "iob", ".bio": "iob",
-    ".zip": "brat", ".csv": "csv", ".tsv": "csv",
-}  # fmt: skip
+    ".conllu": "conllu",
+    ".conll": "conllu",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".txt": "text",
+    ".iob": "iob",
+    ".bio": "iob",
+    ".zip": "brat",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
 _PACKED = (".gz", ".xz", ".bz2")
 
 
 @dataclass(frozen=True)
 class CorpusSource:
-    """A corpus of a recipe: `options` go to the reader of its `format`."""
+    """A corpus of a recipe; `options` are those of its reader, and those of `read_source`."""
 
     path: Path
     format: str
@@ -33,42 +41,54 @@ class CorpusSource:
 
 
 def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: Any) -> list[Doc]:
-    """The documents of a file or folder; its suffix tells the format where none is given. Errors: `DataError`, `ConfigError`."""
+    """The documents of a file or folder; without a format, that of its suffix.
+
+    Errors: `DataError` for the corpus, `ConfigError` for format and options.
+    """
     name = format or corpus_format(path)
     reader = registry.readers.get(name)
-    takes = inspect.signature(reader).parameters
-    registry.check_arguments(
-        reader, {"path", *options} | ({"tokenize"} & takes.keys()), f"{path} (format {name!r})"
-    )
-    if "tokenize" in takes:
+    arguments = {"path", *options}
+    takes_texts = "tokenize" in inspect.signature(reader).parameters
+    if takes_texts:
+        arguments.add("tokenize")
+    registry.check_arguments(reader, arguments, f"{path} (format {name!r})")
+    if takes_texts:
         options["tokenize"] = tokenize
     return list(reader(path, **options))
 
 
 def read_source(source: CorpusSource, tokenize: Tokenize) -> list[Doc]:
-    """The documents of a recipe's source: without those of other corpora that `without` names, mapped to another annotation where
-    `mapping`, `table` and `lexicon` say so, and repeated.
+    """The documents of a recipe's source.
+
+    Options that are not the reader's: `without` lists other corpora whose documents are left out;
+    `mapping`, `table` and `lexicon` name the rules that map the annotations.
     """
     options = dict(source.options)
-    rules = {key: options.pop(key, None) for key in ("mapping", "table", "lexicon", "without")}
+    mapping = options.pop("mapping", None)
+    table = options.pop("table", None)
+    lexicon = options.pop("lexicon", None)
+    others = options.pop("without", None)
     docs = read_corpus(source.path, source.format, tokenize, **options)
-    for other in rules["without"] or ():
-        given = {key: value for key, value in other.items() if key not in ("path", "format")}
-        docs = without(
-            docs, read_corpus(Path(other["path"]), other.get("format"), tokenize, **given)
-        )
-    if rules["mapping"]:
-        read_rules(rules["mapping"], rules["table"] or "", rules["lexicon"])(docs)
+    for other in others or ():
+        other_options = dict(other)
+        path = Path(other_options.pop("path"))
+        format = other_options.pop("format", None)
+        docs = without(docs, read_corpus(path, format, tokenize, **other_options))
+    if mapping:
+        rewrite = read_rules(mapping, table or "", lexicon)
+        rewrite(docs)
     return docs * source.repeat
 
 
 def corpus_format(path: Path) -> str:
-    """The format that a file's suffix tells, once that of its compression is off. Errors: `ConfigError`."""
+    """The format that the suffix of a file tells; suffixes of compression do not count.
+
+    Errors: `ConfigError` for another suffix.
+    """
     if path.is_dir():
         return "brat"
-    suffixes = [s for s in path.suffixes if s not in _PACKED]
+    suffixes = [suffix for suffix in path.suffixes if suffix not in _PACKED]
     if not suffixes or suffixes[-1] not in CORPUS_FORMATS:
-        raise ConfigError(
-            f"{path}: its suffix tells no format: name one of {', '.join(registry.readers.names())} by --format"
-        )
+        names = ", ".join(registry.readers.names())
+        raise ConfigError(f"{path}: its suffix tells no format: name one of {names} by --format")
     return CORPUS_FORMATS[suffixes[-1]]

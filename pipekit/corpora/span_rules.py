@@ -1,16 +1,17 @@
-"""Reading the spans of one corpus as if it were annotated like another: a table of a TOML file.
+"""Rules that map the spans of one corpus to the annotation of another: a table of a TOML file.
 
     [nerel]
-    rename = {ents = "fine"}       layers by the reader's name and the new one; links into them follow
+    rename = {ents = "fine"}       layers, from the reader's name to the new one; links follow
 
-    [nerel.layers.ents]            a layer of spans that do not overlap, made from another (or in its place)
-    from = "fine"
-    labels = {PERSON = "PER", …}   the labels that it takes, and what they become; all others are dropped
-    open = ["FACILITY"]            labels whose spans stay without a label: losses leave them out
-    overlaps = "innermost"         which of spans that overlap stays: "outermost", the longer one, or "innermost", the shorter one
+    [nerel.layers.ents]            a new layer of spans that do not overlap
+    from = "fine"                  the layer it is made from
+    labels = {PERSON = "PER", …}   the labels it takes, and their new names; others are dropped
+    open = ["FACILITY"]            labels whose spans remain, but unlabelled: losses ignore them
+    overlaps = "innermost"         of spans that overlap remains the shorter one; with "outermost",
+                                   the default, the longer one
     capital = true                 drops spans without a capital letter
 
-It is also said here which documents are in another corpus too.
+Also here: the search for documents that another corpus has too, `without`.
 """
 
 from __future__ import annotations
@@ -28,93 +29,121 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.errors import ConfigError, near
 from pipekit.parts.spans import settle
+from pipekit.words.arrays import Bools, Ints
 
 RULE_KEYS = ("rename", "layers")
 LAYER_KEYS = ("from", "labels", "open", "overlaps", "capital")
-RULE_OVERLAPS = {"outermost": -1, "innermost": 1}
-RUN = 8  # so many words in a row are compared
+RULE_OVERLAPS = {"outermost": -1, "innermost": 1}  # the sign of a length in the order of preference
+RUN = 8  # words in a row that are compared
 
 
 def read_rules(
     path: str | Path, table: str, lexicon: str | Path | None = None
 ) -> Callable[[Sequence[Doc]], None]:
-    """What rewrites documents as a table of a TOML file says: [table] for spans, [[table]] for tokens. Errors: `ConfigError`."""
+    """A function that rewrites documents by the rules of a TOML file.
+
+    [table] holds rules for spans, [[table]] rules for tokens.
+
+        read_rules("entities.toml", "nerel")(docs)
+
+    Errors: `ConfigError` for an unknown table or key.
+    """
     rules = tomllib.loads(Path(path).read_text(encoding="utf-8")).get(table)
-    return (
-        SpanRules(rules, f"{path} [{table}]")
-        if isinstance(rules, dict)
-        else TokenRules.read(path, table, lexicon)
-    )
+    if isinstance(rules, dict):
+        return SpanRules(rules, f"{path} [{table}]")
+    return TokenRules.read(path, table, lexicon)
 
 
 class SpanRules:
-    """The rules of a table; called with documents it gives them new layers. `where` is what errors name."""
+    """The rules of a table; a call gives documents their new layers. Errors name `where`."""
 
     def __init__(self, rules: MappingABC[str, Any], where: str = "the table") -> None:
-        _check(rules, RULE_KEYS, where)
+        _check_keys(rules, RULE_KEYS, where)
         self.rename: dict[str, str] = dict(rules.get("rename", {}))
         self.layers: dict[str, MappingABC[str, Any]] = dict(rules.get("layers", {}))
         for name, rule in self.layers.items():
-            _check(rule, LAYER_KEYS, f"{where}, layer {name!r},")
-            if rule.get("overlaps", "outermost") not in RULE_OVERLAPS:
+            _check_keys(rule, LAYER_KEYS, f"{where}, layer {name!r},")
+            overlaps = rule.get("overlaps", "outermost")
+            if overlaps not in RULE_OVERLAPS:
                 raise ConfigError(
-                    f"{where}: overlaps = {rule['overlaps']!r}.{near(rule['overlaps'], RULE_OVERLAPS)}"
+                    f"{where}: overlaps = {overlaps!r}.{near(overlaps, RULE_OVERLAPS)}"
                 )
 
     def __call__(self, docs: Sequence[Doc]) -> None:
-        """Rename and make layers of the documents; one that lacks the layer to begin with is given none."""
+        """Rename layers and make new ones; a document without the source layer gets none."""
         for doc in docs:
-            doc.layers = {self.rename.get(name, name): layer for name, layer in doc.layers.items()}
-            for layer in doc.layers.values():
-                if layer.kind == "link":
-                    layer.target = self.rename.get(layer.target or "ents", layer.target)
-            made = {
-                name: _flat(doc, doc.layers[rule["from"]], rule)
-                for name, rule in self.layers.items()
-                if rule["from"] in doc.layers
-            }
-            doc.layers.update(made)
+            self._rename(doc)
+            new_layers: dict[str, Layer] = {}
+            for name, rule in self.layers.items():
+                source = doc.layers.get(rule["from"])
+                if source is not None:
+                    new_layers[name] = _flat_layer(doc, source, rule)
+            doc.layers.update(new_layers)
+
+    def _rename(self, doc: Doc) -> None:
+        doc.layers = {self.rename.get(name, name): layer for name, layer in doc.layers.items()}
+        for layer in doc.layers.values():
+            if layer.kind == "link":
+                layer.target = self.rename.get(layer.target or "ents", layer.target)
 
 
-def _check(rules: MappingABC[str, Any], known: Sequence[str], where: str) -> None:
+def _check_keys(rules: MappingABC[str, Any], keys: Sequence[str], where: str) -> None:
     for key in rules:
-        if key not in known:
-            raise ConfigError(f"{where} has no {key!r}.{near(key, known)}")
+        if key not in keys:
+            raise ConfigError(f"{where} has no {key!r}.{near(key, keys)}")
 
 
-def _flat(doc: Doc, layer: Layer, rule: MappingABC[str, Any]) -> Layer:
-    """The spans that a rule takes, and of those that overlap the ones it prefers."""
-    labels: dict[str | None, str | None] = {**rule["labels"], **dict.fromkeys(rule.get("open", ()))}
-    start, end = (layer[edge].values.astype(np.int64) for edge in ("start", "end"))
-    column = layer["label"].strings()
-    capital = rule.get("capital", False)
-    borders = zip(doc.starts[start].tolist(), doc.ends[end - 1].tolist(), strict=True)
-    cased = [not capital or any(map(str.isupper, doc.text[first:last])) for first, last in borders]
-    rows = np.array(
-        [
-            i
-            for i, (label, ok) in enumerate(zip(column, cased, strict=True))
-            if ok and label in labels
-        ],
-        dtype=np.int64,
-    )
-    start, end = start[rows], end[rows]
-    order = np.lexsort((start, RULE_OVERLAPS[rule.get("overlaps", "outermost")] * (end - start)))
-    stays = np.sort(np.flatnonzero(settle(start, end, order)))
-    stays = stays[np.argsort(start[stays], kind="stable")]
-    return span_layer(
-        start[stays], end[stays], [labels[column[row]] for row in rows[stays].tolist()]
-    )
+def _flat_layer(doc: Doc, layer: Layer, rule: MappingABC[str, Any]) -> Layer:
+    """The spans that a rule takes; of those that overlap, the ones that it prefers."""
+    new_labels: dict[str | None, str | None] = dict(rule["labels"])
+    new_labels.update(dict.fromkeys(rule.get("open", ())))
+    start = layer["start"].values.astype(np.int64)
+    end = layer["end"].values.astype(np.int64)
+    labels = layer["label"].strings()
+
+    taken = np.array([label in new_labels for label in labels], dtype=bool)
+    if rule.get("capital", False):
+        taken &= _capitalized(doc, start, end)
+    rows = np.flatnonzero(taken)
+    start = start[rows]
+    end = end[rows]
+
+    sign = RULE_OVERLAPS[rule.get("overlaps", "outermost")]
+    preference = np.lexsort((start, sign * (end - start)))
+    remaining = np.flatnonzero(settle(start, end, preference))
+    remaining = remaining[np.argsort(start[remaining], kind="stable")]
+    flat_labels = [new_labels[labels[row]] for row in rows[remaining].tolist()]
+    return span_layer(start[remaining], end[remaining], flat_labels)
+
+
+def _capitalized(doc: Doc, start: Ints, end: Ints) -> Bools:
+    """Which spans have a capital letter, bool[spans]."""
+    firsts = doc.starts[start].tolist()
+    lasts = doc.ends[end - 1].tolist()
+    texts = [doc.text[first:last] for first, last in zip(firsts, lasts, strict=True)]
+    return np.array([any(map(str.isupper, text)) for text in texts], dtype=bool)
 
 
 def without(docs: Sequence[Doc], others: Sequence[Doc]) -> list[Doc]:
-    """The documents of which less than half, in runs of RUN words, stands in the others; case and spaces do not count."""
-    known = {run for doc in others for run in _runs(doc)}
-    return [
-        doc for doc in docs if 2 * len(known.intersection(runs := _runs(doc))) < max(len(runs), 1)
-    ]
+    """The documents that the others do not have.
+
+    A document counts as present if at least half of its runs of RUN words occur in the others. Case
+    and white space are ignored.
+    """
+    other_runs: set[tuple[str, ...]] = set()
+    for doc in others:
+        other_runs |= _runs(doc)
+    absent = []
+    for doc in docs:
+        runs = _runs(doc)
+        shared = len(other_runs & runs)
+        if 2 * shared < max(len(runs), 1):
+            absent.append(doc)
+    return absent
 
 
 def _runs(doc: Doc) -> set[tuple[str, ...]]:
+    """The runs of RUN words of a document; all of its words where these are fewer."""
     words = [word.lower() for word in doc.words if any(map(str.isalnum, word))]
-    return {tuple(words[i : i + RUN]) for i in range(max(len(words) - RUN + 1, 1))}
+    count = max(len(words) - RUN + 1, 1)
+    return {tuple(words[first : first + RUN]) for first in range(count)}

@@ -1,22 +1,36 @@
-"""Reading one corpus as if it were annotated like another: rules as data, from a TOML file.
+"""Rules that map the tags of one corpus to the annotation of another, from a TOML file.
 
-A rule applies to a token that meets all of its conditions; rules apply in their order, each to what the one before has made.
+A rule applies to a token that meets all of its conditions. Rules apply in their order, each to the
+result of the one before.
 
-    upos, form, lemma         lists, any of; forms and lemmas lower case, ё as е
+    [[opencorpora]]
+    upos = ["VERB"]
+    feats = ["VerbForm=Part"]
+    set = "ADJ"
+
+Conditions:
+
+    upos, form, lemma         lists, any of; forms and lemmas in lower case, ё as е
     form_not, lemma_not       lists, none of
     lemma_ends                list, any of
     pattern                   a regular expression that the whole form matches, as written
     first                     whether the token begins its sentence
-    feats                     entries Name=Value that must be there, !Name that must not, all of them
-    lexicon, lexicon_not      grammemes of which some, or none, are among those of the form's analyses
+    feats                     entries Name=Value that it has, and !Name that it lacks, all of them
+    lexicon, lexicon_not      grammemes: any of, none of those in the analyses of the form
+
+Effects:
 
     set                       a new UPOS
     drop, add                 features
-    lemma_case                "lower"; "fold" for ё as е too; or "form" for capitals where the form has them
-    participle                the aspect, tense, voice and lemma on which the form's participle analyses agree
-    mask                      UPOS, LEMMA, names of features, or * for all: what the corpus does not say, or says in another way
+    lemma_case                "lower"; "fold", which also writes ё as е; or "form", with capitals
+                              where the form has them
+    participle                the aspect, tense, voice and lemma on which the participle analyses of
+                              the form agree
+    mask                      UPOS, LEMMA, names of features, or * for all: values that the corpus
+                              lacks or defines in another way
 
-Masked is: UPOS and lemma unset; a feature `Name=?`; all features unset. Losses and metrics leave what is masked out.
+Masked values are: UPOS and lemma unset; a feature `Name=?`; with *, all features unset. Losses and
+metrics ignore masked values.
 """
 
 from __future__ import annotations
@@ -25,6 +39,7 @@ import re
 import tomllib
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,20 +52,31 @@ from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon
 
 CONDITIONS = (
-    "upos", "form", "form_not", "lemma", "lemma_not", "lemma_ends", "pattern", "first", "feats", "lexicon", "lexicon_not",
-)  # fmt: skip
+    "upos",
+    "form",
+    "form_not",
+    "lemma",
+    "lemma_not",
+    "lemma_ends",
+    "pattern",
+    "first",
+    "feats",
+    "lexicon",
+    "lexicon_not",
+)
 EFFECTS = ("set", "drop", "add", "lemma_case", "participle", "mask")
 _PARTICIPLES = frozenset(("PRTF", "PRTS"))
-_GRAMMEMES = {
-    "impf": ("Aspect", "Imp"), "perf": ("Aspect", "Perf"), "pres": ("Tense", "Pres"), "past": ("Tense", "Past"),
-    "futr": ("Tense", "Fut"), "actv": ("Voice", "Act"), "pssv": ("Voice", "Pass"),
-}  # fmt: skip
+_FEATURE_VALUES = {  # of a verb, by feature and grammeme
+    "Aspect": {"impf": "Imp", "perf": "Perf"},
+    "Tense": {"pres": "Pres", "past": "Past", "futr": "Fut"},
+    "Voice": {"actv": "Act", "pssv": "Pass"},
+}
 
 Rule = MappingABC[str, Any]
 
 
 class TokenFacts(NamedTuple):
-    """What a rule looks at."""
+    """The values of a token that rules look at."""
 
     form: str
     upos: str | None
@@ -59,15 +85,28 @@ class TokenFacts(NamedTuple):
     first: bool
 
 
+class TokenTags(NamedTuple):
+    """The values of a token that rules rewrite; None for unset."""
+
+    pos: str | None
+    lemma: str | None
+    morph: str | None
+
+
 class Analysis(NamedTuple):
-    """One way in which the lexicon knows a form."""
+    """An analysis of a form by the lexicon."""
 
     grammemes: frozenset[str]
     lemma: str
 
 
 class TokenRules:
-    """Rules, and the lexicon that they ask."""
+    """Rules for tokens, and the lexicon of their conditions.
+
+        TokenRules([{"upos": ["X"], "set": "NOUN"}])(docs)
+
+    Errors: `ConfigError` for an unknown key of a rule.
+    """
 
     def __init__(self, rules: Sequence[Rule], lexicon: Lexicon | None = None) -> None:
         for rule in rules:
@@ -78,117 +117,146 @@ class TokenRules:
                     )
         self.rules = rules
         self.lexicon = lexicon
-        self._known: dict[TokenFacts, tuple[str | None, str | None, str | None]] = {}
+        self._cache: dict[TokenFacts, TokenTags] = {}
 
     @classmethod
     def read(cls, path: str | Path, table: str, lexicon: str | Path | None = None) -> TokenRules:
-        """The rules of one table of a TOML file, and the lexicon in a file. Errors: `ConfigError` naming file and table."""
+        """The rules of a table of a TOML file, with the lexicon in another file.
+
+        Errors: `ConfigError` naming file and table.
+        """
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         if table not in tables:
             raise ConfigError(f"{path} has no rules [[{table}]].{near(table, tables)}")
-        return cls(tables[table], Lexicon(store.load(lexicon).tensors) if lexicon else None)
+        if not lexicon:
+            return cls(tables[table])
+        return cls(tables[table], Lexicon(store.load(lexicon).tensors))
 
     def __call__(self, docs: Sequence[Doc]) -> None:
         """Rewrite `pos`, `morph` and `lemma` of the documents."""
-        analyses = self._analyses({word for doc in docs for word in doc.words})
+        forms: set[str] = set()
         for doc in docs:
-            values = [doc.tokens[name].strings() for name in ("pos", "lemma", "morph")]
-            firsts = (
-                doc.tokens["sent_start"].values.tolist()
-                if "sent_start" in doc.tokens
-                else [i == 0 for i in range(len(doc))]
-            )
-            words = [TokenFacts(*word) for word in zip(doc.words, *values, firsts, strict=True)]
-            for name, column in zip(
-                ("pos", "lemma", "morph"),
-                zip(*(self._read(w, analyses) for w in words), strict=True),
-                strict=True,
-            ):
-                coded = encode_labels(column)
+            forms.update(doc.words)
+        analyses = self._analyses(forms)
+        for doc in docs:
+            tags = [self._tags(facts, analyses) for facts in _token_facts(doc)]
+            columns = zip(*tags, strict=True)
+            for name, values in zip(TokenTags._fields, columns, strict=True):
+                coded = encode_labels(values)
                 doc.tokens.set(name, coded.values, coded.labels)
 
+    def _tags(self, facts: TokenFacts, analyses: MappingABC[str, list[Analysis]]) -> TokenTags:
+        """The tags after all rules; equal tokens are computed once."""
+        if facts not in self._cache:
+            token = _Token(facts, analyses.get(facts.form, []))
+            self._cache[facts] = token.after(self.rules)
+        return self._cache[facts]
+
     def _analyses(self, forms: set[str]) -> dict[str, list[Analysis]]:
+        """The analyses of each form; none without a lexicon."""
         if self.lexicon is None:
             return {}
         listed = sorted(forms)
-        found = self.lexicon.analyses(normalize(from_strings(listed)))
-        names = self.lexicon.grammemes
-        grammemes = [
-            frozenset(g for g, on in zip(names, row, strict=True) if on)
-            for row in self.lexicon.tag_grammemes.tolist()
-        ]
-        answer = {}
-        for i, form in enumerate(listed):
-            rows = range(found.offsets[i], found.offsets[i + 1])
-            answer[form] = [
-                Analysis(
-                    grammemes[found.tags[r]], self.lexicon.lemma(fold(form), int(found.scripts[r]))
-                )
-                for r in rows
-            ]
-        return answer
-
-    def _read(
-        self, word: TokenFacts, analyses: MappingABC[str, list[Analysis]]
-    ) -> tuple[str | None, str | None, str | None]:
-        if word not in self._known:
-            self._known[word] = _Reading(word, analyses.get(word.form, [])).through(self.rules)
-        return self._known[word]
+        coded = self.lexicon.analyses(normalize(from_strings(listed)))
+        tag_grammemes = _tag_grammemes(self.lexicon)
+        analyses: dict[str, list[Analysis]] = {}
+        for number, form in enumerate(listed):
+            folded = fold(form)
+            form_analyses = analyses[form] = []
+            for row in range(coded.offsets[number], coded.offsets[number + 1]):
+                lemma = self.lexicon.lemma(folded, int(coded.scripts[row]))
+                form_analyses.append(Analysis(tag_grammemes[coded.tags[row]], lemma))
+        return analyses
 
 
-class _Reading:
-    """A word while rules are applied to it."""
+def _token_facts(doc: Doc) -> list[TokenFacts]:
+    pos = doc.tokens["pos"].strings()
+    lemmas = doc.tokens["lemma"].strings()
+    morphs = doc.tokens["morph"].strings()
+    if "sent_start" in doc.tokens:
+        firsts = doc.tokens["sent_start"].values.tolist()
+    else:
+        firsts = [row == 0 for row in range(len(doc))]
+    return list(map(TokenFacts, doc.words, pos, lemmas, morphs, firsts))
 
-    def __init__(self, word: TokenFacts, analyses: list[Analysis]) -> None:
-        self.word = word
-        self.form = fold(word.form)
-        self.upos = word.upos
-        self.lemma = None if word.lemma is None else word.lemma
-        self.features = dict(
-            pair.split("=", 1) for pair in (word.morph or "").split("|") if "=" in pair
-        )
+
+def _tag_grammemes(lexicon: Lexicon) -> list[frozenset[str]]:
+    """The grammemes of each tag."""
+    rows = lexicon.tag_grammemes.tolist()
+    return [frozenset(compress(lexicon.grammemes, row)) for row in rows]
+
+
+class _Token:
+    """A token while rules are applied to it."""
+
+    def __init__(self, facts: TokenFacts, analyses: list[Analysis]) -> None:
+        self.facts = facts
+        self.form = fold(facts.form)
+        self.upos = facts.upos
+        self.lemma = facts.lemma
+        pairs = [pair for pair in (facts.morph or "").split("|") if "=" in pair]
+        self.features = dict(pair.split("=", 1) for pair in pairs)
         self.analyses = analyses
+        self.grammemes: set[str] = set()
+        for analysis in analyses:
+            self.grammemes |= analysis.grammemes
         self.masked: set[str] = set()
 
-    def through(self, rules: Sequence[Rule]) -> tuple[str | None, str | None, str | None]:
-        """UPOS, lemma and features after all rules."""
+    def after(self, rules: Sequence[Rule]) -> TokenTags:
+        """The tags of the token after all rules."""
         for rule in rules:
-            if self._meets(rule):
-                self._apply(rule)
-                if "*" in self.masked:
-                    return None, None, None
-        features = {**self.features, **dict.fromkeys(self.masked - {"UPOS", "LEMMA"}, UNSURE)}
-        morph = "|".join(f"{name}={features[name]}" for name in sorted(features, key=str.lower))
-        return (
-            None if "UPOS" in self.masked else self.upos,
-            None if "LEMMA" in self.masked else self.lemma,
-            morph,
-        )
+            if not self._meets(rule):
+                continue
+            self._apply(rule)
+            if "*" in self.masked:
+                return TokenTags(None, None, None)
+        upos = None if "UPOS" in self.masked else self.upos
+        lemma = None if "LEMMA" in self.masked else self.lemma
+        return TokenTags(upos, lemma, self._morph())
+
+    def _morph(self) -> str:
+        features = dict(self.features)
+        for name in self.masked - {"UPOS", "LEMMA"}:
+            features[name] = UNSURE
+        names = sorted(features, key=str.lower)
+        return "|".join(f"{name}={features[name]}" for name in names)
 
     def _meets(self, rule: Rule) -> bool:
-        lemma = fold(self.lemma or "")
         return (
-            ("upos" not in rule or self.upos in rule["upos"])
-            and ("form" not in rule or self.form in rule["form"])
-            and self.form not in rule.get("form_not", ())
-            and ("lemma" not in rule or lemma in rule["lemma"])
-            and lemma not in rule.get("lemma_not", ())
-            and ("lemma_ends" not in rule or lemma.endswith(tuple(rule["lemma_ends"])))
-            and ("first" not in rule or self.word.first == rule["first"])
-            and ("pattern" not in rule or re.fullmatch(rule["pattern"], self.word.form) is not None)
+            self._meets_upos_and_form(rule)
+            and self._meets_lemma(rule)
             and all(self._has(entry) for entry in rule.get("feats", ()))
-            and ("lexicon" not in rule or not self._grammemes().isdisjoint(rule["lexicon"]))
-            and self._grammemes().isdisjoint(rule.get("lexicon_not", ()))
+            and ("lexicon" not in rule or not self.grammemes.isdisjoint(rule["lexicon"]))
+            and self.grammemes.isdisjoint(rule.get("lexicon_not", ()))
         )
 
+    def _meets_upos_and_form(self, rule: Rule) -> bool:
+        if "upos" in rule and self.upos not in rule["upos"]:
+            return False
+        if "form" in rule and self.form not in rule["form"]:
+            return False
+        if self.form in rule.get("form_not", ()):
+            return False
+        if "first" in rule and self.facts.first != rule["first"]:
+            return False
+        if "pattern" not in rule:
+            return True
+        return re.fullmatch(rule["pattern"], self.facts.form) is not None
+
+    def _meets_lemma(self, rule: Rule) -> bool:
+        lemma = fold(self.lemma or "")
+        if "lemma" in rule and lemma not in rule["lemma"]:
+            return False
+        if lemma in rule.get("lemma_not", ()):
+            return False
+        return "lemma_ends" not in rule or lemma.endswith(tuple(rule["lemma_ends"]))
+
     def _has(self, entry: str) -> bool:
+        """Whether the token meets an entry Name=Value or !Name."""
         if entry.startswith("!"):
             return entry[1:] not in self.features
         name, _, value = entry.partition("=")
         return self.features.get(name) == value
-
-    def _grammemes(self) -> set[str]:
-        return {grammeme for analysis in self.analyses for grammeme in analysis.grammemes}
 
     def _apply(self, rule: Rule) -> None:
         self.upos = rule.get("set", self.upos)
@@ -196,39 +264,38 @@ class _Reading:
             self.features.pop(name, None)
         self.features.update(entry.split("=", 1) for entry in rule.get("add", ()))
         if rule.get("lemma_case") and self.lemma is not None:
-            self.lemma = self._cased(self.lemma, rule["lemma_case"])
+            self.lemma = _cased(self.lemma, rule["lemma_case"], self.facts.form)
         if rule.get("participle"):
-            self._participle()
+            self._read_participle()
         self.masked |= set(rule.get("mask", ()))
 
-    def _cased(self, lemma: str, case: str) -> str:
-        form = self.word.form
-        if case == "form" and form.isupper() and len(form) > 1:
-            return lemma.upper()
-        if case == "form" and form[:1].isupper():
-            return "-".join(part[:1].upper() + part[1:].lower() for part in lemma.split("-"))
-        return fold(lemma) if case == "fold" else lemma.lower()
-
-    def _participle(self) -> None:
-        """What the lexicon is sure of; the rest is masked."""
-        chosen = [a for a in self.analyses if a.grammemes & _PARTICIPLES]
-        lemmas = {a.lemma for a in chosen}
+    def _read_participle(self) -> None:
+        """Take the lemma and features on which the participle analyses agree; mask the others."""
+        participles = [analysis for analysis in self.analyses if analysis.grammemes & _PARTICIPLES]
+        lemmas = {analysis.lemma for analysis in participles}
         if len(lemmas) == 1:
             self.lemma = lemmas.pop()
         else:
             self.masked.add("LEMMA")
         self.features.pop("Degree", None)
         self.features["VerbForm"] = "Part"
-        for name in ("Aspect", "Tense", "Voice"):
-            values = {
-                _GRAMMEMES[g][1]
-                for a in chosen
-                for g in a.grammemes
-                if g in _GRAMMEMES and _GRAMMEMES[g][0] == name
-            }
+        grammemes: set[str] = set()
+        for analysis in participles:
+            grammemes |= analysis.grammemes
+        for name, value_of_grammeme in _FEATURE_VALUES.items():
+            values = {value_of_grammeme[g] for g in grammemes if g in value_of_grammeme}
             if len(values) == 1:
                 self.features[name] = values.pop()
             else:
                 self.masked.add(name)
         if self.form.endswith(("ся", "сь")):
             self.masked |= {"Voice", "LEMMA"}
+
+
+def _cased(lemma: str, case: str, form: str) -> str:
+    """The lemma in the case that `lemma_case` names."""
+    if case == "form" and form.isupper() and len(form) > 1:
+        return lemma.upper()
+    if case == "form" and form[:1].isupper():
+        return "-".join(part[:1].upper() + part[1:].lower() for part in lemma.split("-"))
+    return fold(lemma) if case == "fold" else lemma.lower()
