@@ -1,10 +1,12 @@
-"""What each component of a pipeline costs: words a second with everything on, and with each component left out.
+"""The cost of each component of a pipeline: words a second with it and without it.
 
-    python recipes/benchmarks/components.py ru_core --texts "$PIPEKIT_DATA/ner/collection5-dev.jsonl.gz"
+    python recipes/benchmarks/components.py ru_core \\
+        --texts "$PIPEKIT_DATA/ner/collection5-dev.jsonl.gz"
 
-From texts to Docs, one thread a process. All variants take turns over the same texts; of each the fastest of --runs passes counts, since
-what else a machine does costs more than some components. A component that others read goes together with them. "two processes" counts from
-the first Doc on, since processes take a while to start.
+From texts to Docs, one thread a process. All variants take turns over the same texts; of each the
+fastest of --runs passes counts, since what else a machine does costs more than some components. A
+component that others read goes together with them. "two processes" counts from the first Doc on,
+since processes take a while to start.
 """
 
 from __future__ import annotations

@@ -1,14 +1,19 @@
-"""What a GPU makes of pipekit, and whether it says what a CPU says: one command, at most ten minutes, one Markdown file.
+"""Speed of pipekit on a GPU, and a check of its results against a CPU, in one Markdown file.
+
+One command, at most ten minutes:
 
     python recipes/benchmarks/gpu.py ru_core -o gpu.md
     python recipes/benchmarks/gpu.py ru_core -o cpu.md --device cpu --quick
 
-The second one rehearses all of it on a CPU in two minutes, with texts and networks too small for its figures to mean anything.
+The second command rehearses all of it on a CPU in two minutes, with texts and networks too small
+for meaningful figures.
 
-Measured: words a second for each encoder, from features on and bare, in float32 and bfloat16; the pipeline, in one process and in several
-that share the device, and the share of the time that the device is at work; how many padded cells should go through a network at a time.
-Checked: that encoders and components say on the device what they say on a CPU, that bfloat16 costs less than a tenth of a point, and that
-documents too large for the memory are delivered whole. The command ends with code 1 where a check fails.
+Measured: words a second for each encoder, from features on and bare, in float32 and bfloat16; the
+pipeline, in one process and in several that share the device, and the share of the time that the
+device is at work; how many padded cells should go through a network at a time. Checked: that
+encoders and components say on the device what they say on a CPU, that bfloat16 costs less than a
+tenth of a point, and that documents too large for the memory are delivered whole. The command ends
+with code 1 where a check fails.
 """
 
 from __future__ import annotations
@@ -58,10 +63,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
 SMALL = {"bert": {"network": {"width": 64, "layers": 2, "heads": 2}, "subwords": {"size": 500}}}
 PRECISIONS = ("float32", "bfloat16")
 CELLS = tuple(2**power for power in range(12, 19))  # 4,096 to 262,144
-SAME, POINTS = (
-    1e-4,
-    0.1,
-)  # how far vectors may be from those of a CPU, and figures in bfloat16 from those in float32
+SAME = 1e-4  # the largest difference of vectors from those of a CPU
+POINTS = 0.1  # the largest difference of figures in bfloat16 from those in float32
 GIB = 1 << 30
 RECIPES = Path(__file__).resolve().parents[1]
 
@@ -85,9 +88,10 @@ class Report:
 
     def check(self, what: str, found: float, limit: float) -> str:
         """The figure as it stands in a table."""
-        if not found <= limit:
-            self.failed.append(f"{what}: {found:.2g} is above {limit:g}")
-        return f"{found:.2g}{'' if found <= limit else ' **above ' + format(limit, 'g') + '**'}"
+        if found <= limit:
+            return f"{found:.2g}"
+        self.failed.append(f"{what}: {found:.2g} is above {limit:g}")
+        return f"{found:.2g} **above {limit:g}**"
 
 
 @dataclass
@@ -185,17 +189,15 @@ def data() -> Path:
 
 
 def _machine(device: torch.device) -> Iterator[str]:
-    name = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine()
-    )
-    memory = (
-        f", {torch.cuda.get_device_properties(device).total_memory / GIB:.0f} GiB"
-        if device.type == "cuda"
-        else ""
-    )
-    yield f"* {name}{memory}, {os.cpu_count()} processor cores; torch {torch.__version__}, pipekit {pipekit.__version__}"
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        size = torch.cuda.get_device_properties(device).total_memory / GIB
+        memory = f", {size:.0f} GiB"
+    else:
+        name = platform.processor() or platform.machine()
+        memory = ""
+    versions = f"torch {torch.__version__}, pipekit {pipekit.__version__}"
+    yield f"* {name}{memory}, {os.cpu_count()} processor cores; {versions}"
     yield f"* `python {shlex.join(sys.argv)}`"
 
 
@@ -276,7 +278,7 @@ def network(nlp: Pipeline, ready: Sequence[Any]) -> None:
 
 
 def _compiled(bench: Bench, nlp: Pipeline, ready: Sequence[Any], words: int) -> str:
-    """The speed of the bare network when its layers are compiled, for those that can be, in bfloat16, which is used."""
+    """The speed of the bare network in bfloat16 with compiled layers, where it can be compiled."""
     if bench.quick or nlp.precision == "float32" or not nlp.encoders["main"].compilable():
         return "–"
     try:
@@ -290,7 +292,7 @@ def _compiled(bench: Bench, nlp: Pipeline, ready: Sequence[Any], words: int) -> 
 
 
 def cells(report: Report, bench: Bench, shipped: Pipeline, _: argparse.Namespace) -> None:
-    """The bare network on features that are there, by the number of padded cells that go through it at a time."""
+    """The bare network on features made before, by the number of padded cells at a time."""
     docs = pipekit.blank("ru").tokenize(bench.texts[: len(bench.texts) // 3])
     limits = CELLS[:2] if bench.quick else CELLS
     names = ["bilstm", "transformer"] if bench.quick else ["bilstm", "gru", "transformer", "bert"]
@@ -327,7 +329,7 @@ def cells_at_a_time(limit: int) -> Iterator[None]:
 
 
 def pipeline(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -> None:
-    """From texts to Docs in one process: its speed, how long the device waits, and how long its kernels run."""
+    """From texts to Docs in one process: speed, idle time of the device, run time of kernels."""
     nlp.to(bench.device)
     rows = []
     for precision in PRECISIONS:
@@ -444,7 +446,7 @@ def _on(nlp: Pipeline, component: str, device: str, precision: str) -> Pipeline:
 
 
 def memory(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -> None:
-    """As little memory as makes batches fail: all documents are delivered, and say what they said."""
+    """Memory so small that batches fail: all documents are delivered, with the same annotations."""
     nlp = nlp.to(bench.device).with_precision("float32")
     batch_words = 1_000 if bench.quick else 65_536
     texts = bench.texts[: 40 if bench.quick else None]
@@ -461,7 +463,8 @@ def memory(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -
     report.add(
         "## Memory",
         "",
-        f"{len(failures)} batches did not fit and were halved; {lost} of {len(docs)} documents were lost.",
+        f"{len(failures)} batches did not fit and were halved; "
+        f"{lost} of {len(docs)} documents were lost.",
     )
 
 
@@ -469,8 +472,10 @@ def memory(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -
 def _little_memory(
     bench: Bench, nlp: Pipeline, texts: list[str], batch_words: int
 ) -> Iterator[list[int]]:
-    """The sizes of the batches that failed, in words. On a GPU the memory of this process is limited to a third of what the texts took; on
-    a CPU the encoder says that it ran out.
+    """The sizes of the batches that failed, in words.
+
+    On a GPU the memory of this process is limited to a third of what the texts took; on a CPU the
+    encoder pretends to run out of it.
     """
     failures: list[int] = []
     failed, encode = Room.failed, nlp._encode

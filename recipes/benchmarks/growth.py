@@ -1,9 +1,12 @@
-"""How the time of the tokenizer grows with the length of one run of characters: the slope of a log-log fit. By hand, not in the tests.
+"""Growth of the tokenizer's time with the length of one run of characters: a log-log slope.
+
+Run by hand, not in the tests:
 
     python recipes/benchmarks/growth.py
 
-Lengths are 2**10 … 2**17 characters, the fastest of five runs each. A slope over 1.15 means that some text can stop a service, as does
-a million characters without a space that take over a second; either makes the exit status 1.
+Lengths are 2**10 … 2**17 characters, the fastest of five runs each. A slope over 1.15 means that
+some text can stop a service, as does a million characters without a space that take over a second;
+either makes the exit status 1.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ RUNS = 5
 LIMIT, SECONDS = 1.15, 1.0
 UNITS = """
 а Б ё и\u0306 а\u0301 \u0301 \u00ad \u200b 7 😂 👩\u200d \ud800 一 … — №
-»") а- а. А. 1- 1. 1, +7 +7- a@ @a a@- #а а# &a &a; &a- http:// www. a/ :) ))( а' т.е. кто-то а-а. 5кг 1%- да-а _- а\u0301- 1,1-
-1,а- 1:1. #а-@ Ж.-
+»") а- а. А. 1- 1. 1, +7 +7- a@ @a a@- #а а# &a &a; &a- http:// www. a/ :) ))( а' т.е. кто-то а-а.
+5кг 1%- да-а _- а\u0301- 1,1- 1,а- 1:1. #а-@ Ж.-
 """
 SPACED = ["\u00a0", "\n", "а ", "а. ", "А! ", "😂 А"]
 
@@ -52,10 +55,9 @@ def main() -> int:
         exponent, million = slope(unit), seconds((unit * 1_000_000)[:1_000_000])
         wrong = exponent > LIMIT or million > SECONDS
         bad += wrong
-        print(
-            f"{unit!a:>14}  exponent {exponent:5.2f}  a million characters {million:6.3f} s{'  !' if wrong else ''}",
-            flush=True,
-        )
+        mark = "  !" if wrong else ""
+        speed = f"a million characters {million:6.3f} s"
+        print(f"{unit!a:>14}  exponent {exponent:5.2f}  {speed}{mark}", flush=True)
     return min(bad, 1)
 
 

@@ -1,12 +1,14 @@
-"""The most memory that a job takes, by the size of its input, and that one document takes, by its length.
+"""Peak memory of a job by the size of its input, and of one document by its length.
 
     python recipes/benchmarks/memory.py --text ${PIPEKIT_DATA}/text/ru_modern.txt.xz
-    python recipes/benchmarks/memory.py --text ${PIPEKIT_DATA}/text/ru_modern.txt.xz --pipeline ru_core --megabytes 1 10 --processes 2
+    python recipes/benchmarks/memory.py --text ${PIPEKIT_DATA}/text/ru_modern.txt.xz \\
+        --pipeline ru_core --megabytes 1 10 --processes 2
 
-`pipekit apply` reads --megabytes of lines, the text repeated, and its peak should not depend on how many (the exit status is 1 where
-it differs by more than 5 % from that of the smallest). --document are megabytes that one document has, which goes through `nlp.pipe` of
---document-pipeline; its peak grows with the text, and the growth by megabyte is printed. Peaks are those that Linux keeps for a process
-(VmHWM), summed over the process and its workers.
+`pipekit apply` reads --megabytes of lines, the text repeated, and its peak should not depend on how
+many (the exit status is 1 where it differs by more than 5 % from that of the smallest). --document
+are megabytes that one document has, which goes through `nlp.pipe` of --document-pipeline; its peak
+grows with the text, and the growth by megabyte is printed. Peaks are those that Linux keeps for a
+process (VmHWM), summed over the process and its workers.
 """
 
 from __future__ import annotations
@@ -97,34 +99,26 @@ def main() -> int:
             pipekit.blank("ru").to_disk(pipeline)
         least = 0.0
         for megabytes in given.megabytes:
-            source, output = (
-                written(text, megabytes, Path(folder) / "in.txt"),
-                Path(folder) / "out.jsonl",
-            )
+            source = written(text, megabytes, Path(folder) / "in.txt")
+            output = Path(folder) / "out.jsonl"
             options = ("-o", str(output), "--overwrite", "--processes", str(given.processes))
             most, seconds = peak(
                 sys.executable, "-m", "pipekit", "apply", pipeline, str(source), *options
             )
             least = least or most
             differs |= abs(most - least) > 0.05 * least
-            print(
-                f"{megabytes:,g} MB of lines: {most:,.0f} MB at the most, {seconds:,.0f} s, {most / least - 1:+.1%}",
-                flush=True,
-            )
+            figures = f"{most:,.0f} MB at the most, {seconds:,.0f} s, {most / least - 1:+.1%}"
+            print(f"{megabytes:,g} MB of lines: {figures}", flush=True)
             output.unlink()
         before = (0.0, 0.0)
         for megabytes in given.document:
             source = written(text, megabytes, Path(folder) / "in.txt")
             most, seconds = peak(sys.executable, "-c", ONE, given.document_pipeline, str(source))
-            growth = (
-                f", {(most - before[1]) / (megabytes - before[0]):.1f} MB for each more"
-                if before[0]
-                else ""
-            )
-            print(
-                f"one document of {megabytes:,g} MB: {most:,.0f} MB at the most, {seconds:,.0f} s{growth}",
-                flush=True,
-            )
+            figures = f"{most:,.0f} MB at the most, {seconds:,.0f} s"
+            if before[0]:
+                growth = (most - before[1]) / (megabytes - before[0])
+                figures += f", {growth:.1f} MB for each more"
+            print(f"one document of {megabytes:,g} MB: {figures}", flush=True)
             before = megabytes, most
     return int(differs)
 

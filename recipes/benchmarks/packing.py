@@ -1,11 +1,13 @@
-"""Sentences through recurrent encoders: padded groups of like length, as pipekit has them, against torch's packed sequences.
+"""Recurrent encoders on padded groups of similar length (pipekit) and on packed sequences (torch).
 
     python recipes/benchmarks/packing.py --corpus ${PIPEKIT_DATA}/ner/collection5-dev.jsonl.gz
 
-Real lengths of sentences, random vectors, one thread. Each way reads the same sentences in turns; shown are words a second of the padded
-way and, for the others, medians of the ratio to it within a turn: above 1 they are faster. Packed sequences go through either one
-bidirectional module or a module for each direction, in groups of --cells words; they hold no padding, so larger groups cost nothing but
-memory. All ways share their weights, and their answers are compared first. A second table tries limits of padded cells.
+Real lengths of sentences, random vectors, one thread. Each way reads the same sentences in turns;
+shown are words a second of the padded way and, for the others, medians of the ratio to it within a
+turn: above 1 they are faster. Packed sequences go through either one bidirectional module or a
+module for each direction, in groups of --cells words; they hold no padding, so larger groups cost
+nothing but memory. All ways share their weights, and their answers are compared first. A second
+table tries limits of padded cells.
 """
 
 from __future__ import annotations
@@ -54,7 +56,10 @@ def plan_of(corpus: Path, words: int) -> Windows:
 
 
 def time_major(start: Ints, length: Ints, backwards: bool) -> tuple[Tensor, Tensor]:
-    """Rows of sequences, longest first, in the order of a `PackedSequence`, int64[rows], and how many sequences have a step."""
+    """Rows in the order of a `PackedSequence`, and the number of sequences that have each step.
+
+    The sequences come longest first; int64[rows], int64[steps].
+    """
     steps = np.arange(int(length.max()))
     inside = steps[:, None] < length
     rows = start + (length - 1 - steps[:, None] if backwards else steps[:, None])
@@ -110,10 +115,8 @@ def two_modules(encoder: Recurrent, cells: int) -> Way:
             for modules in zip(encoder.forwards, encoder.backwards, strict=True):
                 states = layer(states, orders, modules)
             found.append((rows, states))
-        order, states = (
-            torch.cat([rows for rows, _ in found]),
-            torch.cat([states for _, states in found]),
-        )
+        order = torch.cat([rows for rows, _ in found])
+        states = torch.cat([states for _, states in found])
         return torch.empty_like(states).index_copy_(0, order, states)
 
     return way
@@ -128,7 +131,7 @@ def padded(encoder: Recurrent, cells: int) -> Way:
 
 
 def medians(ways: dict[str, Way], flat: Tensor, plan: Windows, runs: int) -> dict[str, float]:
-    """Words a second of the first way; for the others, the median of how many times faster they were in a turn."""
+    """Words a second of the first way; for each other, its median speed-up within a turn."""
     turns: list[dict[str, float]] = []
     for number in range(runs + 1):
         turn = {}
@@ -173,9 +176,9 @@ def main() -> None:
     keep_memory()
     plan = plan_of(given.corpus, given.words)
     flat = torch.randn(int(plan.start[-1] + plan.length[-1]), WIDTH_IN)
-    print(
-        f"{len(plan.length)} sentences, {len(flat):,} words, of {plan.length.min()} to {plan.length.max()}, {given.runs} runs"
-    )
+    lengths = f"{plan.length.min()} to {plan.length.max()}"
+    size = f"{len(plan.length)} sentences, {len(flat):,} words"
+    print(f"{size}, of {lengths}, {given.runs} runs")
     headed = False
     for encoder_type in KINDS.values():
         encoder_type.packs = False  # whatever it does by itself

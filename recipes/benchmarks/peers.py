@@ -1,17 +1,20 @@
-"""ru_core beside a spaCy pipeline of the same tasks (words to vectors, tags, features, names), all figures from one run.
+"""ru_core beside a spaCy pipeline of the same tasks: vectors, tags, features, names.
 
     pip install "spacy>=3.8,<4"
     python recipes/benchmarks/peers.py ru_core --data "$PIPEKIT_DATA"
 
-spaCy's pipeline is that of `spacy init config --lang ru --pipeline tagger,morphologizer,ner --optimize efficiency`: a shared tok2vec of
-width 96 and depth 4. It learns for one epoch, so that what it writes is like what is written by a pipeline in use; its speed does not
-depend on how well it does. From ru_core the tagger, which writes lemmas too, and the names are taken. Both take turns; medians are printed:
+spaCy's pipeline is that of `spacy init config --lang ru --pipeline tagger,morphologizer,ner
+--optimize efficiency`: a shared tok2vec of width 96 and depth 4. It learns for one epoch, so that
+what it writes is like what is written by a pipeline in use; its speed does not depend on how well
+it does. From ru_core the tagger, which writes lemmas too, and the names are taken. Both take turns;
+medians are printed:
 
-* stream: words a second from texts (news) to Docs, one thread a process; with two processes counted from the first Doc on, since processes
-  take a while to start
-* job: `pipekit apply` and `spacy apply` over --docs short documents of JSONL to a file of Docs, whole processes, and the most memory that
-  one of them took
-* Docs: microseconds from a Doc to bytes and back, beside a DocBin of that document alone and, per document, one of all documents
+* stream: words a second from texts (news) to Docs, one thread a process; with two processes counted
+  from the first Doc on, since processes take a while to start
+* job: `pipekit apply` and `spacy apply` over --docs short documents of JSONL to a file of Docs,
+  whole processes, and the most memory that one of them took
+* Docs: microseconds from a Doc to bytes and back, beside a DocBin of that document alone and, per
+  document, one of all documents
 """
 
 from __future__ import annotations
@@ -255,11 +258,10 @@ def files(ours: Any, theirs: Any, texts: list[str], runs: int) -> dict[str, floa
     """Microseconds a Doc."""
     from spacy.tokens import DocBin
 
-    docs, spacy_docs = list(ours.pipe(texts)), list(theirs.pipe(texts))
-    ours_packed, each = (
-        [doc.to_bytes() for doc in docs],
-        [DocBin(docs=[doc]).to_bytes() for doc in spacy_docs],
-    )
+    docs = list(ours.pipe(texts))
+    spacy_docs = list(theirs.pipe(texts))
+    ours_packed = [doc.to_bytes() for doc in docs]
+    each = [DocBin(docs=[doc]).to_bytes() for doc in spacy_docs]
     together = DocBin(docs=spacy_docs).to_bytes()
 
     def timed(work: Callable[[], object]) -> float:
@@ -291,26 +293,24 @@ def report(
     print("| words a second | pipekit | spaCy | ratio |\n|---|---:|---:|---:|")
     for n in (1, 2):
         ours, theirs = stream[f"pipekit, {n} process"], stream[f"spaCy, {n} process"]
-        print(
-            f"| {n} process{'es' if n > 1 else ''} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |"
-        )
+        title = "1 process" if n == 1 else f"{n} processes"
+        print(f"| {title} | {ours:,.0f} | {theirs:,.0f} | {ours / theirs:.2f} |")
     gains = [
         stream[f"{who}, 2 process"] / stream[f"{who}, 1 process"] for who in ("pipekit", "spaCy")
     ]
     print(f"| two over one | {gains[0]:.2f} | {gains[1]:.2f} | |")
     print("\n| job | seconds | times pipekit's | MB | times pipekit's |\n|---|---:|---:|---:|---:|")
-    least = job["pipekit apply"]
+    our_seconds, our_memory = job["pipekit apply"]
     for name, (seconds, memory) in job.items():
-        print(
-            f"| {name} | {seconds:.1f} | {seconds / least[0]:.2f} | {memory:.0f} | {memory / least[1]:.2f} |"
-        )
-    print(
-        "\n| microseconds a Doc | pipekit | a DocBin of each | times pipekit's | all in one DocBin |\n|---|---:|---:|---:|---:|"
-    )
+        time_cells = f"{seconds:.1f} | {seconds / our_seconds:.2f}"
+        memory_cells = f"{memory:.0f} | {memory / our_memory:.2f}"
+        print(f"| {name} | {time_cells} | {memory_cells} |")
+    columns = "pipekit | a DocBin of each | times pipekit's | all in one DocBin"
+    print(f"\n| microseconds a Doc | {columns} |\n|---|---:|---:|---:|---:|")
     for verb in ("write", "read"):
-        ours, theirs, together = (
-            file[f"{verb}, {name}"] for name in ("pipekit", "DocBin", "all in one DocBin")
-        )
+        ours = file[f"{verb}, pipekit"]
+        theirs = file[f"{verb}, DocBin"]
+        together = file[f"{verb}, all in one DocBin"]
         print(f"| {verb} | {ours:.1f} | {theirs:.1f} | {theirs / ours:.1f} | {together:.1f} |")
 
 

@@ -1,13 +1,15 @@
-"""ru_core against a spaCy tagger and morphologizer trained on the same files: accuracy, and words a second.
+"""ru_core against a spaCy tagger and morphologizer trained on the same files: accuracy, speed.
 
     pip install "spacy>=3.8,<4"
-    python recipes/benchmarks/taggers.py --recipe recipes/ru_core/ru_core.toml --pipeline ru_core --test TEST.conllu.gz
+    python recipes/benchmarks/taggers.py --recipe recipes/ru_core/ru_core.toml \\
+        --pipeline ru_core --test TEST.conllu.gz
 
-spaCy's pipeline is that of `spacy init config --lang ru --pipeline tagger,morphologizer --optimize efficiency`: a shared tok2vec of width
-96 and depth 4. It learns from the recipe's sources as the recipe reads them; a token of which a source leaves part open is
-missing to spaCy, which knows nothing in between. Words a second are medians of --runs passes over the same texts, from text to Doc, on one
-thread a process, counted from the first Doc on, since both need a while to start their processes; pipekit and spaCy take turns, so that a
-machine that slows down slows both.
+spaCy's pipeline is that of `spacy init config --lang ru --pipeline tagger,morphologizer --optimize
+efficiency`: a shared tok2vec of width 96 and depth 4. It learns from the recipe's sources as the
+recipe reads them; a token of which a source leaves part open is missing to spaCy, which knows
+nothing in between. Words a second are medians of --runs passes over the same texts, from text to
+Doc, on one thread a process, counted from the first Doc on, since both need a while to start their
+processes; pipekit and spaCy take turns, so that a machine that slows down slows both.
 """
 
 from __future__ import annotations
@@ -130,12 +132,16 @@ def main() -> None:
     nlp = pipekit.load(given.pipeline, device="cpu", include=["tagger"])
     gold = list(read_conllu(given.test))
     sources = read_recipe(given.recipe).train
-    spacy_nlp = train_spacy(
-        [doc for source in sources for doc in read_source(source, nlp.tokenize)], given.epochs
-    )
+    train_docs = []
+    for source in sources:
+        train_docs += read_source(source, nlp.tokenize)
+    spacy_nlp = train_spacy(train_docs, given.epochs)
     ours = evaluate(nlp, gold)
-    made = spacy_nlp.pipe([spacy_doc(spacy_nlp.vocab, doc, gold=False) for doc in gold])
-    theirs = score((g, of_spacy(g, d)) for g, d in zip(gold, made, strict=True))
+    bare_docs = [spacy_doc(spacy_nlp.vocab, doc, gold=False) for doc in gold]
+    tagged_docs = spacy_nlp.pipe(bare_docs)
+    theirs = score(
+        (doc, of_spacy(doc, tagged)) for doc, tagged in zip(gold, tagged_docs, strict=True)
+    )
 
     texts = [" ".join(doc.text for doc in gold[i : i + 5]) for i in range(0, len(gold), 5)]
     torch.set_num_threads(1)

@@ -1,11 +1,12 @@
-"""Tokens and sentences of pipekit, razdel and spaCy side by side: F1 against treebanks, and words per second on one core.
+"""Tokens and sentences of pipekit, razdel and spaCy side by side: F1 on treebanks, and speed.
 
     python recipes/benchmarks/tokenization.py [--json FILE]
 
-Every dev treebank is read as text: its sentences, joined by one space in blocks of 20, are what each system gets. A token or a
-sentence is right if both its ends are. Speed is words (runs between spaces) over seconds for tokens and sentences together, the
-median of several runs over the same paragraphs: treebank blocks for what people write today, and fiction.
-razdel and spaCy are wanted here only; a system that is not installed is left out with a line that says so.
+Every dev treebank is read as text: its sentences, joined by one space in blocks of 20, are what
+each system gets. A token or a sentence is right if both its ends are. Speed is words (runs between
+spaces) over seconds for tokens and sentences together, the median of several runs over the same
+paragraphs: treebank blocks for what people write today, and fiction. razdel and spaCy are wanted
+here only; a system that is not installed is left out with a line that says so.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Encoders under the same tasks, in the same recipes, with the same heads: what each is worth, and how fast it reads.
+"""Encoders under the same tasks, recipes and heads: accuracy and speed of each.
 
     python recipes/bert/compare.py --out runs/encoders
 
-`encoders.toml` has the encoders, `tasks/` the recipes. A training that was finished is not done again; one that was interrupted goes
-on. The figure is that of the best epoch on the dev part; words a second are those of the trained tagger on the texts of the dev part of
-Collection5: one thread, the encoders in turns, the median.
+`encoders.toml` has the encoders, `tasks/` the recipes. A training that was finished is not done
+again; one that was interrupted goes on. The figure is that of the best epoch on the dev part; words
+a second are those of the trained tagger on the texts of the dev part of Collection5: one thread,
+the encoders in turns, the median.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ REPEATS = 5
 
 
 def figure(task: str, name: str, encoder: Mapping[str, Any], out: Path) -> float:
-    """The best score of an encoder under a task, from the log of its training, which is run unless it is there."""
+    """The best score of an encoder under a task, from the log of its training.
+
+    The training is run unless its log exists.
+    """
     folder = out / f"{task}-{name}"
     if not (folder / "done").exists():
         path = HERE / "tasks" / f"{task}.toml"

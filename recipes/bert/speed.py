@@ -1,11 +1,12 @@
-"""What a step of pretraining costs beside the same network in bare torch: milliseconds, and their ratio.
+"""A step of pretraining beside the same network in bare torch: milliseconds, and their ratio.
 
     python recipes/bert/speed.py --width 256 --layers 4 --heads 4 --rows 32 --length 128 --threads 1
 
-A step of `pipekit pretrain` with the objective "masked" reads slices of pieces from disk, frames them, hides words, goes forward and
-backward, clips and updates. The bare one is `nn.TransformerEncoder` of the same sizes over ready batches: the same embeddings, the same
-tied output layer over as many hidden pieces, the same optimizer. The texts are words of chance. Both take turns, so that a machine that
-slows down slows both; medians of --steps steps.
+A step of `pipekit pretrain` with the objective "masked" reads slices of pieces from disk, frames
+them, hides words, goes forward and backward, clips and updates. The bare one is
+`nn.TransformerEncoder` of the same sizes over ready batches: the same embeddings, the same tied
+output layer over as many hidden pieces, the same optimizer. The texts are words of chance. Both
+take turns, so that a machine that slows down slows both; medians of --steps steps.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ def report(times: dict[str, list[float]], pieces: int) -> None:
         print(f"| {name} | {1e3 * median:,.1f} | {pieces / median:,.0f} |")
     ratio = statistics.median(one / other for one, other in zip(*times.values(), strict=True))
     print(
-        f"\nA step of pipekit takes {ratio:.3f} times as long as one of bare torch (median of pairs)."
+        f"\nA step of pipekit takes {ratio:.3f} times as long "
+        "as one of bare torch (median of pairs)."
     )
 
 

@@ -1,9 +1,10 @@
-"""Six recurrent cells learn to tell the next character of Russian text; what becomes of the gradient on its way back through time.
+"""Six recurrent cells learn the next character of Russian text: their gradients back through time.
 
     python recipes/cells/gradients.py --text "$PIPEKIT_DATA/text/ru_modern.txt.xz" --out runs/cells
 
-Draws cells.png and explosion.png into the folder and prints a table. The gradient of a step is that of the loss at the last character by
-the whole state (of an LSTM, hidden state and cell) so many characters earlier: its norm, the geometric mean over HELD_OUT sequences.
+Draws cells.png and explosion.png into the folder and prints a table. The gradient of a step is that
+of the loss at the last character by the whole state (of an LSTM, hidden state and cell) so many
+characters earlier: its norm, the geometric mean over HELD_OUT sequences.
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ class Model(nn.Module):
 
 @dataclass
 class Run:
-    """What was seen of a training: `norms` of all gradients together before clipping, `back` of the last loss by steps back."""
+    """The gradients of a training.
+
+    `norms` are those of all gradients together before clipping, `back` those of the last loss by
+    steps back.
+    """
 
     model: Model
     losses: list[float] = field(default_factory=list)
@@ -82,7 +87,10 @@ class Run:
 
 
 def read(path: Path) -> tuple[Tensor, Tensor, float]:
-    """Sequences int64[any, STEPS + 1] to learn from and to measure by, in shuffled lines, and the words in a character."""
+    """Sequences for training and for measuring, int64[any, STEPS + 1], and words per character.
+
+    Lines are shuffled.
+    """
     with lzma.open(path, "rt", encoding="utf-8") as file:
         lines = file.readlines()
     random.Random(SEED).shuffle(lines)
@@ -125,7 +133,7 @@ def train(
     clip: float,
     bar: Any,
 ) -> Run:
-    """UPDATES steps on the same sequences for every model; a clip of infinity leaves gradients as they are."""
+    """UPDATES steps, on the same sequences for every model; a clip of infinity clips nothing."""
     run = Run(model, start=norms_back(model, measured))
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))
     for update in range(UPDATES):

@@ -22,11 +22,14 @@ from pipekit.words.lexicon import pack_strings, short
 
 # Style, spelling variants and what no treebank marks: tags that differ in these only are one tag.
 DROPPED = frozenset(
-    """Infr Slng Arch Litr Erro Dist Hypo Fimp Prdx Impe Impx Inmx Vpre Subx Qual Af-p Adjx Sgtm Mult Refl incl excl Init Anph
-    V-be V-en V-ie V-bi V-ey V-oy V-ej V-sh Cmp2 Coll Coun ms-f Ms-f""".split()  # noqa: SIM905
+    """Infr Slng Arch Litr Erro Dist Hypo Fimp Prdx Impe Impx Inmx Vpre Subx Qual Af-p Adjx Sgtm
+    Mult Refl incl excl Init Anph V-be V-en V-ie V-bi V-ey V-oy V-ej V-sh Cmp2 Coll
+    Coun ms-f Ms-f""".split()  # noqa: SIM905
 )
 # A new word is none of these.
-CLOSED = frozenset("NPRO PREP CONJ PRCL INTJ NUMR PRED Apro Anum Name Patr Abbr Fixd Orgn".split())  # noqa: SIM905
+CLOSED = frozenset(
+    "NPRO PREP CONJ PRCL INTJ NUMR PRED Apro Anum Name Patr Abbr Fixd Orgn".split()  # noqa: SIM905
+)
 LONGEST_ENDING = 12
 GUESS_LENGTHS = range(2, 6)
 GUESS_SETS = 3
@@ -39,9 +42,13 @@ Analysis = tuple[int, int]  # tag, script
 
 
 def commonprefix(words: list[str]) -> str:
-    """What all the words begin with."""
-    low, high = min(words), max(words)  # the two that differ soonest
-    return low[: next((i for i, letter in enumerate(low) if letter != high[i : i + 1]), len(low))]
+    """The common start of all words."""
+    low = min(words)
+    high = max(words)  # of all words, low and high differ soonest
+    for i, letter in enumerate(low):
+        if letter != high[i : i + 1]:
+            return low[:i]
+    return low
 
 
 class Tables:
@@ -62,7 +69,7 @@ class Tables:
 
 
 def folded_paradigms(dictionary: Any, tables: Tables) -> list[tuple[int, str]]:
-    """For each paradigm of the source: its number among the folded ones, and what all its endings begin with."""
+    """For each paradigm of the source: its number when folded, and the start of all its endings."""
     answer = []
     for number in range(len(dictionary.paradigms)):
         info = dictionary.build_paradigm_info(number)
@@ -143,7 +150,7 @@ def guesses(
 
 
 def choose(counts: dict[str, Counter[int]]) -> tuple[list[str], list[list[int]]]:
-    """Suffixes that are frequent enough and say something else than a shorter one, with their sets."""
+    """Frequent suffixes with other analyses than a shorter one, with their sets of analyses."""
     kept: dict[str, list[int]] = {}
     for suffix in sorted(counts, key=len):
         total = counts[suffix].total()
@@ -172,8 +179,13 @@ def compile_arrays() -> dict[str, NDArray[Any]]:
     lexemes = sorted(set(stems(morph.dictionary, paradigms)))
     sets = pairs(tables)
     suffixes, suffix_sets = guesses(lexemes, tables, sets)
-    return {**stem_arrays(lexemes), **pair_arrays(tables, sets), **set_arrays(tables), **guess_arrays(suffixes, suffix_sets),
-            "prefixes": pack_strings(sorted(known_prefixes(morph)))}  # fmt: skip
+    return {
+        **stem_arrays(lexemes),
+        **pair_arrays(tables, sets),
+        **set_arrays(tables),
+        **guess_arrays(suffixes, suffix_sets),
+        "prefixes": pack_strings(sorted(known_prefixes(morph))),
+    }
 
 
 def known_prefixes(morph: Any) -> set[str]:
@@ -240,6 +252,8 @@ def guess_arrays(suffixes: list[str], suffix_sets: list[list[int]]) -> dict[str,
 if __name__ == "__main__":
     arrays = compile_arrays()
     store.save(sys.argv[1], {}, arrays)
+    size = 0
     for name, array in arrays.items():
+        size += array.nbytes
         print(f"{name:16} {array.dtype!s:8} {array.shape!s:14} {array.nbytes / 1e6:.2f} MB")
-    print(f"{sum(a.nbytes for a in arrays.values()) / 1e6:.2f} MB")
+    print(f"{size / 1e6:.2f} MB")

@@ -1,12 +1,16 @@
-"""Fit the temperature of a component that finds entities or relations on documents that it has not seen, and write the pipeline again.
+"""Fit the temperature of a component of entities or relations, and write the pipeline again.
+
+The documents are those that it has not seen.
 
     python recipes/ner/calibrate.py runs/ner/best.pipekit recipes/ner/ner.toml ner
     python recipes/ner/calibrate.py runs/ner_fine/best.pipekit recipes/ner/fine.toml ner_fine
-    python recipes/ner/calibrate.py runs/relations/best.pipekit recipes/relations/nerel.toml relations
+    python recipes/ner/calibrate.py runs/relations/best.pipekit \\
+        recipes/relations/nerel.toml relations
 
-What is found in the recipe's [[dev]] documents, spans or links between gold spans, is right or wrong; the temperature is that of a list
-with which its scores lose the least (minus log likelihood). Nothing that is found changes. Shown are the loss and the expected calibration
-error (ten bins) before and after.
+What is found in the recipe's [[dev]] documents, spans or links between gold spans, is right or
+wrong; the temperature is that of a list with which its scores lose the least (minus log
+likelihood). Nothing that is found changes. Shown are the loss and the expected calibration error
+(ten bins) before and after.
 """
 
 from __future__ import annotations
@@ -67,7 +71,7 @@ def log_loss(scores: NDArray[Any], right: NDArray[Any]) -> float:
 
 
 def error(scores: NDArray[Any], right: NDArray[Any]) -> float:
-    """The expected calibration error: how far scores are from the share of right spans, over ten bins."""
+    """The expected calibration error: scores against the share of right spans, in ten bins."""
     bins = np.minimum((scores * 10).astype(int), 9)
     return float(
         sum(
@@ -96,7 +100,8 @@ def main() -> None:
         scores, right = judged(nlp, head, gold)
         losses[temperature] = log_loss(scores, right)
         print(
-            f"{temperature:.1f}  log loss {losses[temperature]:.4f}  calibration error {error(scores, right):.4f}",
+            f"{temperature:.1f}  log loss {losses[temperature]:.4f}  "
+            f"calibration error {error(scores, right):.4f}",
             flush=True,
         )
     head.temperature.fill_(min(losses, key=losses.__getitem__))

@@ -1,4 +1,6 @@
-"""What recipes/ner/README.md reports: F1 on a recipe's [[dev]] documents, as they are and in lower case, and the time of the head.
+"""The figures of recipes/ner/README.md: F1 on a recipe's [[dev]] documents, and time of the head.
+
+F1 is that of the documents as they are and in lower case.
 
 python recipes/ner/measure.py runs/ner/best.pipekit recipes/ner/ner.toml ner
 """

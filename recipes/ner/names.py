@@ -1,8 +1,9 @@
-"""How often the normal form of a name (`span.lemma`) is what a person wrote, on the mentions of SlavicNER.
+"""Accuracy of the normal form of a name (`span.lemma`) on the mentions of SlavicNER.
 
     python recipes/ner/names.py ru_core "$PIPEKIT_DATA/ner/slavicner-ru.jsonl.xz"
 
-Without regard to case, ё and quotation marks; beside it the text itself, and the lemmas of its tokens.
+Without regard to case, ё and quotation marks; beside it the text itself, and the lemmas of its
+tokens.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
     python recipes/qa/cloze.py PIPELINE build/qa_cloze.json.gz
 
-A phrase of a sentence (a year, a number, a name, a noun with its adjectives) is the answer. What stands around it in its clause, with
-some words left out, makes the question, behind a question word that fits the phrase: кто, что, где, когда, сколько, какой, by case.
-So questions are made for the passages of DaNetQA, and of the training parts of SberQuAD and TyDi QA. The Russian is clumsy, yet where an
-answer is found by it a reader learns from it. To these come the made-up triples of Koziev/NLP_Datasets whose answer stands in the text.
-What is made is a corpus's text: it belongs in build/, not in the project.
+A phrase of a sentence (a year, a number, a name, a noun with its adjectives) is the answer. What
+stands around it in its clause, with some words left out, makes the question, behind a question word
+that fits the phrase: кто, что, где, когда, сколько, какой, by case. So questions are made for the
+passages of DaNetQA, and of the training parts of SberQuAD and TyDi QA. The Russian is clumsy, yet
+where an answer is found by it a reader learns from it. To these come the made-up triples of
+Koziev/NLP_Datasets whose answer stands in the text. What is made is a corpus's text: it belongs in
+build/, not in the project.
 """
 
 from __future__ import annotations
@@ -125,12 +127,15 @@ def phrases(sentence: Span) -> Iterator[tuple[int, int]]:
 
 
 def is_fact(phrase: Span) -> bool:
-    """Whether people would rather ask for this: a number, a name, a noun with adjectives; single nouns are asked for too, but less."""
+    """Whether people like to ask for this: a number, a name, a noun with adjectives.
+
+    Single nouns are asked for too, but less.
+    """
     return len(phrase) > 1 or phrase[0].pos != "NOUN"
 
 
 def question_word(answer: Span, before: str) -> tuple[str, str]:
-    """The question word for an answer, and the word of the answer that stays in the question, or nothing."""
+    """The question word for an answer, and its word that stays in the question, or nothing."""
     head = answer[len(answer) - 1]
     morph = head.morph or {}
     case = morph.get("Case", "Nom")
@@ -204,7 +209,7 @@ def clozes(
 
 
 def triples(folder: Path, chance: random.Random) -> Iterator[dict[str, Any]]:
-    """Texts of some twenty premises, with a question to each: an answer is to be found among sentences, not in one."""
+    """Texts of some twenty premises with a question to each, so that answers stand among many."""
     asked: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
     for path in sorted(folder.glob("koziev-*.txt.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as file:

@@ -1,12 +1,15 @@
 """Measure a reader beside a baseline without learning, and what it says where there is no answer.
 
     python recipes/qa/measure.py runs/qa/best.pipekit
-    python recipes/qa/measure.py runs/qa/best.pipekit --choose     # and write the pipeline again with the best threshold
+    # the same, and write the pipeline again with the best threshold:
+    python recipes/qa/measure.py runs/qa/best.pipekit --choose
 
-Prints exact match and F1 on the development parts: of the reader with every question answered, of the same at its own threshold, and of
-the sliding window of Richardson et al. (2013): of all spans of up to eight words, the one around which most of the question's words stand,
-each weighted by how rare it is in the text. For "no answer" each question is asked of the text of another document as well: the balanced
-accuracy of a threshold is the mean of how often the reader speaks on the right text and is silent on the other.
+Prints exact match and F1 on the development parts: of the reader with every question answered, of
+the same at its own threshold, and of the sliding window of Richardson et al. (2013): of all spans
+of up to eight words, the one around which most of the question's words stand, each weighted by how
+rare it is in the text. For "no answer" each question is asked of the text of another document as
+well: the balanced accuracy of a threshold is the mean of how often the reader speaks on the right
+text and is silent on the other.
 """
 
 from __future__ import annotations
@@ -35,7 +38,10 @@ WORD = re.compile(r"\w+")
 
 
 def sliding_window(text: str, question: str) -> str:
-    """The span whose surroundings, as many words to each side as the question has, share the weightiest words with the question."""
+    """The span whose surroundings share the weightiest words with the question.
+
+    They are as many words to each side as the question has.
+    """
     places = [found.span() for found in WORD.finditer(text)]
     words = [fold(text[start:end]) for start, end in places]
     counts = Counter(words)
@@ -81,9 +87,8 @@ def measure(nlp: Pipeline, docs: list[Doc]) -> float:
         )
     )
     print("| | EM | F1 | silent on other texts | balanced accuracy |\n|---|---:|---:|---:|---:|")
-    print(
-        f"| sliding window | {figures([(gold, sliding_window(doc.text, question)) for doc, question, gold in asked])} | - | - |"
-    )
+    pairs = [(gold, sliding_window(doc.text, question)) for doc, question, gold in asked]
+    print(f"| sliding window | {figures(pairs)} | - | - |")
     accuracy = {}
     for threshold in (0.0, *THRESHOLDS):
         best = [one[0].text if one and one[0].score >= threshold else None for one in found]
@@ -92,21 +97,18 @@ def measure(nlp: Pipeline, docs: list[Doc]) -> float:
         balanced = accuracy[threshold] = (
             silent + sum(answer is not None for answer in best) / len(asked)
         ) / 2
-        print(
-            f"| reader, threshold {threshold} | {figures(pairs)} | {100 * silent:.1f} | {100 * balanced:.1f} |"
-        )
+        shares = f"{100 * silent:.1f} | {100 * balanced:.1f}"
+        print(f"| reader, threshold {threshold} | {figures(pairs)} | {shares} |")
     scores = [
         (one[0].score, overlap(gold, one[0].text))
         for one, (_, _, gold) in zip(found, asked, strict=True)
         if one
     ]
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        bin = [
-            right for score, right in scores if low <= score < low + 0.2 or score == low + 0.2 == 1
-        ]
-        print(
-            f"score {low:.1f} to {low + 0.2:.1f}: {len(bin)} answers, F1 {100 * sum(bin) / max(len(bin), 1):.1f}"
-        )
+        high = low + 0.2
+        bin = [right for score, right in scores if low <= score < high or score == high == 1]
+        f1 = 100 * sum(bin) / max(len(bin), 1)
+        print(f"score {low:.1f} to {high:.1f}: {len(bin)} answers, F1 {f1:.1f}")
     print(f"{len(asked)} questions, {100 * seconds / len(asked):.2f} s for 100 of them\n")
     return max(accuracy, key=accuracy.__getitem__)
 

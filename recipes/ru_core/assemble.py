@@ -1,4 +1,4 @@
-"""Put a pipeline together from the parts of others, as a recipe says that names a `source` for each.
+"""Assemble a pipeline from the parts of others by a recipe that names a `source` for each.
 
 python recipes/ru_core/assemble.py recipes/ru_core/parts.toml runs/ru_core.pipekit
 """

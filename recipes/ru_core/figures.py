@@ -1,9 +1,12 @@
-"""Figures of the model card: names, fine-grained entities, relations and answers of ru_core on parts that no training has seen.
+"""Figures of the model card: names, fine-grained entities, relations and answers of ru_core.
+
+They are measured on parts that no training has seen.
 
     python recipes/ru_core/figures.py ru_core
 
-Corpora and their mappings are the [[dev]] sources of the recipes that trained the parts. Tokens and sentences are pipekit's own; entities
-are given where a line says so. Sentiment has a comparison of its own, `recipes/sentiment/compare.py`.
+Corpora and their mappings are the [[dev]] sources of the recipes that trained the parts. Tokens and
+sentences are pipekit's own; entities are given where a line says so. Sentiment has a comparison of
+its own, `recipes/sentiment/compare.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pipekit.training.recipe import read_recipe
 
 RECIPES = Path(__file__).parent.parent
 LINKS = ["relations within", "relations across", "relations"]
-# What is measured: the recipe, the components that are on, the gold layers that are given, the figures.
+# By task: the recipe, the enabled components, the gold layers that they read, the figures.
 TASKS = {
     "names, Collection5 dev": ("ner/ner.toml", ["ner"], [], ["ents"]),
     "29 types, NEREL dev": ("ner/fine.toml", ["ner_fine"], [], ["fine", "fine outermost"]),
@@ -68,10 +71,8 @@ def main() -> None:
         )
         for name in names:
             if (counts := scores.figures.get(name)) is not None:
-                print(
-                    f"| {task}: {name} | {percent(counts.precision)} | {percent(counts.recall)} | {percent(counts.f1)} |",
-                    flush=True,
-                )
+                figures = [counts.precision, counts.recall, counts.f1]
+                print(f"| {task}: {name} | {' | '.join(map(percent, figures))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Measure a trained ru_core on the treebanks and write it, figures included, to where it is shipped from.
+"""Measure a trained ru_core on the treebanks, and write it with its figures into its package.
 
-    python recipes/ru_core/measure.py runs/ru_core/best.pipekit plugins/ru_core/src/ru_core/ru_core.pipekit
+    python recipes/ru_core/measure.py runs/ru_core/best.pipekit \\
+        plugins/ru_core/src/ru_core/ru_core.pipekit
 
-Prints the tables of the model card. The test part is measured here and nowhere else, and nothing is chosen by it.
+Prints the tables of the model card. The test part is measured here and nowhere else, and nothing is
+chosen by it.
 """
 
 from __future__ import annotations

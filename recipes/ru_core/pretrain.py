@@ -1,13 +1,17 @@
-"""The encoder of ru_core as a language model of raw text, which the training of the tagger then begins with.
+"""Pretrain the encoder of ru_core as a language model of raw text, for the training of the tagger.
 
-The state of the forward cell after each word predicts the next one, that of the backward cell the one before (Peters et al. 2018). The
-words to choose from are those of the batch, by the vectors that the encoder's own embedder makes of them, so that it learns too. How
-frequent a word is goes into its score, and so does how likely a batch has it (Bengio and Senecal 2008): what context says is left to learn.
+The state of the forward cell after each word predicts the next one, that of the backward cell the
+one before (Peters et al. 2018). The words to choose from are those of the batch, by the vectors
+that the encoder's own embedder makes of them, so that it learns too. How frequent a word is goes
+into its score, and so does how likely a batch has it (Bengio and Senecal 2008): what context says
+is left to learn.
 
-    python recipes/ru_core/pretrain.py recipes/ru_core/ru_core.toml --data "$PIPEKIT_DATA/text" --out build/pretrained.pipekit
+    python recipes/ru_core/pretrain.py recipes/ru_core/ru_core.toml \\
+        --data "$PIPEKIT_DATA/text" --out build/pretrained.pipekit
 
-Half an hour on one core. The result is a pipeline without components; `start` in the recipe names it. A run that was interrupted goes on
-from its checkpoint, beside the result, when the same command is given again.
+Half an hour on one core. The result is a pipeline without components; `start` in the recipe names
+it. A run that was interrupted goes on from its checkpoint, beside the result, when the same command
+is given again.
 """
 
 from __future__ import annotations
@@ -69,7 +73,10 @@ class Predictor(nn.Module):
         self.target = nn.Linear(words, WIDTH)
 
     def forward(self, rows: Tensor, batch: Batch, priors: Tensor) -> Tensor:
-        """For rows of an encoder, [left | right | embedded], and what to add to the scores of the distinct words."""
+        """The loss of rows of an encoder, [left | right | embedded].
+
+        `priors` are added to the scores of the distinct words.
+        """
         index = torch.from_numpy(batch.distinct.index)
         left, right, embedded = rows.split(
             [self.states, self.states, rows.shape[1] - 2 * self.states], dim=1
@@ -134,7 +141,7 @@ class Priors:
         self.logs = np.log(share / -np.expm1(-BATCH_WORDS * share)).astype(np.float32)
 
     def __call__(self, batch: Batch) -> Tensor:
-        """For each distinct word the log of its share of the text, less that of the chance that a batch has it."""
+        """By distinct word: log of its share of the text, less log of its chance in a batch."""
         words = batch.distinct.words
         return torch.from_numpy(
             self.logs[np.searchsorted(self.hashes, words.hashes(words.starts, words.ends))]
@@ -160,7 +167,8 @@ def pretrain(pipeline: Pipeline, lines: list[str], checkpoint: Path) -> None:
     encoder = pipeline.encoders[ENCODER]
     if not isinstance(encoder, Recurrent) or not encoder.skip:
         raise ConfigError(
-            "only a recurrent encoder with skip = true can be pretrained: its two directions are told apart by their place"
+            "only a recurrent encoder with skip = true can be pretrained: "
+            "its two directions are told apart by their place"
         )
     predictor = Predictor((encoder.width - encoder.embed.width) // 2, encoder.embed.width)
     parts = nn.ModuleDict({"encoder": encoder, "predictor": predictor}).train()

@@ -2,15 +2,18 @@
 
     python recipes/sentences/train.py
 
-It learns from UD Taiga (train and extra) as it is, and from OpenCorpora put back into running text (it does not say where spaces
-were). Consecutive sentences are joined by a space into texts of up to `BLOCK` sentences; some lose that space or their first
-capital, as people drop them. OpenCorpora is written news, so parts of it are dressed up as what it lacks: posts with smileys, tags
-and names in place of periods, titles in capitals, texts without periods. What ends in a comma or a colon, and titles otherwise,
-stand on lines of their own and teach nothing. The model is a logistic regression over hashed features, trained by Adam with weight
-decay and rounded to int8; hidden layers (8 units) and dropout of features were no better on the dev treebanks.
+It learns from UD Taiga (train and extra) as it is, and from OpenCorpora put back into running text
+(it does not say where spaces were). Consecutive sentences are joined by a space into texts of up to
+`BLOCK` sentences; some lose that space or their first capital, as people drop them. OpenCorpora is
+written news, so parts of it are dressed up as what it lacks: posts with smileys, tags and names in
+place of periods, titles in capitals, texts without periods. What ends in a comma or a colon, and
+titles otherwise, stand on lines of their own and teach nothing. The model is a logistic regression
+over hashed features, trained by Adam with weight decay and rounded to int8; hidden layers (8 units)
+and dropout of features were no better on the dev treebanks.
 
-Prints the F1 of sentences on the dev treebanks. Needs torch, some minutes of one core, and the data (PIPEKIT_DATA, or
-../shared/data beside the project). The result is the same for the same data and seed.
+Prints the F1 of sentences on the dev treebanks. Needs torch, some minutes of one core, and the data
+(PIPEKIT_DATA, or ../shared/data beside the project). The result is the same for the same data and
+seed.
 """
 
 from __future__ import annotations
@@ -82,7 +85,7 @@ def read_opencorpora() -> Iterator[str]:
 
 
 def detokenize(words: list[str]) -> str:
-    """Words as running text: no space before a comma or after an opening bracket, and quotes alternate."""
+    """Words as running text: no space before a comma or after a bracket opens; quotes alternate."""
     text, opened = "", False
     for word in words:
         if word == '"':
@@ -128,7 +131,7 @@ def join(part: list[str], style: str) -> tuple[str, set[int]]:
 
 
 def as_post(sentence: str) -> str:
-    """A sentence of news as it could stand in a social network: emoji in it, other marks at its end, a name before it."""
+    """A sentence of news as in a social network: emoji, other final marks, a name before it."""
     if random.random() < 0.1:
         sentence = re.sub(
             "(?<=[^\\W\\d]) (?=[^\\W\\d])", f" {random.choice(EMOJI)} ", sentence, count=1
@@ -156,7 +159,10 @@ def blocks(sentences: list[str], styles: list[str]) -> Iterator[tuple[str, set[i
 
 
 def examples(sentences: list[str], styles: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the table of weights int64[examples, templates], and whether a sentence begins there float32[examples]."""
+    """Rows of the table of weights, and whether a sentence begins there.
+
+    int64[examples, templates], float32[examples].
+    """
     rows, labels = [], []
     for text, begins in blocks(sentences, styles):
         tokens = tokenizer.tokens(text, np.zeros(1, np.int64), np.array([len(text)]))

@@ -1,7 +1,8 @@
-"""Networks and the classical baseline beside each other: macro F1, per source, on texts that none of them has seen.
+"""Networks beside the classical baseline: macro F1 per source on texts that none has seen.
 
-python recipes/sentiment/compare.py tfidf=runs/tfidf_cedr/best.pipekit network=runs/cedr/best.pipekit
-python recipes/sentiment/compare.py --entities runs/rusentne/best.pipekit
+python recipes/sentiment/compare.py tfidf=runs/tfidf_cedr/best.pipekit
+network=runs/cedr/best.pipekit python recipes/sentiment/compare.py --entities
+runs/rusentne/best.pipekit
 """
 
 from __future__ import annotations

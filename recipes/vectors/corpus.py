@@ -19,7 +19,7 @@ from pipekit.words import chars
 from pipekit.words.lexicon import short
 
 CHUNK = 8_000_000  # characters read at a time
-# News, Wikipedia, reports: path, format, what its reader is told, and how much of it is for training.
+# News, Wikipedia, reports: path, format, options of the reader, share that is for training.
 PASSAGES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
     ("ner/collection5-train.jsonl.gz", "jsonl", {}, 1.0),
     ("ner/slavicner-ru.jsonl.xz", "jsonl", {}, 0.5),
@@ -36,7 +36,7 @@ PASSAGES: tuple[tuple[str, str, dict[str, Any], float], ...] = (
 
 
 class Segmented(NamedTuple):
-    """The words of some lines, normalised; which sentence and which line each is in, int64[words]."""
+    """The normalised words of some lines, and the sentence and line of each, int64[words]."""
 
     words: chars.Words
     sentences: NDArray[np.int64]
@@ -57,7 +57,10 @@ def chunks(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def passages(data: Path) -> Iterator[tuple[str, list[str]]]:
-    """(name of the file, lines) of the modern prose in annotated corpora, of their train parts only; a line counts once."""
+    """The modern prose in annotated corpora, (name of the file, lines).
+
+    Only train parts are taken, and each line once.
+    """
     nlp, seen = pipekit.blank("ru"), set[str]()
     for name, format, options, share in PASSAGES:
         docs = read_corpus(

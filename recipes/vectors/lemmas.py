@@ -1,7 +1,10 @@
-"""Words as lemmas: all forms of a lemma share a row, which is what makes 43 million words of an inflected language go far.
+"""Words as lemmas: all forms of a lemma share a row of the table of vectors.
 
-A form that may be of several lemmas is given to the likeliest. How likely a lemma is, its forms tell: the count of a form is shared among
-its lemmas in proportion to their counts, again and again (expectation maximisation).
+So 43 million words of an inflected language go far.
+
+A form that may be of several lemmas is given to the likeliest. How likely a lemma is, its forms
+tell: the count of a form is shared among its lemmas in proportion to their counts, again and again
+(expectation maximisation).
 """
 
 from __future__ import annotations
@@ -20,7 +23,11 @@ GUESSED = ANALYSIS_KINDS.index("suffix")
 
 
 class Lemmas(NamedTuple):
-    """`names` of the lemmas by falling count, their `counts` int64[lemmas], and the lemma `of` each form, int64[forms]."""
+    """The lemmas of a text.
+
+    Their `names` by falling count, their `counts` int64[lemmas], and the lemma `of` each form,
+    int64[forms].
+    """
 
     names: list[str]
     counts: NDArray[np.int64]
@@ -28,7 +35,7 @@ class Lemmas(NamedTuple):
 
 
 def lemmatize(forms: Sequence[str], counts: NDArray[np.int64], lexicon: Lexicon | None) -> Lemmas:
-    """The lemmas of distinct normalised forms with these counts; without a lexicon each form is its own."""
+    """The lemmas of distinct normalised forms, with counts; without a lexicon the forms."""
     owner, names = _candidates(forms, lexicon)
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
     lemma = np.array([number[name] for name in names], dtype=np.int64)
@@ -50,7 +57,10 @@ def lemmatize(forms: Sequence[str], counts: NDArray[np.int64], lexicon: Lexicon 
 def _candidates(
     forms: Sequence[str], lexicon: Lexicon | None
 ) -> tuple[NDArray[np.int64], list[str]]:
-    """(form, lemma) each once, in order of form. A lemma that is guessed from an ending counts only if the text has it as a form."""
+    """Pairs of form and lemma, each once, in order of form.
+
+    A lemma that is guessed from an ending counts only if the text has it as a form.
+    """
     if lexicon is None:
         return np.arange(len(forms)), list(forms)
     analyses = lexicon.analyses(from_strings(list(forms)))

@@ -2,9 +2,10 @@
 
     python recipes/vectors/measure.py --data "$PIPEKIT_DATA" build/embeddings.pipekit
 
-HJ: Spearman's rank correlation of cosines with the judgements of people over 398 pairs, and over the two halves of a fixed split, of which
-the first is to choose settings by. RT: average precision of 114 thousand pairs, related or not, ranked by cosine. A pair with a word of
-which nothing is known counts with a cosine of 0. A file is one of vectors, or a pipeline with embeddings.
+HJ: Spearman's rank correlation of cosines with the judgements of people over 398 pairs, and over
+the two halves of a fixed split, of which the first is to choose settings by. RT: average precision
+of 114 thousand pairs, related or not, ranked by cosine. A pair with a word of which nothing is
+known counts with a cosine of 0. A file is one of vectors, or a pipeline with embeddings.
 """
 
 from __future__ import annotations
@@ -43,10 +44,9 @@ def cosines(
         np.stack([np.zeros(vectors.width, np.float32) if v is None else v for v in found])
     )
     rows = np.array([[number[one], number[other]] for one, other in words])
-    known = vectors.rows(distinct) >= 0
-    return np.einsum("pd,pd->p", matrix[rows[:, 0]], matrix[rows[:, 1]]).astype(np.float64), known[
-        rows
-    ].all(axis=1)
+    in_table = vectors.rows(distinct) >= 0
+    products = np.einsum("pd,pd->p", matrix[rows[:, 0]], matrix[rows[:, 1]])
+    return products.astype(np.float64), in_table[rows].all(axis=1)
 
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

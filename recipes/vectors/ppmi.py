@@ -1,10 +1,14 @@
-"""Word vectors from raw text by counting: positive pointwise mutual information of lemmas near each other, reduced by a truncated SVD.
+"""Word vectors from counts: positive pointwise mutual information, reduced by a truncated SVD.
 
-    python recipes/vectors/ppmi.py --data "$PIPEKIT_DATA" --lexicon build/lexicon.pipekit --work runs/vectors --out build/embeddings.pipekit
+Counted are lemmas near each other in raw text.
 
-What skip-gram learns step by step is found here at once (Levy, Goldberg and Dagan 2015), whose advice the settings follow: frequent words
-are sampled down, near neighbours count more, the distribution of contexts is smoothed, and singular values are damped. `train.py` makes
-vectors of word forms and of the places of their neighbours instead, which is better for syntax.
+    python recipes/vectors/ppmi.py --data "$PIPEKIT_DATA" \\
+        --lexicon build/lexicon.pipekit --work runs/vectors --out build/embeddings.pipekit
+
+What skip-gram learns step by step is found here at once (Levy, Goldberg and Dagan 2015), whose
+advice the settings follow: frequent words are sampled down, near neighbours count more, the
+distribution of contexts is smoothed, and singular values are damped. `train.py` makes vectors of
+word forms and of the places of their neighbours instead, which is better for syntax.
 """
 
 from __future__ import annotations
@@ -27,7 +31,10 @@ SEED = 1
 
 
 def cooccurrences(corpus: Corpus, window: int, contexts: int) -> torch.Tensor:
-    """How often two lemmas stand near each other in a line, sparse float32[lemmas, contexts]; the nearer, the more one time counts."""
+    """Weighted counts of two lemmas near each other in a line, sparse float32[lemmas, contexts].
+
+    The nearer they are, the more one occurrence counts.
+    """
     random, size, totals = np.random.default_rng(SEED), len(corpus.counts), list[Pairs]()
     keep = np.sqrt(SUBSAMPLE * corpus.counts.sum() / corpus.counts).clip(max=1).astype(np.float32)
     for start, end, weight in tqdm(corpus.parts.tolist(), desc="pairs", mininterval=5):
@@ -55,7 +62,7 @@ def cooccurrences(corpus: Corpus, window: int, contexts: int) -> torch.Tensor:
 def _pairs(
     words: NDArray[np.int64], lines: NDArray[np.int32], window: int, contexts: int, size: int
 ) -> Pairs:
-    """Pairs of a text as numbers, more frequent * size + less frequent, and their weighted counts."""
+    """Pairs of a text as keys, more frequent * size + less frequent, and their weighted counts."""
     totals: list[Pairs] = []
     for distance in range(1, window + 1):
         early, late = words[:-distance], words[distance:]
@@ -94,7 +101,8 @@ def main() -> None:
     )
     compact(arguments.out, vectors.numpy(), corpus)
     print(
-        f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all"
+        f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, "
+        f"{time.perf_counter() - begun:.0f} s in all"
     )
 
 

@@ -1,7 +1,7 @@
 """Word vectors made small: rows of bytes, and vectors of n-grams for the words that have no row.
 
-The n-grams learn from the words that have one (Zhao et al. 2018, bag of subwords): their mean is to be the word's vector. In return they
-back the vectors of rare words.
+The n-grams learn from the words that have one (Zhao et al. 2018, bag of subwords): their mean is to
+be the word's vector. In return they back the vectors of rare words.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ SEED = 1
 
 
 def centred(vectors: Floats, components: int) -> Floats:
-    """Without what all have in common: their mean, and their first principal components (Mu and Viswanath 2018); of unit length."""
+    """The vectors without what all have in common, of unit length.
+
+    That is their mean, and their first principal components (Mu and Viswanath 2018).
+    """
     vectors = unit(vectors)
     vectors = vectors - vectors.mean(axis=0)
     if components:
@@ -41,7 +44,7 @@ def centred(vectors: Floats, components: int) -> Floats:
 
 
 def ngram_vectors(vectors: Floats, names: list[str], buckets: int = BUCKETS) -> Floats:
-    """Vectors of n-grams whose mean points where the word's vector does, float32[buckets, width]."""
+    """Vectors of n-grams with means in the direction of the words, float32[buckets, width]."""
     torch.manual_seed(SEED)
     bag = ngrams_of(from_strings(names), buckets)
     targets = torch.from_numpy(vectors)
@@ -63,7 +66,10 @@ def ngram_vectors(vectors: Floats, names: list[str], buckets: int = BUCKETS) -> 
 
 
 def backed(vectors: Floats, guessed: Floats, counts: NDArray[np.int64]) -> Floats:
-    """Vectors of unit length, mixed with what their n-grams say: the rarer a word, the less its own neighbours are to be trusted."""
+    """Vectors of unit length, mixed with those of their n-grams.
+
+    The rarer a word, the less its own vector counts.
+    """
     share = (BACKING / (counts + BACKING)).astype(np.float32)[:, None]
     return unit((1 - share) * vectors + share * guessed)
 

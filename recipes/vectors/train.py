@@ -1,13 +1,17 @@
-"""Static word vectors from raw text: positive pointwise mutual information with the four neighbours, reduced by a truncated SVD.
+"""Static word vectors from raw text: mutual information with neighbours, reduced by an SVD.
 
-Levy, Goldberg and Dagan (2015) show that this does what skip-gram with negative sampling does. Contexts are told apart by their place
-(two and one to the left, one and two to the right), which makes the vectors good at syntax (Ling et al. 2015).
+The information is positive and pointwise, the neighbours are the four nearest words, the SVD is
+truncated.
+
+Levy, Goldberg and Dagan (2015) show that this does what skip-gram with negative sampling does.
+Contexts are told apart by their place (two and one to the left, one and two to the right), which
+makes the vectors good at syntax (Ling et al. 2015).
 
     python recipes/vectors/train.py --data "$PIPEKIT_DATA/text" --out vectors.pipekit
 
-Words are normalised (lower case, ё as е); what is stored of a word is the 32 high bits of its hash. The result holds `hashes`
-uint32[words], sorted, and `values` int8[words, width], to be multiplied by `scale`. Two minutes on one core and
-3 GB of memory for 43 million words.
+Words are normalised (lower case, ё as е); what is stored of a word is the 32 high bits of its hash.
+The result holds `hashes` uint32[words], sorted, and `values` int8[words, width], to be multiplied
+by `scale`. Two minutes on one core and 3 GB of memory for 43 million words.
 """
 
 from __future__ import annotations
@@ -125,7 +129,10 @@ def ppmi(counts: torch.Tensor) -> torch.Tensor:
 
 
 def reduce(matrix: torch.Tensor, width: int, power: float = POWER) -> torch.Tensor:
-    """Left singular vectors times their values to a power, by randomised subspace iteration (Halko, Martinsson and Tropp 2011)."""
+    """Left singular vectors times their values to a power.
+
+    By randomised subspace iteration (Halko, Martinsson and Tropp 2011).
+    """
     torch.manual_seed(SEED)
     back = matrix.to_sparse_coo().t().coalesce().to_sparse_csr()
     basis = torch.linalg.qr(matrix @ torch.randn(matrix.shape[1], width + 16)).Q
@@ -142,7 +149,8 @@ def main() -> None:
     arguments = parser.parse_args()
     parts, hashes, counts = read(arguments.data)
     print(
-        f"{int(counts.sum()):,} words (weighted), {len(hashes):,} distinct; the last row has {counts[WORDS - 1]} occurrences"
+        f"{int(counts.sum()):,} words (weighted), {len(hashes):,} distinct; "
+        f"the last row has {counts[WORDS - 1]} occurrences"
     )
     vectors = reduce(ppmi(cooccurrences(parts, hashes[:WORDS])), WIDTH)
     vectors = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-6)

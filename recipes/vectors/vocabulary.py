@@ -1,4 +1,7 @@
-"""A corpus as rows of a vocabulary of lemmas: what skip-gram, CBOW and the counts of co-occurrence are made from. Read once, and kept."""
+"""A corpus as rows of a vocabulary of lemmas, read once and stored.
+
+Skip-gram, CBOW and the counts of co-occurrence are made from it.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,11 @@ OTHERS = 6
 
 
 class Corpus(NamedTuple):
-    """`words` int32[words], rows of the vocabulary; the `lines` they are in; `parts` int64[parts, 3]: start, end, weight. The vocabulary
-    is `names`, by falling weighted `counts`; `forms` uint32, sorted, hashes of forms, and `rows`, their lemmas.
+    """The words of a corpus, and its vocabulary.
+
+    `words` int32[words] are rows of the vocabulary, `lines` the lines they are in; `parts`
+    int64[parts, 3] are start, end, weight. The vocabulary is `names`, by falling weighted `counts`;
+    `forms` uint32 are sorted hashes of forms, and `rows` their lemmas.
     """
 
     words: NDArray[np.int32]
@@ -144,7 +150,10 @@ def arguments_of(description: str) -> argparse.ArgumentParser:
 
 
 def corpus_of(arguments: argparse.Namespace) -> Corpus:
-    """The corpus, read once and kept, with as many rows as the arguments say. Torch computes on one thread."""
+    """The corpus, read once and stored, with the number of rows of the arguments.
+
+    Torch computes on one thread from here on.
+    """
     torch.set_num_threads(1)
     arguments.work.mkdir(parents=True, exist_ok=True)
     path = arguments.work / "corpus.pipekit"
@@ -157,7 +166,8 @@ def corpus_of(arguments: argparse.Namespace) -> Corpus:
     corpus = first(Corpus(**store.load(path).tensors), arguments.rows)
     size, least = len(corpus.words), corpus.counts[-1]
     print(
-        f"{size:,} words of {len(corpus.counts):,} lemmas, the rarest {least} times; {len(corpus.forms):,} forms",
+        f"{size:,} words of {len(corpus.counts):,} lemmas, the rarest {least} times; "
+        f"{len(corpus.forms):,} forms",
         flush=True,
     )
     return corpus

@@ -1,11 +1,15 @@
-"""Word vectors from raw text: skip-gram and CBOW with negative sampling (Mikolov et al. 2013), of lemmas, and of n-grams for what is rare.
+"""Word vectors from raw text: skip-gram and CBOW with negative sampling (Mikolov et al. 2013).
 
-    python recipes/vectors/word2vec.py --data "$PIPEKIT_DATA" --lexicon build/lexicon.pipekit --work runs/vectors \\
+Vectors are those of lemmas, and of n-grams for rare words.
+
+    python recipes/vectors/word2vec.py --data "$PIPEKIT_DATA" \\
+        --lexicon build/lexicon.pipekit --work runs/vectors \\
         --objective skip-gram --out build/skip-gram.pipekit
 
-Text is cut into blocks, and what a block's words say to their neighbours is one matrix product under a band of ones: a window costs no
-more than a word. Negatives are shared by a few hundred centres. Rows learn by Adagrad, one step size for a row (Duchi et al. 2011).
-It may be killed: the corpus, once read, and the last epoch are in the folder of --work.
+Text is cut into blocks, and what a block's words say to their neighbours is one matrix product
+under a band of ones: a window costs no more than a word. Negatives are shared by a few hundred
+centres. Rows learn by Adagrad, one step size for a row (Duchi et al. 2011). It may be killed: the
+corpus, once read, and the last epoch are in the folder of --work.
 """
 
 from __future__ import annotations
@@ -42,8 +46,10 @@ SEED = 1
 
 
 class Band(NamedTuple):
-    """A step's text: `rows` int64[centres + BLOCK], of which the middle are centres; `weight` float[blocks, BLOCK, 2 * BLOCK] is 1 where
-    a context is in the window of a centre. `negatives` int64[groups, SHARED].
+    """The text of a step.
+
+    The middle of `rows` int64[centres + BLOCK] are centres; `weight` is 1, float[blocks, BLOCK,
+    2 * BLOCK], where a context is in the window of a centre; `negatives` int64[groups, SHARED].
     """
 
     rows: Tensor
@@ -52,7 +58,10 @@ class Band(NamedTuple):
 
 
 def steps(corpus: Corpus, window: int, epoch: int) -> Iterator[Band]:
-    """An epoch's steps: frequent words are dropped at random, windows are of random width, negatives drawn anew."""
+    """The steps of an epoch.
+
+    Frequent words are dropped at random, windows have random widths, negatives are drawn anew.
+    """
     random = np.random.default_rng([SEED, epoch])
     share = corpus.counts / corpus.counts.sum()
     keep = np.sqrt(SUBSAMPLE / share).clip(max=1).astype(np.float32)
@@ -96,7 +105,7 @@ def _windows(lines: NDArray[np.int32], radii: NDArray[np.int64]) -> Tensor:
 
 
 class Gradient(NamedTuple):
-    """The summed loss, and its gradients by the vectors of the step's words, of their contexts, and of the negatives."""
+    """The summed loss and its gradients by the vectors of words, contexts and negatives."""
 
     loss: float
     words: Tensor
@@ -105,8 +114,9 @@ class Gradient(NamedTuple):
 
 
 def skip_gram(words: Tensor, contexts: Tensor, negatives: Tensor, weight: Tensor) -> Gradient:
-    """Each centre tells its neighbours from noise: words, contexts float[centres + BLOCK, width], negatives
-    float[groups, SHARED, width].
+    """Each centre tells its neighbours from noise.
+
+    Words and contexts are float[centres + BLOCK, width], negatives float[groups, SHARED, width].
     """
     half = BLOCK // 2
     centres = words[half:-half]
@@ -123,7 +133,7 @@ def skip_gram(words: Tensor, contexts: Tensor, negatives: Tensor, weight: Tensor
 
 
 def cbow(words: Tensor, contexts: Tensor, negatives: Tensor, weight: Tensor) -> Gradient:
-    """The mean of its neighbours' vectors tells each centre from noise; arguments as for `skip_gram`."""
+    """The mean vector of its neighbours tells a centre from noise; arguments as in `skip_gram`."""
     half = BLOCK // 2
     centres = contexts[half:-half]
     count = weight.sum(2, keepdim=True)
@@ -158,7 +168,10 @@ def _noise(vectors: Tensor, negatives: Tensor, pairs: Tensor) -> tuple[float, Te
 
 
 def _spread(blocks: Tensor) -> Tensor:
-    """Overlapping blocks, [blocks, 2 * BLOCK, width], added up to rows, [blocks * BLOCK + BLOCK, width]."""
+    """Overlapping blocks, [blocks, 2 * BLOCK, width], added up to rows.
+
+    [blocks * BLOCK + BLOCK, width]
+    """
     rows = blocks.new_zeros(len(blocks) + 1, BLOCK, blocks.shape[2])
     rows[:-1] += blocks[:, :BLOCK]
     rows[1:] += blocks[:, BLOCK:]
@@ -193,14 +206,11 @@ def train(corpus: Corpus, arguments: argparse.Namespace) -> Tensor:
     torch.manual_seed(SEED)
     objective = OBJECTIVES[arguments.objective]
     size, width = len(corpus.counts), arguments.width
-    words, contexts = (
-        Table((torch.rand(size, width) - 0.5) / width),
-        Table(torch.zeros(size, width)),
-    )
-    path = (
-        arguments.work
-        / f"{arguments.objective}-{size}-{width}-{arguments.window}-{arguments.epochs}-{arguments.rate}.checkpoint"
-    )
+    words = Table((torch.rand(size, width) - 0.5) / width)
+    contexts = Table(torch.zeros(size, width))
+    settings = [arguments.objective, size, width]
+    settings += [arguments.window, arguments.epochs, arguments.rate]
+    path = arguments.work / f"{'-'.join(map(str, settings))}.checkpoint"
     begun = _resume(path, words, contexts)
     keep = np.sqrt(SUBSAMPLE * corpus.counts.sum() / corpus.counts).clip(max=1)
     total = int((keep * corpus.counts).sum() / STEP)
@@ -265,7 +275,8 @@ def main() -> None:
     vectors = train(corpus, arguments).numpy()
     compact(arguments.out, vectors, corpus, components=COMPONENTS)
     print(
-        f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - begun:.0f} s in all"
+        f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, "
+        f"{time.perf_counter() - begun:.0f} s in all"
     )
 
 

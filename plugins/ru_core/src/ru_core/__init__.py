@@ -1,4 +1,7 @@
-"""ru_core: the Russian pipeline of pipekit, one file. `pipekit.load("ru_core")` finds it by its entry point."""
+"""ru_core: the Russian pipeline of pipekit, one file.
+
+`pipekit.load("ru_core")` finds it by its entry point.
+"""
 
 from pathlib import Path
 
