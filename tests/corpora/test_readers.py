@@ -378,7 +378,8 @@ def test_tags_that_break_the_scheme_are_mended_and_reported_with_their_line(
 def test_iob_columns_and_documents(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text(
-        "-DOCSTART- -X- O\n\nЯ PRON O\n\nв ADP O\nУфе PROPN B-LOC\n\n-DOCSTART- -X- O\n\nда PART O\n",
+        "-DOCSTART- -X- O\n\nЯ PRON O\n\nв ADP O\nУфе PROPN B-LOC\n\n"
+        "-DOCSTART- -X- O\n\nда PART O\n",
         encoding="utf-8",
     )
     docs = list(read_iob(path, columns={"pos": 1}, group="document"))
