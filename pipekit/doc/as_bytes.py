@@ -20,9 +20,16 @@ from types import NoneType
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipekit.doc.columns import DTYPES, UNSIGNED, PackedColumn, bounds, column_fault, smallest
+from pipekit.doc.columns import (
+    DTYPES,
+    UNSIGNED,
+    PackedColumn,
+    Values,
+    bounds,
+    column_fault,
+    smallest,
+)
 from pipekit.doc.layer import LAYER_KINDS, Layer
 from pipekit.doc.limits import MAX_COLUMNS, MAX_LAYERS, check_layers
 from pipekit.doc.text import Text, TextT, clean
@@ -47,7 +54,7 @@ def doc_to_bytes(doc: Text) -> bytes:
     return pack(items)
 
 
-def _pack_borders(starts: NDArray[Any], ends: NDArray[Any]) -> tuple[int, bytes]:
+def _pack_borders(starts: Values, ends: Values) -> tuple[int, bytes]:
     borders = np.empty(2 * len(starts) + 1, dtype=np.int32)
     borders[0] = 0
     borders[1::2] = starts
@@ -105,7 +112,7 @@ def _check_version(items: list[Any]) -> None:
         )
 
 
-def _unpack_borders(text: str, stored: int, data: bytes) -> tuple[NDArray[Any], NDArray[Any]]:
+def _unpack_borders(text: str, stored: int, data: bytes) -> tuple[Values, Values]:
     """Where tokens begin and end, int64[tokens] each."""
     if stored not in UNSIGNED or len(data) % (2 * DTYPES[stored].itemsize):
         _refuse("borders", f"of {len(data)} bytes are not pairs of dtype {stored}")

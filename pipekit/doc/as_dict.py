@@ -26,8 +26,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipekit.doc.columns import Values
 from pipekit.doc.layer import Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text
@@ -147,8 +147,8 @@ def _link_rows(layer: Layer) -> list[PlainRow]:
 
 def _rows(
     words: Sequence[str],
-    starts: NDArray[Any],
-    ends: NDArray[Any],
+    starts: Values,
+    ends: Values,
     layer: Layer,
     names: Sequence[str],
 ) -> list[PlainRow]:

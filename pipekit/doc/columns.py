@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from pipekit.errors import DocError
 
+Values = NDArray[Any]  # numbers of any dtype, [rows]
+Labels = Sequence[str]
 PackedColumn = tuple[int, bytes, str | None]
 
 _NAMES = ("b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
@@ -92,8 +94,8 @@ class Column:
         labels: the labels of codes; None for numbers, of which NaN is unset.
     """
 
-    values: NDArray[Any]
-    labels: Sequence[str] | None = None
+    values: Values
+    labels: Labels | None = None
 
     def __getitem__(self, row: Any) -> Any:
         """The value of a row as a plain Python object, None where unset."""
@@ -127,7 +129,7 @@ def encode_labels(strings: Sequence[str | None]) -> Column:
     return Column(values, labels)
 
 
-def bounds(values: NDArray[Any]) -> tuple[int, int]:
+def bounds(values: Values) -> tuple[int, int]:
     """The smallest and the largest of some integers; 0 and 0 where there are none."""
     if not len(values):
         return 0, 0
@@ -155,13 +157,13 @@ def pack_column(name: str, column: Column) -> PackedColumn:
     return _pack_codes(column.values, number, column.labels)
 
 
-def _pack_numbers(values: NDArray[Any], number: int) -> PackedColumn:
+def _pack_numbers(values: Values, number: int) -> PackedColumn:
     stored = _stored_number(values, number)
     data = values.astype(DTYPES[stored], copy=False).tobytes()
     return 16 * stored + number, data, None
 
 
-def _pack_codes(values: NDArray[Any], number: int, labels: Sequence[str]) -> PackedColumn:
+def _pack_codes(values: Values, number: int, labels: Labels) -> PackedColumn:
     codes = values.tolist()
     if not codes:
         return 16 * _BYTE + number, b"", ""
@@ -176,7 +178,7 @@ def _pack_codes(values: NDArray[Any], number: int, labels: Sequence[str]) -> Pac
     return 16 * stored + number, data, used
 
 
-def _dtype_number(name: str, values: NDArray[Any]) -> int:
+def _dtype_number(name: str, values: Values) -> int:
     number = _NUMBERS.get(values.dtype)
     if number is None:
         number = _NUMBERS.get(values.dtype.newbyteorder("<"))
@@ -187,7 +189,7 @@ def _dtype_number(name: str, values: NDArray[Any]) -> int:
     return number
 
 
-def _stored_number(values: NDArray[Any], number: int) -> int:
+def _stored_number(values: Values, number: int) -> int:
     """The number of the dtype that values of a dtype are stored as."""
     if number == _BOOL:
         return _BYTE
@@ -246,15 +248,14 @@ def _codes_fault(pair: int, data: bytes, labels: str, rows: int) -> str | None:
         return f"has {used} labels for {rows} rows: each row uses at most one"
     if used - 1 > _TOPS[number]:
         return f"has {used} labels, more than {DTYPES[number]} counts"
-    low, high = _stored_bounds(data, pair >> 4)
+    stored = pair >> 4
+    if stored == _BYTE and 0 < rows <= _FEW:
+        low = min(data)
+        high = max(data)
+    else:
+        low, high = bounds(np.frombuffer(data, DTYPES[stored]))
     if high > used:
         return f"has the code {high} for {used} labels"
     if number < _SIGNED and rows and not low:
         return f"has an unset row, which {DTYPES[number]} cannot hold"
     return None
-
-
-def _stored_bounds(data: bytes, stored: int) -> tuple[int, int]:
-    if stored == _BYTE and 0 < len(data) <= _FEW:
-        return min(data), max(data)
-    return bounds(np.frombuffer(data, DTYPES[stored]))

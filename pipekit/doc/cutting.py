@@ -9,6 +9,7 @@ import numpy as np
 
 from pipekit.doc.doc import Doc
 from pipekit.doc.layer import REQUIRED, Layer, join
+from pipekit.doc.limits import LINKED
 from pipekit.words.arrays import offsets
 
 
@@ -56,10 +57,14 @@ def _whole_layer(name: str, parts: Sequence[Doc], lengths: Sequence[int]) -> Lay
 
 def _linked_spans(part: Doc, name: str) -> int:
     """How many spans the layer has that links of this layer point to."""
+    target = LINKED
     links = part.layers.get(name)
-    target = None if links is None else links.target
-    spans = part.layers.get(target or "ents")
-    return 0 if spans is None else spans.size
+    if links is not None and links.target:
+        target = links.target
+    spans = part.layers.get(target)
+    if spans is None:
+        return 0
+    return spans.size
 
 
 def _shifted(layer: Layer, shift: np.int64) -> Layer:

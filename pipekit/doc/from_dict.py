@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipekit.doc.as_dict import CLASSES, DOC_KEYS, STANDARD, TOKEN_KEYS, PlainRow
-from pipekit.doc.columns import Column, encode_labels
+from pipekit.doc.columns import Column, Values, encode_labels
 from pipekit.doc.layer import LAYER_KINDS, Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text, TextT
@@ -24,8 +23,10 @@ _DENSE = 64
 _FEW_CELLS = 100_000
 _MOST_ROWS = 2**31 - 1
 
+PlainMap = Mapping[str, Any]
 
-def doc_from_dict(data: Mapping[str, Any], kind: type[TextT]) -> TextT:
+
+def doc_from_dict(data: PlainMap, kind: type[TextT]) -> TextT:
     """The Doc of `doc_to_dict`, or of plain data of that shape, as an object of class `kind`.
 
     Errors: `PipekitFormatError` naming the key that does not fit.
@@ -38,7 +39,7 @@ def doc_from_dict(data: Mapping[str, Any], kind: type[TextT]) -> TextT:
     return doc
 
 
-def _from_dict(data: Mapping[str, Any], kind: type[TextT]) -> TextT:
+def _from_dict(data: PlainMap, kind: type[TextT]) -> TextT:
     text = _typed(data.get("text"), str, "text")
     rows = _list(data.get("tokens"), "tokens")
     borders = [_borders(row, f"tokens[{i}]", len(text)) for i, row in enumerate(rows)]
@@ -82,7 +83,7 @@ def _sent_starts(doc: Text, rows: Sequence[PlainRow]) -> Bools:
 # -- layers
 
 
-def _add_layers(doc: Text, data: Mapping[str, Any]) -> None:
+def _add_layers(doc: Text, data: PlainMap) -> None:
     columns = _columns(data)
     spans = _map(data.get("spans", {}), "spans")
     if "ents" in data:
@@ -102,7 +103,7 @@ def _add_layers(doc: Text, data: Mapping[str, Any]) -> None:
         _add_whole(doc, name, _map(whole, f"layers.{name}", ("kind", "size", "target", "columns")))
 
 
-def _columns(data: Mapping[str, Any]) -> dict[str, list[str]]:
+def _columns(data: PlainMap) -> dict[str, list[str]]:
     """The names of columns, by layer."""
     columns = {}
     for layer, names in _map(data.get("columns", {}), "columns").items():
@@ -132,7 +133,9 @@ def _add_spans(doc: Text, name: str, data: Any, columns: Sequence[str] | None) -
         if start not in first_at or (end != start and end not in last_at):
             _refuse(place, f"[{start}, {end}) does not begin and end with tokens")
         firsts[i] = first_at[start]
-        lasts[i] = first_at[start] if start == end else last_at[end]
+        lasts[i] = firsts[i]
+        if start != end:
+            lasts[i] = last_at[end]
     layer = Layer("span", len(rows))
     layer.set("start", firsts)
     layer.set("end", lasts)
@@ -140,7 +143,7 @@ def _add_spans(doc: Text, name: str, data: Any, columns: Sequence[str] | None) -
     _add(doc, name, layer)
 
 
-def _add_relations(doc: Text, data: Mapping[str, Any], columns: dict[str, list[str]]) -> None:
+def _add_relations(doc: Text, data: PlainMap, columns: dict[str, list[str]]) -> None:
     targets = _map(data.get("targets", {}), "targets", ("relations",))
     if "relations" in data:
         rows = _list(data["relations"], "relations")
@@ -152,7 +155,7 @@ def _add_relations(doc: Text, data: Mapping[str, Any], columns: dict[str, list[s
         _refuse("targets.relations", "is the target of no relations")
 
 
-def _add_whole(doc: Text, name: str, whole: Mapping[str, Any]) -> None:
+def _add_whole(doc: Text, name: str, whole: PlainMap) -> None:
     """Add a layer, or columns of the token layer, from "layers"."""
     place = f"layers.{name}"
     kind = _typed(whole.get("kind"), str, f"{place}.kind")
@@ -227,7 +230,7 @@ def _column(values: list[Any], name: str, place: str) -> Column:
     return Column(numbers)
 
 
-def _integers(values: list[int]) -> NDArray[Any]:
+def _integers(values: list[int]) -> Values:
     """int32, or int64, or uint64, the first that holds all of them."""
     low = min(values)
     high = max(values)
@@ -238,7 +241,7 @@ def _integers(values: list[int]) -> NDArray[Any]:
     return np.array(values, dtype=np.uint64)
 
 
-def _floats(values: list[float | None]) -> NDArray[Any]:
+def _floats(values: list[float | None]) -> Values:
     """float32 where that is exact, else float64; NaN for None."""
     numbers = [np.nan if value is None else float(value) for value in values]
     wide = np.array(numbers, dtype=np.float64)
@@ -263,7 +266,7 @@ def _typed(value: Any, kind: Any, place: str) -> Any:
     return value
 
 
-def _map(value: Any, place: str, keys: Sequence[str] | None = None) -> Mapping[str, Any]:
+def _map(value: Any, place: str, keys: Sequence[str] | None = None) -> PlainMap:
     """A mapping whose keys are strings, and among `keys`."""
     _typed(value, Mapping, place)
     for key in value:
@@ -280,7 +283,7 @@ def _list(value: Any, place: str) -> list[PlainRow]:
     return value  # type: ignore[no-any-return]
 
 
-def _integer(row: Mapping[str, Any], key: str, place: str, top: int) -> int:
+def _integer(row: PlainMap, key: str, place: str, top: int) -> int:
     value = row.get(key)
     if type(value) is not int or not 0 <= value <= top:
         _refuse(f"{place}.{key}", f"is {value!r:.60}; it must be an integer from 0 to {top}")

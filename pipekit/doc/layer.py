@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipekit.doc.columns import (
     Column,
+    Labels,
     PackedColumn,
+    Values,
     bounds,
     encode_labels,
     pack_column,
@@ -63,7 +65,7 @@ class Layer:
         self,
         name: str,
         values: ArrayLike | Sequence[str | None],
-        labels: Sequence[str] | None = None,
+        labels: Labels | None = None,
     ) -> Layer:
         """Add or replace a column.
 
@@ -76,7 +78,7 @@ class Layer:
         self._columns[name] = self._checked(name, values, labels)
         return self
 
-    def _checked(self, name: str, values: Any, labels: Sequence[str] | None) -> Column:
+    def _checked(self, name: str, values: Any, labels: Labels | None) -> Column:
         if labels is None and _are_strings(values):
             column = encode_labels(values)
             values = column.values
@@ -155,7 +157,7 @@ class Layer:
             part._columns[name] = Column(column.values[start:stop], column.labels)
         return part
 
-    def take(self, rows: NDArray[Any]) -> Layer:
+    def take(self, rows: Values) -> Layer:
         """Some rows as a layer of their own: rows by number, or a mask, bool[size]."""
         size = int(rows.sum()) if rows.dtype == bool else len(rows)
         part = self._empty(size)
@@ -194,7 +196,7 @@ def _are_strings(values: Any) -> bool:
     return all(value is None or isinstance(value, str) for value in values)
 
 
-def _check_codes(name: str, codes: NDArray[Any], labels: Sequence[str]) -> None:
+def _check_codes(name: str, codes: Values, labels: Labels) -> None:
     if name == "score":
         raise DocError("a column 'score' holds numbers: give labels another name")
     if codes.dtype.kind not in "iu":

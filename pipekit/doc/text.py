@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipekit.doc.borders import check_borders, join_words
+from pipekit.doc.columns import Values
 from pipekit.doc.layer import REQUIRED, Layer, LayerKind
+from pipekit.doc.limits import LINKED
 from pipekit.errors import DocError, near
 from pipekit.words.arrays import Bools, Ints
 
@@ -81,7 +83,7 @@ class Text:
         check_borders(text, first, last)
         self._fill(text, first, last)
 
-    def _fill(self, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> None:
+    def _fill(self, text: str, starts: Values, ends: Values) -> None:
         self._text = text
         self._starts = starts.astype(np.int32, copy=False)
         self._ends = ends.astype(np.int32, copy=False)
@@ -93,7 +95,7 @@ class Text:
         self.vectors: Vectors | None = None
 
     @classmethod
-    def trusted(cls, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Self:
+    def trusted(cls, text: str, starts: Values, ends: Values) -> Self:
         """A document of a clean text and right offsets, without any check. For tokenizers.
 
         Arrays of int32 are kept, not copied, and become read-only.
@@ -175,7 +177,7 @@ class Text:
         self.layers[name] = layer
         return layer
 
-    def to_array(self, columns: str | Sequence[str]) -> NDArray[Any]:
+    def to_array(self, columns: str | Sequence[str]) -> Values:
         """Token columns as an array: [tokens] for a name, [tokens, names] for several.
 
         Numbers stay numbers. `text`, `whitespace` and columns with labels, such as `pos`, `morph`
@@ -191,8 +193,8 @@ class Text:
             return np.zeros((len(self), 0))
         return np.stack(arrays, axis=1)
 
-    def _array(self, name: str) -> NDArray[Any]:
-        numbers: dict[str, NDArray[Any]] = {
+    def _array(self, name: str) -> Values:
+        numbers: dict[str, Values] = {
             "i": np.arange(len(self)),
             "start": self._starts,
             "end": self._ends,
@@ -253,12 +255,12 @@ class Text:
             elif layer.kind == "span":
                 doc.layers[name] = _spans_within(layer, start, end)
             elif layer.kind == "link":
-                spans = self.layers.get(layer.target or "ents")
+                spans = self.layers.get(layer.target or LINKED)
                 if spans is not None:
                     doc.layers[name] = _links_between(layer, _is_within(spans, start, end))
         return doc
 
-    def _twin(self, text: str, starts: NDArray[Any], ends: NDArray[Any]) -> Self:
+    def _twin(self, text: str, starts: Values, ends: Values) -> Self:
         doc = self.trusted(text, starts, ends)
         doc.name = self.name
         doc.vectors = self.vectors
@@ -280,7 +282,7 @@ class Text:
 TextT = TypeVar("TextT", bound=Text)
 
 
-def _object_array(values: Sequence[str | None]) -> NDArray[Any]:
+def _object_array(values: Sequence[str | None]) -> Values:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
