@@ -1,4 +1,8 @@
-"""A small network that a head reads the vectors of tokens with: narrowed, then in both directions, sentence by sentence."""
+"""Networks by which a head reads the vectors of tokens once more, sentence by sentence.
+
+The vectors of a frozen encoder are not made for the question of a head. So a head narrows them, and
+a network in both directions reads the narrow ones.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +13,63 @@ from pipekit.nn.sequences import read_sequences
 from pipekit.words.arrays import Ints
 
 
+def narrow_layer(width: int, hidden: int, dropout: float, token_dropout: float) -> nn.Sequential:
+    """Vectors float[tokens, width] to narrow ones float[tokens, hidden].
+
+    `dropout` is the share of values that are dropped before, `token_dropout` the share of whole
+    tokens that are dropped afterwards. The modules are numbered in this order in files of weights.
+    """
+    return nn.Sequential(
+        nn.Dropout(dropout),
+        nn.Linear(width, hidden),
+        nn.GELU(),
+        nn.Dropout1d(token_dropout),
+    )
+
+
+def sentence_lstm(hidden: int, states: int) -> nn.LSTM | None:
+    """An LSTM for `read_sequences`; its two directions are `states` wide together. None for 0."""
+    if not states:
+        return None
+    return nn.LSTM(hidden, states // 2, batch_first=True, bidirectional=True)
+
+
 class Context(nn.Module):
-    """Vectors of a frozen encoder are not made for a head's question; so it reads them once more.
+    """Narrow vectors of tokens, and beside them what an LSTM over the sentence makes of them.
+
+        vectors ── narrow ──┬──────────────────────────────┐
+                            │                              ├── float[tokens, hidden + states]
+                  marks ── (+) ── LSTM over the sentence ──┘
 
     Args:
-        given: width of the vectors.
-        hidden: width of the narrowed ones.
-        states: width of what the network adds to them, both directions together; 0 for no network.
+        width: width of the vectors.
+        hidden: width of the narrow ones.
+        states: width of the LSTM, both directions together; 0 for no LSTM.
     """
 
-    def __init__(self, given: int, hidden: int, states: int, dropout: float) -> None:
+    def __init__(self, width: int, hidden: int, states: int, dropout: float) -> None:
         super().__init__()
         self.width = hidden + states
-        self.narrow = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(given, hidden), nn.GELU(), nn.Dropout1d(dropout / 4)
-        )
+        self.narrow = narrow_layer(width, hidden, dropout, token_dropout=dropout / 4)
         self.dropout = nn.Dropout(dropout / 2)
-        self.network = (
-            nn.LSTM(hidden, states // 2, batch_first=True, bidirectional=True) if states else None
-        )
+        self.network = sentence_lstm(hidden, states)
 
     def forward(self, vectors: Tensor, sequences: Ints, marks: Tensor | None = None) -> Tensor:
-        """float[tokens, width]; `marks` float[tokens, hidden] are added to what the network reads."""
-        narrow = self.narrow(vectors)
+        """Hidden states float[tokens, self.width].
+
+        Args:
+            vectors: float[tokens, width].
+            sequences: borders of the sentences, int64[sentences + 1].
+            marks: float[tokens, hidden], added to what the LSTM reads; without an LSTM, added to
+                the narrow vectors.
+        """
+        narrow: Tensor = self.narrow(vectors)  # (T, H)
+        marked = narrow
+        if marks is not None:
+            marked = narrow + marks
         if self.network is None:
-            return narrow if marks is None else narrow + marks  # type: ignore[no-any-return]
+            return marked
         if not len(narrow):
-            return narrow.new_zeros(0, self.width)  # type: ignore[no-any-return]
-        marked = narrow if marks is None else narrow + marks
-        return torch.cat(
-            [
-                narrow,
-                read_sequences(self.network, self.dropout(marked), sequences).to(narrow.dtype),
-            ],
-            1,
-        )
+            return narrow.new_zeros(0, self.width)
+        states = read_sequences(self.network, self.dropout(marked), sequences)
+        return torch.cat([narrow, states.to(narrow.dtype)], dim=1)

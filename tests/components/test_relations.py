@@ -15,8 +15,15 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, Span, Token, registry
-from pipekit.components.relations.extractor import _cover, _greatest
-from pipekit.components.relations.pairs import candidate_pairs, entities, geometry, rivals
+from pipekit.components.relations.pairs import (
+    RIVAL_CODES,
+    candidate_pairs,
+    geometry_codes,
+    geometry_size,
+    read_entities,
+    rival_codes,
+)
+from pipekit.components.relations.sparse_table import sparse_table, table_rows
 from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, DataError, ProcessingError
 from pipekit.evaluation.evaluate import evaluate
@@ -127,7 +134,7 @@ def spanned(draw: st.DrawFn) -> list[Doc]:
 def test_candidates_are_what_their_definition_says(
     docs: list[Doc], allowed: list[bool], sentences: int, neighbours: int
 ) -> None:
-    found = entities(Batch(docs), "ents", KINDS, range(len(docs)))
+    found = read_entities(Batch(docs), "ents", KINDS, range(len(docs)))
     table = np.array(allowed).reshape(2, 2)
     pairs = candidate_pairs(found, table, sentences, neighbours)
     expected = {
@@ -143,8 +150,11 @@ def test_candidates_are_what_their_definition_says(
     }
     assert len(pairs) == len(expected) <= 2 * (neighbours + 1) * len(found)
     assert set(zip(pairs.head.tolist(), pairs.tail.tolist(), strict=True)) == expected
-    for codes, size in (geometry(found, pairs, sentences), rivals(found, pairs, 2)):
-        assert codes.shape == (len(pairs),) and all(0 <= code < size for code in codes.tolist())
+    geometry = geometry_codes(found, pairs, sentences)
+    rivals = rival_codes(found, pairs, 2)
+    for codes, size in ((geometry, geometry_size(sentences)), (rivals, RIVAL_CODES)):
+        assert codes.shape == (len(pairs),)
+        assert all(0 <= code < size for code in codes.tolist())
 
 
 # -- learning
@@ -252,8 +262,10 @@ def test_the_greatest_of_a_range_is_its_maximum(
     start, end = (
         np.array([min(r[i], len(values)) for r in ranges], dtype=np.int64) for i in (0, 1)
     )
-    table = _greatest(torch.tensor(values)[:, None], start, end)
-    found = torch.maximum(*table[torch.from_numpy(_cover(len(values), start, end))])
+    longest = int((end - start).max(initial=1))
+    table = sparse_table(torch.tensor(values)[:, None], longest)
+    first, last = torch.from_numpy(table_rows(len(values), start, end))
+    found = torch.maximum(table[first], table[last])
     assert found[:, 0].tolist() == [
         max(values[a:b], default=0) for a, b in zip(start.tolist(), end.tolist(), strict=True)
     ]

@@ -1,1 +1,1 @@
-"""Relations between entities."""
+"""The relation extractor: links between entities."""

@@ -1,32 +1,44 @@
 """Which entities of a batch may be linked: candidate pairs, as arrays.
 
-An ordered pair (head, tail) of two entities of one document is a candidate if links between such types were seen in training, at most
-`sentences` sentence borders lie between their beginnings, and at most `neighbours` entities begin between them. So there are never more
-than ``2 * (neighbours + 1)`` candidates for each entity, and a long document costs memory in proportion to its length.
+An ordered pair (head, tail) of two entities of one document is a candidate if
+
+    * there were links between entities of their types in training,
+    * at most `sentences` sentence borders lie between their first tokens, and
+    * at most `neighbours` other entities begin between them.
+
+So there are at most ``2 * (neighbours + 1)`` candidate pairs for each entity, and the memory for
+a long document grows in proportion to its length.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipekit.doc.layer import Layer
 from pipekit.parts.batch import Batch
-from pipekit.words.arrays import Bools, Ints
+from pipekit.parts.spans import UNKNOWN
+from pipekit.words.arrays import Bools, Hashes, Ints, ranges
 
-GAPS = np.array(
-    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]
-)  # tokens between; a bucket begins at each
-RIVALS = 4  # as many entities of a kind are told apart
+# Distances in tokens between head and tail; each is the least one of a bucket.
+GAPS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96])
+RIVALS = 4  # counts of rivals: 0, 1, 2, and 3 or more
+RIVAL_CODES = RIVALS * RIVALS * 2  # how many numbers `rival_codes` uses
 
 
 class Entities(NamedTuple):
-    """The entities of a batch in the order of their first tokens, an outer one before what it holds; int64[entities] each.
+    """The entities of a batch by their first tokens, an outer one before those within it.
 
-    `doc` numbers the documents and `row` the rows of their layer; `start` and `end` are token rows of the batch; `kind` is the number of
-    the label, -1 for an unknown one; `sentence` is that of the first token; equal `name` says equal text.
+    Attributes, int64[entities] where nothing else is said:
+        doc: the number of the document.
+        row: the row in the document's span layer.
+        start: the first token row in the batch.
+        end: the token row behind the last one.
+        kind: the number of the label, -1 for an unknown one.
+        sentence: the number of the first token's sentence in the batch.
+        name: a hash of the text, uint64[entities].
     """
 
     doc: Ints
@@ -35,14 +47,14 @@ class Entities(NamedTuple):
     end: Ints
     kind: Ints
     sentence: Ints
-    name: NDArray[np.uint64]
+    name: Hashes
 
     def __len__(self) -> int:
         return len(self.start)
 
 
 class EntityPairs(NamedTuple):
-    """Ordered pairs of entities, int64[pairs] each."""
+    """Ordered pairs of entities by their numbers, int64[pairs] each."""
 
     head: Ints
     tail: Ints
@@ -51,92 +63,168 @@ class EntityPairs(NamedTuple):
         return len(self.head)
 
 
-def entities(batch: Batch, layer: str, kinds: Mapping[str, int], chosen: Sequence[int]) -> Entities:
-    """The entities in a span layer of the chosen documents, which all have it."""
-    found = [_columns(batch, number, layer, kinds) for number in chosen]
-    doc, row, start, end, kind = np.concatenate([np.zeros((5, 0), np.int64), *found], axis=1)
+def read_entities(
+    batch: Batch,
+    layer: str,
+    kinds: Mapping[str, int],
+    numbers: Sequence[int],
+) -> Entities:
+    """The entities in a span layer of some documents, given by number; each must have the layer.
+
+    `kinds` has the number of each label.
+    """
+    columns = [np.zeros((5, 0), dtype=np.int64)]
+    for number in numbers:
+        spans = batch.docs[number].layers[layer]
+        offset = int(batch.offsets[number])
+        columns.append(_span_columns(spans, kinds, number, offset))
+    doc, row, start, end, kind = np.concatenate(columns, axis=1)
     order = np.lexsort((row, -end, start, doc))
-    doc, row, start, end, kind = (column[order] for column in (doc, row, start, end, kind))
+    start = start[order]
+    end = end[order]
     sentence = np.searchsorted(batch.sequences, start, "right") - 1
-    words = batch.words
+    first_letter = batch.words.starts[start]
+    last_letter = batch.words.ends[end - 1]
     return Entities(
-        doc, row, start, end, kind, sentence, words.hashes(words.starts[start], words.ends[end - 1])
+        doc=doc[order],
+        row=row[order],
+        start=start,
+        end=end,
+        kind=kind[order],
+        sentence=sentence,
+        name=batch.words.hashes(first_letter, last_letter),
     )
 
 
-def _columns(batch: Batch, number: int, layer: str, kinds: Mapping[str, int]) -> Ints:
-    spans = batch.docs[number].layers[layer]
-    label = spans.get("label")
-    table = np.array(
-        [*(kinds.get(name, -1) for name in (label.labels or () if label is not None else ())), -1],
-        dtype=np.int64,
-    )
-    codes = table[label.values] if label is not None else np.full(spans.size, -1, np.int64)
-    offset = batch.offsets[number]
+def _span_columns(
+    spans: Layer,
+    kinds: Mapping[str, int],
+    number: int,
+    offset: int,
+) -> Ints:
+    """The first five columns of `Entities` for one document, int64[5, spans]."""
     columns = (
         np.full(spans.size, number),
         np.arange(spans.size),
         spans["start"].values + offset,
         spans["end"].values + offset,
-        codes,
+        _kind_codes(spans, kinds),
     )
     return np.stack(columns).astype(np.int64)
 
 
+def _kind_codes(spans: Layer, kinds: Mapping[str, int]) -> Ints:
+    """The number of each span's label, int64[spans]."""
+    label = spans.get("label")
+    if label is None:
+        return np.full(spans.size, UNKNOWN, dtype=np.int64)
+    codes = [kinds.get(name, UNKNOWN) for name in label.labels or ()]
+    codes.append(UNKNOWN)  # the last entry: an unset label has the value -1
+    table = np.array(codes, dtype=np.int64)
+    numbers: Ints = table[label.values]
+    return numbers
+
+
 def candidate_pairs(
-    found: Entities, allowed: Bools, sentences: int, neighbours: int
+    entities: Entities,
+    allowed: Bools,
+    sentences: int,
+    neighbours: int,
 ) -> EntityPairs:
-    """The candidate pairs, where allowed bool[kinds, kinds] says which kinds of head and tail may be linked."""
-    places = np.arange(len(found))
-    # A document's sentences stand apart from those of the next by more than any distance that is asked for.
-    line = found.sentence + found.doc * (sentences + 1)
-    reach = np.minimum(np.searchsorted(line, line + sentences, "right"), places + neighbours + 2)
-    counts = reach - places - 1
-    first = np.repeat(places, counts)
-    second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
-    head, tail = np.concatenate([first, second]), np.concatenate([second, first])
-    kinds = found.kind[head], found.kind[tail]
-    kept = (kinds[0] >= 0) & (kinds[1] >= 0) & allowed[kinds]
-    return EntityPairs(head[kept], tail[kept])
+    """The candidate pairs.
 
-
-def between(found: Entities, pairs: EntityPairs) -> tuple[Ints, Ints]:
-    """The token rows between head and tail, from and up to; none, ``start >= end``, where they touch or one lies in the other."""
-    head, tail = pairs.head, pairs.tail
-    return np.minimum(found.end[head], found.end[tail]), np.maximum(
-        found.start[head], found.start[tail]
-    )
-
-
-def geometry(found: Entities, pairs: EntityPairs, sentences: int) -> tuple[Ints, int]:
-    """How head and tail lie to each other, as one number for each pair, and how many numbers there are.
-
-    It tells the tokens between them, which comes first or lies in the other, and the sentence borders between.
+    Args:
+        allowed: which types of head and tail may be linked, bool[kinds, kinds].
+        sentences: the greatest number of sentence borders between head and tail.
+        neighbours: the greatest number of other entities that begin between them.
     """
-    starts, ends = (
-        (found.start[pairs.head], found.start[pairs.tail]),
-        (found.end[pairs.head], found.end[pairs.tail]),
-    )
-    behind, before = between(found, pairs)
-    gap = before - behind
-    bucket = np.where(gap < 0, len(GAPS) + 1, np.searchsorted(GAPS, gap, "right"))
-    inside = (starts[0] >= starts[1]) & (ends[0] <= ends[1])
-    ahead = np.where(gap < 0, inside, starts[0] < starts[1])
-    borders = np.abs(found.sentence[pairs.head] - found.sentence[pairs.tail])
-    return (bucket * 2 + ahead) * (sentences + 1) + borders, (len(GAPS) + 2) * 2 * (sentences + 1)
+    numbers = np.arange(len(entities))
+    # Numbers of sentences with gaps between documents, wider than any distance that is allowed.
+    sentence = entities.sentence + entities.doc * (sentences + 1)
+    stop = np.searchsorted(sentence, sentence + sentences, "right")
+    stop = np.minimum(stop, numbers + neighbours + 2)
+    partners = stop - numbers - 1  # how many later entities each goes with
+    first = np.repeat(numbers, partners)
+    second = ranges(numbers + 1, partners)
+    head = np.concatenate([first, second])
+    tail = np.concatenate([second, first])
+    head_kind = entities.kind[head]
+    tail_kind = entities.kind[tail]
+    keep = allowed[head_kind, tail_kind]
+    keep &= head_kind != UNKNOWN
+    keep &= tail_kind != UNKNOWN
+    return EntityPairs(head[keep], tail[keep])
 
 
-def rivals(found: Entities, pairs: EntityPairs, kinds: int) -> tuple[Ints, int]:
-    """How many entities of the tail's kind, and of the head's, begin between the two, and whether both have one text; as one number."""
-    seen = np.zeros((len(found) + 1, kinds), dtype=np.int32)
-    known = np.flatnonzero(found.kind >= 0)
-    seen[known + 1, found.kind[known]] = 1
-    seen = np.cumsum(seen, axis=0, dtype=np.int32)
-    low, high = np.minimum(pairs.head, pairs.tail) + 1, np.maximum(pairs.head, pairs.tail)
-    of = [
-        np.minimum(seen[high, found.kind[end]] - seen[low, found.kind[end]], RIVALS - 1)
-        for end in (pairs.tail, pairs.head)
-    ]
-    same = found.name[pairs.head] == found.name[pairs.tail]
-    code: Any = (of[0] * RIVALS + of[1]) * 2 + same
-    return code.astype(np.int64), RIVALS * RIVALS * 2
+def tokens_between(entities: Entities, pairs: EntityPairs) -> tuple[Ints, Ints]:
+    """The token rows ``[start, end)`` between head and tail, int64[pairs] each.
+
+    There are none, ``start >= end``, where the two touch or overlap.
+    """
+    ends = entities.end[pairs.head], entities.end[pairs.tail]
+    starts = entities.start[pairs.head], entities.start[pairs.tail]
+    return np.minimum(*ends), np.maximum(*starts)
+
+
+def geometry_codes(entities: Entities, pairs: EntityPairs, sentences: int) -> Ints:
+    """The position of head and tail to each other as one number, int64[pairs].
+
+    The number has three parts:
+
+        bucket: by the number of tokens between the two; the last bucket is for those that overlap.
+        order: 1 if the head comes first, or, of two that overlap, lies in the tail.
+        borders: the number of sentence borders between the two.
+    """
+    head_start = entities.start[pairs.head]
+    head_end = entities.end[pairs.head]
+    tail_start = entities.start[pairs.tail]
+    tail_end = entities.end[pairs.tail]
+    start, end = tokens_between(entities, pairs)
+    gap = end - start
+    overlap = gap < 0
+
+    bucket = np.searchsorted(GAPS, gap, "right")
+    bucket[overlap] = len(GAPS) + 1
+    first = head_start < tail_start
+    inside = (head_start >= tail_start) & (head_end <= tail_end)
+    order = np.where(overlap, inside, first)
+    head_sentence = entities.sentence[pairs.head]
+    tail_sentence = entities.sentence[pairs.tail]
+    borders = np.abs(head_sentence - tail_sentence)
+
+    ordered = bucket * 2 + order
+    codes: Ints = ordered * (sentences + 1) + borders
+    return codes
+
+
+def geometry_size(sentences: int) -> int:
+    """How many numbers `geometry_codes` uses."""
+    buckets = len(GAPS) + 2
+    return buckets * 2 * (sentences + 1)
+
+
+def rival_codes(entities: Entities, pairs: EntityPairs, kinds: int) -> Ints:
+    """What stands between head and tail that either could be linked with instead, int64[pairs].
+
+    The number has three parts: how many entities of the tail's type, and how many of the head's,
+    begin between the two; and whether head and tail have the same text.
+    """
+    counts = np.zeros((len(entities) + 1, kinds), dtype=np.int32)
+    typed = np.flatnonzero(entities.kind != UNKNOWN)
+    counts[typed + 1, entities.kind[typed]] = 1
+    # How many entities of each kind stand before each entity, int32[entities + 1, kinds].
+    counts = np.cumsum(counts, axis=0, dtype=np.int32)
+    low = np.minimum(pairs.head, pairs.tail) + 1
+    high = np.maximum(pairs.head, pairs.tail)
+
+    def count_between(kind: Ints) -> Ints:
+        number: Ints = counts[high, kind] - counts[low, kind]
+        return np.minimum(number, RIVALS - 1)
+
+    of_tail = count_between(entities.kind[pairs.tail])
+    of_head = count_between(entities.kind[pairs.head])
+    head_name = entities.name[pairs.head]
+    tail_name = entities.name[pairs.tail]
+    codes: Ints = of_tail * RIVALS + of_head
+    codes = codes * 2 + (head_name == tail_name)
+    return codes.astype(np.int64)
