@@ -1,4 +1,4 @@
-"""Classes of texts and sentiment: components, what documents say of it, tables of texts, figures."""
+"""Classes of texts and sentiment: components, views of documents, tables of texts, figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Doc, Pipeline
-from pipekit.components.classes.classes import attend, largest, mean
+from pipekit.components.classes.pooling import pool_attention, pool_max, pool_mean
 from pipekit.corpora.readers.table import read_table
 from pipekit.doc.cutting import concatenate, cut_doc
 from pipekit.errors import ConfigError, DataError, PipekitWarning
@@ -47,9 +47,11 @@ def table(tmp_path: Path) -> Path:
 def targets(tmp_path: Path) -> Path:
     path = tmp_path / "targets.tsv"
     rows = [
-        ("Анна победила, а Пётр обманул всех.", "Анна", 1), ("Анна победила, а Пётр обманул всех.", "Пётр", -1),
-        ("Вчера Москва принимала гостей.", "Москва", 0), ("Суд наказал Павла за обман.", "Павла", -1),
-    ]  # fmt: skip
+        ("Анна победила, а Пётр обманул всех.", "Анна", 1),
+        ("Анна победила, а Пётр обманул всех.", "Пётр", -1),
+        ("Вчера Москва принимала гостей.", "Москва", 0),
+        ("Суд наказал Павла за обман.", "Павла", -1),
+    ]
     lines = [
         f"{text}\tPER\t{text.index(name)}\t{text.index(name) + len(name)}\t{label}"
         for text, name, label in rows
@@ -139,8 +141,14 @@ def test_a_document_in_parts_has_the_mean_weighted_by_tokens(
 
 def test_several_classes_at_once_are_learned(tmp_path: Path) -> None:
     path = tmp_path / "emotions.csv"
-    rows = "text,labels,source\nРадость и удивление!,[0 2],lj\nРадость.,[0],lj\nПоезд идёт.,[],lenta\nВот удивление,[2],lenta\n"
-    path.write_text(rows, encoding="utf-8")
+    rows = [
+        "text,labels,source",
+        "Радость и удивление!,[0 2],lj",
+        "Радость.,[0],lj",
+        "Поезд идёт.,[],lenta",
+        "Вот удивление,[2],lenta",
+    ]
+    path.write_text("\n".join([*rows, ""]), encoding="utf-8")
     source = {
         "path": str(path),
         "format": "csv",
@@ -182,8 +190,13 @@ TOWARD = {
 def test_the_sentiment_toward_entities_is_learned_and_measured(
     kind: str, targets: Path, tmp_path: Path
 ) -> None:
-    source = {"path": str(targets), "format": "csv", "text": "sentence", "span": ["start", "end", "tag"],
-              "classes": {"-1": "negative", "0": "neutral", "1": "positive"}}  # fmt: skip
+    source = {
+        "path": str(targets),
+        "format": "csv",
+        "text": "sentence",
+        "span": ["start", "end", "tag"],
+        "classes": {"-1": "negative", "0": "neutral", "1": "positive"},
+    }
     nlp = learn(recipe(TOWARD[kind], source, epochs=40), tmp_path / "run")
     gold = list(
         read_table(
@@ -258,7 +271,7 @@ def test_layers_of_another_shape_are_those_of_the_first_part() -> None:
 def test_pooling_is_that_of_each_owner_alone(sizes: list[int]) -> None:
     owners = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
     values, logits = torch.randn(len(owners), 3), torch.randn(len(owners), 2)
-    pooled = attend(values, logits, owners, len(sizes))
+    pooled = pool_attention(values, logits, owners, len(sizes))
     for owner, size in enumerate(sizes):
         own, scores = values[owners == owner], logits[owners == owner]
         expected = torch.cat(
@@ -266,10 +279,10 @@ def test_pooling_is_that_of_each_owner_alone(sizes: list[int]) -> None:
         )
         assert torch.allclose(pooled[owner], expected, atol=1e-5)
         assert torch.allclose(
-            largest(values, owners, len(sizes))[owner], own.amax(0) if size else torch.zeros(3)
+            pool_max(values, owners, len(sizes))[owner], own.amax(0) if size else torch.zeros(3)
         )
         assert torch.allclose(
-            mean(values, owners, len(sizes))[owner],
+            pool_mean(values, owners, len(sizes))[owner],
             own.mean(0) if size else torch.zeros(3),
             atol=1e-5,
         )
@@ -334,8 +347,15 @@ def test_figures_of_classes_count_what_gold_annotates() -> None:
 
 
 def test_the_corpora_are_read(data: Path, tokenize: Tokenizer) -> None:
-    cedr = list(read_table(data / "sentiment" / "cedr-test.csv", tokenize=tokenize, label="labels", exclusive=False,
-                           classes={"0": "joy", "1": "sadness", "2": "surprise", "3": "fear", "4": "anger"}))  # fmt: skip
+    emotions = {"0": "joy", "1": "sadness", "2": "surprise", "3": "fear", "4": "anger"}
+    rows = read_table(
+        data / "sentiment" / "cedr-test.csv",
+        tokenize=tokenize,
+        label="labels",
+        exclusive=False,
+        classes=emotions,
+    )
+    cedr = list(rows)
     assert len(cedr) == 1882 and sum(doc.cats["joy"] for doc in cedr) == 353
     span = ("entity_pos_start_rel", "entity_pos_end_rel", "entity_tag")
     with pytest.warns(PipekitWarning, match="read with repairs, 4 in all"):

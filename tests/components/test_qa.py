@@ -41,7 +41,7 @@ TEXT = " ".join(doc.text for doc in ten())
 
 @pytest.fixture(scope="module")
 def nlp(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """A reader that has learned the ten questions; it is called "answerer", and gives all its candidates."""
+    """A reader that has learned the ten questions, as "answerer"; it gives all its candidates."""
     part = {
         "type": "qa",
         "encoder": "main",

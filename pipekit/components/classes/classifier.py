@@ -1,4 +1,4 @@
-"""Classes of documents from the vectors of an encoder: topics, emotions, or the sentiment of a text."""
+"""Classes of documents from the vectors of an encoder: topics, emotions, or sentiment."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.components.classes.classes import (
-    attend,
-    gold,
-    labels_of,
-    largest,
-    mean,
-    probabilities,
-    write,
+from pipekit.components.classes.annotations import (
+    class_probabilities,
+    document_labels,
+    document_targets,
+    write_document_classes,
 )
-from pipekit.components.classes.linear import FittedTerms, balance, class_loss, fit_folds, folds
-from pipekit.components.classes.terms import documents
+from pipekit.components.classes.linear import (
+    FittedTerms,
+    class_loss,
+    class_weight_settings,
+    document_folds,
+    fit_folds,
+)
+from pipekit.components.classes.pooling import pool_attention, pool_max, pool_mean
+from pipekit.components.classes.texts import document_texts
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
@@ -33,20 +37,23 @@ _PIECES = (2, 3, 4, 5)
 class Classifier(Head):
     """Writes a layer of kind "doc": the probability of each class.
 
-    The vectors of a document are pooled by attention (Yang et al. 2016), their mean and their maximum. A document that goes through in
-    parts has the mean of what is said of them, weighted by their tokens.
+    The vectors of a document are pooled in three ways: by attention (Yang et al. 2016), as their
+    mean, and as their maxima. The probabilities of a document that goes through in parts are the
+    mean of those of its parts, weighted by their tokens.
 
-    With `terms` (in a recipe) a logistic regression over words, pairs and pieces of words is fitted first, and the network learns what it
-    leaves open: see `FittedTerms`.
+    With `terms` in a recipe, a logistic regression over words, pairs of words and pieces of words
+    is fitted first, and the network learns what it leaves open: see `FittedTerms`.
 
     Args:
         labels: the classes; `prepare` collects them.
-        exclusive: whether a document has one class (softmax) or any number of them (a sigmoid each).
-        layer: what is written; "sentiment" is read by `doc.sentiment`, "cats" by `doc.cats`.
-        hidden: width of what is pooled.
-        heads: of the attention.
-        context: width of a network that reads the vectors before; 0 for none.
-        class_weights: of each class in the loss; in a recipe `balance` is the power of the inverse frequency that they are.
+        exclusive: whether a document has one class (softmax) or any number of them (a sigmoid for
+            each).
+        layer: what is written; `doc.sentiment` reads "sentiment", `doc.cats` reads "cats".
+        hidden: width of the vectors that are pooled.
+        heads: how many heads the attention has.
+        context: width of an LSTM that reads the vectors before they are pooled; 0 for none.
+        class_weights: the weight of each class in the loss. In a recipe `balance` says how they
+            are made: see `power` of `balanced_weights`.
     """
 
     class_weights: Tensor
@@ -67,68 +74,87 @@ class Classifier(Head):
         super().__init__(encoder)
         if len(labels) < 2:
             raise DataError(
-                f"a classifier of {len(labels)} classes has nothing to choose from: train it, or give labels=[…]"
+                f"a classifier of {len(labels)} classes has nothing to choose from: "
+                "train it, or give labels=[…]"
             )
-        self.labels, self.exclusive, self.layer = list(labels), exclusive, layer
+        self.labels = list(labels)
+        self.exclusive = exclusive
+        self.layer = layer
         self.assigns: Sequence[str] = (layer,)
         self.context = Context(encoder.width, hidden, context, dropout)
-        self.attention = nn.Linear(self.context.width, heads)
+        width = self.context.width
+        self.attention = nn.Linear(width, heads)
         self.output = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(self.context.width * (heads + 2), len(labels))
+            nn.Dropout(dropout),
+            nn.Linear(width * (heads + 2), len(labels)),
         )
-        self.terms = FittedTerms(tables, _PIECES, len(labels)) if tables else None
-        self.tables: Tables = self.terms.tables if self.terms else {}
+        self.terms: FittedTerms | None = None
+        self.tables: Tables = {}
+        if tables:
+            self.terms = FittedTerms(tables, _PIECES, len(labels))
+            self.tables = self.terms.tables
         weights = torch.tensor(list(class_weights) or [1.0] * len(labels))
         self.register_buffer("class_weights", weights, persistent=False)
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         completed = dict(settings)
-        power, strength, terms = (
-            completed.pop(key, default)
-            for key, default in (("balance", 0.0), ("strength", 5.0), ("terms", False))
-        )
-        layer, exclusive = settings.get("layer", "cats"), settings.get("exclusive", True)
-        completed["labels"] = list(settings.get("labels") or labels_of(docs, layer))
-        rows, targets = gold(docs, layer, completed["labels"], exclusive)
+        power = completed.pop("balance", 0.0)
+        strength = completed.pop("strength", 5.0)
+        with_terms = completed.pop("terms", False)
+        layer = settings.get("layer", "cats")
+        exclusive = settings.get("exclusive", True)
+        labels = list(settings.get("labels") or document_labels(docs, layer))
+        completed["labels"] = labels
+        numbers, targets = document_targets(docs, layer, labels, exclusive)
         if power:
-            completed["class_weights"] = [
-                round(float(weight), 4) for weight in balance(targets, exclusive, power)
-            ]
-        if not terms:
+            completed["class_weights"] = class_weight_settings(targets, exclusive, power)
+        if not with_terms:
             return Prepared(completed, {})
-        batch = Batch([docs[row] for row in rows.tolist()])
-        every = documents(batch), folds(batch.docs), targets, _PIECES
-        return Prepared(
-            completed, fit_folds(batch, *every, exclusive=exclusive, strength=strength, power=1.0)
+        batch = Batch([docs[number] for number in numbers.tolist()])
+        tables = fit_folds(
+            batch,
+            document_texts(batch),
+            document_folds(batch.docs),
+            targets,
+            _PIECES,
+            exclusive=exclusive,
+            strength=strength,
+            power=1.0,
         )
+        return Prepared(completed, tables)
 
     def scores(self, batch: Batch) -> Tensor:
-        """Logits, float[docs, classes]."""
-        hidden = self.context(batch.vectors(self.encoder.name), batch.sequences)
-        size = len(batch.docs)
-        owners = to_device(np.repeat(np.arange(size), np.diff(batch.offsets)), hidden.device)
-        pooled = [
-            attend(hidden, self.attention(hidden), owners, size),
-            mean(hidden, owners, size),
-            largest(hidden, owners, size),
-        ]
-        answer: Tensor = self.output(torch.cat(pooled, dim=1)).float()
-        return (
-            answer
-            if self.terms is None
-            else answer + self.terms(batch, documents(batch), np.arange(size))
+        """Logits, float32[docs, classes]."""
+        vectors = batch.vectors(self.encoder.name)
+        hidden = self.context(vectors, batch.sequences)  # (T, width)
+        documents = len(batch.docs)
+        lengths = np.diff(batch.offsets)
+        of_tokens = np.repeat(np.arange(documents), lengths)  # the document of each token
+        owners = to_device(of_tokens, hidden.device)
+        pooled = (
+            pool_attention(hidden, self.attention(hidden), owners, documents),
+            pool_mean(hidden, owners, documents),
+            pool_max(hidden, owners, documents),
         )
+        logits: Tensor = self.output(torch.cat(pooled, dim=1)).float()
+        if self.terms is None:
+            return logits
+        linear: Tensor = self.terms(batch, document_texts(batch), np.arange(documents))
+        return logits + linear
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
-        write(batch.docs, self.layer, self.labels, probabilities(scores, self.exclusive))
+        probabilities = class_probabilities(scores, self.exclusive)
+        write_document_classes(batch.docs, self.layer, self.labels, probabilities)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated documents."""
-        rows, targets = gold(batch.docs, self.layer, self.labels, self.exclusive)
-        scores = self.scores(batch)
-        chosen = scores[to_device(rows, scores.device)]
-        lost = class_loss(
-            chosen, to_device(targets, scores.device), self.exclusive, self.class_weights
+        numbers, targets = document_targets(batch.docs, self.layer, self.labels, self.exclusive)
+        logits = self.scores(batch)
+        losses = class_loss(
+            logits[to_device(numbers, logits.device)],
+            to_device(targets, logits.device),
+            self.exclusive,
+            self.class_weights,
         )
-        return lost.sum() / max(len(rows), 1)
+        return losses.sum() / max(len(numbers), 1)

@@ -9,45 +9,67 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.components.classes.classes import (
-    attend,
-    entity_gold,
+from pipekit.components.classes.annotations import (
+    class_probabilities,
     entity_labels,
-    mean,
-    probabilities,
-    write_entities,
+    entity_targets,
+    write_entity_classes,
 )
-from pipekit.components.classes.linear import FittedTerms, balance, class_loss, fit_folds, folds
-from pipekit.components.classes.terms import around, targets, views
+from pipekit.components.classes.linear import (
+    FittedTerms,
+    class_loss,
+    class_weight_settings,
+    document_folds,
+    fit_folds,
+)
+from pipekit.components.classes.pooling import pool_attention, pool_mean
+from pipekit.components.classes.texts import (
+    EntityRows,
+    entity_rows,
+    entity_texts,
+    tokens_around,
+)
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
-from pipekit.words.arrays import ranges
+from pipekit.words.arrays import Ints, ranges
 
-_NEAR = 16  # farther tokens are all equally far
+_FAR = 16  # tokens farther from an entity count as this far
 _PIECES = (3, 4, 5)
 
 
 class EntitySentiment(Head):
-    """Writes the columns "sentiment.<class>" of a span layer: the probability of each class; `span.sentiment` reads them.
+    """Writes the columns "sentiment.<class>" of a span layer: the probability of each class.
 
-    The tokens are read once more with a mark on those of entities. An entity is the mean of its tokens; it attends to its sentence by what
-    it is, what stands there, and how far off, to the left or to the right (after Tang et al. 2016, Zeng et al. 2017).
+    `span.sentiment` reads them.
 
-    With `terms` (in a recipe) a logistic regression over the words around an entity is fitted first, and the network learns what it leaves
-    open: see `FittedTerms`.
+    The tokens of entities are marked, and the tokens of the batch are read once more. Then, after
+    Tang et al. 2016 and Zeng et al. 2017 (T tokens, E entities, N tokens around entities, W width):
+
+        hidden ── mean of the entity's tokens ── entity (E, W) ── query ─┐
+        hidden ── tokens around ─┬─ seen (N, W) ─────────────────────────┴─ tanh ── key ─┐
+        distance ── place ───────┘                                                       │
+        distance ── far ─────────────────────────────────────────────────────────────────┴─ logits
+
+        entity (E, W)
+        seen, pooled by the logits (N, heads) ── (E, heads * W)     ── output (E, classes)
+        mean of seen (E, W)
+
+    With `terms` in a recipe, a logistic regression over the words around an entity is fitted first,
+    and the network learns what it leaves open: see `FittedTerms`.
 
     Args:
         entities: the span layer.
         labels: the classes; `prepare` collects them.
-        hidden: width of the layer that all else reads.
-        context: width of a network that reads the vectors before; 0 for none.
-        heads: of the attention.
-        window: how many tokens on either side are seen, within the sentence.
-        class_weights: of each class in the loss; in a recipe `balance` is the power of the inverse frequency that they are.
+        hidden: width of the narrow vectors, and of the output layer.
+        context: width of an LSTM that reads the vectors of the tokens; 0 for none.
+        heads: how many heads the attention has.
+        window: how many tokens before and behind an entity are seen, within the sentence.
+        class_weights: the weight of each class in the loss. In a recipe `balance` says how they
+            are made: see `power` of `balanced_weights`.
     """
 
     class_weights: Tensor
@@ -68,21 +90,22 @@ class EntitySentiment(Head):
         super().__init__(encoder)
         if len(labels) < 2:
             raise DataError(
-                f"sentiment of {len(labels)} classes has nothing to choose from: train it, or give labels=[…]"
+                f"sentiment of {len(labels)} classes has nothing to choose from: "
+                "train it, or give labels=[…]"
             )
-        self.entities, self.labels, self.window = entities, list(labels), window
+        self.entities = entities
+        self.labels = list(labels)
+        self.window = window
         self.requires: Sequence[str] = (entities,)
         self.assigns: Sequence[str] = (f"{entities}.sentiment",)
-        self.context, self.mark = (
-            Context(encoder.width, hidden, context, dropout),
-            nn.Embedding(2, hidden),
-        )
+        self.context = Context(encoder.width, hidden, context, dropout)
+        self.mark = nn.Embedding(2, hidden)
         width = self.context.width
-        self.far, self.place = (
-            nn.Embedding(2 * _NEAR + 1, heads),
-            nn.Embedding(2 * _NEAR + 1, width),
-        )
-        self.query, self.key = nn.Linear(width, width), nn.Linear(width, heads)
+        distances = 2 * _FAR + 1
+        self.far = nn.Embedding(distances, heads)
+        self.place = nn.Embedding(distances, width)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, heads)
         self.output = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(width * (heads + 2), hidden),
@@ -90,76 +113,102 @@ class EntitySentiment(Head):
             nn.Dropout(dropout),
             nn.Linear(hidden, len(labels)),
         )
-        self.register_buffer(
-            "class_weights",
-            torch.tensor(list(class_weights) or [1.0] * len(labels)),
-            persistent=False,
-        )
+        weights = torch.tensor(list(class_weights) or [1.0] * len(labels))
+        self.register_buffer("class_weights", weights, persistent=False)
         for embedding in (self.far, self.place, self.mark):
             nn.init.normal_(embedding.weight, std=0.1)
-        self.terms = FittedTerms(tables, _PIECES, len(labels)) if tables else None
-        self.tables: Tables = self.terms.tables if self.terms else {}
+        self.terms: FittedTerms | None = None
+        self.tables: Tables = {}
+        if tables:
+            self.terms = FittedTerms(tables, _PIECES, len(labels))
+            self.tables = self.terms.tables
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        completed, entities = dict(settings), settings.get("entities", "ents")
-        power, strength, terms = (
-            completed.pop(key, default)
-            for key, default in (("balance", 0.0), ("strength", 1.0), ("terms", False))
-        )
-        completed["labels"] = list(settings.get("labels") or entity_labels(docs, entities))
-        rows, gold = entity_gold(docs, entities, completed["labels"])
+        completed = dict(settings)
+        power = completed.pop("balance", 0.0)
+        strength = completed.pop("strength", 1.0)
+        with_terms = completed.pop("terms", False)
+        layer = settings.get("entities", "ents")
+        labels = list(settings.get("labels") or entity_labels(docs, layer))
+        completed["labels"] = labels
+        numbers, targets = entity_targets(docs, layer, labels)
         if power:
-            completed["class_weights"] = [
-                round(float(weight), 4) for weight in balance(gold, True, power)
-            ]
-        if not terms:
+            completed["class_weights"] = class_weight_settings(targets, True, power)
+        if not with_terms:
             return Prepared(completed, {})
         batch = Batch(docs)
-        known = targets(batch, entities).take(rows)
-        seen = views(batch, known, settings.get("window", 40))
-        every = seen, folds(docs)[known.doc], gold, _PIECES
-        return Prepared(
-            completed, fit_folds(batch, *every, exclusive=True, strength=strength, power=power)
+        annotated = entity_rows(batch, layer).take(numbers)
+        tables = fit_folds(
+            batch,
+            entity_texts(batch, annotated, settings.get("window", 40)),
+            document_folds(docs)[annotated.doc],
+            targets,
+            _PIECES,
+            exclusive=True,
+            strength=strength,
+            power=power,
         )
+        return Prepared(completed, tables)
 
     def scores(self, batch: Batch) -> Tensor:
-        """Logits, float[entities of all documents, classes]."""
-        vectors, spans = batch.vectors(self.encoder.name), targets(batch, self.entities)
-        size = len(spans.start)
-        owners, rows = (
-            np.repeat(np.arange(size), spans.end - spans.start),
-            ranges(spans.start, spans.end - spans.start),
+        """Logits, float32[entities of all documents, classes]."""
+        entities = entity_rows(batch, self.entities)
+        lengths = entities.end - entities.start
+        rows = ranges(entities.start, lengths)
+        hidden = self._read_tokens(batch, rows)  # (T, W)
+        pooled = self._pool(batch, entities, hidden, rows)
+        logits: Tensor = self.output(pooled).float()
+        if self.terms is None:
+            return logits
+        texts = entity_texts(batch, entities, self.window)
+        linear: Tensor = self.terms(batch, texts, entities.doc)
+        return logits + linear
+
+    def _read_tokens(self, batch: Batch, rows: Ints) -> Tensor:
+        """Hidden states of all tokens, float[T, W]; those of entities, `rows`, have a mark."""
+        vectors = batch.vectors(self.encoder.name)
+        is_entity = np.zeros(len(batch), dtype=np.int64)
+        is_entity[rows] = 1
+        marks = self.mark(to_device(is_entity, vectors.device))
+        hidden: Tensor = self.context(vectors, batch.sequences, marks)
+        return hidden
+
+    def _pool(self, batch: Batch, entities: EntityRows, hidden: Tensor, rows: Ints) -> Tensor:
+        """Each entity and its surroundings, float[E, (heads + 2) * W]."""
+        device = hidden.device
+        size = len(entities)
+        around = tokens_around(batch, entities, self.window)
+        owner = to_device(around.owner, device)
+        row = to_device(around.row, device)
+        distance = to_device(around.distance, device).clamp(-_FAR, _FAR) + _FAR
+
+        own_tokens = hidden[to_device(rows, device)]
+        own_owners = np.repeat(np.arange(size), entities.end - entities.start)
+        entity = pool_mean(own_tokens, to_device(own_owners, device), size)
+
+        seen = hidden[row] + self.place(distance)  # (N, W)
+        queries = self.query(entity)[owner]
+        logits = self.key(torch.tanh(seen + queries)) + self.far(distance)
+        pooled = (
+            entity,
+            pool_attention(seen, logits, owner, size),
+            pool_mean(seen, owner, size),
         )
-        marked = np.zeros(len(batch), np.int64)
-        marked[rows] = 1
-        hidden = self.context(
-            vectors, batch.sequences, self.mark(to_device(marked, vectors.device))
-        )
-        owner, row, far = (
-            to_device(array, hidden.device) for array in around(batch, spans, self.window)
-        )
-        near = far.clamp(-_NEAR, _NEAR) + _NEAR
-        entity = mean(
-            hidden[to_device(rows, hidden.device)], to_device(owners, hidden.device), size
-        )
-        seen = hidden[row] + self.place(near)
-        logits = self.key(torch.tanh(seen + self.query(entity)[owner])) + self.far(near)
-        pooled = [entity, attend(seen, logits, owner, size), mean(seen, owner, size)]
-        answer: Tensor = self.output(torch.cat(pooled, dim=1)).float()
-        return (
-            answer
-            if self.terms is None
-            else answer + self.terms(batch, views(batch, spans, self.window), spans.doc)
-        )
+        return torch.cat(pooled, dim=1)
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
-        write_entities(batch.docs, self.entities, self.labels, probabilities(scores, True))
+        probabilities = class_probabilities(scores, exclusive=True)
+        write_entity_classes(batch.docs, self.entities, self.labels, probabilities)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated entities."""
-        known, wanted = entity_gold(batch.docs, self.entities, self.labels)
-        scores = self.scores(batch)
-        rows, gold = to_device(known, scores.device), to_device(wanted, scores.device)
-        lost = class_loss(scores[rows], gold, True, self.class_weights)
-        return lost.sum() / max(len(rows), 1)
+        numbers, targets = entity_targets(batch.docs, self.entities, self.labels)
+        logits = self.scores(batch)
+        losses = class_loss(
+            logits[to_device(numbers, logits.device)],
+            to_device(targets, logits.device),
+            exclusive=True,
+            class_weights=self.class_weights,
+        )
+        return losses.sum() / max(len(numbers), 1)

@@ -1,183 +1,264 @@
-"""Linear models over weighted terms: logistic regression for one class of many, or for any number of them."""
+"""Linear models over weighted terms: logistic regression for exclusive or independent classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipekit.components.classes.terms import Terms, TermTokens, Vocabulary, learn_vocabulary
+from pipekit.components.classes.terms import (
+    VOCABULARY_TABLES,
+    Terms,
+    TermTokens,
+    Vocabulary,
+    learn_vocabulary,
+)
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.parts.batch import Batch
-from pipekit.words.arrays import Ints
+from pipekit.parts.contracts import Tables
+from pipekit.words.arrays import Floats, Ints
 
 FOLDS = 5
-KEPT = ("hashes", "idf", "piece")  # the tables that are saved; the weights are in the state dict
+_MIN_COUNT = 2  # texts that have a term of `FittedTerms`
 
 
-def logits(terms: Terms, weights: Tensor, bias: Tensor) -> Tensor:
-    """float[texts, classes] for weights float[terms, classes]."""
+def term_logits(terms: Terms, weights: Tensor, bias: Tensor) -> Tensor:
+    """Logits float[texts, classes] for weights float[vocabulary, classes]."""
     device = weights.device
-    ids, offsets, values = (
-        to_device(np.ascontiguousarray(array), device)
-        for array in (terms.ids, terms.offsets, terms.values)
-    )
-    if not len(terms.ids):
-        return bias.expand(len(offsets) - 1, -1)
-    found = functional.embedding_bag(
+    ids = to_device(np.ascontiguousarray(terms.ids), device)
+    borders = to_device(np.ascontiguousarray(terms.offsets), device)
+    values = to_device(np.ascontiguousarray(terms.values), device)
+    if not len(ids):
+        return bias.expand(len(borders) - 1, -1)
+    sums = functional.embedding_bag(
         ids,
         weights,
-        offsets,
+        borders,
         mode="sum",
         per_sample_weights=values.to(weights.dtype),
         include_last_offset=True,
     )
-    return found + bias
+    return sums + bias
 
 
 def class_loss(
-    scores: Tensor, gold: Tensor, exclusive: bool, class_weights: Tensor | None = None
+    logits: Tensor,
+    targets: Tensor,
+    exclusive: bool,
+    class_weights: Tensor | None = None,
 ) -> Tensor:
-    """The loss of each text, float[texts], for gold float[texts, classes] of ones and zeros: cross-entropy, or the sum of binary ones."""
-    if exclusive:
-        lost = -(functional.log_softmax(scores.float(), 1) * gold).sum(1)
-        return lost if class_weights is None else lost * (gold @ class_weights)
-    return functional.binary_cross_entropy_with_logits(
-        scores.float(), gold, pos_weight=class_weights, reduction="none"
-    ).sum(1)
+    """The loss of each text, float[texts].
 
+    It is the cross-entropy of exclusive classes, and the sum of binary cross-entropies of others.
 
-def balance(gold: NDArray[np.float32], exclusive: bool, power: float) -> NDArray[np.float32]:
-    """A weight for each class, (texts / (classes × those of the class)) ** power; of classes that do not exclude each other one for what
-    has the class, (those without / those with) ** power.
+    Args:
+        logits: float[texts, classes].
+        targets: ones and zeros, float[texts, classes].
+        class_weights: see `balanced_weights`, float[classes].
     """
-    having = np.maximum(gold.sum(0), 1)
-    ratio = len(gold) / (gold.shape[1] * having) if exclusive else (len(gold) - having + 1) / having
+    logits = logits.float()
+    if not exclusive:
+        losses = functional.binary_cross_entropy_with_logits(
+            logits,
+            targets,
+            pos_weight=class_weights,
+            reduction="none",
+        )
+        return losses.sum(1)
+    log_probabilities = functional.log_softmax(logits, dim=1)
+    losses = -(log_probabilities * targets).sum(1)
+    if class_weights is not None:
+        losses = losses * (targets @ class_weights)
+    return losses
+
+
+def balanced_weights(targets: Floats, exclusive: bool, power: float) -> Floats:
+    """Weights by which rare classes count more in the loss, float32[classes].
+
+    Exclusive classes: ``(texts / (classes * texts of the class)) ** power``, a factor of the loss
+    of each text of the class.
+
+    Other classes: ``((texts without the class + 1) / texts with it) ** power``, a factor of the
+    loss of a class in the texts that have it. A class that one text in four has weighs about 3.
+    """
+    texts, classes = targets.shape
+    counts = np.maximum(targets.sum(axis=0), 1)
+    if exclusive:
+        ratio = texts / (classes * counts)
+    else:
+        ratio = (texts - counts + 1) / counts
     return np.asarray(ratio**power, dtype=np.float32)
 
 
-def fit(
+def class_weight_settings(targets: Floats, exclusive: bool, power: float) -> list[float]:
+    """`balanced_weights` as a setting that can be saved, rounded to four digits."""
+    weights = balanced_weights(targets, exclusive, power)
+    return [round(float(weight), 4) for weight in weights]
+
+
+class Fit(NamedTuple):
+    """A logistic regression: `weights` float32[vocabulary, classes] and `bias` float32[classes]."""
+
+    weights: Floats
+    bias: Floats
+
+
+def fit_weights(
     terms: Terms,
-    gold: NDArray[np.float32],
+    targets: Floats,
     size: int,
     *,
     exclusive: bool,
     strength: float,
-    class_weights: NDArray[np.float32],
+    power: float,
     steps: int = 100,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights float32[size, classes] and bias that make ``strength * loss + ½ |weights|²`` least, by L-BFGS (Liu and Nocedal 1989)."""
-    weights = torch.zeros(size, gold.shape[1], requires_grad=True)
-    bias = torch.zeros(gold.shape[1], requires_grad=True)
+) -> Fit:
+    """The logistic regression with the least ``strength * loss + ½ |weights|²``.
+
+    It is fitted by L-BFGS (Liu and Nocedal 1989) in at most so many `steps`.
+
+    Args:
+        targets: ones and zeros, float32[texts, classes].
+        size: terms in the vocabulary.
+        strength: the inverse of the regularisation, C.
+        power: of the class weights, see `balanced_weights`.
+    """
+    classes = targets.shape[1]
+    class_weights = torch.from_numpy(balanced_weights(targets, exclusive, power))
+    gold = torch.from_numpy(targets)
+    weights = torch.zeros(size, classes, requires_grad=True)
+    bias = torch.zeros(classes, requires_grad=True)
     optimizer = torch.optim.LBFGS(
-        [weights, bias], max_iter=steps, history_size=10, line_search_fn="strong_wolfe"
+        [weights, bias],
+        max_iter=steps,
+        history_size=10,
+        line_search_fn="strong_wolfe",
     )
-    targets, balanced = torch.from_numpy(gold), torch.from_numpy(class_weights)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        total = class_loss(
-            logits(terms, weights, bias), targets, exclusive, balanced
-        ).sum() + weights.square().sum() / (2 * strength)
-        (total / len(gold)).backward()  # type: ignore[no-untyped-call]
-        return total.detach() / len(gold)
+        logits = term_logits(terms, weights, bias)
+        loss = class_loss(logits, gold, exclusive, class_weights).sum()
+        penalty = weights.square().sum() / (2 * strength)
+        total = loss + penalty
+        (total / len(targets)).backward()  # type: ignore[no-untyped-call]
+        return total.detach() / len(targets)
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return weights.detach().numpy(), bias.detach().numpy()
+    return Fit(weights.detach().numpy(), bias.detach().numpy())
 
 
 class FittedTerms(nn.Module):
-    """Logistic regression over terms, fitted beforehand, as the first word that a network adds its own to (Cheng et al. 2016).
+    """Logistic regression over terms, fitted beforehand; a network adds its own logits to these.
 
-    In training a text is judged by weights that were fitted without it, so that the network learns what they leave open in texts that they
-    have not seen (Wolpert 1992); afterwards by weights that were fitted to all.
+    A linear model beside a deep one is after Cheng et al. 2016. In training the logits of a text
+    come from weights that were fitted without it. So the network learns what such weights leave
+    open in texts that are new to them (Wolpert 1992). Afterwards logits come from weights fitted to
+    all texts.
 
     Args:
-        tables: what `fit_folds` gives, or no more than those of a vocabulary.
+        tables: what `fit_folds` returns, or the tables of a vocabulary alone; weights are then read
+            from a state dict.
+        pieces: the lengths of pieces of words.
+        classes: how many there are.
     """
 
-    weights: Tensor
-    bias: Tensor
+    weights: Tensor  # (terms, classes)
+    bias: Tensor  # (classes,)
+    fold_weights: Tensor | None  # (terms, FOLDS * classes)
+    fold_bias: Tensor  # (FOLDS * classes,)
 
-    fold_weights: Tensor | None
-    fold_bias: Tensor
-
-    def __init__(
-        self, tables: dict[str, NDArray[Any]], pieces: Sequence[int], classes: int
-    ) -> None:
+    def __init__(self, tables: Tables, pieces: Sequence[int], classes: int) -> None:
         super().__init__()
-        self.tables = {name: tables[name] for name in KEPT}
+        self.tables = {name: tables[name] for name in VOCABULARY_TABLES}
         self.vocabulary = Vocabulary(self.tables, tuple(pieces))
         self.classes = classes
-        zeros = np.zeros((len(self.vocabulary), classes), np.float32), np.zeros(classes, np.float32)
-        for name, array in zip(("weights", "bias"), zeros, strict=True):
-            self.register_buffer(name, torch.from_numpy(tables.get(name, array).copy()))
-            fold = tables.get(f"fold_{name}")
-            self.register_buffer(
-                f"fold_{name}", None if fold is None else torch.from_numpy(fold), persistent=False
-            )
+        weights = np.zeros((len(self.vocabulary), classes), dtype=np.float32)
+        bias = np.zeros(classes, dtype=np.float32)
+        self._register("weights", tables.get("weights", weights).copy(), saved=True)
+        self._register("fold_weights", tables.get("fold_weights"), saved=False)
+        self._register("bias", tables.get("bias", bias).copy(), saved=True)
+        self._register("fold_bias", tables.get("fold_bias"), saved=False)
         self.trust = nn.Parameter(torch.ones(()))
 
+    def _register(self, name: str, array: Floats | None, *, saved: bool) -> None:
+        values = None if array is None else torch.from_numpy(array)
+        self.register_buffer(name, values, persistent=saved)
+
     def forward(self, batch: Batch, tokens: TermTokens, owner: Ints) -> Tensor:
-        """Logits float[texts, classes]; text t belongs to the document `owner[t]` of the batch."""
+        """Logits float[texts, classes].
+
+        `owner` int64[texts] has the number of the document that each text belongs to.
+        """
         terms = self.vocabulary.terms(batch, tokens)
         if not self.training or self.fold_weights is None:
-            return self.trust * logits(terms, self.weights, self.bias)
-        every = logits(terms, self.fold_weights, self.fold_bias).reshape(
-            tokens.texts, FOLDS, self.classes
-        )
-        own = to_device(folds(batch.docs)[owner], every.device)
-        return self.trust * every[torch.arange(tokens.texts, device=every.device), own]
+            return self.trust * term_logits(terms, self.weights, self.bias)
+        logits = term_logits(terms, self.fold_weights, self.fold_bias)
+        logits = logits.reshape(tokens.texts, FOLDS, self.classes)
+        folds = document_folds(batch.docs)[owner]
+        texts = torch.arange(tokens.texts, device=logits.device)
+        return self.trust * logits[texts, to_device(folds, logits.device)]
 
 
-def folds(docs: Sequence[Doc]) -> Ints:
-    """A part of the data for each document, by its text: equal texts are never on both sides."""
-    return np.array(
-        [crc32(doc.text.lower().encode("utf-8", "surrogatepass")) % FOLDS for doc in docs], np.int64
-    )
+def document_folds(docs: Sequence[Doc]) -> Ints:
+    """A part of the data for each document, int64[docs], by its text.
+
+    Equal texts are in the same fold, so no text is judged by weights that were fitted to it.
+    """
+    folds = []
+    for doc in docs:
+        text = doc.text.lower().encode("utf-8", "surrogatepass")
+        folds.append(crc32(text) % FOLDS)
+    return np.array(folds, dtype=np.int64)
 
 
 def fit_folds(
     batch: Batch,
     tokens: TermTokens,
-    fold: Ints,
-    gold: NDArray[np.float32],
+    folds: Ints,
+    targets: Floats,
     pieces: Sequence[int],
     *,
     exclusive: bool,
     strength: float,
     power: float,
-) -> dict[str, NDArray[Any]]:
-    """Tables of `FittedTerms`: terms that two texts have, weights for all texts, and for each fold those of all other folds."""
-    tables: dict[str, NDArray[Any]] = dict(learn_vocabulary(batch, tokens, tuple(pieces), 2))
+) -> Tables:
+    """The tables of `FittedTerms`: a vocabulary, and weights of several fits.
+
+    "weights" and "bias" are fitted to all texts; "fold_weights" and "fold_bias" have, side by side,
+    for each fold those that are fitted to all other folds.
+
+    Args:
+        folds: the fold of each text, int64[texts].
+        targets: ones and zeros, float32[texts, classes].
+        strength, power: see `fit_weights`.
+    """
+    tables: Tables = dict(learn_vocabulary(batch, tokens, tuple(pieces), _MIN_COUNT))
     terms = Vocabulary(tables, tuple(pieces)).terms(batch, tokens)
     size = len(tables["hashes"])
-    fitted = []
-    for left_out in (-1, *range(FOLDS)):
-        rows = np.flatnonzero(fold != left_out)
-        weighing = balance(gold[rows], exclusive, power)
-        fitted.append(
-            fit(
-                terms.take(rows),
-                gold[rows],
-                size,
-                exclusive=exclusive,
-                strength=strength,
-                class_weights=weighing,
-            )
+
+    def fit(texts: Ints) -> Fit:
+        return fit_weights(
+            terms.take(texts),
+            targets[texts],
+            size,
+            exclusive=exclusive,
+            strength=strength,
+            power=power,
         )
-    (weights, bias), *others = fitted
-    parts = (np.concatenate(part, axis=-1) for part in zip(*others, strict=True))
+
+    every = fit(np.arange(len(folds)))
+    without = [fit(np.flatnonzero(folds != fold)) for fold in range(FOLDS)]
     return {
         **tables,
-        "weights": weights,
-        "bias": bias,
-        **dict(zip(("fold_weights", "fold_bias"), parts, strict=True)),
+        "weights": every.weights,
+        "bias": every.bias,
+        "fold_weights": np.concatenate([part.weights for part in without], axis=-1),
+        "fold_bias": np.concatenate([part.bias for part in without], axis=-1),
     }

@@ -1,7 +1,10 @@
-"""Weighted terms of texts, TF-IDF (Salton and Buckley 1988): words, pairs of words and pieces of words, as rows of a learned vocabulary.
+"""Weighted terms of texts, TF-IDF (Salton and Buckley 1988).
 
-A term is known by its 64-bit hash. A text may be a whole document or whatever tokens one chooses, each with a mark, so that a word to the
-left of an entity is another term than the same word elsewhere.
+Terms are words, pairs of words and pieces of words, as rows of a learned vocabulary. A term is
+recognised by its 64-bit hash.
+
+A text may be a whole document or any choice of tokens, each with a mark. A marked word is another
+term than the same word unmarked: so the word before an entity differs from the same word elsewhere.
 """
 
 from __future__ import annotations
@@ -12,17 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.parts.batch import Batch
-from pipekit.parts.spans import batch_spans
-from pipekit.words.arrays import Hashes, Ints, ranges
+from pipekit.words.arrays import Floats, Hashes, Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.chars import Words, mix
 
-_PAIR, _MARK, _PIECE = (
-    np.uint64(seed) for seed in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
-)
+VOCABULARY_TABLES = ("hashes", "idf", "piece")
+
+# Odd numbers that set pairs of words, marked words and pieces of words apart from words.
+_PAIR = np.uint64(0x9E3779B97F4A7C15)
+_MARK = np.uint64(0xC2B2AE3D27D4EB4F)
+_PIECE = np.uint64(0x165667B19E3779F9)
 
 
 class TermTokens(NamedTuple):
-    """Which tokens make which text, in order: token row `row` of a batch stands in text `text` with a `mark`, 0 for none; int64[n] each."""
+    """Which tokens make which text, in order.
+
+    Attributes:
+        text: the number of the text, int64[n].
+        row: the token row in the batch, int64[n].
+        mark: a number above 0 for a marked token, 0 for others, int64[n].
+        texts: how many texts there are.
+    """
 
     text: Ints
     row: Ints
@@ -31,86 +43,40 @@ class TermTokens(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Text t has the vocabulary rows ``ids[offsets[t]:offsets[t + 1]]`` with the weights `values` float32."""
+    """The terms of texts: text t has those from ``offsets[t]`` up to ``offsets[t + 1]``.
+
+    Attributes:
+        ids: rows of the vocabulary, int64[terms].
+        values: the weights of the terms, float32[terms].
+        offsets: int64[texts + 1].
+    """
 
     ids: Ints
-    values: NDArray[np.float32]
+    values: Floats
     offsets: Ints
 
     def take(self, texts: Ints) -> Terms:
         """Those of some of the texts."""
-        sizes = np.diff(self.offsets)[texts]
-        rows = ranges(self.offsets[texts], sizes)
-        return Terms(self.ids[rows], self.values[rows], np.cumsum([0, *sizes.tolist()]))
-
-
-def documents(batch: Batch) -> TermTokens:
-    """Each document as a text, no token marked."""
-    sizes = np.diff(batch.offsets)
-    return TermTokens(
-        np.repeat(np.arange(len(sizes)), sizes),
-        np.arange(len(batch)),
-        np.zeros(len(batch), np.int64),
-        len(sizes),
-    )
-
-
-class Targets(NamedTuple):
-    """Spans of a batch: the token rows where each begins and ends, and the number of its document; int64[n] each."""
-
-    start: Ints
-    end: Ints
-    doc: Ints
-
-    def take(self, rows: Ints) -> Targets:
-        """Some of the spans."""
-        return Targets(self.start[rows], self.end[rows], self.doc[rows])
-
-
-def targets(batch: Batch, layer: str) -> Targets:
-    """The spans of a layer in all documents; those without the layer have none."""
-    spans = batch_spans(batch, layer, ())
-    return Targets(spans.start, spans.end, np.searchsorted(batch.offsets, spans.start, "right") - 1)
-
-
-def around(batch: Batch, spans: Targets, window: int) -> tuple[Ints, Ints, Ints]:
-    """The tokens of the sentence of each span that stand at most `window` tokens before or behind it, and its own: the span, the token row,
-    and the signed distance, 0 within; int64[n] each. A span over a border sees the sentence that it begins in.
-    """
-    sentence = np.searchsorted(batch.sequences, spans.start, "right") - 1
-    if not len(sentence):
-        return sentence, sentence, sentence
-    first = np.maximum(batch.sequences[sentence], spans.start - window)
-    last = np.maximum(np.minimum(batch.sequences[sentence + 1], spans.end + window), spans.end)
-    owner, row = np.repeat(np.arange(len(first)), last - first), ranges(first, last - first)
-    return (
-        owner,
-        row,
-        np.minimum(row - spans.start[owner], 0) + np.maximum(row - spans.end[owner] + 1, 0),
-    )
-
-
-def views(batch: Batch, spans: Targets, window: int, near: int = 4) -> TermTokens:
-    """Each span as a text: all tokens around it unmarked, then those of the span, and the nearest before and behind it, marked as such."""
-    owner, row, distance = around(batch, spans, window)
-    close = np.abs(distance) <= near
-    mark = np.sign(distance[close]) + 2
-    marks = np.concatenate([np.zeros(len(row), np.int64), mark])
-    return TermTokens(
-        np.concatenate([owner, owner[close]]),
-        np.concatenate([row, row[close]]),
-        marks,
-        len(spans.start),
-    )
+        starts = self.offsets[texts]
+        lengths = np.diff(self.offsets)[texts]
+        rows = ranges(starts, lengths)
+        return Terms(
+            ids=self.ids[rows],
+            values=self.values[rows],
+            offsets=offsets(lengths),
+        )
 
 
 class Vocabulary:
     """The terms that count, and how much each does.
 
+    Pieces of words and the other terms of a text are normalised each by themselves, to a length
+    of 1.
+
     Args:
-        tables: "hashes" uint64[terms], sorted; "idf" float32[terms]; "piece" bool[terms], whether the term is a piece of a word; pieces and
-            words are normalised each by themselves, to a length of 1.
-        pieces: the lengths of the pieces of words, none for words alone.
+        tables: "hashes" uint64[terms], sorted; "idf" float32[terms]; "piece" bool[terms], whether a
+            term is a piece of a word.
+        pieces: the lengths of pieces of words; none for words alone.
     """
 
     def __init__(self, tables: dict[str, NDArray[np.generic]], pieces: tuple[int, ...]) -> None:
@@ -123,49 +89,81 @@ class Vocabulary:
         return len(self.hashes)
 
     def terms(self, batch: Batch, tokens: TermTokens) -> Terms:
-        """The known terms of each text: (1 + log count) × idf."""
+        """The known terms of each text, with weights (1 + log count) * idf, normalised."""
         size = max(len(self), 1)
-        found = [self._keys(part, size) for part in occurrences(batch, tokens, self.pieces)]
-        keys, counts = np.unique(np.concatenate(found), return_counts=True)
-        owner, ids = np.divmod(keys, size)
-        values = (1 + np.log(counts)) * self.idf[ids]
-        block = owner * 2 + self.piece[ids]
-        length = np.sqrt(np.bincount(block, values**2, minlength=2 * tokens.texts))
-        offsets = np.searchsorted(owner, np.arange(tokens.texts + 1))
-        return Terms(ids, (values / length[block]).astype(np.float32), offsets)
+        parts = occurrences(batch, tokens, self.pieces)
+        keys = [self._keys(part, size) for part in parts]
+        distinct, counts = np.unique(np.concatenate(keys), return_counts=True)
+        text, ids = split_pairs(distinct, size)
+        weights = (1 + np.log(counts)) * self.idf[ids]
+        # Two blocks for each text: words, and pieces of words.
+        block = text * 2 + self.piece[ids]
+        squares = np.bincount(block, weights**2, minlength=2 * tokens.texts)
+        lengths = np.sqrt(squares)
+        values = weights / lengths[block]
+        return Terms(
+            ids=ids,
+            values=values.astype(np.float32),
+            offsets=np.searchsorted(text, np.arange(tokens.texts + 1)),
+        )
 
-    def _keys(self, given: Occurrences, size: int) -> Ints:
-        """Text times `size` plus the row of the term, for the terms that are known."""
-        distinct, place = np.unique(
-            given.hashes, return_inverse=True
-        )  # fewer and in order, they are found in a third of the time
+    def _keys(self, part: Occurrences, size: int) -> Ints:
+        """Text and vocabulary row of each occurrence of a known term, as pairs in one number."""
+        # Distinct and sorted hashes are looked up in a third of the time.
+        distinct, index = np.unique(part.hashes, return_inverse=True)
         rows = np.searchsorted(self.hashes, distinct)
-        known = rows < len(self)
-        known[known] = self.hashes[rows[known]] == distinct[known]
-        row = np.where(known, rows, -1)[place][given.term]
-        return (given.text * size + row)[row >= 0]
+        is_term = rows < len(self)
+        is_term[is_term] = self.hashes[rows[is_term]] == distinct[is_term]
+        rows[~is_term] = -1
+        ids = rows[index][part.term]  # int64[occurrences]
+        valid = ids >= 0
+        return pair_keys(part.text[valid], ids[valid], size)
 
 
 def learn_vocabulary(
-    batch: Batch, tokens: TermTokens, pieces: tuple[int, ...], min_count: int
+    batch: Batch,
+    tokens: TermTokens,
+    pieces: tuple[int, ...],
+    min_count: int,
 ) -> dict[str, NDArray[np.generic]]:
-    """The tables of a vocabulary: terms that `min_count` texts have, with idf = log((1 + texts) / (1 + those that have it)) + 1."""
-    found = occurrences(batch, tokens, pieces)
-    text, hashes = (
-        np.concatenate([part.text for part in found]),
-        np.concatenate([part.hashes[part.term] for part in found]),
+    """The tables of a vocabulary of the terms that are in at least `min_count` texts.
+
+    idf = log((1 + texts) / (1 + texts with the term)) + 1.
+    """
+    parts = occurrences(batch, tokens, pieces)
+    texts = np.concatenate([part.text for part in parts])
+    hashes = np.concatenate([part.hashes[part.term] for part in parts])
+    # The first part are words and pairs of words, the second, if there is one, pieces of words.
+    lengths = [len(part.text) for part in parts]
+    piece = np.repeat(np.arange(len(parts)) > 0, lengths)
+    distinct, first, index = np.unique(
+        hashes,
+        return_index=True,
+        return_inverse=True,
     )
-    piece = np.repeat(np.arange(len(found)) > 0, [len(part.text) for part in found])
-    distinct, first, index = np.unique(hashes, return_index=True, return_inverse=True)
-    pairs = np.unique(index * max(tokens.texts, 1) + text)
-    having = np.bincount(pairs // max(tokens.texts, 1), minlength=len(distinct))
-    keep = having >= min_count
-    idf = np.log((1 + tokens.texts) / (1 + having[keep])) + 1
-    return {"hashes": distinct[keep], "idf": idf.astype(np.float32), "piece": piece[first][keep]}
+
+    size = max(tokens.texts, 1)
+    pairs = np.unique(pair_keys(index, texts, size))
+    terms, _ = split_pairs(pairs, size)
+    counts = np.bincount(terms, minlength=len(distinct))
+    frequent = counts >= min_count
+    ratio = (1 + tokens.texts) / (1 + counts[frequent])
+    idf = np.log(ratio) + 1
+    return {
+        "hashes": distinct[frequent],
+        "idf": idf.astype(np.float32),
+        "piece": piece[first][frequent],
+    }
 
 
 class Occurrences(NamedTuple):
-    """Text ``text[i]`` has the term ``hashes[term[i]]``."""
+    """Where terms occur: text ``text[i]`` has the term ``hashes[term[i]]``.
+
+    Attributes:
+        text: int64[occurrences].
+        term: int64[occurrences].
+        hashes: uint64[terms]; not always distinct.
+    """
 
     text: Ints
     term: Ints
@@ -173,51 +171,86 @@ class Occurrences(NamedTuple):
 
 
 def occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]) -> list[Occurrences]:
-    """Every term of every text: words and pairs of them; then, with `pieces`, pieces of words. Marked tokens give words only."""
-    plain = batch.distinct.plain
-    words = plain.hashes(plain.starts, plain.ends)[batch.distinct.index[tokens.row]]
-    words = np.where(tokens.mark > 0, mix(words ^ (tokens.mark.astype(np.uint64) * _MARK)), words)
-    after = np.flatnonzero(
-        (np.diff(tokens.text) == 0) & (np.diff(tokens.row) == 1) & (np.diff(tokens.mark) == 0)
-    )
-    hashes = np.concatenate([words, mix(words[after] * _PAIR + words[after + 1])])
-    found = [
-        Occurrences(
-            np.concatenate([tokens.text, tokens.text[after]]), np.arange(len(hashes)), hashes
-        )
-    ]
+    """Every term of every text: words and pairs of words; then, with `pieces`, pieces of words.
+
+    Marked tokens are no source of pieces. The two words of a pair have the same mark.
+    """
+    parts = [_word_occurrences(batch, tokens)]
     if pieces:
-        bare = np.flatnonzero(tokens.mark == 0)
-        hashes, offsets = _pieces(plain, pieces)
-        rows = batch.distinct.index[tokens.row[bare]]
-        sizes = np.diff(offsets)[rows]
-        found.append(
-            Occurrences(np.repeat(tokens.text[bare], sizes), ranges(offsets[rows], sizes), hashes)
-        )
-    return found
+        parts.append(_piece_occurrences(batch, tokens, pieces))
+    return parts
+
+
+def _word_occurrences(batch: Batch, tokens: TermTokens) -> Occurrences:
+    """Words, and pairs of words that stand side by side."""
+    plain = batch.distinct.plain
+    distinct = plain.hashes(plain.starts, plain.ends)
+    words = distinct[batch.distinct.index[tokens.row]]  # uint64[n]
+    marks = tokens.mark.astype(np.uint64) * _MARK
+    words = np.where(tokens.mark > 0, mix(words ^ marks), words)
+
+    same_text = np.diff(tokens.text) == 0
+    next_token = np.diff(tokens.row) == 1
+    same_mark = np.diff(tokens.mark) == 0
+    first = np.flatnonzero(same_text & next_token & same_mark)
+    pairs = mix(words[first] * _PAIR + words[first + 1])
+    hashes = np.concatenate([words, pairs])
+    return Occurrences(
+        text=np.concatenate([tokens.text, tokens.text[first]]),
+        term=np.arange(len(hashes)),
+        hashes=hashes,
+    )
+
+
+def _piece_occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]) -> Occurrences:
+    """Pieces of the words that are not marked."""
+    hashes, begins = _pieces(batch.distinct.plain, pieces)
+    unmarked = np.flatnonzero(tokens.mark == 0)
+    rows = tokens.row[unmarked]
+    words = batch.distinct.index[rows]
+    lengths = np.diff(begins)[words]
+    return Occurrences(
+        text=np.repeat(tokens.text[unmarked], lengths),
+        term=ranges(begins[words], lengths),
+        hashes=hashes,
+    )
 
 
 def _pieces(words: Words, lengths: tuple[int, ...]) -> tuple[Hashes, Ints]:
-    """The pieces of each word, of so many characters where the borders of the word count as one each, and where those of a word begin."""
-    hashes, owners = [], []
+    """Hashes of the pieces of each word, and their offsets by word, int64[words + 1].
+
+    A piece has one of the lengths. A border of the word counts as a character: the pieces of length
+    3 of "кот" are "кот", "^ко" and "от$".
+    """
+    hashes = []
+    owners = []
     for length in lengths:
-        for before, behind in ((0, 0), (1, 0), (0, 1)):
-            inner = length - before - behind
-            if before or behind:
-                able = np.flatnonzero(words.lengths >= inner)
-                owner, start = able, words.starts[able] if before else words.ends[able] - inner
-            else:
-                counts = np.maximum(words.lengths - inner + 1, 0)
-                owner, start = (
-                    np.repeat(np.arange(len(words)), counts),
-                    ranges(words.starts, counts),
-                )
-            hashes.append(
-                mix(
-                    words.hashes(start, start + inner) + _PIECE * np.uint64(1 + before + 2 * behind)
-                )
-            )
+        for owner, start, size, border in _piece_places(words, length):
+            pieces = words.hashes(start, start + size)
+            hashes.append(mix(pieces + _PIECE * np.uint64(border)))
             owners.append(owner)
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
-    return np.concatenate(hashes)[order], np.searchsorted(owner[order], np.arange(len(words) + 1))
+    numbers = np.arange(len(words) + 1)
+    begins = np.searchsorted(owner[order], numbers)
+    return np.concatenate(hashes)[order], begins
+
+
+def _piece_places(words: Words, length: int) -> list[tuple[Ints, Ints, int, int]]:
+    """Pieces of one length: owners, first characters, size without borders, number of the border.
+
+    The number is 1 for no border, 2 for the border before a word, 3 for the border behind it.
+    """
+    counts = np.maximum(words.lengths - length + 1, 0)
+    inner_owners = np.repeat(np.arange(len(words)), counts)
+    inner_starts = ranges(words.starts, counts)
+
+    size = length - 1
+    owners = np.flatnonzero(words.lengths >= size)
+    first_starts = words.starts[owners]
+    last_starts = words.ends[owners] - size
+    return [
+        (inner_owners, inner_starts, length, 1),
+        (owners, first_starts, size, 2),
+        (owners, last_starts, size, 3),
+    ]

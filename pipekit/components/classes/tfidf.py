@@ -1,31 +1,34 @@
-"""Classes of documents from their words alone: TF-IDF and logistic regression, the classical baseline. It reads no encoder."""
+"""Classes of documents from their words alone: TF-IDF and logistic regression.
+
+It is the classical baseline, and reads no encoder.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.components.classes.classes import (
-    entity_gold,
+from pipekit.components.classes.annotations import (
+    class_probabilities,
+    document_labels,
+    document_targets,
     entity_labels,
-    gold,
-    labels_of,
-    probabilities,
-    write,
-    write_entities,
+    entity_targets,
+    write_document_classes,
+    write_entity_classes,
 )
-from pipekit.components.classes.linear import balance, class_loss, fit, logits
+from pipekit.components.classes.linear import class_loss, fit_weights, term_logits
 from pipekit.components.classes.terms import (
+    VOCABULARY_TABLES,
     TermTokens,
     Vocabulary,
-    documents,
     learn_vocabulary,
-    targets,
-    views,
 )
+from pipekit.components.classes.texts import document_texts, entity_rows, entity_texts
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
@@ -33,25 +36,31 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Head, Prepared, Tables
 from pipekit.words.arrays import Floats, Ints
 
-_VOCABULARY = ("hashes", "idf", "piece")
 WINDOW = 40  # tokens on either side of an entity
+_PIECES = (2, 3, 4, 5)
 
 
 class Tfidf(Head):
-    """Writes a layer of kind "doc", the probability of each class, or with `entities` the columns "sentiment.<class>" of a span layer.
+    """Writes the probability of each class as a layer of kind "doc".
 
-    `prepare` fits the weights to the training documents by L-BFGS; a recipe says epochs = 1 and learning_rate = 0, since there is nothing
-    left to learn.
+    With `entities` it writes the sentiment toward the spans of a layer instead, as their columns
+    "sentiment.<class>".
+
+    `prepare` fits the weights to the training documents by L-BFGS. A recipe says epochs = 1 and
+    learning_rate = 0, since nothing is left to learn.
 
     Args:
         labels: the classes; `prepare` collects them.
         exclusive: whether a document has one class or any number of them.
         layer: what is written, such as "cats" or "sentiment".
-        entities: the span layer toward whose spans the sentiment is judged, by the words around each.
-        pieces: lengths of the pieces of words that are terms beside words and pairs of words; none for words alone.
+        entities: the span layer of the entities, which are judged by the words around them.
+        pieces: lengths of the pieces of words that are terms, beside words and pairs of words; none
+            for words alone.
 
-    In a recipe also `strength` (the inverse of the regularisation, C), `min_count` (of documents that have a term) and `balance` (the power
-    of the inverse frequency that weighs a class).
+    Settings of a recipe alone:
+        strength: the inverse of the regularisation, C.
+        min_count: in how many documents a term must be.
+        balance: how much rare classes count, see `power` of `balanced_weights`.
     """
 
     def __init__(
@@ -60,97 +69,100 @@ class Tfidf(Head):
         exclusive: bool = True,
         layer: str = "cats",
         entities: str = "",
-        pieces: Sequence[int] = (2, 3, 4, 5),
+        pieces: Sequence[int] = _PIECES,
         tables: Tables | None = None,
     ) -> None:
         super().__init__()
         if len(labels) < 2 or not tables:
             raise DataError(
-                "a TF-IDF classifier has its terms and classes from training documents: train it by a recipe"
+                "a TF-IDF classifier has its terms and classes from training documents: "
+                "train it by a recipe"
             )
-        self.labels, self.exclusive, self.layer = list(labels), exclusive, layer
+        self.labels = list(labels)
+        self.exclusive = exclusive
+        self.layer = layer
         self.entities = entities
-        self.requires: Sequence[str] = (entities,) if entities else ()
-        self.assigns: Sequence[str] = (f"{entities}.sentiment" if entities else layer,)
-        self.tables: Tables = {name: tables[name] for name in _VOCABULARY}
+        self.requires: Sequence[str] = ()
+        self.assigns: Sequence[str] = (layer,)
+        if entities:
+            self.requires = (entities,)
+            self.assigns = (f"{entities}.sentiment",)
+        self.tables: Tables = {name: tables[name] for name in VOCABULARY_TABLES}
         self.vocabulary = Vocabulary(self.tables, tuple(pieces))
-        size = (len(self.vocabulary), len(self.labels))
-        self.weights = nn.Parameter(
-            torch.from_numpy(tables["weights"].copy()) if "weights" in tables else torch.zeros(size)
-        )
-        self.bias = nn.Parameter(
-            torch.from_numpy(tables["bias"].copy()) if "bias" in tables else torch.zeros(size[1])
-        )
+        # Tables of a saved pipeline have no weights: they come from its state dict.
+        weights = np.zeros((len(self.vocabulary), len(labels)), dtype=np.float32)
+        bias = np.zeros(len(labels), dtype=np.float32)
+        weights = tables.get("weights", weights).copy()
+        bias = tables.get("bias", bias).copy()
+        self.weights = nn.Parameter(torch.from_numpy(weights))
+        self.bias = nn.Parameter(torch.from_numpy(bias))
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
         completed = dict(settings)
-        strength, power, least = (
-            completed.pop(key, default)
-            for key, default in (("strength", 5.0), ("balance", 1.0), ("min_count", 2))
-        )
-        layer, entities, exclusive = (
-            settings.get("layer", "cats"),
-            settings.get("entities", ""),
-            settings.get("exclusive", True),
-        )
-        found = entity_labels(docs, entities) if entities and not settings.get("labels") else None
-        completed["labels"] = list(settings.get("labels") or found or labels_of(docs, layer))
-        rows, wanted = (
-            entity_gold(docs, entities, completed["labels"])
-            if entities
-            else gold(docs, layer, completed["labels"], exclusive)
-        )
-        batch, pieces = (
-            Batch(docs if entities else [docs[row] for row in rows.tolist()]),
-            tuple(settings.get("pieces", (2, 3, 4, 5))),
-        )
-        tokens = (
-            views(batch, targets(batch, entities).take(rows), WINDOW)
-            if entities
-            else documents(batch)
-        )
-        tables = learn_vocabulary(batch, tokens, pieces, least)
-        terms = Vocabulary(tables, pieces).terms(batch, tokens)
-        weighing = balance(wanted, exclusive, power)
-        weights, bias = fit(
-            terms,
-            wanted,
+        strength = completed.pop("strength", 5.0)
+        power = completed.pop("balance", 1.0)
+        min_count = completed.pop("min_count", 2)
+        layer = settings.get("layer", "cats")
+        entities = settings.get("entities", "")
+        exclusive = settings.get("exclusive", True)
+        pieces = tuple(settings.get("pieces", _PIECES))
+
+        labels = list(settings.get("labels") or ())
+        if entities:
+            labels = labels or entity_labels(docs, entities)
+            numbers, targets = entity_targets(docs, entities, labels)
+            batch = Batch(docs)
+            annotated = entity_rows(batch, entities).take(numbers)
+            texts = entity_texts(batch, annotated, WINDOW)
+        else:
+            labels = labels or document_labels(docs, layer)
+            numbers, targets = document_targets(docs, layer, labels, exclusive)
+            batch = Batch([docs[number] for number in numbers.tolist()])
+            texts = document_texts(batch)
+        completed["labels"] = labels
+
+        tables = learn_vocabulary(batch, texts, pieces, min_count)
+        fit = fit_weights(
+            Vocabulary(tables, pieces).terms(batch, texts),
+            targets,
             len(tables["hashes"]),
             exclusive=exclusive,
             strength=strength,
-            class_weights=weighing,
+            power=power,
         )
-        return Prepared(completed, {**tables, "weights": weights, "bias": bias})
+        return Prepared(completed, {**tables, "weights": fit.weights, "bias": fit.bias})
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float[docs or entities, classes]."""
-        return logits(self.vocabulary.terms(batch, self._texts(batch)), self.weights, self.bias)
+        terms = self.vocabulary.terms(batch, self._texts(batch))
+        return term_logits(terms, self.weights, self.bias)
 
     def _texts(self, batch: Batch) -> TermTokens:
-        return (
-            views(batch, targets(batch, self.entities), WINDOW)
-            if self.entities
-            else documents(batch)
-        )
+        if not self.entities:
+            return document_texts(batch)
+        entities = entity_rows(batch, self.entities)
+        return entity_texts(batch, entities, WINDOW)
 
-    def _gold(self, batch: Batch) -> tuple[Ints, Floats]:
+    def _targets(self, batch: Batch) -> tuple[Ints, Floats]:
         if self.entities:
-            return entity_gold(batch.docs, self.entities, self.labels)
-        return gold(batch.docs, self.layer, self.labels, self.exclusive)
+            return entity_targets(batch.docs, self.entities, self.labels)
+        return document_targets(batch.docs, self.layer, self.labels, self.exclusive)
 
     def decode(self, batch: Batch, scores: Tensor) -> None:
-        found = probabilities(scores, self.exclusive)
+        probabilities = class_probabilities(scores, self.exclusive)
         if self.entities:
-            write_entities(batch.docs, self.entities, self.labels, found)
+            write_entity_classes(batch.docs, self.entities, self.labels, probabilities)
         else:
-            write(batch.docs, self.layer, self.labels, found)
+            write_document_classes(batch.docs, self.layer, self.labels, probabilities)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated documents or entities."""
-        rows, wanted = self._gold(batch)
-        scores = self.scores(batch)
-        chosen = scores[to_device(rows, scores.device)]
-        return class_loss(chosen, to_device(wanted, scores.device), self.exclusive).sum() / max(
-            len(rows), 1
+        numbers, targets = self._targets(batch)
+        logits = self.scores(batch)
+        losses = class_loss(
+            logits[to_device(numbers, logits.device)],
+            to_device(targets, logits.device),
+            self.exclusive,
         )
+        return losses.sum() / max(len(numbers), 1)

@@ -1,0 +1,164 @@
+"""Classes as documents hold them: their labels, gold classes as targets, probabilities written.
+
+Classes of a document are a layer of kind "doc" with one row and a column of floats for each class.
+Classes of the sentiment toward entities are columns "sentiment.<class>" of the span layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipekit.doc import Doc
+from pipekit.doc.layer import Layer
+from pipekit.doc.views import SENTIMENT_OF
+from pipekit.errors import DataError
+from pipekit.words.arrays import Floats, Ints
+
+
+def document_labels(docs: Sequence[Doc], layer: str) -> list[str]:
+    """The classes in a layer of the documents, sorted. Errors: `DataError` for less than two."""
+    names: set[str] = set()
+    for doc in docs:
+        if layer in doc.layers:
+            names.update(doc.layers[layer])
+    if len(names) < 2:
+        raise DataError(
+            f"the training documents name {len(names)} classes in the layer {layer!r}: "
+            "a classifier needs two at least"
+        )
+    return sorted(names)
+
+
+def document_targets(
+    docs: Sequence[Doc],
+    layer: str,
+    labels: Sequence[str],
+    exclusive: bool,
+) -> tuple[Ints, Floats]:
+    """Which documents are annotated, and their classes.
+
+    An annotated document has the layer. It has exactly one class where classes exclude each other;
+    where they do not, it may have none.
+
+    Returns:
+        numbers: of the annotated documents, int64[annotated].
+        targets: 1 for each class of a document, 0 for the others, float32[annotated, classes].
+    """
+    numbers = []
+    targets = []
+    for number, doc in enumerate(docs):
+        classes = doc.layers.get(layer)
+        if classes is None or not classes.size or not classes.width:
+            continue
+        row = [float(_has_class(classes, label)) for label in labels]
+        if exclusive and sum(row) != 1:
+            continue
+        numbers.append(number)
+        targets.append(row)
+    table = np.array(targets, dtype=np.float32)
+    return np.array(numbers, dtype=np.int64), table.reshape(-1, len(labels))
+
+
+def _has_class(classes: Layer, label: str) -> bool:
+    if label not in classes:
+        return False
+    probability = classes[label][0]
+    return (probability or 0) > 0.5
+
+
+def write_document_classes(
+    docs: Sequence[Doc],
+    layer: str,
+    labels: Sequence[str],
+    probabilities: Floats,
+) -> None:
+    """Write probabilities float32[docs, classes] as a layer of each document.
+
+    The layer of a document without words has no row.
+    """
+    for doc, row in zip(docs, probabilities, strict=True):
+        rows = row[None]  # (1, classes)
+        if not doc.text.strip():
+            rows = rows[:0]
+        classes = doc.add_layer(layer, "doc", len(rows))
+        for column, label in enumerate(labels):
+            classes.set(label, rows[:, column])
+
+
+def entity_labels(docs: Sequence[Doc], entities: str) -> list[str]:
+    """The classes of the sentiment toward the spans of a layer, sorted.
+
+    Errors: `DataError` for less than two.
+    """
+    names: set[str] = set()
+    for doc in docs:
+        for column in doc.layers.get(entities, ()):
+            if column.startswith(SENTIMENT_OF):
+                names.add(column.removeprefix(SENTIMENT_OF))
+    if len(names) < 2:
+        raise DataError(
+            f"the training documents name {len(names)} classes of sentiment toward {entities!r}: "
+            "two are needed at least"
+        )
+    return sorted(names)
+
+
+def entity_targets(
+    docs: Sequence[Doc],
+    entities: str,
+    labels: Sequence[str],
+) -> tuple[Ints, Floats]:
+    """Which spans are annotated, and their classes. An annotated span has exactly one class.
+
+    Returns:
+        numbers: of the annotated spans among the spans of all documents, int64[annotated].
+        targets: 1 for the class of a span, 0 for the others, float32[annotated, classes].
+    """
+    parts = [np.zeros((0, len(labels)), dtype=np.float32)]
+    for doc in docs:
+        if entities in doc.layers:
+            parts.append(_span_targets(doc.layers[entities], labels))
+    targets = np.concatenate(parts)
+    numbers = np.flatnonzero(targets.sum(axis=1) == 1)
+    return numbers, targets[numbers]
+
+
+def _span_targets(spans: Layer, labels: Sequence[str]) -> Floats:
+    """The classes of each span of a layer, float32[spans, classes]; an unset column has none."""
+    targets = np.zeros((spans.size, len(labels)), dtype=np.float32)
+    for number, label in enumerate(labels):
+        column = spans.get(SENTIMENT_OF + label)
+        if column is not None:
+            targets[:, number] = column.values > 0.5
+    return targets
+
+
+def write_entity_classes(
+    docs: Sequence[Doc],
+    entities: str,
+    labels: Sequence[str],
+    probabilities: Floats,
+) -> None:
+    """Write probabilities float32[spans of all documents, classes] as columns of the spans."""
+    start = 0
+    for doc in docs:
+        spans = doc.layers[entities]
+        end = start + spans.size
+        for column, label in enumerate(labels):
+            spans.set(SENTIMENT_OF + label, probabilities[start:end, column])
+        start = end
+
+
+def class_probabilities(logits: Tensor, exclusive: bool) -> Floats:
+    """Softmax of logits [rows, classes] of exclusive classes, sigmoid of others, in float32."""
+    logits = logits.detach().float()
+    if exclusive:
+        probabilities = torch.softmax(logits, dim=1)
+    else:
+        probabilities = torch.sigmoid(logits)
+    array: Floats = probabilities.cpu().numpy()
+    return array

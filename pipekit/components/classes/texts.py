@@ -1,0 +1,106 @@
+"""Which tokens make a text for `terms.py`: a document, or an entity with the tokens around it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipekit.components.classes.terms import TermTokens
+from pipekit.parts.batch import Batch
+from pipekit.parts.spans import batch_spans
+from pipekit.words.arrays import Ints, ranges
+
+_NEAR = 4  # tokens at most this far from an entity are marked in its text
+
+
+def document_texts(batch: Batch) -> TermTokens:
+    """Each document as a text, no token marked."""
+    lengths = np.diff(batch.offsets)
+    documents = len(lengths)
+    return TermTokens(
+        text=np.repeat(np.arange(documents), lengths),
+        row=np.arange(len(batch)),
+        mark=np.zeros(len(batch), dtype=np.int64),
+        texts=documents,
+    )
+
+
+class EntityRows(NamedTuple):
+    """Entities of a batch, int64[entities] each.
+
+    Attributes:
+        start: the first token row in the batch.
+        end: the token row behind the last one.
+        doc: the number of the document.
+    """
+
+    start: Ints
+    end: Ints
+    doc: Ints
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, rows: Ints) -> EntityRows:
+        """Some of the entities."""
+        return EntityRows(self.start[rows], self.end[rows], self.doc[rows])
+
+
+def entity_rows(batch: Batch, layer: str) -> EntityRows:
+    """The spans of a layer in all documents; those without the layer have none."""
+    spans = batch_spans(batch, layer, ())
+    doc = np.searchsorted(batch.offsets, spans.start, "right") - 1
+    return EntityRows(spans.start, spans.end, doc)
+
+
+class Surroundings(NamedTuple):
+    """Tokens of entities and around them, int64[n] each, entity after entity.
+
+    Attributes:
+        owner: the number of the entity.
+        row: the token row in the batch.
+        distance: tokens from the entity; negative before it, 0 within, positive behind.
+    """
+
+    owner: Ints
+    row: Ints
+    distance: Ints
+
+
+def tokens_around(batch: Batch, entities: EntityRows, window: int) -> Surroundings:
+    """The tokens of each entity, and those of its sentence at most `window` before or behind it.
+
+    An entity across a border of sentences sees the sentence in which it begins.
+    """
+    sentence = np.searchsorted(batch.sequences, entities.start, "right") - 1
+    if not len(sentence):
+        return Surroundings(sentence, sentence, sentence)
+    sentence_start = batch.sequences[sentence]
+    sentence_end = batch.sequences[sentence + 1]
+    first = np.maximum(sentence_start, entities.start - window)
+    last = np.minimum(sentence_end, entities.end + window)
+    last = np.maximum(last, entities.end)
+    lengths = last - first
+    owner = np.repeat(np.arange(len(entities)), lengths)
+    row = ranges(first, lengths)
+    before = np.minimum(row - entities.start[owner], 0)
+    behind = np.maximum(row - entities.end[owner] + 1, 0)
+    return Surroundings(owner, row, before + behind)
+
+
+def entity_texts(batch: Batch, entities: EntityRows, window: int) -> TermTokens:
+    """Each entity as a text: all tokens around it unmarked, then the nearest ones again, marked.
+
+    Marks: 1 before the entity, 2 within, 3 behind.
+    """
+    around = tokens_around(batch, entities, window)
+    near = np.abs(around.distance) <= _NEAR
+    unmarked = np.zeros(len(around.row), dtype=np.int64)
+    marks = np.sign(around.distance[near]) + 2
+    return TermTokens(
+        text=np.concatenate([around.owner, around.owner[near]]),
+        row=np.concatenate([around.row, around.row[near]]),
+        mark=np.concatenate([unmarked, marks]),
+        texts=len(entities),
+    )
