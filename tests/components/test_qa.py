@@ -18,16 +18,17 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline
-from pipekit.components.qa.answerer import apart, sentence_numbers
+from pipekit.components.qa.candidates import choose_candidates
 from pipekit.components.qa.matching import (
     BEGINNING,
     FORM,
     NOTHING,
-    keys,
     learn_rarity,
-    likeness,
-    rarity,
+    word_lemmas,
+    word_likeness,
+    word_rarity,
 )
+from pipekit.components.qa.passages import sentence_numbers
 from pipekit.corpora.readers.files import Problem
 from pipekit.corpora.readers.squad import read_squad
 from pipekit.errors import ConfigError, DataError
@@ -162,7 +163,7 @@ def test_no_answers_at_all_cannot_be_asked_for(nlp: Pipeline) -> None:
 
 
 def test_answers_that_overlap_are_one_place_with_the_probability_of_all() -> None:
-    found = apart(
+    found = choose_candidates(
         np.array([0, 0, 5, 0]), np.array([2, 3, 6, 2]), np.array([0.3, 0.2, 0.4, 0.25]), 5
     )
     assert [(one.start, one.end, pytest.approx(one.score)) for one in found] == [
@@ -216,7 +217,7 @@ def test_words_are_alike_by_form_or_by_their_beginning(nlp: Pipeline) -> None:
     text, asked = (
         Batch(nlp.tokenize([words])) for words in ("Собаками собака кот", "собака кошка")
     )
-    table = likeness(text, keys(text, None), asked, keys(asked, None))
+    table = word_likeness(text, word_lemmas(text, None), asked, word_lemmas(asked, None))
     found = {
         (a, b): int(table[i, j])
         for i, a in enumerate(text.distinct.plain_strings)
@@ -230,7 +231,7 @@ def test_words_are_alike_by_form_or_by_their_beginning(nlp: Pipeline) -> None:
 def test_the_rarest_words_are_those_that_few_texts_have(nlp: Pipeline) -> None:
     docs = nlp.tokenize(["и кот", "и пёс", "и кот", "и лес"])
     batch = Batch(nlp.tokenize(["и кот слон"]))
-    values = rarity(keys(batch, None), learn_rarity(docs, None), 3)
+    values = word_rarity(word_lemmas(batch, None), learn_rarity(docs, None), 3)
     rare = dict(zip(batch.distinct.plain_strings, values.tolist(), strict=True))
     assert 0 <= rare["и"] < rare["кот"] < rare["слон"] == 1
 

@@ -1,1 +1,1 @@
-"""What the reader is made of: the words of questions found again in a text, and the network that reads around them."""
+"""The reader: answers to questions, found in a text."""

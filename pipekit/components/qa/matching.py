@@ -1,9 +1,12 @@
-"""Which words of a text are words of a question: the same form, a form of the same lemma, or the same beginning; and how rare they are."""
+"""How like the words of a text are to the words of questions, and how rare they are.
+
+Two words are alike if they have the same form, a lemma in common, or the same beginning.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,138 +14,188 @@ from numpy.typing import NDArray
 from pipekit.doc import Doc
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
-from pipekit.words.arrays import Ints, ranges
+from pipekit.words.arrays import Floats, Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.chars import Words, codes
 from pipekit.words.lexicon import Lexicon, find, short
 
 NOTHING, BEGINNING, LEMMA, FORM = range(4)  # how like two words are
 _BEGINNING = 5  # letters; the crude stem of words that are longer
-_PART = 200  # documents that are counted together
-_STEPS = 200 / 16  # steps of a stored rarity: it lies between 0 and 16
+_DOCS_AT_ONCE = 200  # documents that are counted together
+_STEPS = 200 / 16  # steps of a stored rarity, which lies between 0 and 16
+_HASHES = 1 << 32  # how many short hashes there are
 
 
-@dataclass(frozen=True)
-class LookupKeys:
-    """The lemmas of distinct words, ragged and as hashes: `owners` int64[lemmas] ascends and says whose each of `lemmas` is."""
+class WordHashes(NamedTuple):
+    """Hashes of distinct words, any number for each: of their forms, lemmas or beginnings.
+
+    Attributes:
+        owners: the number of the word, int64[hashes], ascending.
+        hashes: uint32[hashes].
+    """
 
     owners: Ints
-    lemmas: NDArray[np.uint32]
+    hashes: NDArray[np.uint32]
 
 
-def keys(batch: Batch, lexicon: Lexicon | None) -> LookupKeys:
-    """All lemmas that the lexicon allows for each distinct word of a batch; a word itself where there is no lexicon, or it allows none."""
+def word_lemmas(batch: Batch, lexicon: Lexicon | None) -> WordHashes:
+    """All lemmas that the lexicon allows for each distinct word of a batch.
+
+    A word stands for itself where there is no lexicon, or where the lexicon has no lemma for it.
+    """
     plain = batch.distinct.plain
-    own = short(plain.hashes(plain.starts, plain.ends))
+    forms = _forms(plain)
     if lexicon is None:
-        return LookupKeys(np.arange(len(own), dtype=np.int64), own)
-    found = batch.analyses(lexicon)
-    counts = np.diff(found.offsets)
-    owners = np.repeat(np.arange(len(own), dtype=np.int64), counts)
-    lemmas = lemma_hashes(plain, owners, found.scripts, lexicon)
+        return forms
+    analyses = batch.analyses(lexicon)
+    counts = np.diff(analyses.offsets)
+    owners = np.repeat(forms.owners, counts)
+    lemmas = lemma_hashes(plain, owners, analyses.scripts, lexicon)
     bare = np.flatnonzero(counts == 0)
-    pairs = np.unique(
-        np.concatenate([owners, bare]) << 32 | np.concatenate([lemmas, own[bare]]).astype(np.int64)
-    )
-    return LookupKeys(pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.uint32))
+    all_owners = np.concatenate([owners, bare])
+    all_hashes = np.concatenate([lemmas, forms.hashes[bare]])
+    pairs = np.unique(pair_keys(all_owners, all_hashes.astype(np.int64), _HASHES))
+    words, hashes = split_pairs(pairs, _HASHES)
+    return WordHashes(words, hashes.astype(np.uint32))
 
 
-def lemma_hashes(words: Words, owners: Ints, scripts: Ints, lexicon: Lexicon) -> NDArray[np.uint32]:
-    """The hash of each lemma, uint32[analyses]: what a script leaves of its word, and the tail that it appends, spelled for all at once."""
+def lemma_hashes(
+    words: Words,
+    owners: Ints,
+    scripts: Ints,
+    lexicon: Lexicon,
+) -> NDArray[np.uint32]:
+    """The hash of the lemma of each analysis, uint32[analyses].
+
+    A lemma is what its script leaves of the word, and the tail that the script appends. All are
+    spelled at once, end to end.
+
+    Args:
+        owners: the word of each analysis, int64[analyses].
+        scripts: numbers of edits of the lexicon, int64[analyses].
+    """
     edits = lexicon.edits
-    front, back = (
-        np.array([e[0] for e in edits], np.int64),
-        np.array([e[1] for e in edits], np.int64),
-    )
-    tails = np.array([len(e[2]) for e in edits], np.int64)
-    letters, first = codes("".join(e[2] for e in edits)), np.cumsum(tails) - tails
-    starts = words.starts[owners] + front[scripts]
-    kept = np.maximum(words.ends[owners] - back[scripts] - starts, 0)
-    sizes = kept + tails[scripts]
-    ends = np.cumsum(sizes)
-    points = np.zeros(int(sizes.sum()), dtype=np.uint32)
-    points[ranges(ends - sizes, kept)] = words.codes[ranges(starts, kept)]
-    points[ranges(ends - tails[scripts], tails[scripts])] = letters[
-        ranges(first[scripts], tails[scripts])
-    ]
-    spelled = Words(points, ends - sizes, ends)
-    return short(spelled.hashes(spelled.starts, spelled.ends))
+    front = np.array([dropped for dropped, _, _ in edits], dtype=np.int64)
+    back = np.array([dropped for _, dropped, _ in edits], dtype=np.int64)
+    tails = [tail for _, _, tail in edits]
+    tail_lengths = np.array([len(tail) for tail in tails], dtype=np.int64)
+    tail_starts = offsets(tail_lengths)[:-1]
+    tail_letters = codes("".join(tails))
+
+    stem_starts = words.starts[owners] + front[scripts]
+    stem_ends = words.ends[owners] - back[scripts]
+    stems = np.maximum(stem_ends - stem_starts, 0)  # lengths
+    appended = tail_lengths[scripts]
+    borders = offsets(stems + appended)
+    starts = borders[:-1]
+    ends = borders[1:]
+
+    letters = np.zeros(borders[-1], dtype=np.uint32)
+    from_stems = words.codes[ranges(stem_starts, stems)]
+    from_tails = tail_letters[ranges(tail_starts[scripts], appended)]
+    letters[ranges(starts, stems)] = from_stems
+    letters[ranges(ends - appended, appended)] = from_tails
+    return short(Words(letters, starts, ends).hashes(starts, ends))
 
 
-def likeness(
-    text: Batch, text_keys: LookupKeys, asked: Batch, asked_keys: LookupKeys
+def word_likeness(
+    text: Batch,
+    text_lemmas: WordHashes,
+    asked: Batch,
+    asked_lemmas: WordHashes,
 ) -> NDArray[np.uint8]:
-    """How like each distinct word of a text is to each of the questions, uint8[words, words of questions]."""
-    ours, theirs = text.distinct.plain, asked.distinct.plain
-    table = np.full((len(ours), len(theirs)), NOTHING, dtype=np.uint8)
-    long, long_asked = (
-        np.flatnonzero(ours.lengths > _BEGINNING),
-        np.flatnonzero(theirs.lengths > _BEGINNING),
-    )
-    _mark(
-        table, BEGINNING, long, _beginnings(ours, long), long_asked, _beginnings(theirs, long_asked)
-    )
-    _mark(table, LEMMA, text_keys.owners, text_keys.lemmas, asked_keys.owners, asked_keys.lemmas)
-    whole, whole_asked = (short(words.hashes(words.starts, words.ends)) for words in (ours, theirs))
-    _mark(table, FORM, np.arange(len(ours)), whole, np.arange(len(theirs)), whole_asked)
+    """How like the distinct words of a text are to those of questions.
+
+    Returns:
+        uint8[words, words of questions]: the greatest of NOTHING, BEGINNING, LEMMA, FORM that
+        holds for the two.
+    """
+    words = text.distinct.plain
+    asked_words = asked.distinct.plain
+    table = np.full((len(words), len(asked_words)), NOTHING, dtype=np.uint8)
+    _mark(table, BEGINNING, _beginnings(words), _beginnings(asked_words))
+    _mark(table, LEMMA, text_lemmas, asked_lemmas)
+    _mark(table, FORM, _forms(words), _forms(asked_words))
     return table
 
 
-def _beginnings(words: Words, rows: Ints) -> NDArray[np.uint32]:
-    return short(words.hashes(words.starts[rows], words.starts[rows] + _BEGINNING))
+def _forms(words: Words) -> WordHashes:
+    """The form of each word."""
+    hashes = words.hashes(words.starts, words.ends)
+    return WordHashes(np.arange(len(words), dtype=np.int64), short(hashes))
 
 
-def _mark(
-    table: NDArray[np.uint8],
-    value: int,
-    rows: Ints,
-    left: NDArray[np.uint32],
-    columns: Ints,
-    right: NDArray[np.uint32],
-) -> None:
-    """Write a value where a row and a column have a hash in common."""
-    order = np.argsort(right, kind="stable")
-    first = np.searchsorted(right[order], left, "left")
-    counts = np.searchsorted(right[order], left, "right") - first
-    table[np.repeat(rows, counts), columns[order][ranges(first, counts)]] = value
+def _beginnings(words: Words) -> WordHashes:
+    """The beginning of each word that is longer than one."""
+    owners = np.flatnonzero(words.lengths > _BEGINNING)
+    starts = words.starts[owners]
+    hashes = words.hashes(starts, starts + _BEGINNING)
+    return WordHashes(owners, short(hashes))
 
 
-def rarity(found: LookupKeys, tables: Tables, size: int) -> NDArray[np.float32]:
-    """How rare each distinct word is, that is, the least of its lemmas: from 0
-    (in every text) to 1 (in none): minus the log of the share of texts that have it; float32[size]."""
+def _mark(table: NDArray[np.uint8], value: int, rows: WordHashes, columns: WordHashes) -> None:
+    """Write a value where the word of a row and the word of a column have a hash in common."""
+    order = np.argsort(columns.hashes, kind="stable")
+    hashes = columns.hashes[order]
+    owners = columns.owners[order]
+    first = np.searchsorted(hashes, rows.hashes, "left")
+    last = np.searchsorted(hashes, rows.hashes, "right")
+    counts = last - first
+    of_rows = np.repeat(rows.owners, counts)
+    of_columns = owners[ranges(first, counts)]
+    table[of_rows, of_columns] = value
+
+
+def word_rarity(lemmas: WordHashes, tables: Tables, size: int) -> Floats:
+    """How rare each of `size` distinct words is, float32[size]: the least rarity of its lemmas.
+
+    It lies between 0 for a lemma that is in every text and 1 for one that is in none: minus the log
+    of the share of texts with the lemma, divided by that of an unseen lemma. All words have 1 where
+    there are no tables of `learn_rarity`.
+    """
     if "rarity.hashes" not in tables:
         return np.ones(size, dtype=np.float32)
-    hashes, values = (
-        np.asarray(tables["rarity.hashes"], np.uint32),
-        np.asarray(tables["rarity.values"], np.float32),
-    )
+    hashes = np.asarray(tables["rarity.hashes"], dtype=np.uint32)
+    values = np.asarray(tables["rarity.values"], dtype=np.float32)
     unseen = float(values[0])
-    rows = find(hashes, found.lemmas)
-    rare = np.where(rows >= 0, values[rows], unseen).astype(np.float32)
+    rows = find(hashes, lemmas.hashes)
+    of_lemmas = np.where(rows >= 0, values[rows], unseen).astype(np.float32)
     least = np.full(size, unseen, dtype=np.float32)
-    np.minimum.at(least, found.owners, rare)
+    np.minimum.at(least, lemmas.owners, of_lemmas)
     return least / np.float32(max(unseen, 1))
 
 
 def learn_rarity(docs: Sequence[Doc], lexicon: Lexicon | None) -> Tables:
-    """`rarity.hashes` uint32[lemmas], sorted, and `rarity.values` uint8[lemmas], the first of them that of a lemma no one has seen."""
-    counted: list[NDArray[np.uint32]] = []
-    for begin in range(0, len(docs), _PART):
-        batch = Batch(docs[begin : begin + _PART])
-        found = keys(batch, lexicon)
-        sizes = np.bincount(found.owners, minlength=len(batch.distinct.plain))
-        first = np.cumsum(sizes) - sizes
-        tokens = batch.distinct.index
-        owners = np.repeat(
-            np.repeat(np.arange(len(batch.docs)), np.diff(batch.offsets)), sizes[tokens]
-        )
-        lemmas = found.lemmas[ranges(first[tokens], sizes[tokens])]
-        counted.append(
-            (
-                np.unique(owners.astype(np.int64) << 32 | lemmas.astype(np.int64)) & 0xFFFFFFFF
-            ).astype(np.uint32)
-        )
-    hashes, times = np.unique(np.concatenate(counted), return_counts=True)
-    often = times > 1
-    values = np.log((1 + len(docs)) / np.concatenate([[1], times[often]])) * _STEPS
-    every = np.concatenate([np.zeros(1, np.uint32), hashes[often]])
-    return {"rarity.hashes": every, "rarity.values": np.clip(values, 0, 255).astype(np.uint8)}
+    """The tables of the lemmas that at least two documents have.
+
+    Returns:
+        rarity.hashes: uint32[lemmas], sorted; the first one stands for lemmas of no document.
+        rarity.values: uint8[lemmas], in steps.
+    """
+    parts = []
+    for begin in range(0, len(docs), _DOCS_AT_ONCE):
+        batch = Batch(docs[begin : begin + _DOCS_AT_ONCE])
+        parts.append(_document_lemmas(batch, lexicon))
+    hashes, counts = np.unique(np.concatenate(parts), return_counts=True)
+    repeated = counts > 1
+    texts = np.concatenate([[1], counts[repeated]])
+    values = np.log((1 + len(docs)) / texts) * _STEPS
+    unseen = np.zeros(1, dtype=np.uint32)
+    return {
+        "rarity.hashes": np.concatenate([unseen, hashes[repeated]]),
+        "rarity.values": np.clip(values, 0, 255).astype(np.uint8),
+    }
+
+
+def _document_lemmas(batch: Batch, lexicon: Lexicon | None) -> NDArray[np.uint32]:
+    """The lemmas of each document, each once, uint32[lemmas of all documents]."""
+    lemmas = word_lemmas(batch, lexicon)
+    counts = np.bincount(lemmas.owners, minlength=len(batch.distinct.plain))
+    begins = offsets(counts)
+    words = batch.distinct.index  # int64[tokens]
+    docs = np.repeat(np.arange(len(batch.docs)), np.diff(batch.offsets))  # int64[tokens]
+    of_tokens = counts[words]
+    owners = np.repeat(docs, of_tokens)
+    hashes = lemmas.hashes[ranges(begins[words], of_tokens)].astype(np.int64)
+    distinct = np.unique(pair_keys(owners, hashes, _HASHES))
+    _, of_docs = split_pairs(distinct, _HASHES)
+    return of_docs.astype(np.uint32)

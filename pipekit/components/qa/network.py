@@ -1,8 +1,12 @@
-"""The network of the reader: a passage read with a question in mind, and a score for every span of it and for "no answer here".
+"""The network of the reader: a passage read for a question, with a score for each span of it.
 
-After DrQA (Chen et al. 2017): tokens of the passage with their likeness to words of the question, and the question aligned to each of
-them by attention, through an LSTM in both directions; a bilinear form with the question scores beginnings and ends. Spans and "no
-answer" are normalised together (Lee et al. 2016; Clark and Gardner 2018), so that scores of different passages compare.
+After DrQA (Chen et al. 2017). An LSTM in both directions reads the tokens of a passage, each with
+its likeness to words of the question and with the question aligned to it by attention. A bilinear
+form with the question scores beginnings and ends. Spans and "no answer here" are normalised
+together (Lee et al. 2016; Clark and Gardner 2018), so scores of different passages can be compared.
+
+Shapes: N passages, T tokens of the longest passage, Q words of the longest question, M the setting
+`mixed`, H the setting `hidden`.
 """
 
 from __future__ import annotations
@@ -17,34 +21,66 @@ from pipekit.components.qa.matching import BEGINNING, FORM, LEMMA
 from pipekit.nn.sequences import WordDropout, reorder, reverse
 
 REACHES = (2, 5, 10, 20, 50)  # tokens to each side within which words of the question are counted
-_MATCHES = 9  # figures that `matches` gives, besides those
+_MATCHES = 9  # features that `match_features` gives
 MATCH_FEATURES = _MATCHES + 2 * len(REACHES)
-_NEVER = -1e4
+_NEVER = -1e4  # the logit of padding
+_TINY = 1e-3  # the least divisor
 
 
 class Passages(NamedTuple):
     """Padded passages, each with its question.
 
-    `text` float[n, longest, in] and `question` float[n, words, in] are vectors of an encoder, `inside` and `asked` bool say which cells
-    are no padding; `like` uint8[n, longest, words] is `matching.likeness`, `rare` float[n, longest] and `sought` float[n, words] are
-    `matching.rarity`; `sentence` int64[n, longest] numbers the sentences within a passage.
+    Attributes:
+        text: vectors of an encoder, float[N, T, width].
+        text_mask: where `text` is no padding, bool[N, T].
+        question: vectors of an encoder, float[N, Q, width].
+        question_mask: where `question` is no padding, bool[N, Q].
+        likeness: `matching.word_likeness` of tokens and words of the question, uint8[N, T, Q].
+        text_rarity: `matching.word_rarity` of the tokens, float[N, T].
+        question_rarity: `matching.word_rarity` of the words of the question, float[N, Q].
+        sentence: the number of each token's sentence within the passage, int64[N, T].
     """
 
     text: Tensor
-    inside: Tensor
+    text_mask: Tensor
     question: Tensor
-    asked: Tensor
-    like: Tensor
-    rare: Tensor
-    sought: Tensor
+    question_mask: Tensor
+    likeness: Tensor
+    text_rarity: Tensor
+    question_rarity: Tensor
     sentence: Tensor
 
 
 class PassageNetwork(nn.Module):
-    """Args: width of an encoder's vectors, of what is made of them (`mixed`), of each direction of the LSTM (`hidden`); longest answer."""
+    """Scores of spans and of "no answer here".
+
+        text     = mix(passages.text)                                    (N, T, M)
+        question = mix(passages.question)                                (N, Q, M)
+        aim      = two means of the question, by attention               (N, 2M)
+        aligned  = for each token, a mean of the question, by similarity (N, T, M)
+        wanted   = to_text(aim) * text                                   (N, T, M)
+        features = match_features, nearness                              (N, T, MATCH_FEATURES)
+        read     = norm(text, aligned, text * aligned, wanted), features (N, T, 4M + MATCH_FEATURES)
+        states   = ahead(read), back(read)                               (N, T, 2H)
+        spots    = spot(states, read)                                    (N, T, 2M)
+        edges    = edges(spots * (1 + aims(aim)))                        (N, T, 2)
+        spans    = start + end + length, of the edges                    (N, T, longest)
+        none     = none(aim, maxima of the features)                     (N,)
+
+    Args:
+        width: of the encoder's vectors.
+        mixed: width of the vectors that are made of these.
+        hidden: width of each direction of the LSTM.
+        longest: tokens of the longest answer.
+    """
 
     def __init__(
-        self, width: int, mixed: int, hidden: int, longest: int, dropout: float = 0.3
+        self,
+        width: int,
+        mixed: int,
+        hidden: int,
+        longest: int,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.longest = longest
@@ -62,100 +98,148 @@ class PassageNetwork(nn.Module):
         self.edges = nn.Linear(2 * mixed, 2)
         self.lengths = nn.Parameter(torch.zeros(longest))
         self.none = nn.Sequential(
-            nn.Linear(2 * mixed + MATCH_FEATURES, mixed), nn.GELU(), nn.Linear(mixed, 1)
+            nn.Linear(2 * mixed + MATCH_FEATURES, mixed),
+            nn.GELU(),
+            nn.Linear(mixed, 1),
         )
 
-    def forward(self, given: Passages) -> tuple[Tensor, Tensor]:
-        """Scores float32[n, longest text, longest answer] of the spans by first token and length less one, and float32[n] of no answer."""
-        text, question = (
-            self.dropout(functional.gelu(self.mix(self.dropout(vectors))))
-            for vectors in (given.text, given.question)
-        )
-        figures = torch.cat([matches(given), nearness(given)], dim=2)
-        aim = self._aim(question, given.asked)
-        aligned = self._aligned(text, question, given.asked)
+    def forward(self, passages: Passages) -> tuple[Tensor, Tensor]:
+        """Scores of spans and of "no answer here".
+
+        Returns:
+            spans: by first token and length less one, float32[N, T, longest].
+            none: float32[N].
+        """
+        text = self._mix(passages.text)  # (N, T, M)
+        question = self._mix(passages.question)  # (N, Q, M)
+        features = torch.cat([match_features(passages), nearness(passages)], dim=2)
+        aim = self._aim(question, passages.question_mask)  # (N, 2M)
+        aligned = self._align(text, question, passages.question_mask)  # (N, T, M)
         wanted = self.to_text(aim)[:, None] * text
-        read = torch.cat(
-            [self.norm(torch.cat([text, aligned, text * aligned, wanted], dim=2)).float(), figures],
-            dim=2,
-        )
-        spots = functional.gelu(
-            self.spot(self.dropout(torch.cat([self._states(read, given.inside), read], dim=2)))
-        )
-        pointed = self.edges(self.dropout(spots * (1 + self.aims(aim)[:, None]))).float()
-        top = figures.masked_fill(~given.inside[..., None], 0).amax(1)
-        return self._spans(pointed, given.inside), self.none(torch.cat([aim, top], dim=1)).float()[
-            :, 0
-        ]
+        vectors = torch.cat([text, aligned, text * aligned, wanted], dim=2)
+        read = torch.cat([self.norm(vectors).float(), features], dim=2)
 
-    def _aim(self, question: Tensor, asked: Tensor) -> Tensor:
-        """What a question wants: two weighted means of its words, float[n, 2 * mixed]."""
-        weights = (
-            self.attend(question)
-            .float()
-            .masked_fill(~asked[..., None], _NEVER)
-            .softmax(1)
-            .to(question.dtype)
-        )
+        states = self._read(read, passages.text_mask)  # (N, T, 2H)
+        spots = self.dropout(torch.cat([states, read], dim=2))
+        spots = functional.gelu(self.spot(spots))  # (N, T, 2M)
+        factors = 1 + self.aims(aim)[:, None]  # (N, 1, 2M)
+        edges = self.edges(self.dropout(spots * factors)).float()  # (N, T, 2)
+
+        padding = ~passages.text_mask[..., None]
+        maxima = features.masked_fill(padding, 0).amax(1)
+        none = self.none(torch.cat([aim, maxima], dim=1)).float()
+        return self._spans(edges, passages.text_mask), none[:, 0]
+
+    def _mix(self, vectors: Tensor) -> Tensor:
+        mixed = self.mix(self.dropout(vectors))
+        dropped: Tensor = self.dropout(functional.gelu(mixed))
+        return dropped
+
+    def _aim(self, question: Tensor, mask: Tensor) -> Tensor:
+        """What a question asks for: two weighted means of its words, float[N, 2M]."""
+        logits = self.attend(question).float()
+        logits = logits.masked_fill(~mask[..., None], _NEVER)
+        weights = logits.softmax(1).to(question.dtype)  # (N, Q, 2)
         means: Tensor = weights.transpose(1, 2) @ question
         return means.flatten(1)
 
-    def _aligned(self, text: Tensor, question: Tensor, asked: Tensor) -> Tensor:
-        ours, theirs = functional.relu(self.align(text)), functional.relu(self.align(question))
-        weights = (
-            (ours @ theirs.transpose(1, 2)).float().masked_fill(~asked[:, None], _NEVER).softmax(2)
-        )
-        aligned: Tensor = weights.to(question.dtype) @ question
+    def _align(self, text: Tensor, question: Tensor, mask: Tensor) -> Tensor:
+        """For each token, a mean of the question weighted by similarity, float[N, T, M]."""
+        text_keys = functional.relu(self.align(text))
+        question_keys = functional.relu(self.align(question))
+        logits = text_keys @ question_keys.transpose(1, 2)
+        logits = logits.float().masked_fill(~mask[:, None], _NEVER)
+        weights = logits.softmax(2).to(question.dtype)  # (N, T, Q)
+        aligned: Tensor = weights @ question
         return aligned
 
-    def _states(self, read: Tensor, inside: Tensor) -> Tensor:
-        """Both directions; the backward one reads each passage reversed within its own length, so that padding always follows."""
-        order = reverse(inside)
-        return torch.cat(
-            [self.ahead(read)[0], reorder(self.back(reorder(read, order))[0], order)], dim=2
-        )
+    def _read(self, read: Tensor, mask: Tensor) -> Tensor:
+        """States of both directions, float[N, T, 2H].
 
-    def _spans(self, pointed: Tensor, inside: Tensor) -> Tensor:
-        ends = pointed[..., 1].masked_fill(~inside, _NEVER)
-        later = functional.pad(ends, (0, self.longest - 1), value=_NEVER).unfold(1, self.longest, 1)
-        starts = pointed[..., :1].masked_fill(~inside[..., None], _NEVER)
+        The backward direction reads each passage reversed within its own length, so that padding
+        always follows.
+        """
+        order = reverse(mask)
+        ahead, _ = self.ahead(read)
+        back, _ = self.back(reorder(read, order))
+        return torch.cat([ahead, reorder(back, order)], dim=2)
+
+    def _spans(self, edges: Tensor, mask: Tensor) -> Tensor:
+        """Start plus end plus length, float[N, T, longest], from edges float[N, T, 2]."""
+        starts = edges[..., :1].masked_fill(~mask[..., None], _NEVER)
+        ends = edges[..., 1].masked_fill(~mask, _NEVER)
+        padded = functional.pad(ends, (0, self.longest - 1), value=_NEVER)
+        later = padded.unfold(1, self.longest, 1)  # the ends from each token on
         return starts + later + self.lengths.float()
 
 
-def matches(given: Passages) -> Tensor:
-    """How each token matches the question, how rare it is, how much of the question its sentence has; float[n, longest, 9]."""
-    worth = given.sought[:, None] * given.asked[:, None]
-    kinds = [(given.like >= kind) * worth for kind in (BEGINNING, LEMMA, FORM)]
-    best = [kind.amax(2) for kind in kinds]
-    found = [(value > 0).to(value.dtype) for value in best]
-    cover = covered(kinds[0], given) / worth.sum(2).clamp_min(1e-3)
-    return torch.stack(
-        [*best, *found, given.rare, cover, cover / cover.amax(1, keepdim=True).clamp_min(1e-3)],
-        dim=2,
+def match_features(passages: Passages) -> Tensor:
+    """How tokens and their sentences match the question, float[N, T, 9].
+
+    The features: the rarity of the rarest word of the question that the token is like by its
+    beginning, by lemma, by form; for each of these three, whether there is one; the rarity of the
+    token; the share of the question that its sentence has; this share beside the greatest one in
+    the passage.
+    """
+    worth = _question_worth(passages)[:, None]  # (N, 1, Q)
+    kinds = [(passages.likeness >= kind) * worth for kind in (BEGINNING, LEMMA, FORM)]
+    rarest = [kind.amax(2) for kind in kinds]
+    is_match = [(values > 0).to(values.dtype) for values in rarest]
+    cover = covered_worth(kinds[0], passages)
+    cover = cover / worth.sum(2).clamp_min(_TINY)
+    greatest = cover.amax(1, keepdim=True).clamp_min(_TINY)
+    features = (
+        *rarest,
+        *is_match,
+        passages.text_rarity,
+        cover,
+        cover / greatest,
     )
+    return torch.stack(features, dim=2)
 
 
-def covered(worth: Tensor, given: Passages) -> Tensor:
-    """How much of the question's worth, float[n, longest, words] by token, the sentence of each token has, float[n, longest]."""
-    sentences = int(given.sentence.max()) + 1
-    rows = given.sentence[..., None].expand_as(worth)
-    found = worth.new_zeros(worth.shape[0], sentences, worth.shape[2]).scatter_reduce(
-        1, rows, worth * given.inside[..., None], "amax"
-    )
-    return torch.take_along_dim(found.sum(2), given.sentence, dim=1)
+def _question_worth(passages: Passages) -> Tensor:
+    """What each word of a question counts: its rarity, 0 for padding; float[N, Q]."""
+    return passages.question_rarity * passages.question_mask
 
 
-def nearness(given: Passages) -> Tensor:
-    """The worth of matches within REACHES before and behind each token, as a share of the question's; float[n, longest, 2 * reaches]."""
-    worth = ((given.like >= BEGINNING) * given.sought[:, None] * given.asked[:, None]).amax(
-        2
-    ) * given.inside
-    sums = functional.pad(worth.cumsum(1), (1, 0))
+def covered_worth(worth: Tensor, passages: Passages) -> Tensor:
+    """How much of the question's worth the sentence of each token has, float[N, T].
+
+    `worth` float[N, T, Q] is what each token has of each word.
+    """
+    rows, _, words = worth.shape
+    sentences = int(passages.sentence.max()) + 1
+    zeros = worth.new_zeros(rows, sentences, words)
+    index = passages.sentence[..., None].expand_as(worth)
+    inside = worth * passages.text_mask[..., None]
+    best = zeros.scatter_reduce(1, index, inside, "amax")  # (N, sentences, Q)
+    totals = best.sum(2)
+    return torch.take_along_dim(totals, passages.sentence, dim=1)
+
+
+def nearness(passages: Passages) -> Tensor:
+    """The worth of matches near each token, as a share of the question's.
+
+    Returns:
+        float[N, T, 2 * reaches]: within each of REACHES before the token, then behind it.
+    """
+    question_worth = _question_worth(passages)
+    matches = (passages.likeness >= BEGINNING) * question_worth[:, None]
+    worth = matches.amax(2) * passages.text_mask  # (N, T)
+    sums = functional.pad(worth.cumsum(1), (1, 0))  # (N, T + 1): the worth of all tokens before
+    up_to_token = sums[:, :-1]
+    with_token = sums[:, 1:]
+    whole = question_worth.sum(1)[:, None].clamp_min(_TINY)
     size = worth.shape[1]
     places = torch.arange(size, device=worth.device)
-    whole = (given.sought * given.asked).sum(1)[:, None].clamp_min(1e-3)
-    before = [(sums[:, :-1] - sums[:, (places - reach).clamp_min(0)]) / whole for reach in REACHES]
-    behind = [
-        (sums[:, (places + 1 + reach).clamp_max(size)] - sums[:, 1:]) / whole for reach in REACHES
-    ]
+    before = []
+    behind = []
+    for reach in REACHES:
+        first = (places - reach).clamp_min(0)
+        last = (places + 1 + reach).clamp_max(size)
+        worth_before = up_to_token - sums[:, first]
+        worth_behind = sums[:, last] - with_token
+        before.append(worth_before / whole)
+        behind.append(worth_behind / whole)
     return torch.stack([*before, *behind], dim=2)

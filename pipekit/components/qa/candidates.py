@@ -1,0 +1,71 @@
+"""From scored spans to answers: the best spans that do not overlap, as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit.doc.layer import Layer, span_layer
+from pipekit.words.arrays import Ints
+
+
+class Candidate(NamedTuple):
+    """An answer: token rows of the batch, the probability of its place, the row of its question."""
+
+    start: int
+    end: int
+    score: float
+    question: int = 0
+
+    def overlaps(self, other: Candidate) -> bool:
+        """Whether the two have a token in common."""
+        return other.start < self.end and self.start < other.end
+
+
+def choose_candidates(
+    start: Ints,
+    end: Ints,
+    probability: NDArray[np.float64],
+    limit: int,
+) -> list[Candidate]:
+    """The most probable spans of a question that do not overlap, best first, at most `limit`.
+
+    The probability of a span that overlaps a better one is added to the first of the better ones.
+    A span of several passages counts once, with its greatest probability.
+    """
+    scores: dict[tuple[int, int], float] = {}
+    spans = zip(start.tolist(), end.tolist(), strict=True)
+    for span, score in zip(spans, probability.tolist(), strict=True):
+        scores[span] = max(score, scores.get(span, 0.0))
+
+    best: list[Candidate] = []
+    for span, score in sorted(scores.items(), key=_by_score):
+        candidate = Candidate(*span, score)
+        for place, better in enumerate(best):
+            if better.overlaps(candidate):
+                total = min(better.score + score, 1.0)
+                best[place] = better._replace(score=total)
+                break
+        else:
+            best.append(candidate)
+    best.sort(key=lambda candidate: -candidate.score)
+    return best[:limit]
+
+
+def _by_score(item: tuple[tuple[int, int], float]) -> tuple[float, tuple[int, int]]:
+    """The most probable span first; of equal ones the one that begins first."""
+    span, score = item
+    return -score, span
+
+
+def answer_layer(candidates: Sequence[Candidate], offset: int) -> Layer:
+    """Answers to the questions of a document whose first token row is `offset`."""
+    starts = np.array([candidate.start for candidate in candidates], dtype=np.int64)
+    ends = np.array([candidate.end for candidate in candidates], dtype=np.int64)
+    scores = np.array([candidate.score for candidate in candidates])
+    questions = np.array([candidate.question for candidate in candidates], dtype=np.int32)
+    layer = span_layer(starts - offset, ends - offset, scores=scores)
+    return layer.set("question", questions)
