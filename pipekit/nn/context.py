@@ -13,7 +13,12 @@ from pipekit.nn.sequences import read_sequences
 from pipekit.words.arrays import Ints
 
 
-def narrow_layer(width: int, hidden: int, dropout: float, token_dropout: float) -> nn.Sequential:
+def narrow_layer(
+    width: int,
+    hidden: int,
+    dropout: float,
+    token_dropout: float,
+) -> nn.Sequential:
     """Vectors float[tokens, width] to narrow ones float[tokens, hidden].
 
     `dropout` is the share of values that are dropped before, `token_dropout` the share of whole
@@ -45,23 +50,32 @@ class Context(nn.Module):
         width: width of the vectors.
         hidden: width of the narrow ones.
         states: width of the LSTM, both directions together; 0 for no LSTM.
+        dropout: rate for the vectors; half of it for what the LSTM reads, a quarter of it for whole
+            tokens of the narrow vectors.
     """
 
-    def __init__(self, width: int, hidden: int, states: int, dropout: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        hidden: int,
+        states: int,
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.width = hidden + states
         self.narrow = narrow_layer(width, hidden, dropout, token_dropout=dropout / 4)
         self.dropout = nn.Dropout(dropout / 2)
         self.network = sentence_lstm(hidden, states)
 
-    def forward(self, vectors: Tensor, sequences: Ints, marks: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        vectors: Tensor,  # float[tokens, width]
+        sequences: Ints,  # borders of the sentences, int64[sentences + 1]
+        marks: Tensor | None = None,  # float[tokens, hidden]
+    ) -> Tensor:
         """Hidden states float[tokens, self.width].
 
-        Args:
-            vectors: float[tokens, width].
-            sequences: borders of the sentences, int64[sentences + 1].
-            marks: float[tokens, hidden], added to what the LSTM reads; without an LSTM, added to
-                the narrow vectors.
+        Marks are added to what the LSTM reads; without an LSTM, to the narrow vectors.
         """
         narrow: Tensor = self.narrow(vectors)  # (T, H)
         marked = narrow

@@ -28,8 +28,12 @@ FOLDS = 5
 _MIN_COUNT = 2  # texts that have a term of `FittedTerms`
 
 
-def term_logits(terms: Terms, weights: Tensor, bias: Tensor) -> Tensor:
-    """Logits float[texts, classes] for weights float[vocabulary, classes]."""
+def term_logits(
+    terms: Terms,
+    weights: Tensor,  # float[vocabulary, classes]
+    bias: Tensor,  # float[classes]
+) -> Tensor:
+    """Logits float[texts, classes]."""
     device = weights.device
     ids = to_device(np.ascontiguousarray(terms.ids), device)
     borders = to_device(np.ascontiguousarray(terms.offsets), device)
@@ -48,19 +52,14 @@ def term_logits(terms: Terms, weights: Tensor, bias: Tensor) -> Tensor:
 
 
 def class_loss(
-    logits: Tensor,
-    targets: Tensor,
+    logits: Tensor,  # float[texts, classes]
+    targets: Tensor,  # ones and zeros, float[texts, classes]
     exclusive: bool,
-    class_weights: Tensor | None = None,
+    class_weights: Tensor | None = None,  # see `balanced_weights`, float[classes]
 ) -> Tensor:
     """The loss of each text, float[texts].
 
     It is the cross-entropy of exclusive classes, and the sum of binary cross-entropies of others.
-
-    Args:
-        logits: float[texts, classes].
-        targets: ones and zeros, float[texts, classes].
-        class_weights: see `balanced_weights`, float[classes].
     """
     logits = logits.float()
     if not exclusive:
@@ -78,7 +77,11 @@ def class_loss(
     return losses
 
 
-def balanced_weights(targets: Floats, exclusive: bool, power: float) -> Floats:
+def balanced_weights(
+    targets: Floats,  # ones and zeros, float32[texts, classes]
+    exclusive: bool,
+    power: float,
+) -> Floats:
     """Weights by which rare classes count more in the loss, float32[classes].
 
     Exclusive classes: ``(texts / (classes * texts of the class)) ** power``, a factor of the loss
@@ -111,8 +114,8 @@ class Fit(NamedTuple):
 
 def fit_weights(
     terms: Terms,
-    targets: Floats,
-    size: int,
+    targets: Floats,  # ones and zeros, float32[texts, classes]
+    size: int,  # terms in the vocabulary
     *,
     exclusive: bool,
     strength: float,
@@ -124,8 +127,6 @@ def fit_weights(
     It is fitted by L-BFGS (Liu and Nocedal 1989) in at most so many `steps`.
 
     Args:
-        targets: ones and zeros, float32[texts, classes].
-        size: terms in the vocabulary.
         strength: the inverse of the regularisation, C.
         power: of the class weights, see `balanced_weights`.
     """
@@ -191,11 +192,13 @@ class FittedTerms(nn.Module):
         values = None if array is None else torch.from_numpy(array)
         self.register_buffer(name, values, persistent=saved)
 
-    def forward(self, batch: Batch, tokens: TermTokens, owner: Ints) -> Tensor:
-        """Logits float[texts, classes].
-
-        `owner` int64[texts] has the number of the document that each text belongs to.
-        """
+    def forward(
+        self,
+        batch: Batch,
+        tokens: TermTokens,
+        owner: Ints,  # the number of each text's document, int64[texts]
+    ) -> Tensor:
+        """Logits float[texts, classes]."""
         terms = self.vocabulary.terms(batch, tokens)
         if not self.training or self.fold_weights is None:
             return self.trust * term_logits(terms, self.weights, self.bias)
@@ -221,8 +224,8 @@ def document_folds(docs: Sequence[Doc]) -> Ints:
 def fit_folds(
     batch: Batch,
     tokens: TermTokens,
-    folds: Ints,
-    targets: Floats,
+    folds: Ints,  # of each text, int64[texts]
+    targets: Floats,  # ones and zeros, float32[texts, classes]
     pieces: Sequence[int],
     *,
     exclusive: bool,
@@ -232,12 +235,7 @@ def fit_folds(
     """The tables of `FittedTerms`: a vocabulary, and weights of several fits.
 
     "weights" and "bias" are fitted to all texts; "fold_weights" and "fold_bias" have, side by side,
-    for each fold those that are fitted to all other folds.
-
-    Args:
-        folds: the fold of each text, int64[texts].
-        targets: ones and zeros, float32[texts, classes].
-        strength, power: see `fit_weights`.
+    for each fold those that are fitted to all other folds. For the settings see `fit_weights`.
     """
     tables: Tables = dict(learn_vocabulary(batch, tokens, tuple(pieces), _MIN_COUNT))
     terms = Vocabulary(tables, tuple(pieces)).terms(batch, tokens)

@@ -11,17 +11,15 @@ from torch import Tensor
 _LOWEST = -1e4  # below all logits
 
 
-def pool_attention(values: Tensor, logits: Tensor, owners: Tensor, size: int) -> Tensor:
-    """Weighted means of the rows of each owner, one for each attention head.
+def pool_attention(
+    values: Tensor,  # float[rows, width]
+    logits: Tensor,  # float[rows, heads]
+    owners: Tensor,
+    size: int,
+) -> Tensor:
+    """Weighted means of the rows of each owner, one for each head, float32[size, heads * width].
 
     The weights are the softmax of the logits over the rows of an owner.
-
-    Args:
-        values: float[rows, width].
-        logits: float[rows, heads].
-
-    Returns:
-        float32[size, heads * width]
     """
     logits = logits.float()
     heads = logits.shape[1]
@@ -39,14 +37,22 @@ def pool_attention(values: Tensor, logits: Tensor, owners: Tensor, size: int) ->
     return zeros.index_add(0, owners, weighted)
 
 
-def pool_mean(values: Tensor, owners: Tensor, size: int) -> Tensor:
-    """The mean of the rows float[rows, width] of each owner, float32[size, width]."""
+def pool_mean(
+    values: Tensor,  # float[rows, width]
+    owners: Tensor,
+    size: int,
+) -> Tensor:
+    """The mean of the rows of each owner, float32[size, width]."""
     equal = values.new_zeros(len(values), 1)
     return pool_attention(values, equal, owners, size)
 
 
-def pool_max(values: Tensor, owners: Tensor, size: int) -> Tensor:
-    """The maxima of the rows float[rows, width] of each owner, float32[size, width]."""
+def pool_max(
+    values: Tensor,  # float[rows, width]
+    owners: Tensor,
+    size: int,
+) -> Tensor:
+    """The maximum of each column over the rows of each owner, float32[size, width]."""
     values = values.float()
     spread = owners[:, None].expand_as(values)
     zeros = values.new_zeros(size, values.shape[1])

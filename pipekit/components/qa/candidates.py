@@ -20,15 +20,11 @@ class Candidate(NamedTuple):
     score: float
     question: int = 0
 
-    def overlaps(self, other: Candidate) -> bool:
-        """Whether the two have a token in common."""
-        return other.start < self.end and self.start < other.end
-
 
 def choose_candidates(
-    start: Ints,
-    end: Ints,
-    probability: NDArray[np.float64],
+    start: Ints,  # int64[spans]
+    end: Ints,  # int64[spans]
+    probability: NDArray[np.float64],  # float64[spans]
     limit: int,
 ) -> list[Candidate]:
     """The most probable spans of a question that do not overlap, best first, at most `limit`.
@@ -42,15 +38,14 @@ def choose_candidates(
         scores[span] = max(score, scores.get(span, 0.0))
 
     best: list[Candidate] = []
-    for span, score in sorted(scores.items(), key=_by_score):
-        candidate = Candidate(*span, score)
+    for (first, last), score in sorted(scores.items(), key=_by_score):
         for place, better in enumerate(best):
-            if better.overlaps(candidate):
+            if first < better.end and better.start < last:
                 total = min(better.score + score, 1.0)
                 best[place] = better._replace(score=total)
                 break
         else:
-            best.append(candidate)
+            best.append(Candidate(first, last, score))
     best.sort(key=lambda candidate: -candidate.score)
     return best[:limit]
 
@@ -63,9 +58,9 @@ def _by_score(item: tuple[tuple[int, int], float]) -> tuple[float, tuple[int, in
 
 def answer_layer(candidates: Sequence[Candidate], offset: int) -> Layer:
     """Answers to the questions of a document whose first token row is `offset`."""
-    starts = np.array([candidate.start for candidate in candidates], dtype=np.int64)
-    ends = np.array([candidate.end for candidate in candidates], dtype=np.int64)
-    scores = np.array([candidate.score for candidate in candidates])
-    questions = np.array([candidate.question for candidate in candidates], dtype=np.int32)
-    layer = span_layer(starts - offset, ends - offset, scores=scores)
-    return layer.set("question", questions)
+    starts = [candidate.start - offset for candidate in candidates]
+    ends = [candidate.end - offset for candidate in candidates]
+    scores = [candidate.score for candidate in candidates]
+    questions = [candidate.question for candidate in candidates]
+    layer = span_layer(starts, ends, scores=scores)
+    return layer.set("question", np.array(questions, dtype=np.int32))

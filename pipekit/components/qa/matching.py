@@ -53,25 +53,31 @@ def word_lemmas(batch: Batch, lexicon: Lexicon | None) -> WordHashes:
     bare = np.flatnonzero(counts == 0)
     all_owners = np.concatenate([owners, bare])
     all_hashes = np.concatenate([lemmas, forms.hashes[bare]])
-    pairs = np.unique(pair_keys(all_owners, all_hashes.astype(np.int64), _HASHES))
-    words, hashes = split_pairs(pairs, _HASHES)
-    return WordHashes(words, hashes.astype(np.uint32))
+    distinct_owners, distinct_hashes = _distinct_pairs(all_owners, all_hashes)
+    return WordHashes(distinct_owners, distinct_hashes)
+
+
+def _distinct_pairs(
+    owners: Ints,
+    hashes: NDArray[np.uint32],
+) -> tuple[Ints, NDArray[np.uint32]]:
+    """Pairs of an owner and a hash, each pair once, in order."""
+    keys = pair_keys(owners, hashes.astype(np.int64), _HASHES)
+    distinct = np.unique(keys)
+    distinct_owners, distinct_hashes = split_pairs(distinct, _HASHES)
+    return distinct_owners, distinct_hashes.astype(np.uint32)
 
 
 def lemma_hashes(
     words: Words,
-    owners: Ints,
-    scripts: Ints,
+    owners: Ints,  # the word of each analysis, int64[analyses]
+    scripts: Ints,  # numbers of edits of the lexicon, int64[analyses]
     lexicon: Lexicon,
 ) -> NDArray[np.uint32]:
     """The hash of the lemma of each analysis, uint32[analyses].
 
     A lemma is what its script leaves of the word, and the tail that the script appends. All are
     spelled at once, end to end.
-
-    Args:
-        owners: the word of each analysis, int64[analyses].
-        scripts: numbers of edits of the lexicon, int64[analyses].
     """
     edits = lexicon.edits
     front = np.array([dropped for dropped, _, _ in edits], dtype=np.int64)
@@ -90,11 +96,15 @@ def lemma_hashes(
     ends = borders[1:]
 
     letters = np.zeros(borders[-1], dtype=np.uint32)
-    from_stems = words.codes[ranges(stem_starts, stems)]
-    from_tails = tail_letters[ranges(tail_starts[scripts], appended)]
-    letters[ranges(starts, stems)] = from_stems
-    letters[ranges(ends - appended, appended)] = from_tails
-    return short(Words(letters, starts, ends).hashes(starts, ends))
+    stem_source = ranges(stem_starts, stems)
+    stem_places = ranges(starts, stems)
+    letters[stem_places] = words.codes[stem_source]
+    tail_source = ranges(tail_starts[scripts], appended)
+    tail_places = ranges(ends - appended, appended)
+    letters[tail_places] = tail_letters[tail_source]
+
+    lemmas = Words(letters, starts, ends)
+    return short(lemmas.hashes(starts, ends))
 
 
 def word_likeness(
@@ -111,7 +121,8 @@ def word_likeness(
     """
     words = text.distinct.plain
     asked_words = asked.distinct.plain
-    table = np.full((len(words), len(asked_words)), NOTHING, dtype=np.uint8)
+    shape = len(words), len(asked_words)
+    table = np.full(shape, NOTHING, dtype=np.uint8)
     _mark(table, BEGINNING, _beginnings(words), _beginnings(asked_words))
     _mark(table, LEMMA, text_lemmas, asked_lemmas)
     _mark(table, FORM, _forms(words), _forms(asked_words))
@@ -120,8 +131,9 @@ def word_likeness(
 
 def _forms(words: Words) -> WordHashes:
     """The form of each word."""
+    owners = np.arange(len(words), dtype=np.int64)
     hashes = words.hashes(words.starts, words.ends)
-    return WordHashes(np.arange(len(words), dtype=np.int64), short(hashes))
+    return WordHashes(owners, short(hashes))
 
 
 def _beginnings(words: Words) -> WordHashes:
@@ -132,7 +144,12 @@ def _beginnings(words: Words) -> WordHashes:
     return WordHashes(owners, short(hashes))
 
 
-def _mark(table: NDArray[np.uint8], value: int, rows: WordHashes, columns: WordHashes) -> None:
+def _mark(
+    table: NDArray[np.uint8],
+    value: int,
+    rows: WordHashes,
+    columns: WordHashes,
+) -> None:
     """Write a value where the word of a row and the word of a column have a hash in common."""
     order = np.argsort(columns.hashes, kind="stable")
     hashes = columns.hashes[order]
@@ -158,10 +175,11 @@ def word_rarity(lemmas: WordHashes, tables: Tables, size: int) -> Floats:
     values = np.asarray(tables["rarity.values"], dtype=np.float32)
     unseen = float(values[0])
     rows = find(hashes, lemmas.hashes)
-    of_lemmas = np.where(rows >= 0, values[rows], unseen).astype(np.float32)
+    of_lemmas = np.where(rows >= 0, values[rows], unseen)
     least = np.full(size, unseen, dtype=np.float32)
-    np.minimum.at(least, lemmas.owners, of_lemmas)
-    return least / np.float32(max(unseen, 1))
+    np.minimum.at(least, lemmas.owners, of_lemmas.astype(np.float32))
+    whole = max(unseen, 1)
+    return least / np.float32(whole)
 
 
 def learn_rarity(docs: Sequence[Doc], lexicon: Lexicon | None) -> Tables:
@@ -173,12 +191,14 @@ def learn_rarity(docs: Sequence[Doc], lexicon: Lexicon | None) -> Tables:
     """
     parts = []
     for begin in range(0, len(docs), _DOCS_AT_ONCE):
-        batch = Batch(docs[begin : begin + _DOCS_AT_ONCE])
+        end = begin + _DOCS_AT_ONCE
+        batch = Batch(docs[begin:end])
         parts.append(_document_lemmas(batch, lexicon))
     hashes, counts = np.unique(np.concatenate(parts), return_counts=True)
     repeated = counts > 1
     texts = np.concatenate([[1], counts[repeated]])
-    values = np.log((1 + len(docs)) / texts) * _STEPS
+    ratio = (1 + len(docs)) / texts
+    values = np.log(ratio) * _STEPS
     unseen = np.zeros(1, dtype=np.uint32)
     return {
         "rarity.hashes": np.concatenate([unseen, hashes[repeated]]),
@@ -195,7 +215,6 @@ def _document_lemmas(batch: Batch, lexicon: Lexicon | None) -> NDArray[np.uint32
     docs = np.repeat(np.arange(len(batch.docs)), np.diff(batch.offsets))  # int64[tokens]
     of_tokens = counts[words]
     owners = np.repeat(docs, of_tokens)
-    hashes = lemmas.hashes[ranges(begins[words], of_tokens)].astype(np.int64)
-    distinct = np.unique(pair_keys(owners, hashes, _HASHES))
-    _, of_docs = split_pairs(distinct, _HASHES)
-    return of_docs.astype(np.uint32)
+    rows = ranges(begins[words], of_tokens)
+    _, hashes = _distinct_pairs(owners, lemmas.hashes[rows])
+    return hashes

@@ -112,7 +112,10 @@ class PassageNetwork(nn.Module):
         """
         text = self._mix(passages.text)  # (N, T, M)
         question = self._mix(passages.question)  # (N, Q, M)
-        features = torch.cat([match_features(passages), nearness(passages)], dim=2)
+        features = torch.cat(
+            [match_features(passages), nearness(passages)],
+            dim=2,
+        )
         aim = self._aim(question, passages.question_mask)  # (N, 2M)
         aligned = self._align(text, question, passages.question_mask)  # (N, T, M)
         wanted = self.to_text(aim)[:, None] * text
@@ -120,22 +123,28 @@ class PassageNetwork(nn.Module):
         read = torch.cat([self.norm(vectors).float(), features], dim=2)
 
         states = self._read(read, passages.text_mask)  # (N, T, 2H)
-        spots = self.dropout(torch.cat([states, read], dim=2))
-        spots = functional.gelu(self.spot(spots))  # (N, T, 2M)
+        spots = torch.cat([states, read], dim=2)
+        spots = self.spot(self.dropout(spots))
+        spots = functional.gelu(spots)  # (N, T, 2M)
         factors = 1 + self.aims(aim)[:, None]  # (N, 1, 2M)
-        edges = self.edges(self.dropout(spots * factors)).float()  # (N, T, 2)
+        edges = self.edges(self.dropout(spots * factors))  # (N, T, 2)
+        spans = self._spans(edges.float(), passages.text_mask)
 
         padding = ~passages.text_mask[..., None]
         maxima = features.masked_fill(padding, 0).amax(1)
-        none = self.none(torch.cat([aim, maxima], dim=1)).float()
-        return self._spans(edges, passages.text_mask), none[:, 0]
+        none = self.none(torch.cat([aim, maxima], dim=1))  # (N, 1)
+        return spans, none.float()[:, 0]
 
     def _mix(self, vectors: Tensor) -> Tensor:
         mixed = self.mix(self.dropout(vectors))
         dropped: Tensor = self.dropout(functional.gelu(mixed))
         return dropped
 
-    def _aim(self, question: Tensor, mask: Tensor) -> Tensor:
+    def _aim(
+        self,
+        question: Tensor,  # float[N, Q, M]
+        mask: Tensor,  # bool[N, Q]
+    ) -> Tensor:
         """What a question asks for: two weighted means of its words, float[N, 2M]."""
         logits = self.attend(question).float()
         logits = logits.masked_fill(~mask[..., None], _NEVER)
@@ -143,7 +152,12 @@ class PassageNetwork(nn.Module):
         means: Tensor = weights.transpose(1, 2) @ question
         return means.flatten(1)
 
-    def _align(self, text: Tensor, question: Tensor, mask: Tensor) -> Tensor:
+    def _align(
+        self,
+        text: Tensor,  # float[N, T, M]
+        question: Tensor,  # float[N, Q, M]
+        mask: Tensor,  # bool[N, Q]
+    ) -> Tensor:
         """For each token, a mean of the question weighted by similarity, float[N, T, M]."""
         text_keys = functional.relu(self.align(text))
         question_keys = functional.relu(self.align(question))
@@ -153,7 +167,11 @@ class PassageNetwork(nn.Module):
         aligned: Tensor = weights @ question
         return aligned
 
-    def _read(self, read: Tensor, mask: Tensor) -> Tensor:
+    def _read(
+        self,
+        read: Tensor,  # float[N, T, 4M + MATCH_FEATURES]
+        mask: Tensor,  # bool[N, T]
+    ) -> Tensor:
         """States of both directions, float[N, T, 2H].
 
         The backward direction reads each passage reversed within its own length, so that padding
@@ -164,10 +182,15 @@ class PassageNetwork(nn.Module):
         back, _ = self.back(reorder(read, order))
         return torch.cat([ahead, reorder(back, order)], dim=2)
 
-    def _spans(self, edges: Tensor, mask: Tensor) -> Tensor:
-        """Start plus end plus length, float[N, T, longest], from edges float[N, T, 2]."""
-        starts = edges[..., :1].masked_fill(~mask[..., None], _NEVER)
-        ends = edges[..., 1].masked_fill(~mask, _NEVER)
+    def _spans(
+        self,
+        edges: Tensor,  # float[N, T, 2]
+        mask: Tensor,  # bool[N, T]
+    ) -> Tensor:
+        """The score of a start, of an end and of a length, added up, float[N, T, longest]."""
+        padding = ~mask
+        starts = edges[..., :1].masked_fill(padding[..., None], _NEVER)
+        ends = edges[..., 1].masked_fill(padding, _NEVER)
         padded = functional.pad(ends, (0, self.longest - 1), value=_NEVER)
         later = padded.unfold(1, self.longest, 1)  # the ends from each token on
         return starts + later + self.lengths.float()
@@ -181,12 +204,12 @@ def match_features(passages: Passages) -> Tensor:
     token; the share of the question that its sentence has; this share beside the greatest one in
     the passage.
     """
-    worth = _question_worth(passages)[:, None]  # (N, 1, Q)
-    kinds = [(passages.likeness >= kind) * worth for kind in (BEGINNING, LEMMA, FORM)]
-    rarest = [kind.amax(2) for kind in kinds]
-    is_match = [(values > 0).to(values.dtype) for values in rarest]
-    cover = covered_worth(kinds[0], passages)
-    cover = cover / worth.sum(2).clamp_min(_TINY)
+    matches = [_matched_worth(passages, kind) for kind in (BEGINNING, LEMMA, FORM)]
+    rarest = [worth.amax(2) for worth in matches]
+    is_match = [(worth > 0).to(worth.dtype) for worth in rarest]
+    whole = _question_worth(passages).sum(1)[:, None]
+    cover = covered_worth(matches[0], passages)
+    cover = cover / whole.clamp_min(_TINY)
     greatest = cover.amax(1, keepdim=True).clamp_min(_TINY)
     features = (
         *rarest,
@@ -203,11 +226,20 @@ def _question_worth(passages: Passages) -> Tensor:
     return passages.question_rarity * passages.question_mask
 
 
-def covered_worth(worth: Tensor, passages: Passages) -> Tensor:
-    """How much of the question's worth the sentence of each token has, float[N, T].
+def _matched_worth(passages: Passages, kind: int) -> Tensor:
+    """The worth of the words of the question that each token is like, float[N, T, Q].
 
-    `worth` float[N, T, Q] is what each token has of each word.
+    `kind` is how like the two must be at least.
     """
+    worth = _question_worth(passages)[:, None]  # (N, 1, Q)
+    return (passages.likeness >= kind) * worth
+
+
+def covered_worth(
+    worth: Tensor,  # of the words of the question that each token is like, float[N, T, Q]
+    passages: Passages,
+) -> Tensor:
+    """How much of the question's worth the sentence of each token has, float[N, T]."""
     rows, _, words = worth.shape
     sentences = int(passages.sentence.max()) + 1
     zeros = worth.new_zeros(rows, sentences, words)
@@ -224,13 +256,13 @@ def nearness(passages: Passages) -> Tensor:
     Returns:
         float[N, T, 2 * reaches]: within each of REACHES before the token, then behind it.
     """
-    question_worth = _question_worth(passages)
-    matches = (passages.likeness >= BEGINNING) * question_worth[:, None]
+    matches = _matched_worth(passages, BEGINNING)
     worth = matches.amax(2) * passages.text_mask  # (N, T)
     sums = functional.pad(worth.cumsum(1), (1, 0))  # (N, T + 1): the worth of all tokens before
     up_to_token = sums[:, :-1]
     with_token = sums[:, 1:]
-    whole = question_worth.sum(1)[:, None].clamp_min(_TINY)
+    whole = _question_worth(passages).sum(1)[:, None]
+    whole = whole.clamp_min(_TINY)
     size = worth.shape[1]
     places = torch.arange(size, device=worth.device)
     before = []

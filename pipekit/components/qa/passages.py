@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -167,11 +166,11 @@ class WordMatches(NamedTuple):
 
 def match_words(
     batch: Batch,
-    companion: Batch,
+    companion: Batch,  # of the questions
     lexicon: Lexicon | None,
-    tables: Tables,
+    tables: Tables,  # of `learn_rarity`, or others
 ) -> WordMatches:
-    """The matches of a batch with its companion, the batch of its questions."""
+    """The matches of the words of a batch with those of its questions."""
     words = len(batch.distinct.plain)
     question_words = len(companion.distinct.plain)
     lemmas = word_lemmas(batch, lexicon)
@@ -203,21 +202,18 @@ def sentence_numbers(batch: Batch) -> Ints:
 
 def pad_passages(
     batch: Batch,
-    companion: Batch,
+    companion: Batch,  # of the questions
     matches: WordMatches,
     pairs: QuestionPassages,
-    vectors: Sequence[Tensor],
+    vectors: tuple[Tensor, Tensor],  # of batch and companion, float[tokens, width] each
 ) -> Passages:
-    """Passages and their questions as padded tensors, on the device of the vectors.
-
-    `vectors` are those of the batch and of its companion, float[tokens, width] each.
-    """
+    """Passages and their questions as padded tensors, on the device of the vectors."""
     text_vectors, question_vectors = vectors
     device = text_vectors.device
     rows, text_mask = grid(pairs.start, pairs.length)
     question_start = companion.offsets[pairs.question]
-    question_length = companion.offsets[pairs.question + 1] - question_start
-    question_length = np.minimum(question_length, _QUESTION)
+    question_end = companion.offsets[pairs.question + 1]
+    question_length = np.minimum(question_end - question_start, _QUESTION)
     question_rows, question_mask = grid(question_start, question_length)
 
     words = batch.distinct.index[rows]  # int64[N, T]

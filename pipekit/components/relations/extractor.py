@@ -255,9 +255,9 @@ class RelationExtractor(Head):
         batch: Batch,
         entities: Entities,
         pairs: EntityPairs,
-        numbers: Sequence[int],
+        numbers: Sequence[int],  # of the annotated documents
     ) -> Floats:
-        """1 where a pair has a label, float32[pairs, labels], in documents given by number."""
+        """1 where a pair has a label, float32[pairs, labels]."""
         codes = {label: code for code, label in enumerate(self.labels)}
         by_row = np.lexsort((entities.row, entities.doc))  # entities as in the span layers
         begins = offsets(np.bincount(entities.doc, minlength=len(batch.docs)))
@@ -337,18 +337,14 @@ def doc_patterns(doc: Doc, layer: str) -> Iterator[str]:
 
 def mark_labels(
     pairs: EntityPairs,
-    gold: EntityPairs,
-    labels: Ints,
-    entities: int,
-    size: int,
+    gold: EntityPairs,  # pairs that have labels
+    labels: Ints,  # the label of each of these, or UNKNOWN, int64[gold]
+    entities: int,  # how many entities there are
+    size: int,  # how many labels there are
 ) -> Floats:
     """1 where a candidate pair has a label, float32[pairs, size].
 
-    Args:
-        gold: pairs that have labels; those that are no candidates are left out.
-        labels: the label of each of these, int64[gold]; UNKNOWN is left out.
-        entities: how many entities there are.
-        size: how many labels there are.
+    Gold pairs that are no candidates, and unknown labels, are left out.
     """
     targets = np.zeros((len(pairs), size), dtype=np.float32)
     keys = pair_keys(pairs.head, pairs.tail, entities)

@@ -64,11 +64,13 @@ class TokenReader(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.network = sentence_lstm(hidden, context)
 
-    def forward(self, vectors: Tensor, sequences: Ints, entities: Entities) -> Tensor:
-        """Hidden states float[T, self.width] of vectors float[T, width].
-
-        `sequences` int64[sentences + 1] are the borders of the sentences.
-        """
+    def forward(
+        self,
+        vectors: Tensor,  # float[T, width]
+        sequences: Ints,  # borders of the sentences, int64[sentences + 1]
+        entities: Entities,
+    ) -> Tensor:
+        """Hidden states float[T, self.width]."""
         narrow: Tensor = self.narrow(vectors)  # (T, H)
         if self.network is None:
             return narrow
@@ -190,7 +192,12 @@ class PairScorer(nn.Module):
         self.label = nn.Linear(2 * hidden, labels)
         nn.init.constant_(self.label.bias, _RARE)
 
-    def read(self, tokens: Tensor, entities: Entities, pairs: EntityPairs) -> EntityStates:
+    def read(
+        self,
+        tokens: Tensor,  # float[T, W]
+        entities: Entities,
+        pairs: EntityPairs,
+    ) -> EntityStates:
         """The states of the entities, and the maxima of ranges of tokens as long as pairs need."""
         device = tokens.device
         first = to_device(entities.start, device)
@@ -216,10 +223,10 @@ class PairScorer(nn.Module):
         self,
         entities: Entities,
         pairs: EntityPairs,
-        tokens: int,
+        tokens: int,  # in the batch
         device: torch.device,
     ) -> PairCodes:
-        """The numbers of all pairs, in one copy to the device; the batch has so many `tokens`."""
+        """The numbers of all pairs, in one copy to the device."""
         head_kind = entities.kind[pairs.head]
         tail_kind = entities.kind[pairs.tail]
         start, end = tokens_between(entities, pairs)
@@ -294,8 +301,13 @@ class OtherPairs(nn.Module):
         nn.init.zeros_(self.label.weight)
         nn.init.zeros_(self.label.bias)
 
-    def read(self, logits: Tensor, codes: PairCodes, entities: int) -> LabelSums:
-        """Sums over all pairs, from the logits float[P, L] of each pair alone."""
+    def read(
+        self,
+        logits: Tensor,  # of each pair alone, float[P, L]
+        codes: PairCodes,
+        entities: int,
+    ) -> LabelSums:
+        """Sums over all pairs."""
         probabilities = torch.sigmoid(logits.detach())
         zeros = probabilities.new_zeros(entities, probabilities.shape[1])
         return LabelSums(
@@ -303,8 +315,13 @@ class OtherPairs(nn.Module):
             tail=zeros.index_add(0, codes.tail, probabilities),
         )
 
-    def forward(self, sums: LabelSums, logits: Tensor, codes: PairCodes) -> Tensor:
-        """What to add to the logits float[P, L] of some pairs, float[P, L]."""
+    def forward(
+        self,
+        sums: LabelSums,
+        logits: Tensor,  # of some of the pairs alone, float[P, L]
+        codes: PairCodes,  # of these pairs
+    ) -> Tensor:
+        """What to add to the logits, float[P, L]."""
         logits = logits.detach()
         own = torch.sigmoid(logits)
         parts = (

@@ -66,13 +66,10 @@ class EntityPairs(NamedTuple):
 def read_entities(
     batch: Batch,
     layer: str,
-    kinds: Mapping[str, int],
-    numbers: Sequence[int],
+    kinds: Mapping[str, int],  # the number of each label
+    numbers: Sequence[int],  # of documents that have the layer
 ) -> Entities:
-    """The entities in a span layer of some documents, given by number; each must have the layer.
-
-    `kinds` has the number of each label.
-    """
+    """The entities in a span layer of some documents."""
     columns = [np.zeros((5, 0), dtype=np.int64)]
     for number in numbers:
         spans = batch.docs[number].layers[layer]
@@ -127,17 +124,11 @@ def _kind_codes(spans: Layer, kinds: Mapping[str, int]) -> Ints:
 
 def candidate_pairs(
     entities: Entities,
-    allowed: Bools,
+    allowed: Bools,  # which kinds of head and tail may be linked, bool[kinds, kinds]
     sentences: int,
     neighbours: int,
 ) -> EntityPairs:
-    """The candidate pairs.
-
-    Args:
-        allowed: which types of head and tail may be linked, bool[kinds, kinds].
-        sentences: the greatest number of sentence borders between head and tail.
-        neighbours: the greatest number of other entities that begin between them.
-    """
+    """The candidate pairs, as the head of this module defines them."""
     numbers = np.arange(len(entities))
     # Numbers of sentences with gaps between documents, wider than any distance that is allowed.
     sentence = entities.sentence + entities.doc * (sentences + 1)
@@ -166,7 +157,11 @@ def tokens_between(entities: Entities, pairs: EntityPairs) -> tuple[Ints, Ints]:
     return np.minimum(*ends), np.maximum(*starts)
 
 
-def geometry_codes(entities: Entities, pairs: EntityPairs, sentences: int) -> Ints:
+def geometry_codes(
+    entities: Entities,
+    pairs: EntityPairs,
+    sentences: int,
+) -> Ints:
     """The position of head and tail to each other as one number, int64[pairs].
 
     The number has three parts:
@@ -203,7 +198,11 @@ def geometry_size(sentences: int) -> int:
     return buckets * 2 * (sentences + 1)
 
 
-def rival_codes(entities: Entities, pairs: EntityPairs, kinds: int) -> Ints:
+def rival_codes(
+    entities: Entities,
+    pairs: EntityPairs,
+    kinds: int,
+) -> Ints:
     """What stands between head and tail that either could be linked with instead, int64[pairs].
 
     The number has three parts: how many entities of the tail's type, and how many of the head's,

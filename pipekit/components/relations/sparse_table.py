@@ -22,15 +22,13 @@ from torch import Tensor
 from pipekit.words.arrays import Ints, offsets
 
 
-def sparse_table(values: Tensor, longest: int) -> Tensor:
+def sparse_table(
+    values: Tensor,  # float[rows, width]
+    longest: int,  # rows of the longest range that will be looked up, at least 1
+) -> Tensor:
     """The maxima of all ranges of 1, 2, 4, … rows, by length and first row; a row of zeros behind.
 
-    Args:
-        values: float[rows, width].
-        longest: how many rows the longest range has that will be looked up, at least 1.
-
-    Returns:
-        float[ranges + 1, width]
+    It has the shape (ranges + 1, width).
     """
     level = values
     levels = [level]
@@ -43,19 +41,20 @@ def sparse_table(values: Tensor, longest: int) -> Tensor:
     return torch.cat([*levels, zeros])
 
 
-def table_rows(rows: int, start: Ints, end: Ints) -> Ints:
-    """The two rows of a sparse table whose maximum is that of the range ``[start, end)``.
+def table_rows(
+    rows: int,  # of the values that the table was made of
+    start: Ints,  # int64[ranges]
+    end: Ints,  # int64[ranges]
+) -> Ints:
+    """The two rows of a sparse table whose maximum is that of each range ``[start, end)``.
+
+    A range with ``start >= end`` is empty and has the row of zeros twice.
 
     Usage::
 
         table = sparse_table(values, longest)
         first, second = table_rows(len(values), start, end)
         maxima = torch.maximum(table[first], table[second])
-
-    Args:
-        rows: how many rows the table was made of.
-        start: int64[ranges]; ranges with ``start >= end`` are empty and have the row of zeros.
-        end: int64[ranges].
 
     Returns:
         int64[2, ranges]
