@@ -127,7 +127,7 @@ class QuestionAnswerer(Head):
 
     # -- from questions to scores
 
-    def _read(
+    def _score_passages(
         self,
         batch: Batch,
         questions: Questions,
@@ -185,7 +185,7 @@ class QuestionAnswerer(Head):
         pairs = own_passages(batch, some, self.passage)
         if not len(pairs):
             return
-        for rows, scores in self._read(batch, some, pairs):
+        for rows, scores in self._score_passages(batch, some, pairs):
             probabilities = scores.softmax(1)[:, :-1]
             best = probabilities.topk(min(_RAW, probabilities.shape[1]))
             place, probability = to_arrays((best.indices, best.values.double()))  # (N, _RAW)
@@ -240,7 +240,7 @@ class QuestionAnswerer(Head):
         foreign = foreign_passages(batch, questions, self.passage)
         pairs = own.joined(foreign)
         places = self._right_places(batch, questions, pairs)
-        for numbers, scores in self._read(batch, questions, pairs):
+        for numbers, scores in self._score_passages(batch, questions, pairs):
             right = _mask([places[number] for number in numbers.tolist()], scores)
             usable = right.any(1)
             scores = scores[usable]

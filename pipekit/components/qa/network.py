@@ -122,7 +122,7 @@ class PassageNetwork(nn.Module):
         vectors = torch.cat([text, aligned, text * aligned, wanted], dim=2)
         read = torch.cat([self.norm(vectors).float(), features], dim=2)
 
-        states = self._read(read, passages.text_mask)  # (N, T, 2H)
+        states = self._read_both_ways(read, passages.text_mask)  # (N, T, 2H)
         spots = torch.cat([states, read], dim=2)
         spots = self.spot(self.dropout(spots))
         spots = functional.gelu(spots)  # (N, T, 2M)
@@ -167,7 +167,7 @@ class PassageNetwork(nn.Module):
         aligned: Tensor = weights @ question
         return aligned
 
-    def _read(
+    def _read_both_ways(
         self,
         read: Tensor,  # float[N, T, 4M + MATCH_FEATURES]
         mask: Tensor,  # bool[N, T]

@@ -178,7 +178,10 @@ class RelationExtractor(Head):
         entities: Entities,
         pairs: EntityPairs,
     ) -> tuple[Tensor, Tensor]:
-        """The logits of each pair alone, and in view of the others, float32[pairs, labels] each."""
+        """The logits of each pair alone, and in view of the others, float32[pairs, labels] each.
+
+        Both are _FORBIDDEN for labels that the types of a pair forbid.
+        """
         device = self.mask.device
         vectors = batch.vectors(self.encoder.name)
         tokens = self.tokens(vectors, batch.sequences, entities)
