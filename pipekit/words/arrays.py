@@ -22,11 +22,16 @@ Codes = NDArray[np.uint32]  # code points
 Hashes = NDArray[np.uint64]
 
 
-def offsets(lengths: Ints | Iterable[int]) -> Ints:
-    """Where each sequence begins, and where the last one ends, int64[sequences + 1]."""
-    counts = lengths if isinstance(lengths, np.ndarray) else np.fromiter(lengths, np.int64)
-    borders = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=borders[1:])
+def offsets(lengths: Ints | Bools | Iterable[int]) -> Ints:
+    """Where each sequence begins, and where the last one ends, int64[sequences + 1].
+
+    Of a mask this is the number of true rows before each row: the place of each row after the
+    others are dropped.
+    """
+    if not isinstance(lengths, np.ndarray):
+        lengths = np.fromiter(lengths, np.int64)
+    borders = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=borders[1:])
     return borders
 
 
@@ -45,7 +50,11 @@ def places(lengths: Ints) -> Ints:
     return ranges(np.zeros_like(lengths), lengths)
 
 
-def pair_keys(first: Ints, second: Ints, size: int) -> Ints:
+def pair_keys(
+    first: Ints,
+    second: Ints | int,
+    size: int,
+) -> Ints:
     """Pairs of numbers as one number each, in the order of the pairs.
 
     `size` is above every `second`. Keys of equal pairs are equal, so `np.unique` finds the distinct

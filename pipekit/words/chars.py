@@ -1,11 +1,17 @@
 """Words as arrays of code points, and the hash of any of their substrings in constant time.
 
-Everything that pipekit knows about the letters of a word (hashed words, affixes, character n-grams, dictionary look-ups) is made
-from two calls: `normalize` puts the words of a batch end to end in one array, and `Words.hashes` hashes any pieces of it.
-Nothing here loops over words or letters in Python.
+All features of the letters of a word (hashed words, affixes, character n-grams, dictionary
+look-ups) are made in two steps. `normalize` puts the words of a batch end to end in one array.
+`Words.hashes` hashes any pieces of that array. There is no Python loop over words or letters:
 
-The hash is polynomial over the letters modulo 2**64 (Karp and Rabin, 1987): with ``P[i] = sum(code[j] * B**j for j < i)``, the piece
-``[s, e)`` hashes to ``(P[e] - P[s]) * B**-s``. B is odd, so its powers have inverses, and equal pieces hash alike wherever they stand.
+    words = normalize(from_strings(["Дом", "стол"]))
+    words.codes                                      # д о м с т о л
+    words.starts, words.ends                         # [0, 3], [3, 7]
+    words.hashes(words.ends - 2, words.ends)         # the hashes of ом and ол
+
+The hash is polynomial over the letters modulo 2**64 (Karp and Rabin, 1987). With
+``P[i] = sum(code[j] * B**j for j < i)``, the piece ``[s, e)`` hashes to ``(P[e] - P[s]) * B**-s``.
+B is odd, so its powers have inverses, and equal pieces have equal hashes wherever they stand.
 """
 
 from __future__ import annotations
@@ -14,23 +20,49 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipekit.words.arrays import Codes, Hashes, Ints, ranges
+from pipekit.words.arrays import Bools, Codes, Hashes, Ints, offsets, ranges
 
 _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 _TABLE_SIZE = 0x2100  # Latin, Greek, Cyrillic and their extensions; letters beyond keep their case
 
-# What a reader does not see as a letter of its own: stress marks, soft hyphen, zero-width characters; and what joins or varies emoji.
-_HIDDEN = (0x00AD, 0x0300, 0x0301, 0x200B, 0x200C, 0x2060, 0xFEFF)
-_JOINERS = (0x200D, 0xFE0E, 0xFE0F)
+_SMALL_IE = 0x0435
+_SMALL_IO = 0x0451
+_SOFT_HYPHEN = 0x00AD
+_LAST_CYRILLIC = 0x04FF
+_FIRST_MARK = 0x0300
+_LAST_MARK = 0x036F
+
+# Characters that a reader does not see as letters of their own.
+_HIDDEN = np.array(
+    [
+        _SOFT_HYPHEN,
+        0x0300,  # grave accent
+        0x0301,  # acute accent: stress
+        0x200B,  # zero-width space
+        0x200C,  # zero-width non-joiner
+        0x2060,  # word joiner
+        0xFEFF,  # zero-width no-break space
+    ],
+    dtype=np.uint32,
+)
+# Characters that join or vary emoji.
+_JOINERS = np.array(
+    [
+        0x200D,  # zero-width joiner
+        0xFE0E,  # as text
+        0xFE0F,  # as a picture
+    ],
+    dtype=np.uint32,
+)
+# й and ё of two code points, letter and mark, as one code point.
 _COMPOSED = {
     (0x0438, 0x0306): 0x0439,
     (0x0418, 0x0306): 0x0419,
     (0x0435, 0x0308): 0x0451,
     (0x0415, 0x0308): 0x0401,
-}  # NFD й and ё
+}
 
 
 def _lower_table() -> Codes:
@@ -46,8 +78,9 @@ _LOWER = _lower_table()
 
 
 def codes(text: str) -> Codes:
-    """The code points of a text, uint32[len(text)]; lone surrogates keep theirs."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    """The code points of a text, uint32[len(text)]; lone surrogates are kept."""
+    data = text.encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(data, dtype=np.uint32)
 
 
 def lower(points: Codes) -> Codes:
@@ -58,14 +91,22 @@ def lower(points: Codes) -> Codes:
 
 def mix(values: Hashes) -> Hashes:
     """Spread the bits of each hash (the finaliser of SplitMix64, Steele et al. 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    values = values ^ (values >> np.uint64(30))
+    values = values * np.uint64(0xBF58476D1CE4E5B9)
+    values = values ^ (values >> np.uint64(27))
+    values = values * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
 
 
 @dataclass(frozen=True)
 class Words:
-    """Words end to end: `codes` uint32[letters], and where each begins and ends in it, int64[words]."""
+    """Words end to end.
+
+    Attributes:
+        codes: the code points of all words, uint32[letters].
+        starts: where each word begins in `codes`, int64[words].
+        ends: where each word ends in `codes`, int64[words].
+    """
 
     codes: Codes
     starts: Ints
@@ -74,102 +115,135 @@ class Words:
     def __len__(self) -> int:
         return len(self.starts)
 
+    @classmethod
+    def of_lengths(cls, points: Codes, lengths: Ints) -> Words:
+        """Code points cut into words of these lengths."""
+        borders = offsets(lengths)
+        return cls(points, borders[:-1], borders[1:])
+
     @property
     def lengths(self) -> Ints:
+        """The number of letters of each word, int64[words]."""
         return self.ends - self.starts
 
     @cached_property
     def _powers(self) -> tuple[Hashes, Hashes]:
-        size = len(self.codes) + 1
-        forward = np.full(size, _BASE, dtype=np.uint64)
-        backward = np.full(size, _BASE_INVERSE, dtype=np.uint64)
-        forward[0] = backward[0] = 1
-        return np.cumprod(forward, dtype=np.uint64), np.cumprod(backward, dtype=np.uint64)
+        """The powers ``B**i`` and ``B**-i``, uint64[letters + 1] each."""
+        return self._powers_of(_BASE), self._powers_of(_BASE_INVERSE)
+
+    def _powers_of(self, base: int) -> Hashes:
+        factors = np.full(len(self.codes) + 1, base, dtype=np.uint64)
+        factors[0] = 1
+        return np.cumprod(factors, dtype=np.uint64)
 
     @cached_property
     def _sums(self) -> Hashes:
+        """The prefix sums ``P``, uint64[letters + 1]."""
+        powers, _ = self._powers
         letters = mix(self.codes.astype(np.uint64) + np.uint64(1))
         sums = np.zeros(len(letters) + 1, dtype=np.uint64)
-        np.cumsum(letters * self._powers[0][:-1], dtype=np.uint64, out=sums[1:])
+        np.cumsum(letters * powers[:-1], dtype=np.uint64, out=sums[1:])
         return sums
 
     def hashes(self, starts: Ints, ends: Ints) -> Hashes:
-        """The 64-bit hash of each piece ``codes[start:end]``; equal pieces of any batch have equal hashes, the empty piece 0."""
-        return mix((self._sums[ends] - self._sums[starts]) * self._powers[1][starts])
+        """The 64-bit hash of each piece ``codes[start:end]``.
+
+        Equal pieces of any two batches have equal hashes. The hash of an empty piece is 0.
+        """
+        _, inverse_powers = self._powers
+        sums = self._sums[ends] - self._sums[starts]
+        return mix(sums * inverse_powers[starts])
+
+    def word_hashes(self) -> Hashes:
+        """The 64-bit hash of each word."""
+        return self.hashes(self.starts, self.ends)
 
     def take(self, rows: Ints) -> Words:
-        """The chosen words, copied end to end."""
+        """The words of these rows, copied end to end."""
         lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        return Words(self.codes[ranges(self.starts[rows], lengths)], ends - lengths, ends)
+        letters = ranges(self.starts[rows], lengths)
+        return Words.of_lengths(self.codes[letters], lengths)
+
+    def filter(self, keep: Bools) -> Words:
+        """All words, without the letters where `keep` bool[letters] is false; some may be empty."""
+        if keep.all():
+            return self
+        places = offsets(keep)
+        return Words(self.codes[keep], places[self.starts], places[self.ends])
 
 
 def fold(text: str) -> str:
-    """Lower case, ё as е: how forms and lemmas are compared. `normalize` does this and more to many words at once."""
+    """Lower case, and ё as е: the spelling in which forms and lemmas are compared.
+
+    `normalize` does this and more to many words at once.
+    """
     return text.lower().replace("ё", "е")
 
 
-def words_at(points: Codes, starts: Ints, ends: Ints) -> Words:
-    """The pieces of a text's code points as Words, as they are."""
-    return Words(points, starts, ends).take(np.arange(len(starts)))
+def words_at(
+    points: Codes,
+    starts: Ints,
+    ends: Ints,
+) -> Words:
+    """The pieces of a text's code points as Words, without any change."""
+    every = np.arange(len(starts))
+    return Words(points, starts, ends).take(every)
 
 
 def visible(words: Words) -> Words:
-    """й and ё composed; stress marks, soft hyphens and zero-width characters dropped. Case and emoji stay as they are."""
-    points = words.codes
-    if not _unusual(points):
+    """й and ё composed, and without stress marks, soft hyphens and zero-width characters.
+
+    Case and emoji stay as they are.
+    """
+    if not _has_unusual(words.codes):
         return words
-    points = points.copy()
-    keep = ~np.isin(points, np.array(_HIDDEN, dtype=np.uint32))
+    points = words.codes.copy()
+    keep = ~np.isin(points, _HIDDEN)  # bool[letters]
     begins = np.zeros(len(points) + 1, dtype=bool)
     begins[words.starts] = True
     for (letter, mark), composed in _COMPOSED.items():
-        marks = np.flatnonzero((points[1:] == mark) & (points[:-1] == letter) & ~begins[1:-1]) + 1
+        pairs = (points[1:] == mark) & (points[:-1] == letter)
+        marks = np.flatnonzero(pairs & ~begins[1:-1]) + 1
         points[marks - 1] = composed
         keep[marks] = False
-    return _kept(points, words, keep)
+    return Words(points, words.starts, words.ends).filter(keep)
 
 
 def normalize(words: Words) -> Words:
-    """What is visible, in lower case, ё as е, without the joiners of emoji.
+    """Visible characters in lower case, ё as е, without the joiners of emoji.
 
-    A word of invisible characters alone keeps its length of 0. Case is told by shapes, so nothing is lost by dropping it here.
+    A word of invisible characters alone keeps its place, with a length of 0. Features of case are
+    made of the words before this step (`pipekit.words.features.shapes`).
     """
     words = visible(words)
     points = lower(words.codes)
-    points[points == 0x0451] = 0x0435
-    return _kept(
-        points,
-        words,
-        ~np.isin(points, np.array(_JOINERS, dtype=np.uint32)) if _unusual(points) else None,
-    )
+    points[points == _SMALL_IO] = _SMALL_IE
+    words = Words(points, words.starts, words.ends)
+    if not _has_unusual(points):
+        return words
+    return words.filter(~np.isin(points, _JOINERS))
 
 
-def _unusual(points: Codes) -> bool:
-    """Whether there may be anything to drop or to compose: most texts have nothing, and then need no closer look."""
-    return bool(
-        ((points > 0x04FF) | (points == 0x00AD) | ((points >= 0x0300) & (points <= 0x036F))).any()
-    )
+def _has_unusual(points: Codes) -> bool:
+    """Whether there may be something to drop or to compose.
 
-
-def _kept(points: Codes, words: Words, keep: NDArray[np.bool_] | None) -> Words:
-    if keep is None or keep.all():
-        return Words(points, words.starts, words.ends)
-    kept = np.concatenate([[0], np.cumsum(keep)])
-    return Words(points[keep], kept[words.starts], kept[words.ends])
+    Most texts have nothing of the kind, and this quick look spares them the thorough one.
+    """
+    marks = (points >= _FIRST_MARK) & (points <= _LAST_MARK)
+    unusual = (points > _LAST_CYRILLIC) | (points == _SOFT_HYPHEN) | marks
+    return bool(unusual.any())
 
 
 def from_strings(words: list[str]) -> Words:
     """Strings as Words."""
-    lengths = np.fromiter((len(w) for w in words), dtype=np.int64, count=len(words))
-    ends = np.cumsum(lengths)
-    return Words(codes("".join(words)), ends - lengths, ends)
+    lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+    return Words.of_lengths(codes("".join(words)), lengths)
 
 
 def to_strings(words: Words) -> list[str]:
     """Words as strings."""
-    text = words.codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    return [
-        text[start:end]
-        for start, end in zip(words.starts.tolist(), words.ends.tolist(), strict=True)
-    ]
+    data = words.codes.astype("<u4").tobytes()
+    text = data.decode("utf-32-le", "surrogatepass")
+    starts = words.starts.tolist()
+    ends = words.ends.tolist()
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]

@@ -1,49 +1,61 @@
-"""A dictionary of word forms as arrays: what a word may be, and how its lemma is made from it.
+"""A dictionary of word forms as arrays: the analyses of a word, and the way from it to its lemma.
 
-A form is a stem and an ending. `stem_hashes` (sorted) and `stem_paradigms` say which paradigms a stem has; `pair_keys` (sorted) says
-which endings a paradigm has, and `pair_sets` which set of analyses each such pair stands for. An analysis is a tag (a set of
-grammemes) and a script (an edit of the word's end that gives the lemma). A word is looked up by trying every split into stem and
-ending, over all words of a batch at once; that is how pymorphy2 stores its dictionary (Korobov, 2015), with hashes in place of a DAWG.
+A form is a stem and an ending. An analysis is a tag (a set of grammemes) and a script (an edit of
+the word's end that gives the lemma). The arrays lead from a form to its analyses:
 
-A word that the dictionary lacks is looked up by its part after the last hyphen or the like, then without a known prefix, then by the
-longest ending that is frequent enough among the forms of the dictionary. Edits are of the word's end, so they hold for all of these.
+    stem ─ stem_hashes (sorted) ──► stem_paradigms ─┐
+                                                    ├─ pair_keys (sorted) ──► pair_sets ──► analyses
+    ending ─ ending_hashes (sorted) ────────────────┘
+
+To look a word up, every split of it into stem and ending is tried, over all words of a batch at
+once. pymorphy2 stores its dictionary so (Korobov, 2015), with a DAWG in place of hashes.
+
+For a word that the dictionary lacks, three guesses follow each other: its part after the last
+hyphen or the like, then the word without a known prefix, then its longest ending that is frequent
+among the forms of the dictionary. Scripts edit the end of a word, so they hold for all of these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.words.arrays import Ints, ranges
-from pipekit.words.chars import Words, from_strings, normalize
+from pipekit.words.arrays import Hashes, Ints, offsets, pair_keys, ranges, split_pairs
+from pipekit.words.chars import Words, codes, from_strings, normalize
 
 Arrays = Mapping[str, NDArray[np.generic]]
 ShortHashes = NDArray[np.uint32]
 
-ANALYSIS_KINDS = ("unknown", "known", "part", "prefix", "suffix")  # how a word was found
-_JOINERS = np.frombuffer("-#@_/.'’‑".encode("utf-32-le"), dtype=np.uint32)
+# How the analyses of a word come about, in the order in which they are tried.
+ANALYSIS_KINDS = ("unknown", "known", "part", "prefix", "suffix")
+_JOINERS = codes("-#@_/.'’‑")
 _LONGEST_GUESS = 5
 _SHORTEST_GUESS = 2
 _MIN_STEM_AFTER_PREFIX = 3
+_MAX_PARADIGMS = 1 << 16
 
 
-def short(hashes: NDArray[np.uint64]) -> ShortHashes:
-    """The 32 bits of a hash that the tables hold."""
-    return (hashes >> np.uint64(32)).astype(np.uint32)
+def short(hashes: Hashes) -> ShortHashes:
+    """The upper 32 bits of each hash, as the tables hold them."""
+    upper = hashes >> np.uint64(32)
+    return upper.astype(np.uint32)
 
 
 def pack_strings(strings: list[str]) -> NDArray[np.uint8]:
     """Strings without line breaks as one array of UTF-8 bytes."""
-    return np.frombuffer("\n".join(strings).encode("utf-8"), dtype=np.uint8)
+    data = "\n".join(strings).encode("utf-8")
+    return np.frombuffer(data, dtype=np.uint8)
 
 
 def unpack_strings(array: NDArray[np.generic]) -> list[str]:
     """The strings that `pack_strings` put together."""
-    return array.astype(np.uint8).tobytes().decode("utf-8").split("\n")
+    data = array.astype(np.uint8).tobytes()
+    return data.decode("utf-8").split("\n")
 
 
 def find(table: ShortHashes, keys: ShortHashes) -> Ints:
@@ -52,14 +64,20 @@ def find(table: ShortHashes, keys: ShortHashes) -> Ints:
     return np.where(table[rows] == keys, rows, -1)
 
 
-_SHARED: WeakValueDictionary[int, Lexicon] = (
-    WeakValueDictionary()
-)  # a Lexicon keeps its arrays, so their ids are not used again
+# By the id of an array: a Lexicon holds its arrays, so no other array gets this id meanwhile.
+_SHARED: WeakValueDictionary[int, Lexicon] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
 class Analyses:
-    """Ragged: word w has the analyses ``offsets[w]:offsets[w + 1]`` of `tags` and `scripts`; `kinds` int64[words] indexes KINDS."""
+    """Ragged: word w has the analyses ``offsets[w]:offsets[w + 1]`` of `tags` and `scripts`.
+
+    Attributes:
+        offsets: int64[words + 1].
+        tags: the tag of each analysis, int64[analyses].
+        scripts: the script of each analysis, int64[analyses].
+        kinds: how the analyses of each word came about, a place in `ANALYSIS_KINDS`, int64[words].
+    """
 
     offsets: Ints
     tags: Ints
@@ -67,39 +85,68 @@ class Analyses:
     kinds: Ints
 
 
+class _Matches(NamedTuple):
+    """Pairs of a word and a set of analyses that it may have; a word may have several sets."""
+
+    words: Ints
+    sets: Ints
+
+    @classmethod
+    def join(cls, parts: Sequence[_Matches]) -> _Matches:
+        words = [part.words for part in parts]
+        sets = [part.sets for part in parts]
+        return cls(np.concatenate(words), np.concatenate(sets))
+
+
+_NO_MATCHES = _Matches(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
 class Lexicon:
-    """Word forms compiled by recipes/lexicon/compile.py. All arrays are kept as given; nothing here is learned."""
+    """Word forms compiled by recipes/lexicon/compile.py.
+
+    The arrays are kept unchanged; nothing here is learned.
+
+        lexicon = Lexicon.shared(arrays)
+        words = normalize(from_strings(["стали"]))
+        analyses = lexicon.analyses(words)
+        lemmas = {lexicon.lemma("стали", script) for script in analyses.scripts}    # стать, сталь
+    """
 
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = dict(arrays)
         self.grammemes = unpack_strings(arrays["grammemes"])
         self.tag_grammemes = arrays["tag_grammemes"].astype(bool)  # [tags, grammemes]
-        self._stems = arrays["stem_hashes"].astype(np.uint32)
-        self._paradigms = arrays["stem_paradigms"].astype(np.int64)
-        self._endings = arrays["ending_hashes"].astype(np.uint32)
-        self._pairs = arrays["pair_keys"].astype(np.uint32)
-        self._pair_sets = arrays["pair_sets"].astype(np.int64)
-        self._set_ends = np.cumsum(arrays["set_sizes"].astype(np.int64))
-        self._set_tags = arrays["set_tags"].astype(np.int64)
-        self._set_scripts = arrays["set_scripts"].astype(np.int64)
-        self._guesses = arrays["guess_hashes"].astype(np.uint32)
-        self._guess_sets = arrays["guess_sets"].astype(
-            np.int64
-        )  # [guesses, 3], -1 where there are fewer
+
+        def hashes(name: str) -> ShortHashes:
+            return arrays[name].astype(np.uint32)
+
+        def ints(name: str) -> Ints:
+            return arrays[name].astype(np.int64)
+
+        self._stems = hashes("stem_hashes")
+        self._paradigms = ints("stem_paradigms")
+        self._endings = hashes("ending_hashes")
+        self._longest_ending = int(arrays["longest_ending"][0])
+        self._pairs = hashes("pair_keys")
+        self._pair_sets = ints("pair_sets")
+
+        self._set_ends = np.cumsum(ints("set_sizes"))
+        self._set_tags = ints("set_tags")
+        self._set_scripts = ints("set_scripts")
+
+        self._guesses = hashes("guess_hashes")
+        self._guess_sets = ints("guess_sets")  # [guesses, 3], -1 where there are fewer
+
+        prefixes = unpack_strings(arrays["prefixes"])
+        plain = normalize(from_strings(prefixes))
+        self._prefixes = np.sort(short(plain.word_hashes()))
+        self._longest_prefix = max(map(len, prefixes))
         self._form_prefixes = ["", *unpack_strings(arrays["form_prefixes"])]
-        self._prefixes = short(_whole(normalize(from_strings(unpack_strings(arrays["prefixes"])))))
-        self._prefixes.sort()
-        self._longest = int(arrays["longest_ending"][0])
-        self._longest_prefix = max(map(len, unpack_strings(arrays["prefixes"])))
-        cuts = arrays["script_cuts"].tolist()
-        self.edits: list[tuple[int, int, str]] = [
-            (f, b, t)
-            for (f, b), t in zip(cuts, unpack_strings(arrays["script_tails"]), strict=True)
-        ]
+        self.edits = _edits(arrays)
 
     @classmethod
     def shared(cls, arrays: Arrays) -> Lexicon:
-        """The one Lexicon over these very arrays, for all parts that hold them."""
+        """The same Lexicon for all holders of these very arrays."""
         key = id(arrays["stem_hashes"])
         lexicon = _SHARED.get(key) or cls(arrays)
         _SHARED[key] = lexicon
@@ -112,113 +159,181 @@ class Lexicon:
 
     @property
     def scripts(self) -> int:
-        """How many lemma scripts there are: `edits`, (letters dropped in front, at the end, letters appended); number 0 changes nothing."""
+        """How many lemma scripts there are.
+
+        Each is one of `edits`: the number of letters dropped in front, the number of letters
+        dropped at the end, and the letters appended. Number 0 changes nothing.
+        """
         return len(self.edits)
 
     def lemma(self, word: str, script: int) -> str:
-        """A normalised word as its lemma; a script that cuts more than there is leaves nothing of the word."""
+        """The lemma of a normalised word by a script.
+
+        Nothing of the word is left by a script that drops more letters than the word has.
+        """
         front, back, tail = self.edits[script]
-        return word[front : max(len(word) - back, 0)] + tail
+        end = max(len(word) - back, 0)
+        return word[front:end] + tail
 
     def analyses(self, words: Words) -> Analyses:
         """The analyses of each normalised word, each once, in order of tag and script."""
         every = np.arange(len(words), dtype=np.int64)
         kinds = np.zeros(len(words), dtype=np.int64)
-        found_words, found_sets = self._forms(words, every)
-        kinds[found_words] = 1
-        steps = (self._after_joiner, self._after_prefix, self._by_suffix)
-        for kind, step in enumerate(steps, start=2):
+        matches = self._forms(words, every)
+        kinds[matches.words] = 1
+        parts = [matches]
+        guesses = (self._after_joiner, self._after_prefix, self._by_suffix)
+        for kind, guess in enumerate(guesses, start=2):
             missing = every[(kinds == 0) & (words.lengths > 0)]
-            more_words, more_sets = step(words, missing)
-            kinds[more_words] = kind
-            found_words, found_sets = (
-                np.concatenate([found_words, more_words]),
-                np.concatenate([found_sets, more_sets]),
-            )
-        return self._expand(len(words), found_words, found_sets, kinds)
+            matches = guess(words, missing)
+            kinds[matches.words] = kind
+            parts.append(matches)
+        return self._expand(_Matches.join(parts), kinds)
 
-    def _expand(self, size: int, words: Ints, sets: Ints, kinds: Ints) -> Analyses:
-        """Pairs of word and set as ragged analyses without doubles."""
-        ends = self._set_ends[sets]
+    def _expand(self, matches: _Matches, kinds: Ints) -> Analyses:
+        """The analyses of all sets, ragged by word and without doubles."""
+        words, sets = matches
         starts = np.where(sets > 0, self._set_ends[sets - 1], 0)
-        items = ranges(starts, ends - starts)
-        keys = (
-            np.repeat(words, ends - starts) * self.tags + self._set_tags[items]
-        ) * self.scripts + self._set_scripts[items]
-        keys = np.unique(keys)
-        rest, scripts = np.divmod(keys, self.scripts)
-        owners, tags = np.divmod(rest, self.tags)
-        offsets = np.zeros(size + 1, dtype=np.int64)
-        np.cumsum(np.bincount(owners, minlength=size), out=offsets[1:])
-        return Analyses(offsets, tags, scripts, kinds)
+        lengths = self._set_ends[sets] - starts
+        items = ranges(starts, lengths)
+        owners = np.repeat(words, lengths)
 
-    def _forms(self, words: Words, rows: Ints) -> tuple[Ints, Ints]:
-        """(row, set) for each way in which a word is a form: as it stands, or after a prefix of forms (наи-, по-)."""
-        parts = [self._splits(words, rows, words.starts[rows], 0)]
-        for number, prefix in enumerate(self._form_prefixes[1:], start=1):
-            letters = np.frombuffer(prefix.encode("utf-32-le"), dtype=np.uint32)
-            begins = rows[words.lengths[rows] > len(prefix)]
-            for i, letter in enumerate(letters):
-                begins = begins[words.codes[words.starts[begins] + i] == letter]
-            parts.append(self._splits(words, begins, words.starts[begins] + len(prefix), number))
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        word_tags = pair_keys(owners, self._set_tags[items], self.tags)
+        keys = pair_keys(word_tags, self._set_scripts[items], self.scripts)
+        word_tags, scripts = split_pairs(np.unique(keys), self.scripts)
+        owners, tags = split_pairs(word_tags, self.tags)
+        counts = np.bincount(owners, minlength=len(kinds))
+        return Analyses(offsets(counts), tags, scripts, kinds)
 
-    def _splits(self, words: Words, rows: Ints, starts: Ints, prefix: int) -> tuple[Ints, Ints]:
-        """(row, set) for each split of ``codes[start:end]`` that the dictionary has among the forms with this prefix."""
-        ends = words.ends[rows]
-        picked, cuts, endings = [], [], []
-        for length in range(self._longest + 1):
-            enough = np.flatnonzero(ends - starts >= length)
-            ending = find(self._endings, short(words.hashes(ends[enough] - length, ends[enough])))
-            hit = ending >= 0
-            picked.append(enough[hit])
-            cuts.append(ends[enough[hit]] - length)
-            endings.append(ending[hit])
-        who, cut, which = np.concatenate(picked), np.concatenate(cuts), np.concatenate(endings)
-        stems = short(words.hashes(starts[who], cut))
+    def _forms(self, words: Words, rows: Ints) -> _Matches:
+        """Forms of the dictionary: words as they are, or after a prefix of forms (наи-, по-)."""
+        parts = []
+        for number, prefix in enumerate(self._form_prefixes):
+            begins = rows
+            if prefix:
+                begins = rows[words.lengths[rows] > len(prefix)]
+            for place, letter in enumerate(codes(prefix)):
+                letters = words.codes[words.starts[begins] + place]
+                begins = begins[letters == letter]
+            starts = words.starts[begins] + len(prefix)
+            parts.append(self._splits(words, begins, starts, number))
+        return _Matches.join(parts)
+
+    def _splits(
+        self,
+        words: Words,
+        rows: Ints,
+        starts: Ints,
+        prefix: int = 0,
+    ) -> _Matches:
+        """All splits of ``codes[start:end]`` into a stem and an ending of the dictionary.
+
+        Args:
+            words: the words, of which `rows` are split.
+            starts: where the stem of each row begins, behind a prefix or at the word's start.
+            prefix: the number of the prefix of forms, 0 for none.
+        """
+        places, cuts, endings = self._known_endings(words, starts, words.ends[rows])
+        stems = short(words.hashes(starts[places], cuts))
         first = np.searchsorted(self._stems, stems)
-        there = np.flatnonzero(self._stems[np.minimum(first, len(self._stems) - 1)] == stems)
-        who, which, first = who[there], which[there], first[there]
-        counts = np.searchsorted(self._stems, stems[there], side="right") - first
-        paradigms = self._paradigms[ranges(first, counts)]
-        keys = (np.repeat(which, counts) * len(self._form_prefixes) + prefix) << 16 | paradigms
-        pairs = find(self._pairs, keys.astype(np.uint32))
-        return rows[np.repeat(who, counts)[pairs >= 0]], self._pair_sets[pairs[pairs >= 0]]
+        inside = np.minimum(first, len(self._stems) - 1)
+        there = np.flatnonzero(self._stems[inside] == stems)
+        stems = stems[there]
+        places = places[there]
+        endings = endings[there]
 
-    def _after_joiner(self, words: Words, rows: Ints) -> tuple[Ints, Ints]:
-        """The part after the last hyphen, hash of a hashtag, and the like."""
+        # The paradigms of a stem are in neighbouring rows.
+        first = first[there]
+        last = np.searchsorted(self._stems, stems, side="right")
+        counts = last - first
+        paradigms = self._paradigms[ranges(first, counts)]
+        owners = rows[np.repeat(places, counts)]
+        forms = pair_keys(endings, prefix, len(self._form_prefixes))
+        keys = pair_keys(np.repeat(forms, counts), paradigms, _MAX_PARADIGMS)
+        pairs = find(self._pairs, keys.astype(np.uint32))
+        hits = pairs >= 0
+        return _Matches(owners[hits], self._pair_sets[pairs[hits]])
+
+    def _known_endings(
+        self,
+        words: Words,
+        starts: Ints,
+        ends: Ints,
+    ) -> tuple[Ints, Ints, Ints]:
+        """All endings that the dictionary has in pieces ``codes[start:end]``.
+
+        For each ending: the number of its piece, where the ending begins in `codes`, and its own
+        number in the dictionary; int64[endings] each.
+        """
+        places = []
+        cuts = []
+        endings = []
+        for length in range(self._longest_ending + 1):
+            enough = np.flatnonzero(ends - starts >= length)
+            borders = ends[enough] - length
+            numbers = _find_pieces(self._endings, words, borders, length)
+            hits = numbers >= 0
+            places.append(enough[hits])
+            cuts.append(borders[hits])
+            endings.append(numbers[hits])
+        return np.concatenate(places), np.concatenate(cuts), np.concatenate(endings)
+
+    def _after_joiner(self, words: Words, rows: Ints) -> _Matches:
+        """By the part after the last hyphen, the hash of a hashtag, and the like."""
         joiners = np.flatnonzero(np.isin(words.codes, _JOINERS))
         if not joiners.size:
-            return rows[:0], rows[:0]
-        last = joiners[np.maximum(np.searchsorted(joiners, words.ends[rows]) - 1, 0)]
+            return _NO_MATCHES
+        before_end = np.searchsorted(joiners, words.ends[rows]) - 1
+        last = joiners[np.maximum(before_end, 0)]
         inside = (last >= words.starts[rows]) & (last < words.ends[rows] - 1)
-        return self._splits(words, rows[inside], last[inside] + 1, 0)
+        return self._splits(words, rows[inside], last[inside] + 1)
 
-    def _after_prefix(self, words: Words, rows: Ints) -> tuple[Ints, Ints]:
-        """The longest known prefix that leaves a known word wins."""
-        found_words, found_sets = [rows[:0]], [rows[:0]]
+    def _after_prefix(self, words: Words, rows: Ints) -> _Matches:
+        """By what follows the longest known prefix that leaves a known word."""
+        parts = [_NO_MATCHES]
         for length in range(self._longest_prefix, 0, -1):
-            able = rows[words.lengths[rows] >= length + _MIN_STEM_AFTER_PREFIX]
-            starts = words.starts[able]
-            able = able[find(self._prefixes, short(words.hashes(starts, starts + length))) >= 0]
-            hit, sets = self._splits(words, able, words.starts[able] + length, 0)
-            found_words.append(hit)
-            found_sets.append(sets)
-            rows = rows[~np.isin(rows, hit)]
-        return np.concatenate(found_words), np.concatenate(found_sets)
+            enough = words.lengths[rows] >= length + _MIN_STEM_AFTER_PREFIX
+            longer = rows[enough]
+            starts = words.starts[longer]
+            hits = _find_pieces(self._prefixes, words, starts, length) >= 0
+            matches = self._splits(words, longer[hits], starts[hits] + length)
+            parts.append(matches)
+            rows = rows[~np.isin(rows, matches.words)]
+        return _Matches.join(parts)
 
-    def _by_suffix(self, words: Words, rows: Ints) -> tuple[Ints, Ints]:
-        found_words, found_sets = [rows[:0]], [rows[:0]]
+    def _by_suffix(self, words: Words, rows: Ints) -> _Matches:
+        """By the longest ending of 2 to 5 letters that is frequent among forms."""
+        parts = [_NO_MATCHES]
         for length in range(_LONGEST_GUESS, _SHORTEST_GUESS - 1, -1):
-            able = rows[words.lengths[rows] > length]
-            ends = words.ends[able]
-            guesses = find(self._guesses, short(words.hashes(ends - length, ends)))
-            hit, sets = able[guesses >= 0], self._guess_sets[guesses[guesses >= 0]]
-            found_words.append(np.repeat(hit, sets.shape[1])[sets.ravel() >= 0])
-            found_sets.append(sets.ravel()[sets.ravel() >= 0])
-            rows = rows[~np.isin(rows, hit)]
-        return np.concatenate(found_words), np.concatenate(found_sets)
+            longer = rows[words.lengths[rows] > length]
+            starts = words.ends[longer] - length
+            guesses = _find_pieces(self._guesses, words, starts, length)
+            hits = guesses >= 0
+            table = self._guess_sets[guesses[hits]]  # int64[words, 3]
+            owners = np.repeat(longer[hits], table.shape[1])
+            sets = table.ravel()
+            filled = sets >= 0
+            matches = _Matches(owners[filled], sets[filled])
+            parts.append(matches)
+            rows = rows[~np.isin(rows, matches.words)]
+        return _Matches.join(parts)
 
 
-def _whole(words: Words) -> NDArray[np.uint64]:
-    return words.hashes(words.starts, words.ends)
+def _find_pieces(
+    table: ShortHashes,
+    words: Words,
+    starts: Ints,
+    length: int,
+) -> Ints:
+    """The row in a sorted table of each piece ``codes[start : start + length]``, or -1."""
+    hashes = words.hashes(starts, starts + length)
+    return find(table, short(hashes))
+
+
+def _edits(arrays: Arrays) -> list[tuple[int, int, str]]:
+    cuts = arrays["script_cuts"].tolist()
+    tails = unpack_strings(arrays["script_tails"])
+    edits = []
+    for (front, back), tail in zip(cuts, tails, strict=True):
+        edits.append((front, back, tail))
+    return edits

@@ -1,7 +1,14 @@
-"""The normal form of a name: «Ивану Петрову» is «Иван Петров», «Верховным судом России» is «Верховный суд России».
+"""The normal form of a name: «Ивану Петрову» is «Иван Петров».
 
-What agrees with the head of the name goes to the nominative with it, in the head's gender and number; what depends on it stays as it stands
-in the text. Rules over parts of speech, features and lemmas; no dictionary.
+«Верховным судом России» is «Верховный суд России»: what agrees with the head of the name (its first
+noun) goes to the nominative with it, in the head's gender and number. What depends on the head
+stays as it is in the text:
+
+    Верховным      судом     России
+    agrees         head      depends
+    Верховный      суд       России
+
+The rules look at parts of speech, features and lemmas. There is no dictionary.
 """
 
 from __future__ import annotations
@@ -13,14 +20,23 @@ from typing import NamedTuple
 PERSON = ("PER", "PERSON")
 _NOMINAL = ("NOUN", "PROPN")
 _MODIFIER = ("ADJ", "DET", "VERB", "NUM")  # a verb here is a participle
-_HUSHED = "гкхжшщч"  # и, never ы, follows them
-_FEMININE, _NEUTER, _PLURAL = "Fem", "Neut", "Plur"
-_VERBAL = ("ть", "сти", "чь")
+_FEMININE = "Fem"
+_NEUTER = "Neut"
+_PLURAL = "Plur"
+_VERBAL = ("ть", "сти", "чь")  # endings of infinitives
+_SURNAMES = ("ов", "ев", "ёв", "ин", "ын")  # endings of surnames of men
+_FEMININE_CASES = ("ой", "ою")  # endings of surnames of women
 _OBLIQUE = re.compile("(?<=[бвгдзклмнпрстфхцчш])(?:а|у|ом|е)$")
-_ENDING = re.compile(
+_ADJECTIVES = ("ый", "ий", "ой")  # endings of adjectives
+_ENDING = re.compile(  # of an adjective or a participle in any case
     "(?:ого|его|ому|ему|ыми?|ими?|ом|ем|ой|ей|ую|юю|ых|их|ые|ие|ая|яя|ое|ее)$"
-)  # of an adjective or a participle
+)
+_VOWELS = "аеёиоуыэюя"
+_VELAR = ("г", "к", "х")
+_HUSHING = ("ж", "ш", "щ", "ч")
+_BEFORE_I = "гкхжшщч"  # и, never ы, follows these letters
 _OPENING = '«"„“('
+_YO = (("е", "ё"), ("Е", "Ё"))  # a letter of a lemma, and the same letter in a text
 
 
 class NameWord(NamedTuple):
@@ -34,31 +50,44 @@ class NameWord(NamedTuple):
 
 
 def normal_form(words: Sequence[NameWord], label: str | None = None) -> str:
-    """The name in the nominative; `label` is that of the entity: all parts of the name of a person are inflected."""
-    head = next((i for i, word in enumerate(words) if word.pos in _NOMINAL), None)
-    if head is None:
+    """The name in the nominative.
+
+    Args:
+        words: the tokens of the name.
+        label: the label of the entity: of a person's name, all parts are inflected.
+    """
+    place = _place_of_head(words)
+    if place is None:
         return _joined(words, [_cased(word.lemma, word.text) for word in words])
-    case = words[head].morph.get("Case")
-    forms = [_before(word, words[head]) for word in words[:head]]
-    forms.append(_nominal(words[head]))
-    quoted = any(word.text in _OPENING for word in words[:head])
-    follows = not quoted
-    for word in words[head + 1 :]:
-        follows &= (
-            word.pos == "PROPN"
-            and word.morph.get("Case") == case
-            and (label in PERSON or case != "Gen")
-        )
-        forms.append(_nominal(word) if follows else word.text)
-    return _joined(words, [word.text for word in words] if quoted else forms)
+    if any(word.text in _OPENING for word in words[:place]):
+        return _joined(words, [word.text for word in words])
+    head = words[place]
+    forms = [_modifier(word, head) for word in words[:place]]
+    forms.append(_nominal(head))
+    case = head.morph.get("Case")
+    agrees = label in PERSON or case != "Gen"
+    for word in words[place + 1 :]:
+        agrees = agrees and word.pos == "PROPN" and word.morph.get("Case") == case
+        forms.append(_nominal(word) if agrees else word.text)
+    return _joined(words, forms)
+
+
+def _place_of_head(words: Sequence[NameWord]) -> int | None:
+    for place, word in enumerate(words):
+        if word.pos in _NOMINAL:
+            return place
+    return None
 
 
 def _joined(words: Sequence[NameWord], forms: Sequence[str]) -> str:
-    return "".join(form + word.space for form, word in zip(forms, words, strict=True)).strip()
+    text = ""
+    for word, form in zip(words, forms, strict=True):
+        text += form + word.space
+    return text.strip()
 
 
-def _before(word: NameWord, head: NameWord) -> str:
-    """A modifier in the gender and number of the head."""
+def _modifier(word: NameWord, head: NameWord) -> str:
+    """A modifier before the head, in the head's gender and number."""
     if (
         word.pos not in _MODIFIER
         or _is_nominative(word)
@@ -66,32 +95,38 @@ def _before(word: NameWord, head: NameWord) -> str:
         or word.text.isupper()
     ):
         return word.text
-    lemma = word.lemma if word.pos != "VERB" else _ENDING.sub("ый", word.text.lower())
-    feature = _PLURAL if head.morph.get("Number") == _PLURAL else head.morph.get("Gender", "Masc")
+    lemma = word.lemma
+    if word.pos == "VERB":
+        lemma = _ENDING.sub("ый", word.text.lower())
+    feature = head.morph.get("Gender", "Masc")
+    if head.morph.get("Number") == _PLURAL:
+        feature = _PLURAL
     return _cased(adjective(lemma, feature), word.text)
 
 
 def _nominal(word: NameWord) -> str:
+    """The nominative of a noun or a proper noun."""
     if _is_nominative(word) or word.text.isupper() or word.morph.get("Foreign"):
         return word.text
+    form = word.lemma
     if word.morph.get("Number") == _PLURAL and word.lemma[-1:] not in "ыи":
-        return _cased(plural(word.lemma), word.text)
-    if word.pos == "PROPN" and word.text.lower().endswith(("ой", "ою")):
-        return _cased(_feminine(word.lemma), word.text)
-    return _cased(_bare(word.text.lower()) if _misread(word) else word.lemma, word.text)
+        form = plural(word.lemma)
+    elif word.pos == "PROPN" and word.text.lower().endswith(_FEMININE_CASES):
+        form = _feminine(word.lemma)
+    elif _has_wrong_lemma(word):
+        form = _bare(word.text.lower())
+    return _cased(form, word.text)
 
 
 def _feminine(lemma: str) -> str:
-    """The surname of a woman from that of a man, where that is what the lemma is: Петров, Павловский."""
-    return (
-        f"{lemma}а"
-        if lemma.endswith(("ов", "ев", "ёв", "ин", "ын"))
-        else adjective(lemma, _FEMININE)
-    )
+    """The surname of a woman from a man's: Петров, Павловский. Other lemmas stay as they are."""
+    if lemma.endswith(_SURNAMES):
+        return f"{lemma}а"
+    return adjective(lemma, _FEMININE)
 
 
-def _misread(word: NameWord) -> bool:
-    """Whether the lemma of a name is that of a verb, or a form of a masculine name that has kept its ending."""
+def _has_wrong_lemma(word: NameWord) -> bool:
+    """Whether the lemma of a name is a verb, or a masculine name with the ending of its case."""
     if word.pos != "PROPN":
         return False
     if word.lemma.endswith(_VERBAL) and not word.text.endswith(_VERBAL):
@@ -113,43 +148,71 @@ def _is_nominative(word: NameWord) -> bool:
 
 
 def adjective(lemma: str, feature: str) -> str:
-    """The nominative of an adjective from that of the masculine; `feature` is a gender, or Plur."""
-    stem, ending = lemma[:-2], lemma[-2:]
-    if ending not in ("ый", "ий", "ой") or feature == "Masc":
+    """The nominative of an adjective from that of the masculine.
+
+    Args:
+        lemma: the adjective in the masculine; all else is returned unchanged.
+        feature: a gender (Masc, Fem, Neut), or Plur.
+    """
+    stem = lemma[:-2]
+    last = stem[-1:]
+    ending = lemma[-2:]
+    if ending not in _ADJECTIVES or feature == "Masc":
         return lemma
-    soft = ending == "ий" and stem[-1:] not in ("г", "к", "х")
-    hushing = stem[-1:] in ("ж", "ш", "щ", "ч")
+    is_soft = ending == "ий" and last not in _VELAR
     if feature == _FEMININE:
-        return stem + ("яя" if soft and not hushing else "ая")
+        if is_soft and last not in _HUSHING:
+            return stem + "яя"
+        return stem + "ая"
     if feature == _NEUTER:
-        return stem + ("ее" if soft else "ое")
-    return stem + ("ие" if soft or stem[-1:] in _HUSHED else "ые")
+        if is_soft:
+            return stem + "ее"
+        return stem + "ое"
+    if is_soft or last in _BEFORE_I:
+        return stem + "ие"
+    return stem + "ые"
 
 
 def plural(lemma: str) -> str:
     """The nominative plural of a regular noun."""
-    stem, last = lemma[:-1], lemma[-1:]
+    stem = lemma[:-1]
+    last = lemma[-1:]
     if lemma.endswith(("анин", "янин")):
         return lemma[:-2] + "е"
     if lemma.endswith("ец"):
-        return lemma[:-2] + ("йцы" if lemma[-3:-2] in "аеёиоуыэюя" else "цы")
+        if lemma[-3:-2] in _VOWELS:
+            return lemma[:-2] + "йцы"
+        return lemma[:-2] + "цы"
     if lemma.endswith("ие"):
         return stem + "я"
     if last in "ьйя":
         return stem + "и"
-    if last in "ое":
-        return stem + ("а" if last == "о" else "я")
+    if last == "о":
+        return stem + "а"
+    if last == "е":
+        return stem + "я"
     if last == "а":
-        return stem + ("и" if stem[-1:] in _HUSHED else "ы")
-    return lemma + ("и" if last in _HUSHED else "ы") if last.isalpha() else lemma
+        return stem + _plural_ending(stem)
+    if not last.isalpha():
+        return lemma
+    return lemma + _plural_ending(lemma)
+
+
+def _plural_ending(stem: str) -> str:
+    if stem[-1:] in _BEFORE_I:
+        return "и"
+    return "ы"
 
 
 def _cased(form: str, text: str) -> str:
-    """The form with the capitals of the text, and with its ё: lemmas are written without."""
+    """The form with the capitals of the text, and with its ё: lemmas are written without ё."""
     if text.isupper() and len(text) > 1:
         return form.upper()
-    shared = [
-        b if (a, b) in (("е", "ё"), ("Е", "Ё")) else a for a, b in zip(form, text, strict=False)
-    ]
-    form = "".join(shared) + form[len(shared) :]
-    return form[:1].upper() + form[1:] if text[:1].isupper() else form
+    letters = list(form)
+    for place, pair in enumerate(zip(form, text, strict=False)):
+        if pair in _YO:
+            letters[place] = text[place]
+    form = "".join(letters)
+    if text[:1].isupper():
+        return form[:1].upper() + form[1:]
+    return form

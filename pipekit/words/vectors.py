@@ -1,8 +1,15 @@
-"""Static word vectors as arrays: what a word means, by the company it keeps; numpy only.
+"""Static word vectors as arrays: the meaning of a word, learned from its neighbours in texts.
 
-A form is looked up by its hash and has the row of its lemma; a word that the table lacks gets the mean of its character n-grams
-(Bojanowski et al. 2017). A text's vector is the mean of its words', each weighted by a / (a + p), where p is how frequent the word is
-(SIF, Arora et al. 2017). Files of recipes/vectors hold the arrays; the features of an encoder can read the same files.
+A form is looked up by its hash, and has the vector of its lemma. A word that the table lacks gets
+the mean of its character n-grams (Bojanowski et al. 2017). The vector of a text is the mean of its
+words, each weighted by a / (a + p), where p is the share of the word among all words of a corpus
+(SIF, Arora et al. 2017):
+
+    word ─► hash ─► row of its form ─► values[row] ─► vector
+                 └─ no row ─► n-grams of the word ─► mean of theirs ─► vector
+
+The files of recipes/vectors hold the arrays; the features of an encoder can read the same files.
+numpy only.
 """
 
 from __future__ import annotations
@@ -16,116 +23,179 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError, DataError
-from pipekit.words.arrays import Floats, Ints
+from pipekit.words.arrays import Bools, Floats, Ints
 from pipekit.words.chars import Words, from_strings, normalize
 from pipekit.words.features import Bag, FeatureMaker
 from pipekit.words.lexicon import find, pack_strings, short, unpack_strings
 
 NGRAMS = (3, 4, 5, 6)
 SIF = 1e-3  # Arora's a
+_LEVELS = 16  # of a number of 4 bits
+_COVERED = 0.995  # the share of a column's numbers that the levels reach
 
 
 class Vectors:
     """Vectors of words.
 
-    Args:
-        tables: `hashes` uint32[forms], sorted; `rows` [forms], the row of each (absent: its own); `values` with `scale`, what `unpack_rows`
-            makes vectors of. Optional: `names` of the rows, made by `packed`; `counts` [rows]; `ngrams` with `ngram_scale`, as `values`.
+        vectors = Vectors(tables)
+        vectors.vector("кошками", "кошка")       # float32[width], of unit length
+        vectors.most_similar("кошка", top=3)     # [("кот", 0.8), …]
 
-    The arrays are kept as given, and shared by all who look a word up. Errors: `ConfigError` where one is missing or does not fit.
+    Args:
+        tables: arrays by name. Three are needed, the others may be absent:
+            hashes: the forms, uint32[forms], sorted.
+            values: what `unpack_rows` makes the vectors of, together with `scale`.
+            scale: one number, or one for each column.
+            rows: the row of each form in `values`, [forms]; if absent, forms and rows are the same.
+            names: the words of the rows, made by `packed`.
+            counts: how often the word of each row occurs in a corpus, [rows].
+            ngrams: vectors of buckets of n-grams, like `values`.
+            ngram_scale: like `scale`, for `ngrams`.
+
+    The arrays are kept unchanged, and are shared by all who look a word up.
+
+    Errors: `ConfigError` where an array is missing, or does not fit the others.
     """
 
     def __init__(self, tables: Mapping[str, NDArray[Any]]) -> None:
-        missing = [name for name in ("hashes", "values", "scale") if name not in tables]
-        if missing:
-            raise ConfigError(
-                f"word vectors need the table {missing[0]!r}: name a file of recipes/vectors"
-            )
+        for name in ("hashes", "values", "scale"):
+            if name not in tables:
+                raise ConfigError(
+                    f"word vectors need the table {name!r}: name a file of recipes/vectors"
+                )
         self.tables = dict(tables)
         self._hashes = tables["hashes"].astype(np.uint32, copy=False)
         self._values = tables["values"]
         self.row_of_form = tables.get("rows", np.arange(len(self._hashes)))
-        self.width = int(self._values.shape[-1]) * (2 if self._values.dtype == np.uint8 else 1)
-        self._check()
+        self.width = int(self._values.shape[-1])
+        if self._values.dtype == np.uint8:  # two numbers to a byte
+            self.width *= 2
+        self._check_rows()
+        self._check_columns("values", "scale")
+        self._check_columns("ngrams", "ngram_scale")
+        self._check_counts()
 
-    def _check(self) -> None:
-        forms, rows = self.row_of_form, len(self._values)
-        if len(forms) != len(self._hashes) or (len(forms) and int(forms.max()) >= rows):
+    def _check_rows(self) -> None:
+        forms = len(self._hashes)
+        numbers = self.row_of_form
+        rows = len(self)
+        fits = len(numbers) == forms
+        if fits and forms:
+            fits = int(numbers.max()) < rows
+        if not fits:
             raise ConfigError(
-                f"word vectors: {len(self._hashes)} forms, {len(forms)} numbers, {rows} rows do not fit each other"
+                f"word vectors: {forms} forms, {len(numbers)} numbers, {rows} rows"
+                " do not fit each other"
             )
-        for name, scale in (("values", "scale"), ("ngrams", "ngram_scale")):
-            values, step = self.tables.get(name), self.tables.get(scale, np.zeros(0))
-            fits = values is None or (
-                values.ndim == 2
-                and values.shape[1] == self._values.shape[1]
-                and values.dtype == self._values.dtype
-            )
-            if not fits or (values is not None and step.shape not in ((1,), (self.width,))):
-                raise ConfigError(
-                    f"word vectors: {name!r} and {scale!r} of shape {step.shape} do not fit {self.width} columns"
-                )
-        if len(self.tables.get("counts", self._values)) != rows:
+
+    def _check_columns(self, name: str, scale: str) -> None:
+        if name not in self.tables:
+            return
+        values = self.tables[name]
+        steps = self.tables.get(scale, np.zeros(0))
+        fits = (
+            values.ndim == 2
+            and values.shape[1] == self._values.shape[1]
+            and values.dtype == self._values.dtype
+            and steps.shape in ((1,), (self.width,))
+        )
+        if not fits:
             raise ConfigError(
-                f"word vectors: {len(self.tables['counts'])} counts do not fit {rows} rows"
+                f"word vectors: {name!r} and {scale!r} of shape {steps.shape}"
+                f" do not fit {self.width} columns"
             )
+
+    def _check_counts(self) -> None:
+        counts = len(self.tables.get("counts", self._values))
+        if counts != len(self):
+            raise ConfigError(f"word vectors: {counts} counts do not fit {len(self)} rows")
 
     def __len__(self) -> int:
+        """How many rows there are."""
         return len(self._values)
 
     # -- words to vectors
 
     def rows(self, words: Sequence[str]) -> Ints:
-        """The row of each word, or -1."""
-        return (
-            self._find(normalize(from_strings(list(words))))
-            if len(words)
-            else np.zeros(0, np.int64)
-        )
+        """The row of each word, or -1, int64[words]."""
+        if not len(words):
+            return np.zeros(0, dtype=np.int64)
+        return self._rows_of(normalize(from_strings(list(words))))
 
-    def _find(self, words: Words) -> Ints:
+    def _rows_of(self, words: Words) -> Ints:
         if not len(self._hashes):
             return np.full(len(words), -1)
-        place = find(self._hashes, short(words.hashes(words.starts, words.ends)))
-        return np.where(place >= 0, self.row_of_form[np.maximum(place, 0)].astype(np.int64), -1)
+        forms = find(self._hashes, short(words.word_hashes()))
+        rows = self.row_of_form[np.maximum(forms, 0)]
+        return np.where(forms >= 0, rows.astype(np.int64), -1)
 
     def __contains__(self, word: str) -> bool:
-        return bool(self.rows([word])[0] >= 0)
+        row = self.rows([word])[0]
+        return bool(row >= 0)
 
     def vector(self, word: str, *others: str) -> Floats | None:
-        """The vector of a word, float32[width], of unit length: of the first spelling that is known, such as its lemma, or else of its
-        n-grams; None where nothing is known of it.
+        """The vector of a word, float32[width], of unit length.
+
+        It is the vector of the first spelling in the table: the word itself, or one of `others`,
+        such as its lemma. If none is there, it is made of the word's n-grams. It is None where
+        these are not there either.
         """
-        vectors, known = self._look([(word, *others)])
-        return vectors[0] if known[0] else None
+        vectors, weights = self._look_up([(word, *others)])
+        if not weights[0]:
+            return None
+        vector: Floats = vectors[0]
+        return vector
 
     def mean(self, words: Sequence[Sequence[str]]) -> Floats | None:
-        """The weighted mean of words, each given by its spellings, float32[width]; None where nothing is known of any."""
-        vectors, weights = self._look(words)
-        return (
-            None
-            if not weights.any()
-            else np.asarray(weights @ vectors / weights.sum(), dtype=np.float32)
-        )
+        """The weighted mean of words, float32[width]; None where no word has a vector.
 
-    def _look(self, words: Sequence[Sequence[str]]) -> tuple[Floats, Floats]:
-        """Vectors float32[words, width] and weights float32[words], 0 for what is not known."""
-        owner = np.repeat(np.arange(len(words)), [len(spellings) for spellings in words])
-        plain = normalize(from_strings([spelling for spellings in words for spelling in spellings]))
-        found = self._find(plain)
-        first = np.unique(owner[found >= 0], return_index=True)
-        rows = np.full(len(words), -1)
-        rows[first[0]] = found[found >= 0][first[1]]
-        vectors: Floats = unpack_rows(self._values[np.maximum(rows, 0)], self.tables["scale"])
-        weights = np.where(rows >= 0, self._weights[np.maximum(rows, 0)], 0).astype(np.float32)
-        guess = np.flatnonzero(
-            (rows < 0) & np.array([_is_word(spellings[0]) for spellings in words], dtype=bool)
-        )
-        if len(guess) and "ngrams" in self.tables:
-            guessed = guesses(self._ngrams, plain.take(np.searchsorted(owner, guess)))
-            vectors[guess] = guessed
-            weights[guess] = guessed.any(axis=1)
+        Args:
+            words: the spellings of each word, as `vector` takes them.
+        """
+        vectors, weights = self._look_up(words)
+        if not weights.any():
+            return None
+        mean = weights @ vectors / weights.sum()
+        return np.asarray(mean, dtype=np.float32)
+
+    def _look_up(self, words: Sequence[Sequence[str]]) -> tuple[Floats, Floats]:
+        """The vector and the weight of each word, both 0 where a word has no vector.
+
+        Returns: float32[words, width] and float32[words].
+        """
+        spellings: list[str] = []
+        for spellings_of_word in words:
+            spellings += spellings_of_word
+        plain = normalize(from_strings(spellings))
+        owner = np.repeat(np.arange(len(words)), [*map(len, words)])  # int64[spellings]
+
+        rows = self._first_rows(plain, owner, len(words))
+        inside = np.maximum(rows, 0)
+        vectors = unpack_rows(self._values[inside], self.tables["scale"])
+        weights = np.where(rows >= 0, self._weights[inside], 0)
+        weights = weights.astype(np.float32)
+
+        missing = np.flatnonzero((rows < 0) & _are_words(words))
+        if len(missing) and "ngrams" in self.tables:
+            first = np.searchsorted(owner, missing)
+            guessed = guesses(self._ngrams, plain.take(first))
+            vectors[missing] = guessed
+            weights[missing] = guessed.any(axis=1)
         return vectors, weights
+
+    def _first_rows(
+        self,
+        spellings: Words,
+        owner: Ints,
+        words: int,
+    ) -> Ints:
+        """The row of the first spelling of each word that has one, or -1, int64[words]."""
+        rows_of_spellings = self._rows_of(spellings)
+        in_table = rows_of_spellings >= 0
+        numbers, first = np.unique(owner[in_table], return_index=True)
+        rows = np.full(words, -1)
+        rows[numbers] = rows_of_spellings[in_table][first]
+        return rows
 
     @cached_property
     def _ngrams(self) -> Floats:
@@ -133,25 +203,28 @@ class Vectors:
 
     @cached_property
     def _weights(self) -> Floats:
+        """The weight of each row in a mean, float32[rows]."""
         counts = self.tables.get("counts")
         if counts is None:
-            return np.ones(len(self._values), np.float32)
-        share = counts / max(counts.sum(), 1)
-        return np.asarray(SIF / (SIF + share), dtype=np.float32)
+            return np.ones(len(self), dtype=np.float32)
+        shares = counts / max(counts.sum(), 1)
+        return np.asarray(SIF / (SIF + shares), dtype=np.float32)
 
     # -- vectors to words
 
     @cached_property
     def names(self) -> list[str]:
-        """What each row is the vector of. Errors: `DataError` for a table that has no strings."""
+        """The word of each row. Errors: `DataError` for a table without words."""
         if "names" not in self.tables:
             raise DataError(
-                "these word vectors hold no words, only their hashes: take those of recipes/vectors/word2vec.py"
+                "these word vectors hold no words, only their hashes:"
+                " take those of recipes/vectors/word2vec.py"
             )
         return unpacked(self.tables["names"])
 
     @cached_property
     def _matrix(self) -> Floats:
+        """The vector of each row, of unit length, float32[rows, width]."""
         return unit(unpack_rows(self._values, self.tables["scale"]))
 
     def most_similar(
@@ -161,92 +234,147 @@ class Vectors:
         *,
         top: int = 10,
     ) -> list[tuple[str, float]]:
-        """The words nearest to a word, or to a sum and difference of words, with their cosines; the words asked for are left out.
+        """The words nearest to a word, or to a sum and difference of words, with their cosines.
 
-        Errors: `DataError` naming a word of which nothing is known.
+            vectors.most_similar("кошка")
+            vectors.most_similar(["король", "женщина"], "мужчина", top=3)
+
+        The words of the question are left out of the answer.
+
+        Errors: `DataError` naming a word that has no vector, also not by its n-grams.
         """
-        plus, minus = (
-            [words] if isinstance(words, str) else list(words) for words in (positive, negative)
-        )
-        if (not plus and not minus) or top < 1:
+        plus = _as_list(positive)
+        minus = _as_list(negative)
+        words = plus + minus
+        if not words or top < 1:
             raise DataError("most_similar takes a word at least, and top of 1 at least")
-        vectors = [self.vector(word) for word in (*plus, *minus)]
-        for word, vector in zip((*plus, *minus), vectors, strict=True):
-            if vector is None:
-                raise DataError(
-                    f"nothing is known of the word {word!r}: it is not in the table and has no n-gram that is"
-                )
-        signs = np.array([1.0] * len(plus) + [-1.0] * len(minus), dtype=np.float32)
-        target = unit((signs @ unit(np.stack([v for v in vectors if v is not None])))[None])[0]
-        scores = self._matrix @ target
-        given = self.rows([*plus, *minus])
-        scores[given[given >= 0]] = -np.inf
-        best = np.argsort(-scores, kind="stable")[
-            : min(top, len(scores) - len(set(given[given >= 0].tolist())))
-        ]
-        return [(self.names[row], float(scores[row])) for row in best.tolist()]
+        vectors = unit(np.stack([self._vector_of(word) for word in words]))
+        signs = np.ones(len(words), dtype=np.float32)
+        signs[len(plus) :] = -1
+        target = unit((signs @ vectors)[None])[0]
+        scores = self._matrix @ target  # float32[rows]
+
+        rows = self.rows(words)
+        asked = np.unique(rows[rows >= 0])
+        scores[asked] = -np.inf
+        count = min(top, len(scores) - len(asked))
+        nearest = np.argsort(-scores, kind="stable")[:count]
+        return [(self.names[row], float(scores[row])) for row in nearest.tolist()]
+
+    def _vector_of(self, word: str) -> Floats:
+        vector = self.vector(word)
+        if vector is None:
+            raise DataError(
+                f"nothing is known of the word {word!r}:"
+                " it is not in the table and has no n-gram that is"
+            )
+        return vector
+
+
+def _as_list(words: str | Sequence[str]) -> list[str]:
+    if isinstance(words, str):
+        return [words]
+    return list(words)
+
+
+# -- vectors as small numbers
 
 
 def pack_rows(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
-    """Vectors of an even width as 4 bits a number, two to a byte, uint8[rows, width / 2], and the step of each column, float32[width].
+    """Vectors of an even width as 4 bits a number.
 
-    The 16 levels are the odd multiples of half a step; the few numbers beyond what 99.5 % of a column reach are cut.
+    The 16 levels are the odd multiples of half a step. The few numbers beyond 99.5 % of a column
+    are cut.
+
+    Returns: two numbers to a byte, uint8[rows, width / 2], and the step of each column,
+    float32[width].
     """
-    steps = np.asarray(
-        np.quantile(np.abs(vectors), 0.995, axis=0).clip(min=1e-12) / 15, dtype=np.float32
-    )
-    levels = np.floor(vectors / (2 * steps)).clip(-8, 7).astype(np.int8) + 8
-    return (levels[:, ::2] | levels[:, 1::2] << 4).astype(np.uint8), steps
+    reach = np.quantile(np.abs(vectors), _COVERED, axis=0)
+    steps = (reach.clip(min=1e-12) / (_LEVELS - 1)).astype(np.float32)
+    half = _LEVELS // 2
+    levels = np.floor(vectors / (2 * steps))
+    levels = levels.clip(-half, half - 1).astype(np.int8) + half
+    low = levels[:, ::2]
+    high = levels[:, 1::2] << 4
+    return (low | high).astype(np.uint8), steps
 
 
 def unpack_rows(values: NDArray[Any], scale: Floats) -> Floats:
-    """Vectors float32[rows, width] of int8[rows, width], or of what `pack_rows` made; `scale` is one number, or one for each column."""
+    """Vectors, float32[rows, width].
+
+    Args:
+        values: int8[rows, width], or the bytes of `pack_rows`.
+        scale: one number, or one for each column.
+    """
     if values.dtype == np.uint8:
-        values = (
-            np.stack([values & 15, values >> 4], axis=2)
-            .reshape(len(values), 2 * values.shape[1])
-            .astype(np.int8)
-            * 2
-            - 15
-        )
+        rows, width = values.shape
+        pairs = np.stack([values & 15, values >> 4], axis=2)  # (rows, width, 2)
+        levels = pairs.reshape(rows, 2 * width).astype(np.int8)
+        values = levels * 2 - (_LEVELS - 1)
     return np.asarray(values * scale, dtype=np.float32)
 
 
 def unit(vectors: Floats) -> Floats:
-    """Rows of length 1; a row of zeros stays so."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
+    """Rows of length 1; a row of zeros stays a row of zeros."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    divisors = np.where(lengths > 0, lengths, 1)
+    return np.asarray(vectors / divisors, dtype=np.float32)
+
+
+# -- vectors by n-grams
+
+
+def _are_words(words: Sequence[Sequence[str]]) -> Bools:
+    """Whether the first spelling of each is a word, and not a number or a sign, bool[words]."""
+    return np.array([_is_word(spellings[0]) for spellings in words], dtype=bool)
 
 
 def _is_word(spelling: str) -> bool:
-    """A word may have hyphens and dots within, and begins and ends with a letter."""
+    """Whether it begins and ends with a letter; hyphens and dots may be within."""
     return spelling[:1].isalpha() and spelling[-1:].isalpha()
 
 
 def guesses(ngrams: Floats, words: Words) -> Floats:
-    """Vectors of normalised words by those of their n-grams, float32[buckets, width]: of unit length, or zeros."""
+    """Vectors of normalised words by their n-grams, float32[words, width].
+
+    Args:
+        ngrams: the vectors of buckets of n-grams, float32[buckets, width].
+        words: the words, normalised.
+
+    Returns: vectors of unit length, or zeros where a word is too short for any n-gram.
+    """
     bag = ngrams_of(words, len(ngrams))
-    sums = np.zeros((len(words), ngrams.shape[1]), np.float32)
-    np.add.at(sums, np.repeat(np.arange(len(words)), np.diff(bag.offsets)), ngrams[bag.ids])
+    owners = np.repeat(np.arange(len(words)), np.diff(bag.offsets))
+    sums = np.zeros((len(words), ngrams.shape[1]), dtype=np.float32)
+    np.add.at(sums, owners, ngrams[bag.ids])
     return unit(sums)
 
 
 def ngrams_of(words: Words, buckets: int) -> Bag:
     """The n-grams of normalised words as numbers of buckets."""
-    maker = FeatureMaker(prefixes=(), suffixes=(), ngrams=NGRAMS, ngram_buckets=buckets)
-    return maker.describe(words, words)[1]["ngrams"]
+    maker = FeatureMaker(
+        prefixes=(),
+        suffixes=(),
+        ngrams=NGRAMS,
+        ngram_buckets=buckets,
+    )
+    _, bags = maker.describe(words, words)
+    return bags["ngrams"]
+
+
+# -- names of rows
 
 
 def packed(names: Sequence[str]) -> NDArray[np.uint8]:
     """Strings without line breaks as compressed bytes."""
-    return np.frombuffer(zlib.compress(pack_strings(list(names)).tobytes(), 9), dtype=np.uint8)
+    data = pack_strings(list(names)).tobytes()
+    return np.frombuffer(zlib.compress(data, 9), dtype=np.uint8)
 
 
 def unpacked(array: NDArray[Any]) -> list[str]:
-    """The strings that `packed` put together. Errors: `DataError` where it did not."""
+    """The strings of bytes that `packed` made. Errors: `DataError` for other bytes."""
     try:
-        return unpack_strings(
-            np.frombuffer(zlib.decompress(array.astype(np.uint8).tobytes()), dtype=np.uint8)
-        )
+        data = zlib.decompress(array.astype(np.uint8).tobytes())
+        return unpack_strings(np.frombuffer(data, dtype=np.uint8))
     except (zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"the names of these word vectors are damaged: {error}") from error
