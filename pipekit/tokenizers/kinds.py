@@ -1,7 +1,8 @@
 """Kinds of characters, and what happens between two of them.
 
-A text is seen as an array of kinds. `pair_table()[left, right]` says for two neighbours whether there is a border (CUT) or not (JOIN),
-or whether a closer look at the characters around them may say otherwise. Most borders of most texts are settled by this table alone.
+To the tokenizer a text is an array of kinds. `pair_table()[left, right]` says for two neighbours
+whether there is a border between them (CUT) or not (JOIN), or whether the characters around them
+need a closer look first (CUT_LOOK, JOIN_LOOK). This table alone settles most borders of most texts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from pipekit.words.arrays import Codes
 CharKinds = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-JOIN, JOIN_LOOK, CUT_LOOK, CUT = 0, 1, 2, 3
+JOIN = 0
+JOIN_LOOK = 1
+CUT_LOOK = 2
+CUT = 3
 
 
 class CharKind(IntEnum):
@@ -45,7 +49,7 @@ class CharKind(IntEnum):
     SIGN = 17
     EMOJI = 18
     SYMBOL = 19
-    INVISIBLE = 20  # takes the kind of what it follows
+    INVISIBLE = 20  # takes the kind of the character before it
 
 
 COUNT = len(CharKind)
@@ -58,7 +62,7 @@ _EMOJI = [
     (0x2049, 0x2049),
     (0x23E9, 0x23FA),
 ]
-_MODIFIERS = (0x1F3FB, 0x1F3FF)  # skin tones
+_MODIFIERS = slice(0x1F3FB, 0x1F3FF + 1)  # skin tones
 _CATEGORIES = {
     "Lu": CharKind.CAPITAL,
     "Lt": CharKind.CAPITAL,
@@ -67,7 +71,11 @@ _CATEGORIES = {
     "Mn": CharKind.INVISIBLE,
     "Mc": CharKind.INVISIBLE,
     "Me": CharKind.INVISIBLE,
-    **dict.fromkeys(("Ll", "Lm", "Lo", "Nl", "No"), CharKind.LETTER),
+    "Ll": CharKind.LETTER,
+    "Lm": CharKind.LETTER,
+    "Lo": CharKind.LETTER,
+    "Nl": CharKind.LETTER,
+    "No": CharKind.LETTER,
 }
 
 
@@ -75,43 +83,56 @@ def _unicode_kind(code: int) -> CharKind:
     character = chr(code)
     if character.isspace():
         return CharKind.SPACE
-    return _CATEGORIES.get(unicodedata.category(character), CharKind.SYMBOL)
+    category = unicodedata.category(character)
+    return _CATEGORIES.get(category, CharKind.SYMBOL)
 
 
 @cache
 def _unicode_table() -> CharKinds:
-    table = np.array([_unicode_kind(code) for code in range(_TABLE_SIZE)], dtype=np.uint8)
+    kinds = [_unicode_kind(code) for code in range(_TABLE_SIZE)]
+    table = np.array(kinds, dtype=np.uint8)
     for first, last in _EMOJI:
         table[first : last + 1] = CharKind.EMOJI
-    table[_MODIFIERS[0] : _MODIFIERS[1] + 1] = CharKind.INVISIBLE
+    table[_MODIFIERS] = CharKind.INVISIBLE
     return table
 
 
 def kind_table(characters: Mapping[str, str]) -> CharKinds:
-    """The kind of each code point, the last one standing for all beyond. `characters` names a kind and its characters."""
+    """The kind of each code point; the last place stands for all code points beyond.
+
+    Args:
+        characters: the characters of a kind by its name in small letters, as in
+            ``{"hyphen": "-‐‑"}``. Unicode says the kinds of all others.
+    """
     table = _unicode_table().copy()
     table[-1] = CharKind.LETTER
     for name, members in characters.items():
-        table[[ord(character) for character in members]] = CharKind[name.upper()]
+        points = [ord(character) for character in members]
+        table[points] = CharKind[name.upper()]
     return table
 
 
 def kinds_of(points: Codes, table: CharKinds) -> tuple[CharKinds, Mask | None]:
-    """Kinds of code points, and which were invisible if any were: these take the kind of what they follow.
+    """The kinds of code points, uint8[characters], and a mask of the invisible ones among them.
 
-    After a space or at the beginning an invisible character is a letter, so that it stays with the word it precedes.
+    An invisible character takes the kind of the character before it. After a space, or at the
+    beginning, it is a letter, and not in the mask: so it stays with the word after it.
+
+    Returns: the mask is bool[characters], or None for a text without invisible characters.
     """
     kinds = table[np.minimum(points, _TABLE_SIZE - 1)]
     invisible = kinds == CharKind.INVISIBLE
     if not invisible.any():
         return kinds, None
-    carriers = np.maximum.accumulate(np.where(invisible, 0, np.arange(len(kinds))))
+    own_places = np.where(invisible, 0, np.arange(len(kinds)))
+    carriers = np.maximum.accumulate(own_places)
     kinds = kinds[carriers]
-    lost = invisible & ((kinds == CharKind.SPACE) | (kinds == CharKind.INVISIBLE))
-    kinds[lost] = CharKind.LETTER
-    first = lost.copy()
-    first[1:] &= ~lost[:-1]
-    return kinds, invisible & ~first
+    has_carrier = (kinds != CharKind.SPACE) & (kinds != CharKind.INVISIBLE)
+    stray = invisible & ~has_carrier
+    kinds[stray] = CharKind.LETTER
+    is_first = stray.copy()
+    is_first[1:] &= ~stray[:-1]
+    return kinds, invisible & ~is_first
 
 
 def pair_table() -> CharKinds:
@@ -121,11 +142,13 @@ def pair_table() -> CharKinds:
     pairs[words, words] = JOIN
     for group in ([CharKind.PERIOD, CharKind.ENDING], [CharKind.EMOJI], [CharKind.SPACE]):
         pairs[np.ix_(group, group)] = JOIN
-    pairs[words, CharKind.HYPHEN] = CUT_LOOK
     pairs[CharKind.DIGIT, CharKind.LETTER] = JOIN_LOOK
+    pairs[words, CharKind.HYPHEN] = CUT_LOOK
     pairs[CharKind.PERIOD, CharKind.LETTER : CharKind.DIGIT] = CUT_LOOK
     pairs[CharKind.SIGN, words] = CUT_LOOK
     pairs[words, CharKind.SIGN] = CUT_LOOK
     pairs[CharKind.COLON, CharKind.SLASH] = CUT_LOOK
-    pairs[[CharKind.COLON, CharKind.EYES], [[CharKind.OPEN], [CharKind.CLOSE]]] = CUT_LOOK
+    for eyes in (CharKind.COLON, CharKind.EYES):
+        pairs[eyes, CharKind.OPEN] = CUT_LOOK
+        pairs[eyes, CharKind.CLOSE] = CUT_LOOK
     return pairs

@@ -1,9 +1,15 @@
-"""Sentences: a small trained classifier over the gaps where one may end.
+"""Sentences: a small trained classifier of the gaps between tokens.
 
-A blank line always ends a sentence. Elsewhere a gap is a candidate unless a small letter follows a word or a comma, or a dash (as in
-«Да!» — сказал он), and a linear model over hashed features of the tokens around it decides (`recipes/sentences/train.py` trains it).
-All candidates of a batch are judged at once. What a feature may see never reaches beyond the blank lines around its candidate, so
-texts do not influence each other.
+A blank line always ends a sentence. Elsewhere a gap is a candidate, unless a small letter follows a
+word or a comma, or follows a dash (as in «Да!» — сказал он). A linear model over hashed features of
+the tokens around the gap decides about each candidate, over all candidates of a batch at once:
+
+    gap ─► columns (form, shape, … of the tokens around it)
+        ─► one feature for each template: a hash of its columns ─► a weight of the table
+        ─► sum of the weights ─► border or none
+
+No feature looks beyond the blank lines around its candidate, so texts do not influence each other.
+`recipes/sentences/train.py` trains the model.
 """
 
 from __future__ import annotations
@@ -17,16 +23,19 @@ import numpy as np
 from pipekit.storage.packing import unpack
 from pipekit.tokenizers.kinds import CharKind, CharKinds, Mask
 from pipekit.words import chars
-from pipekit.words.arrays import Codes, Hashes, Ints
+from pipekit.words.arrays import Codes, Hashes, Ints, offsets
 
 BITS = 16  # of a feature's row in the table of weights
 NEWLINE = 2.0  # what a single line break adds to the log-odds of a border
-_WINDOW = 40  # tokens that the counts of what a text is like look at, to either side
+_WINDOW = 40  # tokens to either side that say what a text is like
 _NEWLINES = np.array([0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029], dtype=np.uint32)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_LEFT_QUOTE = 0xAB
+_RIGHT_QUOTE = 0xBB
 
-# Which columns make a feature together. `form` is a token's spelling, `shape` its kinds of characters and length; 0 is the token
-# before the gap, 1 the one after it, _1 and 2 those around them.
+# Which columns make a feature together. `form` is a token's spelling, `shape` its kinds of
+# characters and its length. 0 is the token before the gap, 1 the token after it; _1 and 2 are the
+# tokens around these two.
 TEMPLATES = (
     "form0",
     "form1",
@@ -62,7 +71,14 @@ TEMPLATES = (
 
 
 class SplitterTokens(NamedTuple):
-    """The tokens of a text: its code points and their kinds, and where each token begins and ends in them."""
+    """The tokens of a text.
+
+    Attributes:
+        points: the code points of the text, uint32[characters].
+        kinds: their kinds, uint8[characters].
+        starts: where each token begins, int64[tokens].
+        ends: where each token ends, int64[tokens].
+    """
 
     points: Codes
     kinds: CharKinds
@@ -71,176 +87,253 @@ class SplitterTokens(NamedTuple):
 
 
 class Splitter:
-    """Tells which tokens begin a sentence."""
+    """Says which tokens begin a sentence."""
 
-    def __init__(self, lang: str):
-        model = _weights(lang)
+    def __init__(self, lang: str) -> None:
+        model = trained_model(lang)
         self._weights = np.frombuffer(model["weights"], dtype=np.int8)
-        self._scale, self._bias = float(model["scale"]), float(model["bias"])
+        self._scale = float(model["scale"])
+        self._bias = float(model["bias"])
 
     def sentence_starts(self, tokens: SplitterTokens) -> Mask:
         """Which tokens begin a sentence, bool[tokens]."""
         begins, newlines = line_breaks(tokens)
-        places = border_candidates(tokens, begins, newlines)
-        if places.size:
-            odds = np.zeros(len(places), dtype=np.int32)
-            for column in features(tokens, places, begins):
-                odds += self._weights[column]
-            begins[places] = odds * self._scale + self._bias + NEWLINE * newlines[places] > 0
+        candidates = border_candidates(tokens, begins, newlines)
+        if not candidates.size:
+            return begins
+        odds = np.zeros(len(candidates), dtype=np.int32)
+        for rows in features(tokens, candidates, begins):
+            odds += self._weights[rows]
+        scores = odds * self._scale + self._bias + NEWLINE * newlines[candidates]
+        begins[candidates] = scores > 0
         return begins
 
 
 @cache
-def _weights(lang: str) -> dict[str, Any]:
+def trained_model(lang: str) -> dict[str, Any]:
+    """The weights of a language, with their scale and bias, as training left them."""
     file = resources.files("pipekit.tokenizers") / "data" / f"{lang}.sentences.msgpack"
     model: dict[str, Any] = unpack(file.read_bytes(), file.name)
     return model
 
 
+# -- candidates
+
+
 def newlines_of(points: Codes) -> Ints:
-    """Where lines end; a carriage return and a line feed together end one."""
+    """Where lines end; a carriage return and a line feed together end one line."""
     places = np.flatnonzero(np.isin(points, _NEWLINES))
-    pairs = (points[places] == 0x0D) & (points[np.minimum(places + 1, len(points) - 1)] == 0x0A)
-    return np.compress(~pairs, places)
+    after = points[np.minimum(places + 1, len(points) - 1)]
+    is_pair = (points[places] == 0x0D) & (after == 0x0A)
+    return np.compress(~is_pair, places)
 
 
 def line_breaks(tokens: SplitterTokens) -> tuple[Mask, Mask]:
-    """Which tokens are the first of the text or after a blank line, and which are after a line break at all, bool[tokens] each."""
-    places = np.searchsorted(tokens.starts, newlines_of(tokens.points))
-    counts = np.bincount(places, minlength=len(tokens.starts) + 1)[:-1]
-    blank = counts > 1
-    blank[:1] = True
-    return blank, counts == 1
+    """Tokens that begin a paragraph, and tokens after a single line break, bool[tokens] each.
+
+    A paragraph begins at the beginning of the text, and after a blank line.
+    """
+    following = np.searchsorted(tokens.starts, newlines_of(tokens.points))
+    counts = np.bincount(following, minlength=len(tokens.starts) + 1)[:-1]
+    begins = counts > 1
+    begins[:1] = True
+    return begins, counts == 1
 
 
-def border_candidates(tokens: SplitterTokens, begins: Mask, newlines: Mask) -> Ints:
-    """Tokens that may begin a sentence, apart from those that are known to: int64[candidates]."""
+def border_candidates(
+    tokens: SplitterTokens,
+    begins: Mask,
+    newlines: Mask,
+) -> Ints:
+    """Tokens that may begin a sentence, apart from those in `begins`: int64[candidates]."""
     first, last = edge_kinds(tokens)
-    after, before = first[1:], last[:-1]
-    spaced = tokens.starts[1:] > tokens.ends[:-1]
-    ends = (before == CharKind.PERIOD) | (before == CharKind.ENDING) | (before == CharKind.EMOJI)
-    flows = (after == CharKind.LETTER) & ((before < CharKind.SPACE) | (before == CharKind.COMMA))
-    flows |= (
-        (after == CharKind.DASH)
-        & (np.append(first[2:], CharKind.SPACE) == CharKind.LETTER)
-        & ~newlines[1:]
+    before = last[:-1]
+    after = first[1:]
+    second_after = np.append(first[2:], CharKind.SPACE)
+    is_spaced = tokens.starts[1:] > tokens.ends[:-1]
+
+    is_end = (before == CharKind.PERIOD) | (before == CharKind.ENDING) | (before == CharKind.EMOJI)
+    is_in_clause = (before < CharKind.SPACE) | (before == CharKind.COMMA)
+    flows = (after == CharKind.LETTER) & is_in_clause
+    is_dash = (after == CharKind.DASH) & (second_after == CharKind.LETTER)
+    flows |= is_dash & ~newlines[1:]
+
+    possible = np.where(
+        is_spaced,
+        ~flows,
+        is_end & (after == CharKind.CAPITAL),
     )
-    possible = np.where(spaced, ~flows, ends & (after == CharKind.CAPITAL))
     return np.flatnonzero(possible & ~begins[1:]) + 1
 
 
 def edge_kinds(tokens: SplitterTokens) -> tuple[CharKinds, CharKinds]:
-    """The kinds of each token's first and last characters; ``, '' and &quot; are quotes here, and - or -- a dash."""
-    first, last = tokens.kinds[tokens.starts], tokens.kinds[tokens.ends - 1]
-    quotes = ((first == CharKind.SIGN) & (last == CharKind.EYES)) | (
-        (first == CharKind.APOSTROPHE) & (last == CharKind.APOSTROPHE)
-    )
+    """The kinds of each token's first and last characters, uint8[tokens] each.
+
+    Here ``, '' and &quot; are quotes, and - or -- is a dash.
+    """
+    first = tokens.kinds[tokens.starts]
+    last = tokens.kinds[tokens.ends - 1]
+    entities = (first == CharKind.SIGN) & (last == CharKind.EYES)
+    apostrophes = (first == CharKind.APOSTROPHE) & (last == CharKind.APOSTROPHE)
+    quotes = entities | apostrophes
     dashes = (first == CharKind.HYPHEN) & (last == CharKind.HYPHEN)
-    for which, kind in ((quotes, CharKind.QUOTE), (dashes, CharKind.DASH)):
-        first[which] = last[which] = kind
+    for mask, kind in ((quotes, CharKind.QUOTE), (dashes, CharKind.DASH)):
+        first[mask] = kind
+        last[mask] = kind
     return first, last
 
 
-def features(tokens: SplitterTokens, places: Ints, begins: Mask) -> list[Ints]:
-    """Rows of the table of weights for each template, int64[candidates] each."""
+# -- features
+
+
+def features(
+    tokens: SplitterTokens,
+    places: Ints,
+    begins: Mask,
+) -> list[Ints]:
+    """Rows of the table of weights, int64[candidates] for each template.
+
+    Args:
+        tokens: the tokens of the text.
+        places: the candidates, as `border_candidates` gives them.
+        begins: the tokens that begin a paragraph, as `line_breaks` gives them.
+    """
     columns = _columns(tokens, places, begins)
+    mask = np.uint64((1 << BITS) - 1)
+    shift = np.uint64(64 - BITS - 8)
     rows = []
     for number, template in enumerate(TEMPLATES, 1):
-        value = np.full(len(places), number, dtype=np.uint64) * _GOLDEN
+        hashes = np.full(len(places), number, dtype=np.uint64) * _GOLDEN
         for name in template.split():
-            value = (value ^ columns[name]) * _GOLDEN
-            value ^= value >> np.uint64(29)
-        rows.append(
-            (value >> np.uint64(64 - BITS - 8) & np.uint64((1 << BITS) - 1)).astype(np.int64)
-        )
+            hashes = (hashes ^ columns[name]) * _GOLDEN
+            hashes ^= hashes >> np.uint64(29)
+        bits = hashes >> shift & mask
+        rows.append(bits.astype(np.int64))
     return rows
 
 
-def _columns(tokens: SplitterTokens, places: Ints, begins: Mask) -> dict[str, Hashes]:
+def _columns(
+    tokens: SplitterTokens,
+    places: Ints,
+    begins: Mask,
+) -> dict[str, Hashes]:
+    """The columns of each candidate by name, uint64[candidates] each."""
+    before = places - 1
+    around = {"_1": places - 2, "0": before, "1": places, "2": places + 1}
     firsts = np.flatnonzero(begins)
     paragraph = np.searchsorted(firsts, places, side="right")
-    low, high = firsts[paragraph - 1], np.append(firsts, len(begins))[paragraph]
-    around = {"_1": places - 2, "0": places - 1, "1": places, "2": places + 1}
+    low = firsts[paragraph - 1]
+    high = np.append(firsts, len(begins))[paragraph]
+
     columns: dict[str, Hashes] = {}
-    forms, tails = _forms(tokens, np.unique(np.concatenate(list(around.values()))))
+    rows_around = np.unique(np.concatenate(list(around.values())))
+    forms, tails = _forms(tokens, rows_around)
     shapes = _shapes(tokens)
     for name, rows in around.items():
-        inside = (rows >= low) & (rows < high)
+        is_inside = (rows >= low) & (rows < high)
         rows = np.minimum(np.maximum(rows, 0), len(begins) - 1)
-        columns["form" + name] = np.where(inside, forms[rows], 0)
-        columns["shape" + name] = np.where(inside, shapes[rows], 0)
-    columns["tail0"] = tails[places - 1]
+        columns["form" + name] = np.where(is_inside, forms[rows], 0)
+        columns["shape" + name] = np.where(is_inside, shapes[rows], 0)
+    columns["tail0"] = tails[before]
+
     first, last = edge_kinds(tokens)
-    columns["kind0"] = last[places - 1].astype(np.uint64)
+    gaps = tokens.starts[places] > tokens.ends[before]
+    columns["kind0"] = last[before].astype(np.uint64)
     columns["kind1"] = first[places].astype(np.uint64)
-    columns["gap"] = (tokens.starts[places] > tokens.ends[places - 1]).astype(np.uint64)
+    columns["gap"] = gaps.astype(np.uint64)
     return columns | _context(tokens, places, low, high)
 
 
 def _forms(tokens: SplitterTokens, rows: Ints) -> tuple[Hashes, Hashes]:
-    """Hashes of whole tokens (Я is not я) and of their last two letters, of the chosen tokens, uint64[tokens] each."""
+    """Hashes of whole tokens (Я is not я) and of their last two letters, uint64[tokens] each.
+
+    They are 0 for all tokens but those in `rows`.
+    """
     rows = rows[(rows >= 0) & (rows < len(tokens.starts))]
-    words = chars.normalize(chars.words_at(tokens.points, tokens.starts[rows], tokens.ends[rows]))
+    starts = tokens.starts[rows]
+    words = chars.words_at(tokens.points, starts, tokens.ends[rows])
+    words = chars.normalize(words)
+    tail_starts = np.maximum(words.starts, words.ends - 2)
     forms = np.zeros(len(tokens.starts), dtype=np.uint64)
     tails = np.zeros(len(tokens.starts), dtype=np.uint64)
-    forms[rows] = words.hashes(words.starts, words.ends) + tokens.kinds[tokens.starts[rows]]
-    tails[rows] = words.hashes(np.maximum(words.starts, words.ends - 2), words.ends)
+    forms[rows] = words.word_hashes() + tokens.kinds[starts]
+    tails[rows] = words.hashes(tail_starts, words.ends)
     return forms, tails
 
 
 def _shapes(tokens: SplitterTokens) -> Hashes:
-    """The kinds of a token's first two and last characters and its length up to 4, as one number."""
-    lengths = tokens.ends - tokens.starts
+    """Each token's first two and last kinds, and its length up to 4, as one number."""
     first, last = edge_kinds(tokens)
     second = tokens.kinds[np.minimum(tokens.starts + 1, tokens.ends - 1)]
-    shapes: Hashes = (
-        (first.astype(np.uint64) * np.uint64(32) + second) * np.uint64(32) + last
-    ) * np.uint64(8)
-    shapes += np.minimum(lengths, 4).astype(np.uint64) + np.uint64(1)
+    lengths = np.minimum(tokens.ends - tokens.starts, 4)
+    shapes: Hashes = first.astype(np.uint64) * np.uint64(32)
+    shapes = (shapes + second) * np.uint64(32)
+    shapes = (shapes + last) * np.uint64(8)
+    shapes += lengths.astype(np.uint64) + np.uint64(1)
     return shapes
 
 
-def _context(tokens: SplitterTokens, places: Ints, low: Ints, high: Ints) -> dict[str, Hashes]:
-    """What the paragraph is like around each candidate."""
+def _context(
+    tokens: SplitterTokens,
+    places: Ints,
+    low: Ints,
+    high: Ints,
+) -> dict[str, Hashes]:
+    """Columns of the paragraph ``[low, high)`` around each candidate."""
     first = tokens.kinds[tokens.starts]
     points = tokens.points[tokens.starts]
-    ends = (first == CharKind.PERIOD) | (first == CharKind.ENDING)
-    words = first <= CharKind.CAPITAL
-    capitals = np.zeros(len(first), dtype=bool)
-    capitals[1:] = (first[1:] == CharKind.CAPITAL) & (words[:-1] | (first[:-1] == CharKind.COMMA))
-    capitals[low] = False
-    left, right = np.maximum(low, places - _WINDOW), np.minimum(high, places + _WINDOW)
+    is_end = (first == CharKind.PERIOD) | (first == CharKind.ENDING)
+    is_sign = (first == CharKind.SIGN) | (first == CharKind.EMOJI)
+
+    left = np.maximum(low, places - _WINDOW)
+    right = np.minimum(high, places + _WINDOW)
     size = right - left
 
-    def share(which: Mask) -> Hashes:
-        return _logarithm(_between(which, left, right) * 64 // size)
+    def share(mask: Mask) -> Hashes:
+        count = _count(mask, left, right)
+        return _logarithm(count * 64 // size)
 
-    marks = np.flatnonzero(ends)
-    where = np.searchsorted(marks, places - 1)
-    previous = np.append(marks, -1)[where - 1]
-    following = np.append(marks, len(first))[np.searchsorted(marks, places)]
-    opened = _between(first == CharKind.OPEN, left, places) - _between(
-        first == CharKind.CLOSE, left, places
-    )
-    quoted = _between((points == 0xAB), left, places) - _between(points == 0xBB, left, places)
+    def balance(opening: Mask, closing: Mask) -> Hashes:
+        opened = _count(opening, left, places)
+        closed = _count(closing, left, places)
+        signs: Ints = np.clip(opened - closed, -1, 1)
+        return (signs + 1).astype(np.uint64)
+
+    marks = np.flatnonzero(is_end)
+    before = np.searchsorted(marks, places - 1) - 1
+    after = np.searchsorted(marks, places)
+    previous = np.append(marks, -1)[before]
+    following = np.append(marks, len(first))[after]
     return {
-        "brackets": (np.clip(opened, -1, 1) + 1).astype(np.uint64),
-        "quotes": (np.clip(quoted, -1, 1) + 1).astype(np.uint64),
+        "brackets": balance(first == CharKind.OPEN, first == CharKind.CLOSE),
+        "quotes": balance(points == _LEFT_QUOTE, points == _RIGHT_QUOTE),
         "before": _logarithm(places - np.maximum(low, previous)),
         "after": _logarithm(np.minimum(high, following) - places),
-        "ends": share(ends),
-        "capitals": share(capitals),
-        "signs": share((first == CharKind.SIGN) | (first == CharKind.EMOJI)),
+        "ends": share(is_end),
+        "capitals": share(_inner_capitals(first, low)),
+        "signs": share(is_sign),
     }
 
 
-def _between(which: Mask, left: Ints, right: Ints) -> Ints:
+def _inner_capitals(first: CharKinds, paragraphs: Ints) -> Mask:
+    """Words with a capital after a word or a comma of the same paragraph, bool[tokens]."""
+    is_word = first <= CharKind.CAPITAL
+    is_before = is_word | (first == CharKind.COMMA)
+    capitals = np.zeros(len(first), dtype=bool)
+    capitals[1:] = (first[1:] == CharKind.CAPITAL) & is_before[:-1]
+    capitals[paragraphs] = False
+    return capitals
+
+
+def _count(mask: Mask, left: Ints, right: Ints) -> Ints:
     """How many are true in each ``[left, right)``."""
-    sums: Ints = np.concatenate([[0], np.cumsum(which)])
-    return sums[right] - sums[left]
+    sums = offsets(mask)
+    counts: Ints = sums[right] - sums[left]
+    return counts
 
 
 def _logarithm(counts: Ints) -> Hashes:
     """0, 1, 2, 3-4, 5-8, … as small numbers."""
-    logarithms: Hashes = np.ceil(np.log2(np.maximum(counts, 0) + 1)).astype(np.uint64)
-    return logarithms
+    logarithms = np.log2(np.maximum(counts, 0) + 1)
+    numbers: Hashes = np.ceil(logarithms).astype(np.uint64)
+    return numbers

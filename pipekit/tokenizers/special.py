@@ -1,7 +1,8 @@
-"""Runs of characters that a table of pairs cannot cut: addresses, tags, smileys, words with hyphens.
+"""Runs of characters beyond a table of pairs: addresses, tags, smileys, words with hyphens.
 
-One regular expression passes over such a run. Its quantifiers are possessive, and whatever a branch scans in vain a later branch
-takes whole, so every character is looked at a bounded number of times, whatever the text.
+One regular expression passes over such a run. Its quantifiers are possessive, and whatever a branch
+scans in vain a later branch takes whole. So every character is looked at a bounded number of times,
+whatever the text.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from unicodedata import normalize
 
+_INVISIBLE = (
+    r"\u0300-\u036f\u0483-\u0487\u00ad\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u2069\ufe0e\ufe0f\ufeff"
+)
+# Names in a pattern, and what they stand for; later parts are used in earlier ones.
 _PARTS = {
-    "INVISIBLE": r"\u0300-\u036f\u0483-\u0487\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0e\ufe0f\ufeff",
-    "WORD": r"[\wINVISIBLE]",
+    "TAIL": r"[\w\-./~%&?#=+@:;,!$'()*\[\]]",
     "END": r"(?:[-‐‑](?![-‐‑]))",
     "NUMBER": r"(?:\d++(?:[.,:/]\d++)*+)",
-    "TAIL": r"[\w\-./~%&?#=+@:;,!$'()*\[\]]",
+    "WORD": r"[\wINVISIBLE]",
+    "INVISIBLE": _INVISIBLE,
 }
 _BRANCHES = r"""
     (?P<address> (?: (?:https?|ftp)://+ | www\. ) TAIL++ )
@@ -35,73 +41,86 @@ _BRANCHES = r"""
 """
 _SEPARATOR = re.compile(r"([-‐‑.])")
 _DASH = re.compile(r"[-‐‑]")
+_AFTER_ADDRESS = ".,!?:;)]'"  # punctuation of the sentence, not of the address
 
 
 class Specials:
-    """Finds what is kept whole, or cut otherwise than its characters suggest, in a run without spaces."""
+    """Finds tokens in a run without spaces that the kinds of its characters do not show.
 
-    def __init__(self, data: Mapping[str, Mapping[str, str]], literals: Iterable[str]):
-        hyphens, suffixes = data["hyphens"], data["suffixes"]
-        pattern = _BRANCHES.replace("LITERALS", _any_of(literals)).replace(
-            "UNITS", _any_of(suffixes["units"].split())
-        )
-        for name in ("TAIL", "END", "NUMBER", "WORD", "INVISIBLE"):
-            pattern = pattern.replace(name, _PARTS[name])
-        self._finditer = re.compile(pattern, re.VERBOSE).finditer
+    Args:
+        data: the tables `hyphens` and `suffixes` of a language's rules.
+        literals: tokens that are kept letter for letter.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Mapping[str, str]],
+        literals: Iterable[str],
+    ) -> None:
+        suffixes = data["suffixes"]
+        units = suffixes["units"].split()
+        self._finditer = _pattern(literals, units).finditer
         self._suffixes = frozenset(suffixes["names"].split())
-        (
-            self._joined,
-            self._particles,
-            self._pronouns,
-            self._prefixes,
-            self._hanging,
-            self._whole,
-        ) = (
-            frozenset(hyphens[name].split())
-            for name in ("joined", "particles", "pronouns", "prefixes", "hanging", "whole")
-        )
+        hyphens = data["hyphens"]
+        self._joined = frozenset(hyphens["joined"].split())
+        self._particles = frozenset(hyphens["particles"].split())
+        self._pronouns = frozenset(hyphens["pronouns"].split())
+        self._prefixes = frozenset(hyphens["prefixes"].split())
+        self._hanging = frozenset(hyphens["hanging"].split())
+        self._whole = frozenset(hyphens["whole"].split())
         self._inflected = tuple(hyphens["inflected"].split())
 
     def tokens(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Spans within ``text[start:end]`` that are tokens, whatever the pairs of their characters say."""
+        """Spans within ``text[start:end]`` that are tokens, whatever the table of pairs says."""
         for match in self._finditer(text, start, end):
-            if match.lastgroup == "whole":
+            branch = match.lastgroup
+            if branch is None:
+                continue
+            if branch == "whole":
                 yield match.span()
-            elif match.lastgroup is not None:
-                borders = [
-                    match.start() + border
-                    for border in self._borders(match.lastgroup, match.group())
-                ]
-                yield from pairwise(borders)
+                continue
+            first = match.start()
+            borders = self._borders(branch, match.group())
+            yield from pairwise([first + border for border in borders])
 
     def _borders(self, branch: str, text: str) -> list[int]:
         """Where the tokens of a match begin, and where its last one ends."""
         if branch == "parts":
             return self._borders_of_parts(text)
         if branch == "range":
-            hyphens = [match.start() for match in _DASH.finditer(text)]
-            return (
-                [0, hyphens[0], hyphens[0] + 1, len(text)] if len(hyphens) == 1 else [0, len(text)]
-            )
+            return _borders_of_range(text)
         if branch == "unit":
-            return [0, max(i for i, letter in enumerate(text, 1) if letter.isdigit()), len(text)]
-        return [0, len(text.rstrip(".,!?:;)]'"))]
+            return _borders_of_unit(text)
+        return [0, len(text.rstrip(_AFTER_ADDRESS))]
 
     def _borders_of_parts(self, text: str) -> list[int]:
-        """A site or a file is one token; otherwise periods cut, and each hyphen is asked for."""
-        parts = _SEPARATOR.split(text)
-        if _plain(text) in self._whole or (parts[-2] == "." and parts[-1] in self._suffixes):
+        """The borders of words with hyphens and periods between them.
+
+        A site or a file is one token. In all else a period is a border, and for each hyphen the
+        words around it decide.
+        """
+        parts = _SEPARATOR.split(text)  # word, separator, word, …
+        is_name = parts[-2] == "." and parts[-1] in self._suffixes
+        if is_name or _plain(text) in self._whole:
             return [0, len(text)]
-        borders, end = [0], len(parts[0])
+        borders = [0]
+        end = len(parts[0])
         for left, separator, right in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
-            if not (_is_decimal(left, right) if separator == "." else self._joins(left, right)):
+            if separator == ".":
+                joins = _is_decimal(left, right)
+            else:
+                joins = self._joins(left, right)
+            if not joins:
                 borders += [end, end + 1]
             end += 1 + len(right)
-        return borders if borders[-1] == end else [*borders, end]
+        if borders[-1] != end:
+            borders.append(end)
+        return borders
 
     def _joins(self, left: str, right: str) -> bool:
         """Whether a hyphen makes one word of both sides."""
-        head, tail = _plain(left), _plain(right)
+        head = _plain(left)
+        tail = _plain(right)
         if not tail:
             return head in self._hanging
         if tail in self._particles:
@@ -110,13 +129,40 @@ class Specials:
             return True
         if tail.isdigit():
             return False
-        if len(tail) > 2 and tail == head:
+        if tail == head and len(tail) > 2:
             return False
-        return (
-            right[0].isupper()
-            or min(len(head), len(tail)) < 3
-            or not head.endswith(self._inflected)
-        )
+        if right[0].isupper() or min(len(head), len(tail)) < 3:
+            return True
+        return not head.endswith(self._inflected)
+
+
+def _pattern(literals: Iterable[str], units: Iterable[str]) -> re.Pattern[str]:
+    pattern = _BRANCHES.replace("LITERALS", _any_of(literals))
+    pattern = pattern.replace("UNITS", _any_of(units))
+    for name, part in _PARTS.items():
+        pattern = pattern.replace(name, part)
+    return re.compile(pattern, re.VERBOSE)
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern for any of the words, the longest first; without words it matches nothing."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return "|".join(map(re.escape, longest_first)) or "(?!)"
+
+
+def _borders_of_range(text: str) -> list[int]:
+    """5-7 is cut around its hyphen; numbers with more hyphens are one token: 01-02-2003."""
+    hyphens = [match.start() for match in _DASH.finditer(text)]
+    if len(hyphens) > 1:
+        return [0, len(text)]
+    hyphen = hyphens[0]
+    return [0, hyphen, hyphen + 1, len(text)]
+
+
+def _borders_of_unit(text: str) -> list[int]:
+    """5кг is cut behind its last digit."""
+    digits = [place for place, letter in enumerate(text) if letter.isdigit()]
+    return [0, digits[-1] + 1, len(text)]
 
 
 def _plain(word: str) -> str:
@@ -125,8 +171,3 @@ def _plain(word: str) -> str:
 
 def _is_decimal(left: str, right: str) -> bool:
     return left[-1:].isdigit() and right[:1].isdigit()
-
-
-def _any_of(words: Iterable[str]) -> str:
-    """A pattern for any of the words, the longest first."""
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"

@@ -239,5 +239,5 @@ model = {
     "OpenCorpora by MorphoRuEval-2017 (CC BY-SA 3.0, CC BY-NC-SA 3.0)",
 }
 OUTPUT.write_bytes(pack(model))
-splitter._weights.cache_clear()
+splitter.trained_model.cache_clear()
 print(evaluate())
