@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
-from pipekit.nn.padding import Windows, length_groups, steps
+from pipekit.nn.padding import Windows, length_groups, packed_rows
 from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
 from pipekit.parts.contracts import Tables
 
@@ -122,7 +122,7 @@ class Recurrent(SequenceEncoder):
         begin = np.cumsum(plan.length) - plan.length  # among the rows of these windows alone
         rows = np.repeat(plan.start - begin, plan.length) + np.arange(plan.length.sum())
         orders = [
-            [torch.from_numpy(order) for order in steps(begin, plan.length, backwards=way)]
+            [torch.from_numpy(order) for order in packed_rows(begin, plan.length, backwards=way)]
             for way in (False, True)
         ]
 

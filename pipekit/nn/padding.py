@@ -1,17 +1,27 @@
-"""Rows of many sequences end to end, with their lengths: cutting, grouping and padding them. Indices only, no tensors."""
+"""Index arithmetic of sequences: how they are cut, grouped by length, padded and packed.
+
+The rows of all sequences lie end to end in one array. The functions here compute row numbers only,
+with numpy; tensors are gathered by these elsewhere.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipekit.words.arrays import Ints
+from pipekit.words.arrays import Bools, Ints, places
 
 
 class Windows(NamedTuple):
-    """Pieces of sequences: piece p reads rows ``[start, start + length)`` and answers for those from `first` up to `last`."""
+    """Parts of sequences that a network reads, all int64[windows].
+
+    Attributes:
+        start: the first row that a window reads.
+        length: how many rows it reads.
+        first: the first row that it answers for.
+        last: the row behind the last one that it answers for.
+    """
 
     start: Ints
     length: Ints
@@ -20,50 +30,80 @@ class Windows(NamedTuple):
 
 
 def windows(borders: Ints, limit: int, overlap: int) -> Windows:
-    """Sequences ``borders[i]:borders[i + 1]`` as windows of at most `limit` rows.
+    """Sequences ``borders[i]:borders[i + 1]`` cut into windows of at most `limit` rows.
 
-    A sequence that fits is one window. A longer one is cut so that neighbours share at least `overlap` rows, and each answers up to the
-    middle of what it shares: every row has one answer, with at least half the overlap of context on both sides.
+    A sequence of at most `limit` rows is one window. A longer one is cut so that neighbours share
+    `overlap` rows. Each window answers up to the middle of the shared rows, so that every row has
+    one answer, with half the overlap of context at least. A sequence of 12 rows, `limit` 6,
+    `overlap` 2, where ■ is answered and □ is context:
+
+        rows        0  1  2  3  4  5  6  7  8  9  10 11
+        window 0    ■  ■  ■  ■  ■  □
+        window 1                □  ■  ■  ■  ■  □
+        window 2                            □  ■  ■  ■
     """
-    start, stop = borders[:-1], borders[1:]
-    size = stop - start
+    starts = borders[:-1]
+    stops = borders[1:]
+    sizes = stops - starts
     step = max(limit - overlap, 1)
-    count = np.maximum(-(-(size - overlap) // step), 1)
-    owner = np.repeat(np.arange(len(size)), count)
-    place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-    begin = start[owner] + place * step
-    end = np.minimum(begin + limit, stop[owner])
-    is_first, is_last = place == 0, place == count[owner] - 1
-    first = np.where(is_first, begin, begin + overlap // 2)
-    last = np.where(is_last, end, begin + step + overlap // 2)
-    return Windows(begin, end - begin, first, last)
+    steps = (sizes - overlap + step - 1) // step  # rounded up
+    counts = np.maximum(steps, 1)  # int64[sequences]: how many windows each has
+    owner = np.repeat(np.arange(len(sizes)), counts)  # int64[windows]: the sequence of each
+    place = places(counts)  # int64[windows]: the place of each in its sequence
+    begins = starts[owner] + place * step
+    ends = np.minimum(begins + limit, stops[owner])
+    is_first = place == 0
+    is_last = place == counts[owner] - 1
+    first = np.where(is_first, begins, begins + overlap // 2)
+    last = np.where(is_last, ends, begins + step + overlap // 2)
+    return Windows(begins, ends - begins, first, last)
 
 
 def length_groups(lengths: Ints, cells: int) -> list[Ints]:
-    """Rows of like length together: as many in a group as keep ``rows * longest`` within `cells`, one at least. Longest first."""
+    """The numbers of sequences, grouped by like length, the longest first.
+
+    A group has as many sequences as keep ``sequences * longest`` within `cells`, but at least one.
+    """
     order = np.argsort(-lengths, kind="stable")
-    found, begin = [], 0
+    groups = []
+    begin = 0
     while begin < len(order):
         longest = max(int(lengths[order[begin]]), 1)
         end = begin + max(cells // longest, 1)
-        found.append(order[begin:end])
+        groups.append(order[begin:end])
         begin = end
-    return found
+    return groups
 
 
-def grid(starts: Ints, lengths: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Row numbers of sequences as a padded matrix, int64[sequences, longest], and where it is no padding; padding points to row `start`."""
-    steps = np.arange(int(lengths.max()) if lengths.size else 0)
-    inside = steps < lengths[:, None]
-    return starts[:, None] + np.where(inside, steps, 0), inside
+def grid(starts: Ints, lengths: Ints) -> tuple[Ints, Bools]:
+    """Sequences as a padded matrix of row numbers, and which cells are no padding.
 
-
-def steps(starts: Ints, lengths: Ints, *, backwards: bool = False) -> tuple[Ints, Ints]:
-    """Row numbers of sequences, longest first, step after step, and how many sequences have each step: how packed sequences lie.
-
-    Backwards, the first step is the last row of each sequence.
+    Returns:
+        rows: int64[sequences, longest]; padding repeats the first row of the sequence.
+        inside: bool[sequences, longest].
     """
-    step = np.arange(int(lengths.max()) if lengths.size else 0)[:, None]
-    inside = step < lengths
-    rows = starts + (lengths - 1 - step if backwards else step)
+    steps = np.arange(int(lengths.max(initial=0)))
+    inside = steps < lengths[:, None]
+    rows = starts[:, None] + np.where(inside, steps, 0)
+    return rows, inside
+
+
+def packed_rows(starts: Ints, lengths: Ints, *, backwards: bool = False) -> tuple[Ints, Ints]:
+    """Row numbers of sequences in the order of torch's packed sequences: step after step.
+
+    The sequences come longest first. Backwards, the first step is the last row of each. Sequences
+    of the rows 0 1 2 and 3 4:
+
+        forwards     0 3 | 1 4 | 2
+        backwards    2 4 | 1 3 | 0
+
+    Returns:
+        rows: int64[rows].
+        sizes: how many sequences have each step, int64[longest].
+    """
+    steps = np.arange(int(lengths.max(initial=0)))[:, None]
+    inside = steps < lengths  # bool[longest, sequences]
+    rows = starts + steps  # int64[longest, sequences]
+    if backwards:
+        rows = starts + lengths - 1 - steps
     return rows[inside], inside.sum(1)
