@@ -1,6 +1,14 @@
-"""Memory: what is kept and given back, how it shows that memory ran out, and how much to try next.
+"""Memory that was freed, and memory that ran out. Nothing here imports torch.
 
-Nothing here imports torch.
+What tensors free does not go back to the system by itself. Two keepers hold it for the next tensor:
+
+    keeper                   keeps freed memory         gives it back
+    the C library (glibc)    some of it; nearly all     `release_memory`
+                             after `keep_memory`
+    torch, on a GPU          always                     `release_gpu_memory`
+
+Memory runs out on a batch of too many words. `ran_out` tells such an exception from others, and
+`Room` says how many words to try next.
 """
 
 from __future__ import annotations
@@ -11,21 +19,84 @@ import sys
 from contextlib import suppress
 from functools import cache
 
+# Settings of mallopt(3), as <malloc.h> numbers them.
+_TRIM_THRESHOLD = -1
+_TOP_PAD = -2
+_MMAP_THRESHOLD = -3
+# How many compiled programs oneDNN and torch keep, each.
+_PROGRAMS = "64"
+_PROGRAM_LIMITS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+# What messages of CUDA, of allocators on the CPU and of cuBLAS say where memory ran out.
 _SIGNS = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
     "ALLOC_FAILED",
-)  # of CUDA, CPU allocators, and cuBLAS
-_PROGRAMS = "64"  # that oneDNN and torch keep
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of mallopt(3)
-_GROWTH = 64  # so many times the room in words must pass before twice as much is tried: one failure in 64 batches at most
+)
+# Twice as many words are tried after 64 times the room has passed: at most one batch in 64 fails.
+_GROWTH = 64
+
+
+# -- memory that was freed
+
+
+@cache
+def keep_memory() -> None:
+    """Let this process keep the memory that tensors free, for the tensors that come next.
+
+    Without this the C library gives freed memory back to the system and asks for it anew at the
+    next step; new pages cost more time than small networks need to compute. Call it in a process
+    that does nothing else, before the first network computes: command line, workers, trainings. It
+    does nothing where the C library is not glibc.
+
+    oneDNN compiles a program for each shape of a batch, and shapes never end. oneDNN and torch
+    would keep 1,024 programs each, some hundred megabytes; this lets them keep 64 each.
+    """
+    for setting in _PROGRAM_LIMITS:
+        os.environ.setdefault(setting, _PROGRAMS)
+    _call_glibc("mallopt", _MMAP_THRESHOLD, 1 << 30)
+    _call_glibc("mallopt", _TRIM_THRESHOLD, (1 << 31) - 1)
+    _call_glibc("mallopt", _TOP_PAD, 1 << 26)
+
+
+def release_memory() -> None:
+    """Give the free memory of the C library back to the system.
+
+    Call it between pieces of work of different sizes, since those leave gaps.
+    """
+    _call_glibc("malloc_trim", 0)
+
+
+def release_gpu_memory() -> None:
+    """Give the free memory that torch keeps on GPUs back, so that the next try finds all there is.
+
+    Tensors in reference cycles are freed first.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def _call_glibc(name: str, *arguments: int) -> None:
+    """Call a function of the C library; do nothing where there is no such function."""
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        getattr(ctypes.CDLL(None), name)(*arguments)
+
+
+# -- memory that ran out
 
 
 class Room:
-    """How many words fit into memory at a time, as far as that has been found out.
+    """How many words fit into memory at a time, as far as is known.
 
-    It is halved where a batch does not fit and doubled after a while, since others may have left the device.
+    Half as many are tried after a batch that did not fit, and twice as many after a while, since
+    other processes may have left the device.
+
+    Attributes:
+        words: the most words to try in a batch.
     """
 
     def __init__(self) -> None:
@@ -33,63 +104,33 @@ class Room:
         self._passed = 0
 
     def failed(self, words: int) -> None:
-        """So many did not fit."""
-        self.words, self._passed = max(1, words // 2), 0
+        """Note that a batch of so many words did not fit."""
+        self.words = max(1, words // 2)
+        self._passed = 0
 
     def passed(self, words: int) -> None:
-        """So many did."""
+        """Note that a batch of so many words did fit."""
         self._passed += words
         if self._passed >= _GROWTH * self.words:
-            self.words, self._passed = 2 * self.words, 0
+            self.words *= 2
+            self._passed = 0
 
 
 def ran_out(error: Exception) -> bool:
     """Whether an exception says that there was too little memory, on whatever device."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+    if not isinstance(error, RuntimeError):
+        return False
+    message = str(error)
+    return any(sign in message for sign in _SIGNS)
 
 
 def lost_device(error: Exception) -> bool:
-    """Whether an exception says that this process cannot use its GPU any more: each call after a CUDA error fails alike."""
+    """Whether an exception says that this process can use its GPU no more.
+
+    After a CUDA error each further call fails alike.
+    """
     if not isinstance(error, RuntimeError) or ran_out(error):
         return False
     return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
-
-
-def release_devices() -> None:
-    """Give back what is kept on GPUs for later, or hangs in circles, so that the next try finds all there is."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        gc.collect()
-        torch.cuda.empty_cache()
-
-
-@cache
-def keep_memory() -> None:
-    """Let the C library keep what tensors free instead of giving it back to the system and asking for it anew at the next step: new pages
-    cost more time than small networks need to compute. For processes that do nothing else; where the library is not glibc, nothing is done.
-
-    Of the programs that oneDNN writes for each shape it meets, few are kept, by oneDNN and by torch: batches are of ever new shapes, and
-    1,024 of these programs, as many as each would keep, take some hundred megabytes. That is heard only before the first network computes.
-    """
-    import ctypes
-
-    for setting in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(setting, _PROGRAMS)
-    with suppress(OSError, AttributeError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in (
-            (_MMAP_THRESHOLD, 1 << 30),
-            (_TRIM_THRESHOLD, (1 << 31) - 1),
-            (_TOP_PAD, 1 << 26),
-        ):
-            mallopt(parameter, value)
-
-
-def release_memory() -> None:
-    """Give back to the system what is kept and not used: between pieces of work of different sizes, which leave gaps."""
-    import ctypes
-
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipekit.devices.memory import Room, lost_device, ran_out, release_devices
+from pipekit.devices.memory import Room, lost_device, ran_out, release_gpu_memory
 from pipekit.doc import Doc, Layer
 from pipekit.doc.cutting import cut_doc, longest_sentence, rejoin
 from pipekit.errors import (
@@ -241,7 +241,7 @@ class Run:
             return True
         for doc, layers in zip(docs, layers_before, strict=True):
             doc.layers = layers
-        release_devices()
+        release_gpu_memory()
         self.room.failed(words)
         if not _is_divisible(parts):
             device = str(self.pipeline.device)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import pipekit
 from pipekit import Pipeline
 from pipekit.devices.placement import pick_device, to_arrays, to_device
-from pipekit.devices.precision import _all_digits
+from pipekit.devices.precision import full_float32
 from pipekit.errors import ConfigError
 
 START = """
@@ -132,7 +132,7 @@ def test_what_goes_to_a_gpu_and_back_is_as_it_was(sizes: list[int]) -> None:
 def test_float32_on_a_gpu_is_not_rounded_and_nothing_of_that_stays() -> None:
     cudnn = torch.backends.cudnn
     before = cudnn.allow_tf32, cudnn.enabled, cudnn.benchmark, cudnn.deterministic
-    with _all_digits():
+    with full_float32():
         assert (cudnn.allow_tf32, cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == (
             False,
             *before[1:],
