@@ -1,29 +1,33 @@
-"""Which documents travel together, and what each encoder said of them."""
+"""Documents that go through the components together, and what is computed of them once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipekit.doc import Doc
-from pipekit.words.arrays import Ints
+from pipekit.words import arrays
+from pipekit.words.arrays import Bools, Ints
 from pipekit.words.chars import Words, codes, normalize, to_strings, visible
 from pipekit.words.lexicon import Analyses, Lexicon
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Distinct:
-    """The distinct words of a batch, as a reader sees them and normalised; `index` int64[tokens] says which each token is."""
+    """The distinct words of a batch.
+
+    Attributes:
+        words: as a reader sees them.
+        plain: the same words normalised.
+        index: which of the words each token is, int64[tokens].
+    """
 
     words: Words
     plain: Words
@@ -41,12 +45,18 @@ class Distinct:
 
 
 class Batch:
-    """Documents that pass through the components together; it lives no longer than one pass.
+    """Documents that go through the components together. A batch lives for one pass.
+
+    The tokens of all documents lie end to end; a token row is a place among them:
+
+        docs       Мама мыла раму | Да | Кот спит
+        rows          0    1    2    3    4    5
+        offsets       0              3    4         6
 
     Args:
         docs: the documents.
-        encode: what gives the vectors of an encoder, called at most once for each name.
-        tokenize: what makes documents of texts, for `beside`.
+        encode: computes the vectors of an encoder by its name; called at most once for each name.
+        tokenize: makes documents of texts, for `beside`.
     """
 
     def __init__(
@@ -63,12 +73,13 @@ class Batch:
 
     @property
     def docs(self) -> tuple[Doc, ...]:
+        """The documents."""
         return self._docs
 
     @cached_property
     def offsets(self) -> Ints:
-        """The token row at which each document begins, and the number of tokens, int64[docs + 1]."""
-        return np.cumsum([0, *map(len, self._docs)], dtype=np.int64)
+        """The token row at which each document begins, and the end of the last, int64[docs + 1]."""
+        return arrays.offsets(map(len, self._docs))
 
     def __len__(self) -> int:
         """The number of tokens."""
@@ -77,57 +88,68 @@ class Batch:
     @cached_property
     def words(self) -> Words:
         """All tokens as written."""
-        shifts = np.cumsum([0, *(len(doc.text) for doc in self._docs)], dtype=np.int64)
         points = codes("".join(doc.text for doc in self._docs))
         if not len(self):
-            return Words(points, np.zeros(0, np.int64), np.zeros(0, np.int64))
-        starts = np.concatenate(
-            [doc.starts + shift for doc, shift in zip(self._docs, shifts, strict=False)]
-        )
-        ends = np.concatenate(
-            [doc.ends + shift for doc, shift in zip(self._docs, shifts, strict=False)]
-        )
-        return Words(points, starts, ends)
+            nowhere = np.zeros(0, np.int64)
+            return Words(points, nowhere, nowhere)
+        text_offsets = arrays.offsets(len(doc.text) for doc in self._docs)
+        starts = []
+        ends = []
+        for doc, offset in zip(self._docs, text_offsets[:-1], strict=True):
+            starts.append(doc.starts + offset)
+            ends.append(doc.ends + offset)
+        return Words(points, np.concatenate(starts), np.concatenate(ends))
 
     @cached_property
-    def spaced(self) -> NDArray[np.bool_]:
-        """Which tokens have white space before them, bool[tokens]; the first one of a document counts as such."""
+    def spaced(self) -> Bools:
+        """Which tokens have white space before them, or begin a document, bool[tokens]."""
         spaced = np.ones(len(self), dtype=bool)
-        spaced[1:] = self.words.starts[1:] != self.words.ends[:-1]
-        spaced[self.offsets[:-1][np.diff(self.offsets) > 0]] = True
+        starts = self.words.starts
+        ends = self.words.ends
+        spaced[1:] = starts[1:] != ends[:-1]
+        begins = self.offsets[:-1]
+        has_tokens = np.diff(self.offsets) > 0
+        spaced[begins[has_tokens]] = True
         return spaced
 
     @cached_property
     def distinct(self) -> Distinct:
-        """Each word once: what is made of words is made of these."""
-        seen = visible(self.words)
-        _, rows, index = np.unique(
-            seen.hashes(seen.starts, seen.ends), return_index=True, return_inverse=True
-        )
-        words = seen.take(rows)
+        """Each word once. What depends on the word alone is computed of these."""
+        tokens = visible(self.words)
+        hashes = tokens.hashes(tokens.starts, tokens.ends)
+        _, rows, index = np.unique(hashes, return_index=True, return_inverse=True)
+        words = tokens.take(rows)
         return Distinct(words, normalize(words), index)
 
     def analyses(self, lexicon: Lexicon) -> Analyses:
-        """What a lexicon says of the distinct words; it is asked once."""
-        if id(lexicon) not in self._analyses:
-            self._analyses[id(lexicon)] = lexicon.analyses(self.distinct.plain)
-        return self._analyses[id(lexicon)]
+        """The analyses of the distinct words in a lexicon, which is asked once."""
+        key = id(lexicon)
+        if key not in self._analyses:
+            self._analyses[key] = lexicon.analyses(self.distinct.plain)
+        return self._analyses[key]
 
     @cached_property
     def sequences(self) -> Ints:
-        """Borders of what an encoder reads at a time, int64[sequences + 1]: sentences, or whole documents where no one has split them."""
-        firsts = np.zeros(len(self), dtype=bool)
-        for doc, start, end in zip(
-            self._docs, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True
-        ):
+        """Borders of what an encoder reads at a time, int64[sequences + 1].
+
+        That is a sentence, or a whole document where nothing has split it into sentences.
+        """
+        begins = np.zeros(len(self), dtype=bool)
+        starts = self.offsets[:-1].tolist()
+        ends = self.offsets[1:].tolist()
+        for doc, start, end in zip(self._docs, starts, ends, strict=True):
             column = doc.tokens.get("sent_start")
             if column is not None:
-                firsts[start:end] = column.values
-            firsts[start : min(start + 1, end)] = True
-        return np.concatenate([np.flatnonzero(firsts), self.offsets[-1:]])
+                begins[start:end] = column.values
+            if start < end:
+                begins[start] = True
+        return np.concatenate([np.flatnonzero(begins), self.offsets[-1:]])
 
     def vectors(self, encoder: str) -> Tensor:
-        """What an encoder says of the tokens, float[tokens, width], on the pipeline's device."""
+        """The vectors of an encoder, float[tokens, width], on the pipeline's device.
+
+        Errors: `LookupError` in a batch without encoders.
+        """
         if encoder not in self._vectors:
             if self._encode is None:
                 raise LookupError(f"this batch has no encoders, so no {encoder!r}")
@@ -135,7 +157,12 @@ class Batch:
         return self._vectors[encoder]
 
     def beside(self, texts: Sequence[str]) -> Batch:
-        """A batch of other texts, such as questions about these documents, with the same tokenizer and encoders."""
+        """A batch of other texts, with the same tokenizer and encoders.
+
+        The texts are, for instance, questions about these documents.
+
+        Errors: `LookupError` in a batch without a tokenizer.
+        """
         if self._tokenize is None:
             raise LookupError("this batch has no tokenizer, so no texts can be put beside it")
         return Batch(self._tokenize(texts), self._encode, self._tokenize)

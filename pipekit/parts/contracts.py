@@ -1,7 +1,16 @@
-"""The contracts: what an encoder, a component, and a component that learns promise to the pipeline.
+"""The contracts of a pipeline's parts: encoders, components, and components that learn.
 
-A part is its settings (plain data, the arguments that build it), its tables (arrays that are fixed, such as a dictionary) and its weights
-(a state dict). That is all that is saved of it.
+A part consists of three things, and nothing else of it is saved:
+
+    settings    the arguments that build it; plain data
+    tables      arrays that never change, such as a dictionary
+    weights     a state dict
+
+What only the training documents can tell, such as the labels, is found by `prepare` before the part
+is built. So a new part and a saved one are built by the same call:
+
+    settings, tables = Encoder.prepare(settings, docs)     a new part: settings of a recipe
+    encoder = Encoder(**settings, tables=tables)           a new part, and a saved one
 """
 
 from __future__ import annotations
@@ -21,14 +30,14 @@ Tables = dict[str, NDArray[Any]]
 
 
 class Prepared(NamedTuple):
-    """What `prepare` gives: settings that can be saved, and the tables that go with them."""
+    """What `prepare` gives: complete settings, which can be saved, and the tables beside them."""
 
     settings: dict[str, Any]
     tables: Tables
 
 
 class EncoderRef(NamedTuple):
-    """What a head is told of the encoder that it reads: its name in the pipeline, and how wide its vectors are."""
+    """The encoder that a head reads: its name in the pipeline, and the width of its vectors."""
 
     name: str
     width: int
@@ -39,9 +48,18 @@ NO_ENCODER = EncoderRef("", 0)  # of a head that reads none
 
 @runtime_checkable
 class Component(Protocol):
-    """Reads the layers it `requires`, writes the layers it `assigns`.
+    """A component reads the layers it `requires`, and writes the layers it `assigns`.
 
-    Names are those of token columns ("pos"), of layers ("ents"), or "sents". A plugin needs no more than this; it imports no torch.
+    Both hold names of token columns ("pos"), names of layers ("ents"), or "sents". A plugin needs
+    no more than this protocol, and no torch:
+
+        class Shouting:
+            requires = ()
+            assigns = ("shouting",)
+
+            def __call__(self, batch: Batch) -> None:
+                for doc in batch.docs:
+                    ...
     """
 
     requires: Sequence[str]
@@ -52,43 +70,68 @@ class Component(Protocol):
 
 
 class Encoder(nn.Module):
-    """Documents in, one vector for each token out. It knows no labels."""
+    """An encoder gives one vector for each token. It knows no labels.
+
+        batch ──▶ features ──▶ forward ──▶ vectors      float[tokens, width]
+                  CPU, numpy   device
+
+    Attributes:
+        width: of the vectors.
+    """
 
     width: int
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        """Settings of a recipe, completed by what only the training documents or outer files can tell; what is complete stays as it is."""
+        """Complete the settings of a recipe by what training documents and other files tell.
+
+        Complete settings stay as they are.
+        """
         return Prepared(dict(settings), {})
 
     def layers(self) -> list[nn.Module]:
-        """From the lowest, that of the embeddings, to the top: what training can freeze, unfreeze, and give rates of their own.
+        """The layers from the embeddings, the lowest, to the top.
 
-        A weight stands in one of them at most; what stands in none, such as what mixes the layers, learns like a component.
+        Training can freeze, unfreeze and pace each of them. A weight is in one layer at most; a
+        weight in none, such as those that mix the layers, learns like a component.
         """
         return [self]
 
     def compilable(self) -> list[nn.Module]:
-        """What `Pipeline.compile` compiles: parts that read nothing but tensors; none where torch has a kernel for the whole."""
+        """The modules that `Pipeline.compile` compiles: those that read nothing but tensors.
+
+        There are none where torch has a kernel for the whole.
+        """
         return []
 
     def features(self, batch: Batch) -> Any:
-        """What the network is told of a batch: integers, made on the CPU. No weights are read."""
+        """The input of the network for a batch: integers, made on the CPU without weights."""
         raise NotImplementedError
 
     def forward(self, features: Any) -> Tensor:
-        """Vectors for the tokens of the batch that the features are of, float[tokens, width]."""
+        """The vectors of the tokens that the features describe, float[tokens, width]."""
         raise NotImplementedError
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
-        """What the tokens of each sequence look at, in the order of the text. Errors: `ConfigError` of an encoder without attention."""
+        """The attention weights of each sequence, in the order of the text.
+
+        Errors: `ConfigError` of an encoder without attention.
+        """
         raise ConfigError(
-            f"an encoder of the class {type(self).__name__} has no attention to look at: take a transformer or a bert"
+            f"an encoder of the class {type(self).__name__} has no attention to look at: "
+            "take a transformer or a bert"
         )
 
 
 class Head(nn.Module):
-    """A component that learns. `encoder` names the encoder that it reads, if any; a subclass writes `scores`, `decode` and `loss`."""
+    """A component that learns. A subclass writes `scores`, `decode` and `loss`.
+
+        vectors of the encoder ──▶ scores ──▶ decode ──▶ layers of the documents
+                                          └─▶ loss
+
+    Attributes:
+        encoder: the encoder that the head reads, or `NO_ENCODER`.
+    """
 
     requires: Sequence[str] = ()
     assigns: Sequence[str] = ()
@@ -99,27 +142,31 @@ class Head(nn.Module):
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        """Settings of a recipe, completed by the labels that the training documents have."""
+        """Complete the settings of a recipe by the labels of the training documents."""
         return Prepared(dict(settings), {})
 
     def scores(self, batch: Batch) -> Any:
-        """Tensors on the device, from ``batch.vectors(self.encoder.name)``."""
+        """Tensors on the device, computed from ``batch.vectors(self.encoder.name)``."""
         raise NotImplementedError
 
     def decode(self, batch: Batch, scores: Any) -> None:
-        """Write what the scores say to the documents."""
+        """Write the annotations that the scores stand for to the documents."""
         raise NotImplementedError
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss on documents that carry gold layers, a scalar; what they do not annotate adds nothing."""
+        """The loss on documents with gold layers, a scalar; unannotated parts add nothing to it."""
         raise NotImplementedError
 
     def forward(self, batch: Batch) -> None:
+        """Annotate the documents of a batch."""
         self.decode(batch, self.scores(batch))
 
 
 def under(tables: Mapping[str, NDArray[Any]], prefix: str) -> Tables:
-    """The tables whose names begin with a prefix, under the rest of their names."""
+    """The tables whose names begin with a prefix, by the rest of their names.
+
+    For instance ``under({"lexicon.tags": a, "lemmas": b}, "lexicon.")`` is ``{"tags": a}``.
+    """
     return {
         name.removeprefix(prefix): array
         for name, array in tables.items()

@@ -1,4 +1,11 @@
-"""Spans of many documents at once as rows of a batch, and what becomes of those that overlap."""
+"""The spans of many documents as rows of a batch, and which of overlapping spans stay.
+
+A span in a document counts tokens from the start of the document. Here it counts token rows of the
+batch (see `Batch`), so that the spans of all documents are three arrays:
+
+    documents    [0, 2) PER | [1, 2) LOC          the first document has 5 tokens
+    SpanRows     start 0 6, end 2 7, label 0 1    labels are ["PER", "LOC"]
+"""
 
 from __future__ import annotations
 
@@ -12,122 +19,165 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.doc.layer import Layer
 from pipekit.parts.batch import Batch
-from pipekit.words.arrays import Bools, Ints
+from pipekit.words.arrays import Bools, Ints, ranges
 
-UNKNOWN = -1  # the code of a span whose label is unset, or none of those asked for
+UNKNOWN = -1  # the code of a label that is unset, or not among those asked for
 
 
 class SpanRows(NamedTuple):
-    """Spans of a batch: token rows of the batch (end exclusive), and a code for the label of each; all int64[spans]."""
+    """Spans of a batch, all int64[spans].
+
+    Attributes:
+        start: the first token row of each span.
+        end: the token row behind its last one.
+        label: the code of its label, a place in a list of labels, or `UNKNOWN`.
+    """
 
     start: Ints
     end: Ints
     label: Ints
 
     def take(self, rows: NDArray[Any]) -> SpanRows:
+        """The chosen spans, by row numbers or by a mask."""
         return SpanRows(self.start[rows], self.end[rows], self.label[rows])
 
 
 def label_names(docs: Sequence[Doc], layer: str) -> list[str]:
-    """The labels that the spans of a layer have in some documents, sorted."""
-    columns = (doc.layers[layer].get("label") for doc in docs if layer in doc.layers)
-    return sorted(
-        {
-            label
-            for column in columns
-            if column is not None
-            for label in column.strings()
-            if label is not None
-        }
-    )
+    """The labels that spans of a layer have in some documents, sorted."""
+    labels: set[str | None] = set()
+    for doc in docs:
+        if layer not in doc.layers:
+            continue
+        column = doc.layers[layer].get("label")
+        if column is not None:
+            labels.update(column.strings())
+    return sorted(label for label in labels if label is not None)
 
 
 def annotated(batch: Batch, layer: str) -> Bools:
-    """Which tokens belong to documents that have the layer, bool[tokens]."""
-    return np.repeat(
-        np.array([layer in doc.layers for doc in batch.docs], dtype=bool), np.diff(batch.offsets)
-    )
+    """Which tokens belong to documents that have a layer, bool[tokens]."""
+    has_layer = [layer in doc.layers for doc in batch.docs]
+    lengths = np.diff(batch.offsets)
+    return np.repeat(np.array(has_layer, dtype=bool), lengths)
 
 
 def batch_spans(batch: Batch, layer: str, labels: Sequence[str]) -> SpanRows:
-    """The spans of a layer in all documents of the batch that have it; codes are places in `labels`, or UNKNOWN."""
-    place: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
+    """The spans of a layer in all documents of a batch that have it.
+
+    Args:
+        labels: the labels in the order of their codes; spans of other labels are `UNKNOWN`.
+    """
+    codes: dict[str | None, int] = {label: code for code, label in enumerate(labels)}
     parts = [np.zeros((3, 0), dtype=np.int64)]
-    for doc, offset in zip(batch.docs, batch.offsets.tolist(), strict=False):
-        if layer in doc.layers:
-            found = doc.layers[layer]
-            column = found.get("label")
-            codes = (
-                [UNKNOWN] * found.size
-                if column is None
-                else [place.get(label, UNKNOWN) for label in column.strings()]
-            )
-            parts.append(
-                np.array(
-                    [found["start"].values + offset, found["end"].values + offset, codes],
-                    dtype=np.int64,
-                )
-            )
+    for doc, offset in zip(batch.docs, batch.offsets[:-1].tolist(), strict=True):
+        if layer not in doc.layers:
+            continue
+        spans = doc.layers[layer]
+        starts = spans["start"].values + offset
+        ends = spans["end"].values + offset
+        parts.append(np.array([starts, ends, _label_codes(spans, codes)], dtype=np.int64))
     return SpanRows(*np.concatenate(parts, axis=1))
 
 
+def _label_codes(spans: Layer, codes: dict[str | None, int]) -> list[int]:
+    column = spans.get("label")
+    if column is None:
+        return [UNKNOWN] * spans.size
+    return [codes.get(label, UNKNOWN) for label in column.strings()]
+
+
 def write_spans(
-    batch: Batch, layer: str, spans: SpanRows, labels: Sequence[str], scores: NDArray[Any]
+    batch: Batch,
+    layer: str,
+    spans: SpanRows,
+    labels: Sequence[str],
+    scores: NDArray[Any],
 ) -> None:
-    """Give every document of the batch its share of the spans, which ascend by start, as a layer."""
-    cuts = np.searchsorted(spans.start, batch.offsets)
-    shift = np.repeat(batch.offsets[:-1], np.diff(cuts))
-    start, end = ((rows - shift).astype(np.int32) for rows in (spans.start, spans.end))
-    label, names, score = spans.label.astype(np.int32), list(labels), scores.astype(np.float32)
-    for doc, first, last in zip(batch.docs, cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
-        found = doc.layers[layer] = Layer("span", last - first)
-        found.put("start", Column(start[first:last])).put("end", Column(end[first:last]))
-        found.put("label", Column(label[first:last], names)).put("score", Column(score[first:last]))
+    """Write spans as a layer of each document of a batch.
+
+    Args:
+        spans: in ascending order of their starts.
+        labels: the labels in the order of their codes.
+        scores: of the spans, float[spans].
+    """
+    cuts = np.searchsorted(spans.start, batch.offsets)  # int64[docs + 1]: first span of each doc
+    shifts = np.repeat(batch.offsets[:-1], np.diff(cuts))  # int64[spans]
+    starts = (spans.start - shifts).astype(np.int32)
+    ends = (spans.end - shifts).astype(np.int32)
+    codes = spans.label.astype(np.int32)
+    chances = scores.astype(np.float32)
+    names = list(labels)
+    firsts = cuts[:-1].tolist()
+    lasts = cuts[1:].tolist()
+    for doc, first, last in zip(batch.docs, firsts, lasts, strict=True):
+        written = Layer("span", last - first)
+        written.put("start", Column(starts[first:last]))
+        written.put("end", Column(ends[first:last]))
+        written.put("label", Column(codes[first:last], names))
+        written.put("score", Column(chances[first:last]))
+        doc.layers[layer] = written
 
 
 def within(borders: Ints, start: Ints, end: Ints) -> Bools:
-    """Which spans are not empty and lie within one of the sequences ``borders[i]:borders[i + 1]``, bool[spans]."""
-    found = np.searchsorted(borders, start, "right")
-    return (end > start) & (end <= borders[np.minimum(found, len(borders) - 1)])
+    """Which spans are not empty and lie within one sequence, bool[spans].
+
+    Args:
+        borders: of the sequences ``borders[i]:borders[i + 1]``.
+        start, end: of the spans, int64[spans].
+    """
+    following = np.searchsorted(borders, start, "right")  # the first border behind each start
+    following = np.minimum(following, len(borders) - 1)
+    return (end > start) & (end <= borders[following])
 
 
 def settle(start: Ints, end: Ints, order: Ints, *, nested: bool = False) -> Bools:
-    """Which spans stay when each, in the given order, stays if it fits with those that stayed before it, bool[spans].
+    """Which spans stay, bool[spans], where each stays that fits with the stronger spans that stay.
 
     Args:
+        start, end: of the spans, int64[spans].
         order: rows of the spans, the strongest first.
-        nested: whether a span may lie within another, so that only those that cross (share some tokens, not all of either) do not fit.
+        nested: whether a span may lie within another. Then only crossing spans do not fit: they
+            share tokens, and each has tokens of its own.
     """
+    if nested:
+        return _settle_crossing(start, end, order)
     stays = np.ones(len(start), dtype=bool)
-    if not nested:
-        taken: set[int] = set()
-        for row in order.tolist():
-            tokens = range(int(start[row]), int(end[row]))
-            stays[row] = taken.isdisjoint(tokens)
-            if stays[row]:
-                taken.update(tokens)
-        return stays
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    for first, second in sorted(
-        _crossing(start, end), key=lambda pair: int(min(rank[pair[0]], rank[pair[1]]))
-    ):
-        if stays[first] and stays[second]:
-            stays[first if rank[first] > rank[second] else second] = False
+    taken: set[int] = set()
+    for row in order.tolist():
+        tokens = range(int(start[row]), int(end[row]))
+        stays[row] = taken.isdisjoint(tokens)
+        if stays[row]:
+            taken.update(tokens)
     return stays
 
 
-def _crossing(start: Ints, end: Ints) -> list[tuple[int, int]]:
-    """Pairs of spans of which one begins within the other and ends behind it."""
+def _settle_crossing(start: Ints, end: Ints, order: Ints) -> Bools:
+    """Of each crossing pair the weaker span goes, pairs with the strongest spans first."""
+    stays = np.ones(len(start), dtype=bool)
+    rank = np.empty(len(order), dtype=np.int64)  # int64[spans], 0 for the strongest
+    rank[order] = np.arange(len(order))
+    left, right = _crossing_pairs(start, end)
+    by_strength = np.argsort(np.minimum(rank[left], rank[right]), kind="stable")
+    pairs = zip(left[by_strength].tolist(), right[by_strength].tolist(), strict=True)
+    for first, second in pairs:
+        if stays[first] and stays[second]:
+            weaker = first if rank[first] > rank[second] else second
+            stays[weaker] = False
+    return stays
+
+
+def _crossing_pairs(start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """The rows of spans of which the second begins within the first and ends behind it.
+
+    Returns: two arrays, int64[pairs].
+    """
     by_start = np.argsort(start, kind="stable")
-    firsts, lasts = (
-        np.searchsorted(start[by_start], start, "right"),
-        np.searchsorted(start[by_start], end, "left"),
-    )
-    count = np.maximum(lasts - firsts, 0)
-    left = np.repeat(np.arange(len(start)), count)
-    right = by_start[
-        np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(firsts, count)
-    ]
+    sorted_starts = start[by_start]
+    # In the order of starts, the spans that begin within a span are those from `firsts` to `lasts`.
+    firsts = np.searchsorted(sorted_starts, start, "right")
+    lasts = np.searchsorted(sorted_starts, end, "left")
+    counts = np.maximum(lasts - firsts, 0)
+    left = np.repeat(np.arange(len(start)), counts)
+    right = by_start[ranges(firsts, counts)]
     crosses = end[right] > end[left]
-    return list(zip(left[crosses].tolist(), right[crosses].tolist(), strict=True))
+    return left[crosses], right[crosses]
