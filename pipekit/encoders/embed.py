@@ -1,4 +1,4 @@
-"""Word features as one vector for each token: what every encoder reads."""
+"""One vector for each token, made of the features of its word. All encoders over words begin so."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Prepared, Tables, under
-from pipekit.words.arrays import Floats
+from pipekit.words.arrays import Floats, Ints
 from pipekit.words.features import Bag, FeatureMaker, Features
 from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
 from pipekit.words.vectors import Vectors, unpack_rows
 
 # Settings of the embedder itself; all others are those of FeatureMaker.
-WIDTHS: dict[str, float] = {
+EMBEDDER_SETTINGS: dict[str, float] = {
     "width": 256,
     "word_width": 64,
     "affix_width": 24,
@@ -34,27 +34,29 @@ WIDTHS: dict[str, float] = {
     "word_dropout": 0.15,
     "dropout": 0.15,
 }
-OUTER = (
-    "lexicon",
-    "vectors",
-)  # paths in a recipe; True, or absent, in a saved pipeline, where the tables hold what they named
-_READ = (
-    "hashes",
-    "rows",
-    "values",
-    "scale",
-)  # of a file of word vectors: its names and n-grams are for those who ask for words
 _KIND_WIDTH = 8
-_MAKER = tuple(f.name for f in fields(FeatureMaker) if f.name not in ("lexicon", "vector_hashes"))
+# Settings that are paths in a recipe. In a saved pipeline they are True or absent: the tables hold
+# the content of the files.
+_FILES = ("lexicon", "vectors")
+# What is read of a file of word vectors. Its names and n-grams are for those who ask for words.
+_VECTOR_TABLES = ("hashes", "rows", "values", "scale")
+_OTHER_FIELDS = ("lexicon", "vector_hashes")
+_MAKER_SETTINGS = tuple(f.name for f in fields(FeatureMaker) if f.name not in _OTHER_FIELDS)
 
 
 class Embedder(nn.Module):
-    """Embeds each distinct word of a batch once: columns are looked up, bags are averaged, all of it is joined and mixed to `width`.
+    """Embeds the features of words. Each distinct word of a batch is embedded once:
+
+        columns   numbers of word, affixes, shape, …   looked up     ┐
+        bags      numbers of n-grams                   averaged      ├─▶ joined ─▶ linear ─▶ GELU
+        tags      analyses in the lexicon              see `TagBag`  │     ─▶ norm: (words, width)
+        vectors   of the table of word vectors         as they are   ┘
 
     Args:
-        settings: those of `FeatureMaker` and of WIDTHS; `lexicon` and `vectors` say that the tables hold them.
-        tables: "lexicon.<array>" for `Lexicon`; "vectors.<array>" as `pipekit.words.vectors.Vectors` has them, of which only
-            hashes, rows, values and scale are read.
+        settings: those of `FeatureMaker` and EMBEDDER_SETTINGS; ``lexicon = False`` or
+            ``vectors = False`` leaves these tables out.
+        tables: "lexicon.<array>" as `Lexicon` takes them, "vectors.<array>" as
+            `pipekit.words.vectors.Vectors` does; of the latter hashes, rows, values and scale.
     """
 
     vectors: Tensor
@@ -62,156 +64,178 @@ class Embedder(nn.Module):
 
     def __init__(self, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
         super().__init__()
-        _check(settings)
-        sizes = {**WIDTHS, **{key: value for key, value in settings.items() if key in WIDTHS}}
-        lexicon, vectors = (
-            under(tables, f"{key}.") if settings.get(key, True) else {} for key in OUTER
-        )
-        self.maker = _maker(settings, Lexicon.shared(lexicon) if lexicon else None, vectors)
+        _check_settings(settings)
+        sizes = dict(EMBEDDER_SETTINGS)
+        sizes.update({key: value for key, value in settings.items() if key in sizes})
+        lexicon = _tables_of("lexicon", settings, tables)
+        vectors = _tables_of("vectors", settings, tables)
+        self.maker = _feature_maker(settings, lexicon, vectors)
         self.word_dropout = float(sizes["word_dropout"])
         self.dropout = nn.Dropout(float(sizes["dropout"]))
-        self.columns = nn.ModuleDict(
-            {
-                name: nn.Embedding(count, _width(name, sizes))
-                for name, count in self.maker.column_sizes.items()
-                if name != "vector"
-            }
-        )
-        self.bags = nn.ModuleDict(
-            {
-                name: nn.EmbeddingBag(
-                    count, int(sizes["ngram_width"]), mode="mean", include_last_offset=True
-                )
-                for name, count in self.maker.bag_sizes.items()
-                if name != "tags"
-            }
-        )
-        total = sum(e.embedding_dim for e in (*self.columns.values(), *self.bags.values()))  # type: ignore[misc]
+        self.columns = _column_embeddings(self.maker, sizes)
+        self.bags = _bag_embeddings(self.maker, int(sizes["ngram_width"]))
+        embeddings: list[Any] = [*self.columns.values(), *self.bags.values()]
+        joined = sum(embedding.embedding_dim for embedding in embeddings)
         if self.maker.lexicon is not None:
-            self.tags = TagBag(self.maker.lexicon, int(sizes["tag_width"]))
-            total += 2 * int(sizes["tag_width"])
+            tag_width = int(sizes["tag_width"])
+            self.tags = TagBag(self.maker.lexicon, tag_width)
+            joined += 2 * tag_width
         if vectors:
-            rows, values = _vectors(vectors)
+            rows, values = _vector_tables(vectors)
             self.register_buffer("vector_rows", torch.from_numpy(rows), persistent=False)
             self.register_buffer("vectors", torch.from_numpy(values), persistent=False)
-            total += values.shape[1]
+            joined += values.shape[1]
         self.width = int(sizes["width"])
-        self.output = nn.Linear(total, self.width)
+        self.output = nn.Linear(joined, self.width)
         self.norm = nn.LayerNorm(self.width)
-        for embedding in (*self.columns.values(), *self.bags.values()):
-            nn.init.normal_(embedding.weight, std=0.3)  # type: ignore[arg-type]
+        for embedding in embeddings:
+            nn.init.normal_(embedding.weight, std=0.3)
 
     @staticmethod
     def prepare(settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        """Read what `lexicon` and `vectors` name into tables."""
-        _check(settings)
+        """Read the files that `lexicon` and `vectors` name into tables."""
+        _check_settings(settings)
+        complete = dict(settings)
         tables: Tables = {}
-        for key in OUTER:
-            if isinstance(settings.get(key), str):
-                found = resources.read(settings[key])
-                tables |= {
-                    f"{key}.{name}": array
-                    for name, array in found.items()
-                    if key != "vectors" or name in _READ
-                }
-        return Prepared({**settings, **{key: True for key in OUTER if settings.get(key)}}, tables)
+        for key in _FILES:
+            path = settings.get(key)
+            if path:
+                complete[key] = True
+            if not isinstance(path, str):
+                continue
+            for name, array in resources.read(path).items():
+                if key != "vectors" or name in _VECTOR_TABLES:
+                    tables[f"{key}.{name}"] = array
+        return Prepared(complete, tables)
 
     def features(self, batch: Batch) -> Features:
-        """The features of the batch's distinct words, and which of them each token is."""
-        distinct, lexicon = batch.distinct, self.maker.lexicon
-        columns, bags = self.maker.describe(
-            distinct.words, distinct.plain, None if lexicon is None else batch.analyses(lexicon)
-        )
+        """The features of the batch's distinct words, and which of these each token is."""
+        distinct = batch.distinct
+        analyses = None
+        if self.maker.lexicon is not None:
+            analyses = batch.analyses(self.maker.lexicon)
+        columns, bags = self.maker.describe(distinct.words, distinct.plain, analyses)
         return Features(distinct.index, columns, bags)
 
     def forward(self, features: Features) -> Tensor:
-        """float[words, width]."""
+        """The vectors of the tokens, float[tokens, width]."""
         device = self.output.weight.device
-        columns = to_device(features.columns, device)
-        found = [
-            self._column(name, columns[:, i]) for i, name in enumerate(self.maker.column_sizes)
-        ]
-        found += [self.bags[name](*_flat(features.bags[name], device)) for name in self.bags]
+        columns = to_device(features.columns, device)  # (words, columns)
+        parts = []
+        for i, name in enumerate(self.maker.column_sizes):
+            parts.append(self._embed_column(name, columns[:, i]))
+        for name, bag in self.bags.items():
+            parts.append(bag(*_bag_on(features.bags[name], device)))
         if self.maker.lexicon is not None:
-            found += self.tags(*_flat(features.bags["tags"], device))
-        mixed: Tensor = self.norm(
-            functional.gelu(self.output(self.dropout(torch.cat(found, dim=1))))
-        )
-        return mixed[to_device(features.index, device)]
+            parts += self.tags(*_bag_on(features.bags["tags"], device))
+        joined = self.dropout(torch.cat(parts, dim=1))
+        embedded: Tensor = self.norm(functional.gelu(self.output(joined)))  # (words, width)
+        return embedded[to_device(features.index, device)]
 
-    def _column(self, name: str, numbers: Tensor) -> Tensor:
+    def _embed_column(self, name: str, numbers: Tensor) -> Tensor:
+        """int64[words] to float[words, width of the column]."""
         if self.training and name in ("word", "vector"):
-            numbers = numbers * (torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout)
-        found: Tensor = (
-            self.vectors[self.vector_rows[numbers]]
-            if name == "vector"
-            else self.columns[name](numbers)
-        )
-        return found
+            keep = torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout
+            numbers = numbers * keep
+        if name == "vector":
+            return self.vectors[self.vector_rows[numbers]]
+        embedded: Tensor = self.columns[name](numbers)
+        return embedded
 
 
 class TagBag(nn.Module):
-    """What the lexicon allows for a word, twice: the mean over its analyses, and the union of their grammemes."""
+    """The analyses of a word in a lexicon as two vectors.
+
+    The first is the mean over the tags of its analyses. The second embeds the union of their
+    grammemes.
+    """
 
     grammemes: Tensor
 
     def __init__(self, lexicon: Lexicon, width: int) -> None:
         super().__init__()
-        self.register_buffer(
-            "grammemes",
-            torch.from_numpy(lexicon.tag_grammemes.astype(np.float32)),
-            persistent=False,
-        )
+        grammemes = torch.from_numpy(lexicon.tag_grammemes.astype(np.float32))
+        self.register_buffer("grammemes", grammemes, persistent=False)  # (tags, grammemes)
         self.tags = nn.Parameter(torch.randn(lexicon.tags, width) * 0.1)
         self.each = nn.Linear(len(lexicon.grammemes), width, bias=False)
 
     def forward(self, ids: Tensor, offsets: Tensor) -> list[Tensor]:
-        table = self.tags + self.each(self.grammemes)
+        """The tags of words, ``ids[offsets[i]:offsets[i + 1]]``, to twice float[words, width]."""
+        table = self.tags + self.each(self.grammemes)  # (tags, width)
         mean = functional.embedding_bag(ids, table, offsets, mode="mean", include_last_offset=True)
-        union = functional.embedding_bag(
+        counts = functional.embedding_bag(
             ids, self.grammemes, offsets, mode="sum", include_last_offset=True
-        ).clamp_max(1)
+        )  # (words, grammemes)
+        union = counts.clamp_max(1)
         return [mean, 0.3 * self.each(union)]
 
 
-def _check(settings: Mapping[str, Any]) -> None:
-    known = (*_MAKER, *WIDTHS, *OUTER)
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    allowed = (*_MAKER_SETTINGS, *EMBEDDER_SETTINGS, *_FILES)
     for key in settings:
-        if key not in known:
-            raise ConfigError(f"the features of an encoder take no {key!r}.{near(key, known)}")
+        if key not in allowed:
+            raise ConfigError(f"the features of an encoder take no {key!r}.{near(key, allowed)}")
 
 
-def _maker(
-    settings: Mapping[str, Any], lexicon: Lexicon | None, vectors: Mapping[str, Any]
+def _tables_of(key: str, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> Tables:
+    """The tables of a lexicon or of word vectors; none where the settings leave these out."""
+    if not settings.get(key, True):
+        return {}
+    return under(tables, f"{key}.")
+
+
+def _feature_maker(
+    settings: Mapping[str, Any],
+    lexicon: Tables,
+    vectors: Tables,
 ) -> FeatureMaker:
-    given: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in settings.items()
-        if key in _MAKER
-    }
+    arguments: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key in _MAKER_SETTINGS:
+            arguments[key] = tuple(value) if isinstance(value, list) else value
     if vectors:
-        given["vector_hashes"] = vectors["hashes"]
-    return FeatureMaker(**given, lexicon=lexicon)
+        arguments["vector_hashes"] = vectors["hashes"]
+    if lexicon:
+        arguments["lexicon"] = Lexicon.shared(lexicon)
+    return FeatureMaker(**arguments)
 
 
-def _vectors(tables: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], Floats]:
-    """The row of each form, int64[forms + 1], and the vectors, float32[rows + 1, width]; number 0 of both is a word without one."""
-    known = Vectors(tables)
-    values = unpack_rows(tables["values"], tables["scale"])
-    return np.concatenate([[0], known.row_of_form.astype(np.int64) + 1]), np.concatenate(
-        [np.zeros((1, known.width), np.float32), values]
-    )
+def _column_embeddings(maker: FeatureMaker, sizes: Mapping[str, float]) -> nn.ModuleDict:
+    """The embeddings that are learned for columns; a word's row among the vectors needs none."""
+    embeddings = nn.ModuleDict()
+    for name, count in maker.column_sizes.items():
+        if name != "vector":
+            embeddings[name] = nn.Embedding(count, _column_width(name, sizes))
+    return embeddings
 
 
-def _width(name: str, sizes: Mapping[str, float]) -> int:
+def _column_width(name: str, sizes: Mapping[str, float]) -> int:
     if name == "kind":
         return min(_KIND_WIDTH, 2 * len(ANALYSIS_KINDS))
-    return int(
-        sizes[
-            "word_width" if name == "word" else "shape_width" if name == "shape" else "affix_width"
-        ]
-    )
+    kind = name if name in ("word", "shape") else "affix"
+    return int(sizes[f"{kind}_width"])
 
 
-def _flat(bag: Bag, device: torch.device) -> tuple[Tensor, Tensor]:
+def _bag_embeddings(maker: FeatureMaker, width: int) -> nn.ModuleDict:
+    """The embeddings of bags but that of the tags, which `TagBag` embeds."""
+    embeddings = nn.ModuleDict()
+    for name, count in maker.bag_sizes.items():
+        if name != "tags":
+            embeddings[name] = nn.EmbeddingBag(count, width, mode="mean", include_last_offset=True)
+    return embeddings
+
+
+def _vector_tables(tables: Mapping[str, NDArray[Any]]) -> tuple[Ints, Floats]:
+    """Word vectors behind an entry 0 for a word without one.
+
+    Returns: the row of each form, int64[forms + 1], and the vectors, float32[rows + 1, width].
+    """
+    vectors = Vectors(tables)
+    rows = vectors.row_of_form.astype(np.int64) + 1
+    values = unpack_rows(tables["values"], tables["scale"])
+    nothing = np.zeros((1, vectors.width), np.float32)
+    return np.concatenate([[0], rows]), np.concatenate([nothing, values])
+
+
+def _bag_on(bag: Bag, device: torch.device) -> tuple[Tensor, Tensor]:
     return to_device(bag.ids, device), to_device(bag.offsets, device)
