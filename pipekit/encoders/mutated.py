@@ -1,6 +1,7 @@
-"""The three cells that Jozefowicz, Zaremba and Sutskever (2015) found by mutation: MUT1, MUT2 and MUT3, relatives of the GRU.
+"""MUT1, MUT2 and MUT3: three cells that were found by mutation, relatives of the GRU.
 
-x_t is the input, h_t the state; σ, tanh and * go element by element:
+Source: Jozefowicz, Zaremba and Sutskever (2015). x_t is the input, h_t the state; σ, tanh and * go
+element by element:
 
     MUT1  z = σ(W_xz x_t + b_z)
           r = σ(W_xr x_t + W_hr h_t + b_r)
@@ -12,7 +13,8 @@ x_t is the input, h_t the state; σ, tanh and * go element by element:
           r = σ(W_xr x_t + W_hr h_t + b_r)
           h_{t+1} = tanh(W_hh (r * h_t) + W_xh x_t + b_h) * z + h_t * (1 - z)
 
-Where x_t stands bare, it must be as wide as the state: an input of another width is brought to it by a learned matrix of its own, W_p x_t.
+MUT1 and MUT2 each have a place where x_t stands without a matrix. There it must be as wide as the
+state; an input of another width goes through a learned matrix W_p first.
 """
 
 from __future__ import annotations
@@ -23,26 +25,36 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+# From the state and the sums of z and r to the gates z and r, all float[sequences, width].
 Gates = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Mutated(nn.Module):
-    """What the three have in common, called as torch's own layers are: padded inputs in, the states of all steps and the last one out.
+    """What the three cells share. They are called as torch's own recurrent layers are.
 
-    All that the inputs bring is computed in one product for all steps; the loop over time does what depends on the state.
+    The products with the inputs are computed for all steps at once. The loop over time computes
+    what depends on the state:
+
+        x_t ──▶ sums of z, r, h    (sequences, longest, width) each
+                      │
+        h_t ──▶ gates z, r ──▶ candidate tanh(W_hh (r * h_t) + sum of h)
+          └────────────────────────▶ h_{t+1} between h_t and the candidate, by z
+
     Weights begin as those of torch's cells, uniform between ±1/√width.
 
     Args:
-        width_in: of the inputs.
-        width: of the state.
+        width_in: width of the inputs.
+        width: width of the state.
     """
 
-    bare: ClassVar[int | None]  # which of the three sums, of z, r and h, takes x_t as it is
+    # Which of the sums of z, r and h takes x_t without a matrix: 0, 1, 2, or None.
+    bare: ClassVar[int | None]
     update_reads_state = True
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
-        projected = 3 - (self.bare is not None and width_in == width)
+        has_bare = self.bare is not None and width_in == width
+        projected = 2 if has_bare else 3
         self.inputs = nn.Linear(width_in, projected * width, bias=False)
         self.bias = nn.Parameter(torch.empty(3, width))
         self.reset = nn.Linear(width, width, bias=False)
@@ -53,48 +65,53 @@ class Mutated(nn.Module):
             nn.init.uniform_(weight, -(width**-0.5), width**-0.5)
 
     def forward(self, padded: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """float[sequences, longest, width_in] to float[sequences, longest, width] and the last state, float[sequences, width]."""
+        """Read padded sequences.
+
+        Args:
+            padded: float[sequences, longest, width_in].
+            state: before the first step, float[sequences, width]; zeros by default.
+
+        Returns: the states of all steps, float[sequences, longest, width], and the last one.
+        """
         if state is None:
             state = self.bias.new_zeros(len(padded), self.bias.shape[1])
-        updates, resets, candidates = self.sums(padded)
+        sums = self.sums(padded)
+        steps = zip(*(values.unbind(1) for values in sums), strict=True)
         states = []
-        with torch.autocast(
-            padded.device.type, enabled=False
-        ):  # a state that is rounded at each step drifts
-            gates, back = self.gates(), self.candidate.weight.t()
-            for z, r, h in zip(
-                updates.unbind(1), resets.unbind(1), candidates.unbind(1), strict=True
-            ):
-                z, r = gates(state, z, r)
-                state = torch.lerp(state, torch.tanh(torch.addmm(h, r * state, back)), z)
+        # Without autocast, since a state that is rounded at each step drifts.
+        with torch.autocast(padded.device.type, enabled=False):
+            gates = self.gates()
+            matrix = self.candidate.weight.t()
+            for update_sum, reset_sum, candidate_sum in steps:  # (sequences, width) each
+                update, reset = gates(state, update_sum, reset_sum)
+                candidate = torch.tanh(torch.addmm(candidate_sum, reset * state, matrix))
+                state = torch.lerp(state, candidate, update)
                 states.append(state)
-        return torch.stack(states, dim=1) if states else padded.new_zeros(
-            *padded.shape[:2], len(state)
-        ), state
+        if not states:
+            return padded.new_zeros(*padded.shape[:2], len(state)), state
+        return torch.stack(states, dim=1), state
 
     def sums(self, padded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What inputs and biases add to z, r and h, each float[sequences, longest, width]."""
         width = self.bias.shape[1]
-        blocks = list(self.inputs(padded).to(self.bias.dtype).split(width, dim=2))
+        dtype = self.bias.dtype
+        blocks = list(self.inputs(padded).to(dtype).split(width, dim=2))
         if len(blocks) < 3 and self.bare is not None:
-            blocks.insert(self.bare, padded.to(self.bias.dtype))
-        z, r, h = (
-            self.enters(place, block) + bias
-            for place, (block, bias) in enumerate(zip(blocks, self.bias, strict=True))
-        )
-        return z, r, h
+            blocks.insert(self.bare, padded.to(dtype))
+        z, r, h = (self.enter(place, block) for place, block in enumerate(blocks))
+        return z + self.bias[0], r + self.bias[1], h + self.bias[2]
 
-    def enters(self, place: int, block: Tensor) -> Tensor:
-        """How the inputs of one of the three sums enter it."""
+    def enter(self, place: int, block: Tensor) -> Tensor:
+        """How the inputs of one of the sums enter it; `place` is 0 for z, 1 for r, 2 for h."""
         return block
 
     def gates(self) -> Gates:
-        """What makes the gates z and r of a state and their sums."""
+        """The function that computes the gates of a step."""
         raise NotImplementedError
 
 
 class MUT1(Mutated):
-    """Its update gate sees the input alone, and the candidate tanh(x_t)."""
+    """The update gate reads the input alone; the candidate reads tanh(x_t)."""
 
     bare = 2
     update_reads_state = False
@@ -103,35 +120,48 @@ class MUT1(Mutated):
         z, r, h = super().sums(padded)
         return torch.sigmoid(z), r, h
 
-    def enters(self, place: int, block: Tensor) -> Tensor:
+    def enter(self, place: int, block: Tensor) -> Tensor:
         return torch.tanh(block) if place == self.bare else block
 
     def gates(self) -> Gates:
-        back = self.reset.weight.t()
-        return lambda state, z, r: (z, torch.sigmoid(torch.addmm(r, state, back)))
+        reset_matrix = self.reset.weight.t()
+
+        def gates_of(state: Tensor, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+            reset = torch.sigmoid(torch.addmm(r, state, reset_matrix))
+            return z, reset
+
+        return gates_of
 
 
 class MUT2(Mutated):
-    """Its reset gate sees x_t itself."""
+    """The reset gate reads x_t itself."""
 
     bare = 1
 
     def gates(self) -> Gates:
-        update, reset = self.update.weight.t(), self.reset.weight.t()
-        return lambda state, z, r: (
-            torch.sigmoid(torch.addmm(z, state, update)),
-            torch.sigmoid(torch.addmm(r, state, reset)),
-        )
+        update_matrix = self.update.weight.t()
+        reset_matrix = self.reset.weight.t()
+
+        def gates_of(state: Tensor, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+            update = torch.sigmoid(torch.addmm(z, state, update_matrix))
+            reset = torch.sigmoid(torch.addmm(r, state, reset_matrix))
+            return update, reset
+
+        return gates_of
 
 
 class MUT3(Mutated):
-    """Its update gate sees the state through a tanh."""
+    """The update gate reads the tanh of the state."""
 
     bare = None
 
     def gates(self) -> Gates:
-        update, reset = self.update.weight.t(), self.reset.weight.t()
-        return lambda state, z, r: (
-            torch.sigmoid(torch.addmm(z, torch.tanh(state), update)),
-            torch.sigmoid(torch.addmm(r, state, reset)),
-        )
+        update_matrix = self.update.weight.t()
+        reset_matrix = self.reset.weight.t()
+
+        def gates_of(state: Tensor, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+            update = torch.sigmoid(torch.addmm(z, torch.tanh(state), update_matrix))
+            reset = torch.sigmoid(torch.addmm(r, state, reset_matrix))
+            return update, reset
+
+        return gates_of

@@ -1,5 +1,8 @@
-"""Recurrent encoders, stacked, in one direction or both: tanh cells (Elman 1990), LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000),
-GRU (Cho et al. 2014), and MUT1 to MUT3 (Jozefowicz et al. 2015)."""
+"""Recurrent encoders, stacked, in one direction or both.
+
+Cells: tanh (Elman 1990); LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000); GRU (Cho et al.
+2014); MUT1 to MUT3 (Jozefowicz et al. 2015).
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,36 @@ from pipekit.errors import ConfigError
 from pipekit.nn.padding import Windows, length_groups, packed_rows
 from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
 from pipekit.parts.contracts import Tables
+from pipekit.words.arrays import offsets, ranges
 
 PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
 
+# From a cell, states and whether to read backwards to the states of the cell.
+Reader = Callable[[nn.Module, Tensor, bool], Tensor]
+
 
 class Recurrent(SequenceEncoder):
-    """A stack of layers, each of which reads its sequence forwards and backwards.
+    """A stack of recurrent layers. Each layer reads its sequences forwards and backwards.
 
-    The backward cell reads each sequence reversed within its own length, so that padding always follows and never changes an answer.
-    Where torch's packed sequences, which hold no padding, are faster (`packs`: on CPUs, when nothing is learned), these are read.
+        embedded ──▶ dropout ──┬─▶ forwards  ─▶ cell ──────────────┬─▶ joined ─▶ dropout ─▶ states
+                               └─▶ reversed ─▶ cell ─▶ reversed ───┘   of layer 1, input of layer 2
+        vectors = states of the top layer (or the mix of all) | embedded, with `skip`
+
+    Sequences are read in one of two ways, with the same results:
+
+        padded    Groups of like length. Backwards, each sequence is reversed within its own length,
+                  so that padding always follows and never changes an answer.
+        packed    torch's packed sequences, which hold no padding. They are faster for some cells
+                  (`packs`) on CPUs, when nothing is learned.
 
     Args:
-        width: of both directions together.
+        width: of the states, both directions together.
         skip: whether the embedded word stands beside the states in the vector of a token.
         bidirectional: false for one direction, forwards, of the whole width.
-        mix: whether the states of all layers are mixed (`LayerMix`) instead of those of the top layer alone; what was embedded is not
-            among them, `skip` is for that.
-        forget_bias: what is added to the first bias of an LSTM's forget gates; Jozefowicz et al. (2015) advise 1.
+        mix: whether the states of all layers are mixed (`LayerMix`) instead of taking those of the
+            top layer alone. The embedded words are not mixed in; `skip` is for them.
+        forget_bias: added to the first bias of an LSTM's forget gates. Jozefowicz et al. (2015)
+            advise 1.
     """
 
     packs: ClassVar[bool] = False
@@ -54,11 +70,15 @@ class Recurrent(SequenceEncoder):
     ) -> None:
         super().__init__(features, tables, window, overlap)
         self.skip = skip
-        self.width = width + self.embed.width * skip
-        widths = [self.embed.width] + [width] * (layers - 1)
+        self.width = width
+        if skip:
+            self.width += self.embed.width
+        widths_in = [self.embed.width] + [width] * (layers - 1)
         share = width // 2 if bidirectional else width
-        self.forwards = nn.ModuleList(self.cell(w, share) for w in widths)
-        self.backwards = nn.ModuleList(self.cell(w, share) for w in widths if bidirectional)
+        self.forwards = nn.ModuleList(self.cell(width_in, share) for width_in in widths_in)
+        self.backwards = nn.ModuleList()
+        if bidirectional:
+            self.backwards.extend(self.cell(width_in, share) for width_in in widths_in)
         self.dropout = WordDropout(dropout)
         self.mix = LayerMix(layers) if mix else None
         if forget_bias:
@@ -66,79 +86,98 @@ class Recurrent(SequenceEncoder):
 
     @staticmethod
     def cell(width_in: int, width: int) -> nn.Module:
-        """A layer in one direction: padded inputs to (states of all steps, anything), the sequences first."""
+        """A layer in one direction.
+
+        It takes padded inputs, float[sequences, longest, width_in], and gives a tuple that begins
+        with the states of all steps, float[sequences, longest, width].
+        """
         raise NotImplementedError
 
     def remember(self, bias: float) -> None:
-        """Open the forget gates at the start. Errors: `ConfigError` for cells without."""
+        """Open the forget gates at the start. Errors: `ConfigError` for cells that have none."""
         raise ConfigError(f"forget_bias = {bias}: only an LSTM has forget gates")
 
     def layers(self) -> list[nn.Module]:
-        return [
-            self.embed,
-            *(
-                nn.ModuleList([ahead, *self.backwards[i : i + 1]])
-                for i, ahead in enumerate(self.forwards)
-            ),
-        ]
+        layers: list[nn.Module] = [self.embed]
+        for cells in self._cells():
+            layers.append(nn.ModuleList(cells))
+        return layers
+
+    def _cells(self) -> list[list[nn.Module]]:
+        """The cells of each layer: the one forwards, and the one backwards where there is one."""
+        cells = [[cell] for cell in self.forwards]
+        for layer, cell in enumerate(self.backwards):
+            cells[layer].append(cell)
+        return cells
 
     def through(self, flat: Tensor, plan: Windows) -> Tensor:
-        states: Tensor = super().through(flat, plan)
+        states = super().through(flat, plan)
         return torch.cat([states, flat], dim=1) if self.skip else states
 
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
         order = reverse(inside) if self.backwards else inside
 
         def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
-            found: Tensor = cell(reorder(states, order) if backwards else states)[0]
-            return reorder(found, order) if backwards else found
+            if not backwards:
+                forward_states: Tensor = cell(states)[0]
+                return forward_states
+            return reorder(cell(reorder(states, order))[0], order)
 
-        return self._stack(padded, read)
+        return self._read_layers(padded, read)
 
-    def _stack(self, embedded: Tensor, read: Callable[[nn.Module, Tensor, bool], Tensor]) -> Tensor:
-        """All layers, given how a cell reads states, forwards or backwards."""
+    def _read_layers(self, embedded: Tensor, read: Reader) -> Tensor:
+        """The states of the top layer, or the mix of all. The shape is that of `read`."""
         states: Tensor = self.dropout(embedded)
-        every = []
-        for layer, ahead in enumerate(self.forwards):
-            found = [
-                read(ahead, states, False),
-                *(read(back, states, True) for back in self.backwards[layer : layer + 1]),
-            ]
-            states = self.dropout(torch.cat(found, dim=-1))
-            every.append(states)
+        layers = []
+        for cells in self._cells():
+            ahead, *back = cells
+            directions = [read(ahead, states, False)]
+            directions += [read(cell, states, True) for cell in back]
+            states = self.dropout(torch.cat(directions, dim=-1))
+            layers.append(states)
         if self.mix is not None:
-            states = self.mix(every)
+            states = self.mix(layers)
         return states
 
     def answers(self, flat: Tensor, plan: Windows) -> Iterator[tuple[Tensor, Tensor]]:
-        if not self.packs or self.training or flat.device.type != "cpu":
+        is_packed = self.packs and not self.training and flat.device.type == "cpu"
+        if not is_packed:
             yield from super().answers(flat, plan)
             return
-        for chosen in length_groups(plan.length, PACKED_WORDS):
-            yield self._packed(flat, Windows(*(column[chosen] for column in plan)))
+        for group in length_groups(plan.length, PACKED_WORDS):
+            yield self._read_packed(flat, Windows(*(column[group] for column in plan)))
 
-    def _packed(self, flat: Tensor, plan: Windows) -> tuple[Tensor, Tensor]:
-        """Windows, longest first, as packed sequences."""
-        begin = np.cumsum(plan.length) - plan.length  # among the rows of these windows alone
-        rows = np.repeat(plan.start - begin, plan.length) + np.arange(plan.length.sum())
-        orders = [
-            [torch.from_numpy(order) for order in packed_rows(begin, plan.length, backwards=way)]
-            for way in (False, True)
-        ]
+    def _read_packed(self, flat: Tensor, plan: Windows) -> tuple[Tensor, Tensor]:
+        """Windows, longest first, read as packed sequences.
+
+        Returns: the states of rows, float[answers, states], and the rows, int64[answers].
+        """
+        begins = offsets(plan.length)[:-1]  # among the rows of these windows alone
+        orders = []  # forwards and backwards
+        for backwards in (False, True):
+            rows, sizes = packed_rows(begins, plan.length, backwards=backwards)
+            orders.append((torch.from_numpy(rows), torch.from_numpy(sizes)))
 
         def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
             order, sizes = orders[backwards]
-            found: Tensor = cell(PackedSequence(states[order], sizes))[0].data
-            return by_row([(found, order)])
+            packed = PackedSequence(states[order], sizes)
+            answers: Tensor = cell(packed)[0].data
+            return by_row([(answers, order)])
 
-        first, last = np.repeat(plan.first, plan.length), np.repeat(plan.last, plan.length)
-        kept = np.flatnonzero((rows >= first) & (rows < last))
-        states = self._stack(flat[torch.from_numpy(rows)], read)
-        return states[torch.from_numpy(kept)], torch.from_numpy(rows[kept])
+        rows = ranges(plan.start, plan.length)  # int64[rows of these windows]
+        first = np.repeat(plan.first, plan.length)
+        last = np.repeat(plan.last, plan.length)
+        answered = np.flatnonzero((rows >= first) & (rows < last))
+        states = self._read_layers(flat[torch.from_numpy(rows)], read)
+        return states[torch.from_numpy(answered)], torch.from_numpy(rows[answered])
 
 
 class LSTM(Recurrent):
-    """Long short-term memory. On a CPU padded groups are read 1.5 times as fast as packed sequences (`recipes/benchmarks/packing.py`)."""
+    """Long short-term memory.
+
+    On a CPU padded groups are read 1.5 times as fast as packed sequences
+    (`recipes/benchmarks/packing.py`).
+    """
 
     @staticmethod
     def cell(width_in: int, width: int) -> nn.Module:
@@ -146,9 +185,10 @@ class LSTM(Recurrent):
 
     def remember(self, bias: float) -> None:
         for layer in (*self.forwards, *self.backwards):
-            quarter = layer.hidden_size
-            with torch.no_grad():  # torch orders the gates input, forget, cell, output
-                layer.bias_ih_l0[quarter : 2 * quarter] += bias
+            # torch orders the gates input, forget, cell, output.
+            forget = slice(layer.hidden_size, 2 * layer.hidden_size)
+            with torch.no_grad():
+                layer.bias_ih_l0[forget] += bias
 
 
 class GRU(Recurrent):
