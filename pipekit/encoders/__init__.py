@@ -1,1 +1,1 @@
-"""Encoders: each turns the tokens of a batch into vectors, and is chosen in a recipe by one word."""
+"""Encoders: each turns the tokens of a batch into vectors. A recipe names the one it takes."""

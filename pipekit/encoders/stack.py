@@ -1,20 +1,22 @@
-"""Layers of self-attention (Vaswani et al. 2017): what the Transformer and the BERT family have in common."""
+"""Layers of self-attention, which the Transformer and the BERT family have in common.
+
+Source: Vaswani et al. 2017.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from pipekit.errors import ConfigError, near
+from pipekit.words.arrays import Floats
 
 NORMS = ("pre", "post")
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -27,16 +29,20 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What a stack of layers is.
+    """The settings of a stack of layers.
 
     Attributes:
         width: of the states.
-        hidden: of the feed-forward network; four times the width where it is 0.
+        layers: how many there are.
+        heads: of each attention.
+        hidden: width of the feed-forward network; four times the width where it is 0.
+        dropout: its rate.
         norm: "post", after each residual connection, as published, or "pre" (Xiong et al. 2020).
         activation: of the feed-forward network, one of ACTIVATIONS.
         epsilon: of the norms.
         shared: whether all layers have the same weights (ALBERT, Lan et al. 2020).
-        recompute: whether training keeps no inner states of a layer but computes them again: less memory, a third more time.
+        recompute: whether training drops the inner states of a layer and computes them again: less
+            memory, a third more time.
     """
 
     width: int = 256
@@ -51,20 +57,24 @@ class Shape:
     recompute: bool = False
 
     def __post_init__(self) -> None:
-        for given, known, what in (
-            (self.norm, NORMS, "norm"),
-            (self.activation, ACTIVATIONS, "activation"),
-        ):
-            if given not in known:
-                raise ConfigError(f"a transformer takes no {what} = {given!r}.{near(given, known)}")
+        _check_choice("norm", self.norm, NORMS)
+        _check_choice("activation", self.activation, ACTIVATIONS)
         if self.heads < 1 or self.width % self.heads:
             raise ConfigError(
                 f"width {self.width} cannot be shared among {self.heads} heads: choose a multiple"
             )
 
 
+def _check_choice(setting: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"a transformer takes no {setting} = {value!r}.{near(value, choices)}")
+
+
 def sinusoids(length: int, width: int) -> Tensor:
-    """Sines and cosines of the positions, float[length, width] (Vaswani et al. 2017, section 3.5)."""
+    """Sines and cosines of the positions, float[length, width].
+
+    Source: Vaswani et al. 2017, section 3.5.
+    """
     steps = torch.arange(length).unsqueeze(1)
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     table = torch.zeros(length, width)
@@ -74,7 +84,12 @@ def sinusoids(length: int, width: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention."""
+    """Multi-head self-attention.
+
+    states ─▶ project ─▶ query, key, value             (sequences, heads, longest, head width)
+    query · key * scale, and the mask ─▶ softmax       (sequences, heads, longest, longest)
+    softmax · value ─▶ heads joined ─▶ output          (sequences, longest, width)
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -88,144 +103,192 @@ class Attention(nn.Module):
         """States float[sequences, longest, width] to the same.
 
         Args:
-            where: what `mask` is made of.
-            seen: where the weights are wanted: they are added to this list, float[sequences, heads, longest, longest].
+            where: what `mask` is computed from.
+            seen: a list to which the attention weights are added, float[sequences, heads, longest,
+                longest]; None where nobody wants them.
         """
-        size, length, width = states.shape
-        query, key, value = (
-            self.project(states)
-            .view(size, length, 3, self.heads, width // self.heads)
-            .permute(2, 0, 3, 1, 4)
-        )
+        sequences, longest, width = states.shape
+        head_width = width // self.heads
+        projected = self.project(states).view(sequences, longest, 3, self.heads, head_width)
+        query, key, value = projected.permute(2, 0, 3, 1, 4)
         mask = self.mask(query, key, where)
         rate = self.dropout if self.training else 0.0
         if seen is None and not slow_when_fused(query):
-            found = functional.scaled_dot_product_attention(
-                query, key, value, attn_mask=mask, dropout_p=rate, scale=self.scale
+            values = functional.scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                attn_mask=mask,
+                dropout_p=rate,
+                scale=self.scale,
             )
         else:
             weights = attention_weights(query @ key.transpose(2, 3) * self.scale, mask)
             if seen is not None:
                 seen.append(weights)
-            found = functional.dropout(weights, rate).to(value.dtype) @ value
-        return self.output(found.transpose(1, 2).reshape(size, length, width))  # type: ignore[no-any-return]
+            values = functional.dropout(weights, rate).to(value.dtype) @ value
+        joined = values.transpose(1, 2).reshape(sequences, longest, width)
+        return self.output(joined)  # type: ignore[no-any-return]
 
     def mask(self, query: Tensor, key: Tensor, where: Any) -> Tensor | None:
-        """Where a state may look, bool, or what is added to its scores, of a shape that fits [sequences, heads, longest, longest].
+        """The mask of the scores; its shape fits [sequences, heads, longest, longest].
 
-        None for everywhere. Here that is what `Stack` is told; a subclass may know more. Query and key are float[sequences, heads,
-        longest, width of a head].
+        A mask of bool says where a state may look. Any other is added to the scores. None lets all
+        states look everywhere. A subclass may compute the mask from more.
+
+        Args:
+            query, key: float[sequences, heads, longest, head width].
+            where: here the mask itself; see `Stack.forward`.
         """
         return where  # type: ignore[no-any-return]
 
 
 def slow_when_fused(states: Tensor) -> bool:
-    """Whether the fused kernel is slower than products and a softmax one after another: in bfloat16 on a CPU."""
+    """Whether the fused kernel is slower than products and a softmax one after another.
+
+    That is so in bfloat16 on a CPU.
+    """
     return states.device.type == "cpu" and states.dtype == torch.bfloat16
 
 
 def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """The softmax of scores over what may be looked at; a mask that is no bool is added to them."""
-    if mask is not None:
-        scores = (
-            scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-            if mask.dtype == torch.bool
-            else scores + mask
-        )
-    return scores.softmax(-1)
+    """The softmax of masked scores; for masks see `Attention.mask`."""
+    if mask is None:
+        masked = scores
+    elif mask.dtype == torch.bool:
+        masked = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    else:
+        masked = scores + mask
+    return masked.softmax(-1)
 
 
 class StackBlock(nn.Module):
-    """Attention and a feed-forward network, each with a residual connection and a norm."""
+    """Attention and a feed-forward network, each with a residual connection and a norm.
+
+    "post"    x ─┬─▶ attention ─▶ + ─▶ norm ─┬─▶ feed ─▶ + ─▶ norm
+                 └────────────────▲          └───────────▲
+    "pre"     x ─┬─▶ norm ─▶ attention ─▶ + ─┬─▶ norm ─▶ feed ─▶ +
+                 └────────────────────────▲  └───────────────────▲
+    """
 
     def __init__(self, shape: Shape, attention: nn.Module) -> None:
         super().__init__()
-        width, hidden = shape.width, shape.hidden or 4 * shape.width
+        width = shape.width
+        hidden = shape.hidden or 4 * width
         self.pre = shape.norm == "pre"
         self.attention = attention
         self.feed = nn.Sequential(
-            nn.Linear(width, hidden), ACTIVATIONS[shape.activation](), nn.Linear(hidden, width)
+            nn.Linear(width, hidden),
+            ACTIVATIONS[shape.activation](),
+            nn.Linear(hidden, width),
         )
-        self.norms = nn.ModuleList(
-            [nn.LayerNorm(width, shape.epsilon), nn.LayerNorm(width, shape.epsilon)]
-        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width, shape.epsilon) for _ in range(2))
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, states: Tensor, where: Any, seen: list[Tensor] | None = None) -> Tensor:
+        """States float[sequences, longest, width] to the same; see `Attention.forward`."""
         first, second = self.norms
+        output: Tensor
         if self.pre:
             states = states + self.dropout(self.attention(first(states), where, seen))
-            return states + self.dropout(self.feed(second(states)))  # type: ignore[no-any-return]
-        states = first(states + self.dropout(self.attention(states, where, seen)))
-        return second(states + self.dropout(self.feed(states)))  # type: ignore[no-any-return]
+            output = states + self.dropout(self.feed(second(states)))
+        else:
+            states = first(states + self.dropout(self.attention(states, where, seen)))
+            output = second(states + self.dropout(self.feed(states)))
+        return output
 
 
 class Stack(nn.Module):
     """Blocks one after another.
 
+        inside ─▶ mask ─▶ places ─▶ where      for all blocks; `places` as DeBERTa's distances
+                                      │
+        states ─▶ block 0 ─▶ block 1 ─▼ … ─▶ block n ─▶ norm, where norms come first ("pre")
+        └───────┴──────────┴────────── … ─────────────┴─▶ list of states: before and after each
+
     Args:
-        attention: of each block, made from the shape.
-        places: what tells all attentions more than the mask, from it and the number of cells: `where` is what it gives.
+        attention: the class of the attention of each block.
+        places: a module from the mask and the number of cells to what attentions read (`where`);
+            None where they read the mask alone.
     """
 
     def __init__(
-        self, shape: Shape, attention: type[Attention] = Attention, places: nn.Module | None = None
+        self,
+        shape: Shape,
+        attention: type[Attention] = Attention,
+        places: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
         self.places = places
-        self.blocks = nn.ModuleList(
-            StackBlock(shape, attention(shape)) for _ in range(1 if shape.shared else shape.layers)
-        )
-        self.leave = (
-            nn.LayerNorm(shape.width, shape.epsilon) if shape.norm == "pre" else nn.Identity()
-        )
+        blocks = 1 if shape.shared else shape.layers
+        self.blocks = nn.ModuleList(StackBlock(shape, attention(shape)) for _ in range(blocks))
+        self.leave: nn.Module = nn.Identity()
+        if shape.norm == "pre":
+            self.leave = nn.LayerNorm(shape.width, shape.epsilon)
 
     def layers(self) -> list[nn.Module]:
-        """The blocks; the last norm goes with the top one."""
-        return [*self.blocks[:-1], nn.ModuleList([self.blocks[-1], self.leave])]
+        """The blocks, from the lowest to the top; the last norm goes with the top one."""
+        *lower, top = self.blocks
+        return [*lower, nn.ModuleList([top, self.leave])]
 
     def forward(
-        self, states: Tensor, inside: Tensor | None, seen: list[Tensor] | None = None
+        self,
+        states: Tensor,
+        inside: Tensor | None,
+        seen: list[Tensor] | None = None,
     ) -> list[Tensor]:
         """The states before the first layer and after each one, float[sequences, longest, width].
 
         Args:
-            inside: which cells are no padding, bool[sequences, longest], or where each state may look, bool[sequences, longest,
-                longest]; None where nothing is hidden.
-            seen: where attention weights are wanted: those of each layer are added to this list.
+            inside: which cells are no padding, bool[sequences, longest]; or where each state may
+                look, bool[sequences, longest, longest]; None where nothing is hidden.
+            seen: a list to which the attention weights of each layer are added.
         """
         mask = attention_mask(inside)
-        where = mask if self.places is None else self.places(mask, states.shape[1])
-        found = [states]
+        where = mask
+        if self.places is not None:
+            where = self.places(mask, states.shape[1])
+        layers = [states]
         for number in range(self.shape.layers):
-            block = self.blocks[number % len(self.blocks)]
+            block = self.blocks[number % len(self.blocks)]  # shared weights are one block
             if self.shape.recompute and self.training:
-                found.append(checkpoint(block, found[-1], where, use_reentrant=False))
+                states = checkpoint(block, states, where, use_reentrant=False)
             else:
-                found.append(block(found[-1], where, seen))
-        return [*found[:-1], self.leave(found[-1])]
+                states = block(states, where, seen)
+            layers.append(states)
+        layers[-1] = self.leave(layers[-1])
+        return layers
 
 
 def attention_mask(inside: Tensor | None) -> Tensor | None:
-    """The mask of attention; None, which is faster, where nothing is hidden."""
-    if inside is None or (inside.device.type == "cpu" and bool(inside.all())):
+    """The mask of the scores from `inside` as `Stack.forward` takes it.
+
+    None where nothing is hidden, which is faster. On a GPU that is not looked up: it would wait.
+    """
+    if inside is None:
         return None
-    return inside[:, None, None, :] if inside.ndim == 2 else inside[:, None]
+    if inside.device.type == "cpu" and bool(inside.all()):
+        return None
+    if inside.ndim == 2:
+        return inside[:, None, None, :]  # (sequences, 1, 1, longest)
+    return inside[:, None]  # (sequences, 1, longest, longest)
 
 
-def by_window(
-    seen: Sequence[Tensor], inside: Tensor, starts: Tensor
-) -> dict[int, NDArray[np.float32]]:
-    """What was seen of some windows, without their padding.
+def by_window(seen: Sequence[Tensor], inside: Tensor, starts: Tensor) -> dict[int, Floats]:
+    """Attention weights of some windows, without their padding.
 
     Args:
         seen: the weights of each layer, float[windows, heads, longest, longest].
         inside: which cells are no padding, bool[windows, longest].
         starts: the row at which each window begins, int64[windows].
 
-    Returns: float32[layers, heads, n, n] for each start.
+    Returns: for the start of each window float32[layers, heads, length, length].
     """
-    weights = torch.stack(list(seen), dim=1).float().cpu().numpy()
-    pairs = zip(starts.tolist(), inside.sum(1).tolist(), weights, strict=True)
-    return {start: one[:, :, :n, :n] for start, n, one in pairs}
+    layers = torch.stack(list(seen), dim=1)  # (windows, layers, heads, longest, longest)
+    arrays = layers.float().cpu().numpy()
+    lengths = inside.sum(1).tolist()
+    weights = {}
+    for start, length, array in zip(starts.tolist(), lengths, arrays, strict=True):
+        weights[start] = array[:, :, :length, :length]
+    return weights

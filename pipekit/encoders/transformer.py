@@ -1,13 +1,14 @@
-"""The Transformer encoder (Vaswani et al. 2017) over words, post-norm as published or pre-norm (Xiong et al. 2020)."""
+"""The Transformer encoder over words, post-norm as published or pre-norm.
+
+Sources: Vaswani et al. 2017; Xiong et al. 2020 for pre-norm.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipekit.attention import AttentionMap
@@ -17,6 +18,7 @@ from pipekit.errors import ConfigError, near
 from pipekit.nn.sequences import CPU_CELLS, LayerMix
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
+from pipekit.words.arrays import Floats
 from pipekit.words.chars import to_strings
 
 POSITIONS = ("sinusoidal", "learned")
@@ -25,11 +27,15 @@ POSITIONS = ("sinusoidal", "learned")
 class Transformer(SequenceEncoder):
     """Self-attention over words.
 
+        embedded ─▶ project ─▶ + positions ─▶ norm ("post") ─▶ dropout ─▶ stack ─▶ top layer or mix
+
     Args:
+        width: of the states.
         positions: "sinusoidal" or "learned".
         norm: "pre" or "post".
-        hidden: of the feed-forward network; four times the width where it is 0.
-        mix: whether the embedded words and the states of all layers are mixed (`LayerMix`) instead of those of the top layer alone.
+        hidden: width of the feed-forward network; four times the width where it is 0.
+        mix: whether the embedded words and the states of all layers are mixed (`LayerMix`) instead
+            of taking the states of the top layer alone.
     """
 
     def __init__(
@@ -63,31 +69,41 @@ class Transformer(SequenceEncoder):
         self.mix = LayerMix(layers + 1) if mix else None
 
     def layers(self) -> list[nn.Module]:
-        learned = [self.positions] if isinstance(self.positions, nn.Parameter) else []
-        return [
-            nn.ModuleList([self.embed, self.project, self.enter, nn.ParameterList(learned)]),
-            *self.stack.layers(),
-        ]
+        learned = nn.ParameterList()
+        if isinstance(self.positions, nn.Parameter):
+            learned.append(self.positions)
+        lowest = nn.ModuleList([self.embed, self.project, self.enter, learned])
+        return [lowest, *self.stack.layers()]
 
     def compilable(self) -> list[nn.Module]:
         return list(self.stack.blocks)
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
-        features, words = self.features(batch), to_strings(batch.words)
-        flat, found = self.embed(features.words), dict[int, NDArray[np.float32]]()
-        # The weights of all pairs of cells are kept, so that few go through at a time on a GPU too.
-        for rows, inside, *_ in padded_groups(features.windows, CPU_CELLS, flat.device):
+        features = self.features(batch)
+        words = to_strings(batch.words)
+        flat = self.embed(features.words)  # (tokens, in)
+        maps: dict[int, Floats] = {}
+        # All pairs of cells have a weight that is stored, so few cells go through at a time on a
+        # GPU too.
+        for group in padded_groups(features.windows, CPU_CELLS, flat.device):
             seen: list[Tensor] = []
-            self.contextualize(flat[rows], inside, seen)
-            found |= by_window(seen, inside, rows[:, 0])
+            self.contextualize(flat[group.rows], group.inside, seen)
+            maps |= by_window(seen, group.inside, group.rows[:, 0])
         return [
             AttentionMap(words[start : start + weights.shape[2]], weights)
-            for start, weights in sorted(found.items())
+            for start, weights in sorted(maps.items())
         ]
 
     def contextualize(
-        self, padded: Tensor, inside: Tensor, seen: list[Tensor] | None = None
+        self,
+        padded: Tensor,
+        inside: Tensor,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
-        states = self.enter(self.project(padded) + self.positions[: padded.shape[1]])
-        layers = self.stack(self.dropout(states), inside, seen)
-        return layers[-1] if self.mix is None else self.mix(layers)  # type: ignore[no-any-return]
+        positions = self.positions[: padded.shape[1]]
+        states = self.enter(self.project(padded) + positions)
+        layers: list[Tensor] = self.stack(self.dropout(states), inside, seen)
+        if self.mix is None:
+            return layers[-1]
+        mixed: Tensor = self.mix(layers)
+        return mixed
