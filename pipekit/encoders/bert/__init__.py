@@ -1,1 +1,1 @@
-"""The encoder of the BERT family: what its members are like, their network, and words read through it."""
+"""The encoder of the BERT family: its members as data, their network, published checkpoints."""

@@ -1,8 +1,14 @@
-"""The encoder of the BERT family: subword pieces through its network, and pooled to words."""
+"""The encoder of the BERT family: words as pieces through its network, and back to words.
+
+words      Мама       мыла   раму
+pieces     Ма ма      мыла   ра му           cut by `Subwords`; `borders` [0, 2, 3, 5]
+network    [CLS] Ма ма мыла ра му [SEP]      a window of pieces
+pooling    mean(Ма, ма)  мыла  mean(ра, му)  one vector for each word
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +23,7 @@ from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
-from pipekit.encoders.sequence import padded_groups
+from pipekit.encoders.sequence import PaddedGroup, padded_groups
 from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError, near
 from pipekit.nn.padding import Windows, windows
@@ -26,17 +32,25 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
 from pipekit.subwords.cutter import Cut, Subwords, text_of
 from pipekit.subwords.published import from_settings
-from pipekit.words.arrays import Ints, ranges
+from pipekit.words.arrays import Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.features import Features
 
 POOLING = ("mean", "first", "last")
 READS = ("sentences", "documents")
 SUBWORDS = "subwords"  # the table that holds the vocabulary
+_NO_POSITIONS = 512  # pieces that are read at a time where there are no learned positions
 
 
 @dataclass(frozen=True)
 class PieceFeatures:
-    """The pieces of a batch's words, the windows over them, and features of the words where the encoder reads some."""
+    """The input of the network for a batch.
+
+    Attributes:
+        ids: of the pieces of all words, int64[pieces].
+        borders: the piece at which each word begins, int64[words + 1].
+        windows: over the pieces.
+        words: features of the words, where the encoder reads some.
+    """
 
     ids: Ints
     borders: Ints
@@ -49,9 +63,12 @@ class Framed:
     """Some windows as the network reads them, each between [CLS] and [SEP].
 
     Attributes:
-        ids, inside: int64 and bool[windows, longest + 2].
-        cell, row: the cells of the flattened ``states[:, 1:-1]`` that answer, and the pieces that they answer for, int64[answers].
-        rows: the pieces that stand between, int64[windows, longest]; padding repeats the first.
+        ids: of the pieces, int64[windows, longest + 2].
+        inside: which of them are no padding, bool[windows, longest + 2].
+        cell: the cells of the flattened ``states[:, 1:-1]`` that answer, int64[answers].
+        row: the pieces that these answer for, int64[answers].
+        rows: the pieces between [CLS] and [SEP], int64[windows, longest]; padding repeats the
+            first.
     """
 
     ids: Tensor
@@ -65,15 +82,17 @@ class Bert(Encoder):
     """A network of the BERT family; the vector of a word is pooled from those of its pieces.
 
     Args:
-        family: what the network is like, one of `pipekit.encoders.bert.families.FAMILIES`.
+        family: one of `pipekit.encoders.bert.families.FAMILIES`.
         network: settings of `BertShape` that differ from those of the family.
-        subwords: in a recipe a file or folder that holds a vocabulary, or settings of `pipekit.subwords.cutter.learn`, which then reads the
-            training documents; in a saved pipeline the table of that name holds it.
+        subwords: in a recipe a file or folder that holds a vocabulary, or settings of
+            `pipekit.subwords.cutter.learn`, which then reads the training documents. In a saved
+            pipeline True: the table of that name holds the vocabulary.
         pool: how the vectors of its pieces become that of a word, "mean", "first" or "last".
-        reads: "sentences", or "documents", with more context and in more time; what is longer than the network has positions for is
-            read in windows that share a quarter.
+        reads: "sentences", or "documents", with more context and in more time. What is longer than
+            the network has positions for is read in windows that share a quarter.
         mix: whether all layers go into the vectors, in learned shares, or the last one alone.
-        features: of words, settings as those of other encoders, whose embedding is added to that of each of their pieces.
+        features: settings of word features, as of other encoders. The embedding of a word is added
+            to that of each of its pieces.
     """
 
     def __init__(
@@ -88,141 +107,179 @@ class Bert(Encoder):
         tables: Tables | None = None,
     ) -> None:
         super().__init__()
-        for given, known, what in ((pool, POOLING, "pool"), (reads, READS, "reads")):
-            if given not in known:
-                raise ConfigError(f"a BERT takes no {what} = {given!r}.{near(given, known)}")
-        if SUBWORDS not in (tables or {}):
-            raise ConfigError(
-                "a BERT needs a vocabulary of subwords: name one in a recipe, or let `prepare` learn one"
-            )
+        _check_choice("pool", pool, POOLING)
+        _check_choice("reads", reads, READS)
         self.tables = dict(tables or {})
-        self.pool, self.reads = pool, reads
+        if SUBWORDS not in self.tables:
+            raise ConfigError(
+                "a BERT needs a vocabulary of subwords: "
+                "name one in a recipe, or let `prepare` learn one"
+            )
+        self.pool = pool
+        self.reads = reads
         self.subwords = Subwords(self.tables[SUBWORDS])
         self.shape = shape_of(family, network or {})
         self.width = self.shape.width
         self.network = Network(len(self.subwords), self.shape)
         self.mix = LayerMix(self.shape.layers + 1) if mix else None
-        self.embed = (
-            Embedder(features, {k: v for k, v in self.tables.items() if k != SUBWORDS})
-            if features
-            else None
-        )
-        if self.embed is not None:
-            self.beside = nn.Linear(
-                self.embed.width, self.shape.embedding_width or self.width, bias=False
-            )
+        self.embed: Embedder | None = None
+        if features:
+            word_tables = {name: self.tables[name] for name in self.tables if name != SUBWORDS}
+            self.embed = Embedder(features, word_tables)
+            piece_width = self.shape.embedding_width or self.width
+            self.beside = nn.Linear(self.embed.width, piece_width, bias=False)
             nn.init.zeros_(self.beside.weight)  # so that a pretrained network begins as it was
 
     @classmethod
     def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
-        given = settings.get("subwords") or {}
-        features, tables = (
-            Embedder.prepare(settings["features"], docs) if settings.get("features") else (None, {})
-        )
-        if given is not True:  # else the table is there already
-            tables = {SUBWORDS: from_settings(given, map(text_of, docs)).table, **tables}
-        return Prepared({**settings, "subwords": True, "features": features}, tables)
+        complete = {**settings, "subwords": True, "features": None}
+        tables: Tables = {}
+        if settings.get("features"):
+            complete["features"], tables = Embedder.prepare(settings["features"], docs)
+        subwords = settings.get("subwords") or {}
+        if subwords is not True:  # else the table is there already
+            vocabulary = from_settings(subwords, map(text_of, docs))
+            tables = {SUBWORDS: vocabulary.table, **tables}
+        return Prepared(complete, tables)
 
     def layers(self) -> list[nn.Module]:
-        """Word features are in none of them: beside a pretrained network they are new."""
-        below, places = self.network.embed, self.network.stack.places
-        return [
-            below if places is None else nn.ModuleList([below, places]),
-            *self.network.stack.layers(),
-        ]
+        """The layers of the network.
+
+        The word features are in none of them: beside a pretrained network they are new.
+        """
+        lowest: nn.Module = self.network.embed
+        if self.network.stack.places is not None:
+            lowest = nn.ModuleList([lowest, self.network.stack.places])
+        return [lowest, *self.network.stack.layers()]
 
     def compilable(self) -> list[nn.Module]:
         return list(self.network.stack.blocks)
 
     @property
     def window(self) -> int:
-        """The most pieces that the network reads at a time."""
-        return (self.shape.positions or 512) - 2
+        """The most pieces that the network reads at a time, beside [CLS] and [SEP]."""
+        return (self.shape.positions or _NO_POSITIONS) - 2
 
     def features(self, batch: Batch) -> PieceFeatures:
         ids, borders = self.pieces(batch)
         sequences = batch.sequences if self.reads == "sentences" else batch.offsets
         plan = windows(borders[sequences], self.window, self.window // 4)
-        return PieceFeatures(
-            ids, borders, plan, None if self.embed is None else self.embed.features(batch)
-        )
+        words = None
+        if self.embed is not None:
+            words = self.embed.features(batch)
+        return PieceFeatures(ids, borders, plan, words)
 
     def pieces(self, batch: Batch) -> Cut:
-        """The pieces of a batch's words; what is written alike is cut once."""
-        keys, index = np.unique(2 * batch.distinct.index + batch.spaced, return_inverse=True)
+        """The pieces of a batch's words. Words that are written alike are cut once.
+
+        A word after white space and the same word without it are cut apart.
+        """
+        keys = pair_keys(batch.distinct.index, batch.spaced.astype(np.int64), 2)
+        distinct, index = np.unique(keys, return_inverse=True)  # index int64[words]
+        word, spaced = split_pairs(distinct, 2)
         strings = batch.distinct.strings
-        cut = self.subwords.cut(
-            [strings[key] for key in (keys // 2).tolist()], (keys % 2 == 1).tolist()
-        )
-        sizes = np.diff(cut.borders)[index]
-        return Cut(
-            cut.ids[ranges(cut.borders[index], sizes)], np.cumsum([0, *sizes], dtype=np.int64)
-        )
+        cut = self.subwords.cut([strings[i] for i in word.tolist()], (spaced == 1).tolist())
+        lengths = np.diff(cut.borders)[index]  # int64[words]
+        ids = cut.ids[ranges(cut.borders[index], lengths)]
+        return Cut(ids, offsets(lengths))
 
     def forward(self, features: PieceFeatures) -> Tensor:
-        device = self.network.embed.pieces.weight.device
+        device = self._device
         borders = to_device(features.borders, device)
         owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
-        beside = self._beside(features, owner)
+        beside = self._word_vectors(features, owner)
         answers = [(self._read(framed, beside), framed.row) for framed in self.framed(features)]
         if not answers:
             return torch.zeros(0, self.width, device=device)
         return self._to_words(by_row(answers), owner, borders)
 
+    @property
+    def _device(self) -> torch.device:
+        return self.network.embed.pieces.weight.device
+
     def framed(self, features: PieceFeatures) -> Iterator[Framed]:
         """The windows as the network reads them, those of like length together."""
-        device = self.network.embed.pieces.weight.device
-        special, flat = self.subwords.special, to_device(features.ids, device)
-        for rows, inside, cell, row in padded_groups(features.windows, cells_on(device), device):
-            ids = functional.pad(
-                flat[rows].masked_fill(~inside, special.pad), (1, 1), value=special.pad
-            )
-            ids[:, 0] = special.cls
-            ids.scatter_(1, inside.sum(1, keepdim=True) + 1, special.sep)
-            yield Framed(ids, functional.pad(inside, (2, 0), value=True), cell, row, rows)
+        device = self._device
+        flat = to_device(features.ids, device)
+        for group in padded_groups(features.windows, cells_on(device), device):
+            yield self._frame(flat, group)
+
+    def _frame(self, flat: Tensor, group: PaddedGroup) -> Framed:
+        """Put [CLS] before and [SEP] behind the pieces of each window.
+
+        ids        [CLS] Ма ма [SEP] [PAD]
+                   [CLS] мыла ра му  [SEP]
+        """
+        special = self.subwords.special
+        rows, inside, cell, row = group
+        pieces = flat[rows].masked_fill(~inside, special.pad)  # (windows, longest)
+        ids = functional.pad(pieces, (1, 1), value=special.pad)  # (windows, longest + 2)
+        ends = inside.sum(1, keepdim=True) + 1
+        ids[:, 0] = special.cls
+        ids.scatter_(1, ends, special.sep)
+        framed_inside = functional.pad(inside, (2, 0), value=True)  # [CLS] and [SEP] more
+        return Framed(ids, framed_inside, cell, row, rows)
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features = self.features(batch)
-        borders = to_device(features.borders, self.network.embed.pieces.weight.device)
-        beside, found = (
-            self._beside(features, torch.repeat_interleave(borders.diff())),
-            dict[int, AttentionMap](),
-        )
+        borders = to_device(features.borders, self._device)
+        owner = torch.repeat_interleave(borders.diff())
+        beside = self._word_vectors(features, owner)
+        maps: dict[int, AttentionMap] = {}
         for framed in self.framed(features):
             seen: list[Tensor] = []
             self._read(framed, beside, seen)
-            weights = by_window(seen, framed.inside, framed.rows[:, :1].sum(1))
-            labels = map(self.subwords.spell, framed.ids.tolist())
-            found |= {
-                start: AttentionMap(names[: one.shape[2]], one)
-                for names, (start, one) in zip(labels, weights.items(), strict=True)
-            }
-        return [one for _, one in sorted(found.items())]
+            starts = framed.rows[:, :1].sum(1)  # 0 for a window without pieces
+            weights = by_window(seen, framed.inside, starts)
+            spelled = map(self.subwords.spell, framed.ids.tolist())
+            for labels, (start, array) in zip(spelled, weights.items(), strict=True):
+                maps[start] = AttentionMap(labels[: array.shape[2]], array)
+        return [attention for _, attention in sorted(maps.items())]
 
-    def _beside(self, features: PieceFeatures, owner: Tensor) -> Tensor | None:
-        """What the features say of the word of each piece, float[pieces, width of their vectors]."""
-        return (
-            None
-            if self.embed is None or features.words is None
-            else self.beside(self.embed(features.words))[owner]
-        )
+    def _word_vectors(self, features: PieceFeatures, owner: Tensor) -> Tensor | None:
+        """For each piece the embedded features of its word, float[pieces, embedding width].
+
+        Args:
+            owner: the word of each piece, int64[pieces].
+        """
+        if self.embed is None or features.words is None:
+            return None
+        vectors: Tensor = self.beside(self.embed(features.words))  # (words, embedding width)
+        return vectors[owner]
 
     def _read(
-        self, framed: Framed, beside: Tensor | None, seen: list[Tensor] | None = None
+        self,
+        framed: Framed,
+        beside: Tensor | None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
-        known = None
-        if (
-            beside is not None
-        ):  # nothing is beside padding: [SEP] stands there in all windows but the longest
-            known = functional.pad(
-                beside[framed.rows].masked_fill(~framed.inside[:, 2:, None], 0), (0, 0, 1, 1)
-            )
-        layers = self.network(framed.ids, framed.inside, beside=known, seen=seen)
+        """The states of the pieces that windows answer for, float[answers, width]."""
+        padded = None if beside is None else _in_cells(beside, framed)
+        layers = self.network(framed.ids, framed.inside, beside=padded, seen=seen)
         states: Tensor = layers[-1] if self.mix is None else self.mix(layers)
         return states[:, 1:-1].flatten(0, 1)[framed.cell]
 
     def _to_words(self, pieces: Tensor, owner: Tensor, borders: Tensor) -> Tensor:
-        if self.pool != "mean":
-            return pieces[borders[:-1] if self.pool == "first" else borders[1:] - 1]
-        total = pieces.new_zeros(len(borders) - 1, pieces.shape[1]).index_add_(0, owner, pieces)
-        return total / borders.diff().unsqueeze(1)
+        """Pool the states of pieces, float[pieces, width], to words, float[words, width]."""
+        if self.pool == "first":
+            return pieces[borders[:-1]]
+        if self.pool == "last":
+            return pieces[borders[1:] - 1]
+        words = len(borders) - 1
+        totals = pieces.new_zeros(words, pieces.shape[1]).index_add_(0, owner, pieces)
+        return totals / borders.diff().unsqueeze(1)
+
+
+def _in_cells(beside: Tensor, framed: Framed) -> Tensor:
+    """float[pieces, width] in the cells of windows, float[windows, longest + 2, width].
+
+    Special pieces and padding have zeros; in all windows but the longest [SEP] stands on padding.
+    """
+    is_padding = ~framed.inside[:, 2:, None]
+    between = beside[framed.rows].masked_fill(is_padding, 0)
+    return functional.pad(between, (0, 0, 1, 1))
+
+
+def _check_choice(setting: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"a BERT takes no {setting} = {value!r}.{near(value, choices)}")

@@ -1,4 +1,4 @@
-"""The BERT family as data: how its members differ."""
+"""The BERT family as data: in which settings its members differ."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from pipekit.errors import ConfigError, near
 
 @dataclass(frozen=True)
 class BertShape(Shape):
-    """What a network of the family is, beside its stack of layers.
+    """The settings of a network of the family, beside those of its stack of layers.
 
     Attributes:
-        embedding_width: of the embedded pieces, which are projected to `width` where that differs; `width` where it is 0.
-        positions: how many learned positions there are, the special pieces included; 0 for none.
-        segments: how many segments a text may have; 0 for a network that is not told them.
-        relative: attention that knows how far apart two pieces are (He et al. 2021) tells distances below this; 0 for one that does not.
-        buckets: so many are told apart on either side, the greater ones in ever wider buckets; 0 for each by itself.
+        embedding_width: width of the embedded pieces, which are projected to `width` where that
+            differs; `width` where it is 0.
+        positions: the number of learned positions, special pieces included; 0 for none.
+        segments: how many segments a text may have; 0 for a network that reads no segments.
+        relative: distances below this are told apart by the attention (He et al. 2021); 0 for
+            attention that does not know distances.
+        buckets: how many groups of distances there are on either side, the farther the wider; 0
+            where each distance is for itself.
         relative_norm: whether the vectors of the distances are normed.
-        relative_own: whether these have projections of their own to keys and queries, instead of those of the states.
+        relative_own: whether the vectors of the distances have projections of their own to queries
+            and keys, instead of those of the states.
     """
 
     width: int = 256
@@ -38,28 +42,38 @@ class BertShape(Shape):
         super().__post_init__()
         if 0 < self.positions < 3:
             raise ConfigError(
-                f"positions = {self.positions}: at least 3 are needed, two of them for the special pieces"
+                f"positions = {self.positions}: "
+                "at least 3 are needed, two of them for the special pieces"
             )
         if self.buckets and not 0 < self.buckets // 2 < self.relative - 1:
             raise ConfigError(
-                f"buckets = {self.buckets} and relative = {self.relative}: take at least 2 buckets, and fewer than distances"
+                f"buckets = {self.buckets} and relative = {self.relative}: "
+                "take at least 2 buckets, and fewer than distances"
             )
 
 
-# The sizes are those of a small network for a CPU; what a published checkpoint has is read from it.
+# The sizes are those of a small network for a CPU; those of a published checkpoint come from its
+# files.
 FAMILIES: dict[str, dict[str, Any]] = {
-    "bert": {},  # Devlin et al. 2019
-    "roberta": {"segments": 1, "epsilon": 1e-5},  # Liu et al. 2019
-    "albert": {"embedding_width": 64, "shared": True, "activation": "gelu_tanh"},  # Lan et al. 2020
-    "electra": {"embedding_width": 128},  # Clark et al. 2020
-    "distilbert": {"segments": 0},  # Sanh et al. 2019
+    # Devlin et al. 2019
+    "bert": {},
+    # Liu et al. 2019
+    "roberta": {"segments": 1, "epsilon": 1e-5},
+    # Lan et al. 2020
+    "albert": {"embedding_width": 64, "shared": True, "activation": "gelu_tanh"},
+    # Clark et al. 2020
+    "electra": {"embedding_width": 128},
+    # Sanh et al. 2019
+    "distilbert": {"segments": 0},
+    # He et al. 2021
     "deberta": {
         "positions": 0,
         "segments": 0,
         "epsilon": 1e-7,
         "relative": 512,
         "relative_own": True,
-    },  # He et al. 2021
+    },
+    # He et al. 2021, and v3, 2023
     "deberta_v2": {
         "positions": 0,
         "segments": 0,
@@ -67,16 +81,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "relative": 512,
         "buckets": 256,
         "relative_norm": True,
-    },  # and v3, 2023
+    },
 }
 
 
 def shape_of(family: str, network: Mapping[str, Any]) -> BertShape:
-    """The shape of a family, changed by the settings given. Errors: `ConfigError` naming the family or the setting that is not known."""
+    """The shape of a family's network, with some settings changed.
+
+    For instance ``shape_of("roberta", {"layers": 6})``.
+
+    Errors: `ConfigError` naming the unknown family or setting.
+    """
     if family not in FAMILIES:
         raise ConfigError(f"no BERT is of the family {family!r}.{near(family, FAMILIES)}")
-    known = [f.name for f in fields(BertShape)]
+    settings = [field.name for field in fields(BertShape)]
     for key in network:
-        if key not in known:
-            raise ConfigError(f"the network of a BERT takes no {key!r}.{near(key, known)}")
+        if key not in settings:
+            raise ConfigError(f"the network of a BERT takes no {key!r}.{near(key, settings)}")
     return BertShape(**{**FAMILIES[family], **network})

@@ -1,4 +1,7 @@
-"""The network of the BERT family (Devlin et al. 2019 and those who followed): embedded pieces and positions through a stack of layers."""
+"""The network of the BERT family: embedded pieces and positions through a stack of layers.
+
+Source: Devlin et al. 2019, and those who followed.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,19 @@ from pipekit.encoders.bert.disentangled import DisentangledAttention, Distances
 from pipekit.encoders.bert.families import BertShape
 from pipekit.encoders.stack import Stack, sinusoids
 
-_STD = 0.02  # of the weights of a new network, as published
-_STEP = 0.04  # of its positions, which begin as sinusoids: what stands next to what is told from the first step
+# The spread of the weights of a new network, as published.
+_STD = 0.02
+# The positions of a new network begin as sinusoids of this height: so attention can tell
+# neighbours from the first step.
+_POSITION_SCALE = 0.04
 
 
 class PieceEmbedding(nn.Module):
-    """Each piece as the sum of its own vector and those of its position and of its segment."""
+    """Each piece as the sum of its own vector and those of its position and of its segment.
+
+    piece + position + segment + beside ─▶ norm ─▶ dropout ─▶ project
+    (sequences, longest, embedding width)                     (sequences, longest, width)
+    """
 
     def __init__(self, pieces: int, shape: BertShape) -> None:
         super().__init__()
@@ -24,46 +34,55 @@ class PieceEmbedding(nn.Module):
         self.segments = nn.Embedding(shape.segments, width) if shape.segments else None
         self.norm = nn.LayerNorm(width, shape.epsilon)
         self.dropout = nn.Dropout(shape.dropout)
-        self.project = nn.Linear(width, shape.width) if width != shape.width else nn.Identity()
+        self.project: nn.Module = nn.Identity()
+        if width != shape.width:
+            self.project = nn.Linear(width, shape.width)
 
     def forward(
-        self, ids: Tensor, segments: Tensor | None = None, beside: Tensor | None = None
+        self,
+        ids: Tensor,
+        segments: Tensor | None = None,
+        beside: Tensor | None = None,
     ) -> Tensor:
-        """The pieces int64[sequences, longest] as float[sequences, longest, width]; `beside` is added to their vectors."""
-        found = self.pieces(ids)
+        """Pieces to their vectors, float[sequences, longest, width].
+
+        Args:
+            ids: of the pieces, int64[sequences, longest].
+            segments: of the pieces, int64[sequences, longest]; the first one where it is None.
+            beside: added to the vectors, float[sequences, longest, embedding width].
+        """
+        vectors = self.pieces(ids)
         if self.positions is not None:
-            found = found + self.positions.weight[: ids.shape[1]]
+            vectors = vectors + self.positions.weight[: ids.shape[1]]
         if self.segments is not None:
-            found = found + (
-                self.segments.weight[0] if segments is None else self.segments(segments)
-            )
+            segment = self.segments.weight[0] if segments is None else self.segments(segments)
+            vectors = vectors + segment
         if beside is not None:
-            found = found + beside
-        return self.project(self.dropout(self.norm(found)))  # type: ignore[no-any-return]
+            vectors = vectors + beside
+        states: Tensor = self.project(self.dropout(self.norm(vectors)))
+        return states
 
 
 class Network(nn.Module):
     """Pieces in, the states of all layers out.
 
     Args:
-        pieces: how many there are.
+        pieces: how many pieces the vocabulary has.
     """
 
     def __init__(self, pieces: int, shape: BertShape) -> None:
         super().__init__()
         self.shape = shape
         self.embed = PieceEmbedding(pieces, shape)
-        self.stack = (
-            Stack(shape, DisentangledAttention, Distances(shape))
-            if shape.relative
-            else Stack(shape)
-        )
+        if shape.relative:
+            self.stack = Stack(shape, DisentangledAttention, Distances(shape))
+        else:
+            self.stack = Stack(shape)
         self.apply(_begin)
-        if self.embed.positions is not None:
+        positions = self.embed.positions
+        if positions is not None:
             with torch.no_grad():
-                self.embed.positions.weight.copy_(
-                    _STEP * sinusoids(*self.embed.positions.weight.shape)
-                )
+                positions.weight.copy_(_POSITION_SCALE * sinusoids(*positions.weight.shape))
 
     def forward(
         self,
@@ -76,18 +95,17 @@ class Network(nn.Module):
         """The states before the first layer and after each one, float[sequences, longest, width].
 
         Args:
-            ids: of the pieces, int64[sequences, longest].
-            inside: see `Stack.forward`.
-            segments: of the pieces, int64[sequences, longest]; the first one where it is None.
-            beside: what is known of the pieces otherwise, float[sequences, longest, width of their vectors].
-            seen: see `Stack.forward`.
+            ids, segments, beside: see `PieceEmbedding.forward`.
+            inside, seen: see `Stack.forward`.
         """
-        states: list[Tensor] = self.stack(self.embed(ids, segments, beside), inside, seen)
+        embedded = self.embed(ids, segments, beside)
+        states: list[Tensor] = self.stack(embedded, inside, seen)
         return states
 
 
 def _begin(module: nn.Module) -> None:
+    """Give a module the weights of a new network."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=_STD)
-        if isinstance(module, nn.Linear):
-            torch.nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

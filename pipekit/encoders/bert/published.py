@@ -1,7 +1,11 @@
-"""How others write networks of the BERT family: the keys of their `config.json` and the names of their tensors, as data.
+"""Published networks of the BERT family as data: keys of their configs, names of their tensors.
 
-Names of tensors are patterns by our own names: `{n}` is the number of a layer. Several names are parts of one tensor of ours, one below
-the other; an empty name is a part that is zero with them. A name without a last part stands for its `.weight` and its `.bias`.
+Names of tensors are listed by our own names:
+
+    {n}                the number of a layer
+    several names      parts of one tensor of ours, one below the other
+    an empty name      a part that is zero, since their network has none
+    "embed.norm"       stands for "embed.norm.weight" and "embed.norm.bias"
 """
 
 from __future__ import annotations
@@ -25,17 +29,18 @@ PUBLISHED_ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class PublishedKind:
-    """What others call a `model_type`.
+    """A kind of published network, which configs call `model_type`.
 
     Attributes:
-        family: what it is here.
-        prefix: of its tensors where the network is a part of another.
+        family: its family, one of `pipekit.encoders.bert.families.FAMILIES`.
+        prefix: begins the names of its tensors where the network is a part of another.
+        names: of its tensors, by ours.
         keys: of its config, by settings of `BertShape`.
-        defaults: of keys that a config may leave out.
-        fixed: keys that change what is computed, and the values that are supported; those that are left out are as the first.
-        settings: of `BertShape` that no key tells.
-        names: of its tensors.
-        behind_pad: whether its positions are counted from behind the number of its padding.
+        defaults: values of keys that a config may leave out.
+        fixed: the supported values of keys that change what is computed. A key that is left out has
+            the first.
+        settings: of `BertShape` that no key of a config holds.
+        behind_pad: whether positions are counted from behind the number of the padding piece.
         by_head: whether queries, keys and values are one tensor, head by head.
     """
 
@@ -90,21 +95,24 @@ _FEED: Names = {
 }
 
 
-def _project(*names: str) -> Names:
-    return {
-        "stack.blocks.{n}.attention.project": tuple(
-            f"{_LAYER}.attention.self.{name}" for name in names
-        )
-    }
-
-
-_BERT: Names = {**_EMBEDDINGS, **_project("query", "key", "value"), **_FEED}
+_SELF = f"{_LAYER}.attention.self"
+_BERT: Names = {
+    **_EMBEDDINGS,
+    "stack.blocks.{n}.attention.project": (
+        f"{_SELF}.query",
+        f"{_SELF}.key",
+        f"{_SELF}.value",
+    ),
+    **_FEED,
+}
 _GROUP = "encoder.albert_layer_groups.{n}.albert_layers.0"
 _ALBERT: Names = {
     **_EMBEDDINGS,
     "embed.project": ("encoder.embedding_hidden_mapping_in",),
-    "stack.blocks.{n}.attention.project": tuple(
-        f"{_GROUP}.attention.{name}" for name in ("query", "key", "value")
+    "stack.blocks.{n}.attention.project": (
+        f"{_GROUP}.attention.query",
+        f"{_GROUP}.attention.key",
+        f"{_GROUP}.attention.value",
     ),
     "stack.blocks.{n}.attention.output": (f"{_GROUP}.attention.dense",),
     "stack.blocks.{n}.norms.0": (f"{_GROUP}.attention.LayerNorm",),
@@ -115,8 +123,10 @@ _ALBERT: Names = {
 _DISTIL = "transformer.layer.{n}"
 _DISTILBERT: Names = {
     **_EMBEDDINGS,
-    "stack.blocks.{n}.attention.project": tuple(
-        f"{_DISTIL}.attention.{name}" for name in ("q_lin", "k_lin", "v_lin")
+    "stack.blocks.{n}.attention.project": (
+        f"{_DISTIL}.attention.q_lin",
+        f"{_DISTIL}.attention.k_lin",
+        f"{_DISTIL}.attention.v_lin",
     ),
     "stack.blocks.{n}.attention.output": (f"{_DISTIL}.attention.out_lin",),
     "stack.blocks.{n}.norms.0": (f"{_DISTIL}.sa_layer_norm",),
@@ -130,11 +140,14 @@ _DISTANCES: Names = {
     "stack.places.vectors": ("encoder.rel_embeddings",),
     "stack.places.norm": ("encoder.LayerNorm",),
 }
-_SELF = f"{_LAYER}.attention.self"
 _DEBERTA: Names = {
     **_DISTANCES,
     "stack.blocks.{n}.attention.project.weight": (f"{_SELF}.in_proj.weight",),
-    "stack.blocks.{n}.attention.project.bias": (f"{_SELF}.q_bias", "", f"{_SELF}.v_bias"),
+    "stack.blocks.{n}.attention.project.bias": (
+        f"{_SELF}.q_bias",
+        "",
+        f"{_SELF}.v_bias",
+    ),
     "stack.blocks.{n}.attention.distance.weight": (
         f"{_SELF}.pos_q_proj.weight",
         f"{_SELF}.pos_proj.weight",
@@ -143,8 +156,15 @@ _DEBERTA: Names = {
 }
 _DEBERTA_V2: Names = {
     **_DISTANCES,
-    **_project("query_proj", "key_proj", "value_proj"),
-    "stack.blocks.{n}.attention.distance": (f"{_SELF}.pos_query_proj", f"{_SELF}.pos_key_proj"),
+    "stack.blocks.{n}.attention.project": (
+        f"{_SELF}.query_proj",
+        f"{_SELF}.key_proj",
+        f"{_SELF}.value_proj",
+    ),
+    "stack.blocks.{n}.attention.distance": (
+        f"{_SELF}.pos_query_proj",
+        f"{_SELF}.pos_key_proj",
+    ),
 }
 _DEBERTA_DEFAULTS = {**_DEFAULTS, "layer_norm_eps": 1e-7, "type_vocab_size": 0}
 _DEBERTA_FIXED: dict[str, tuple[Any, ...]] = {
@@ -153,34 +173,49 @@ _DEBERTA_FIXED: dict[str, tuple[Any, ...]] = {
     "conv_kernel_size": (0,),
 }
 
-_ROBERTA = PublishedKind("roberta", "roberta.", _BERT, _KEYS, _DEFAULTS, _FIXED, behind_pad=True)
+_ROBERTA = PublishedKind(
+    family="roberta",
+    prefix="roberta.",
+    names=_BERT,
+    keys=_KEYS,
+    defaults=_DEFAULTS,
+    fixed=_FIXED,
+    behind_pad=True,
+)
 PUBLISHED_KINDS: dict[str, PublishedKind] = {
-    "bert": PublishedKind("bert", "bert.", _BERT, _KEYS, _DEFAULTS, _FIXED),
+    "bert": PublishedKind(
+        family="bert",
+        prefix="bert.",
+        names=_BERT,
+        keys=_KEYS,
+        defaults=_DEFAULTS,
+        fixed=_FIXED,
+    ),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
     "electra": PublishedKind(
-        "electra",
-        "electra.",
-        {**_BERT, "embed.project": ("embeddings_project",)},
-        _WITH_EMBEDDING,
-        _DEFAULTS,
-        _FIXED,
+        family="electra",
+        prefix="electra.",
+        names={**_BERT, "embed.project": ("embeddings_project",)},
+        keys=_WITH_EMBEDDING,
+        defaults=_DEFAULTS,
+        fixed=_FIXED,
     ),
     "albert": PublishedKind(
-        "albert",
-        "albert.",
-        _ALBERT,
-        _WITH_EMBEDDING,
-        {**_DEFAULTS, "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0},
-        {**_FIXED, "num_hidden_groups": (1,), "inner_group_num": (1,)},
-        {"shared": True},
+        family="albert",
+        prefix="albert.",
+        names=_ALBERT,
+        keys=_WITH_EMBEDDING,
+        defaults={**_DEFAULTS, "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0},
+        fixed={**_FIXED, "num_hidden_groups": (1,), "inner_group_num": (1,)},
+        settings={"shared": True},
     ),
     "distilbert": PublishedKind(
-        "distilbert",
-        "distilbert.",
-        _DISTILBERT,
-        {
+        family="distilbert",
+        prefix="distilbert.",
+        names=_DISTILBERT,
+        keys={
             "width": "dim",
             "layers": "n_layers",
             "heads": "n_heads",
@@ -189,25 +224,25 @@ PUBLISHED_KINDS: dict[str, PublishedKind] = {
             "activation": "activation",
             "positions": "max_position_embeddings",
         },
-        {"dropout": 0.1, "activation": "gelu"},
-        _FIXED,
-        {"segments": 0, "epsilon": 1e-12},
+        defaults={"dropout": 0.1, "activation": "gelu"},
+        fixed=_FIXED,
+        settings={"segments": 0, "epsilon": 1e-12},
     ),
     "deberta": PublishedKind(
-        "deberta",
-        "deberta.",
-        _DEBERTA,
-        _KEYS,
-        _DEBERTA_DEFAULTS,
-        {**_FIXED, **_DEBERTA_FIXED},
+        family="deberta",
+        prefix="deberta.",
+        names=_DEBERTA,
+        keys=_KEYS,
+        defaults=_DEBERTA_DEFAULTS,
+        fixed={**_FIXED, **_DEBERTA_FIXED},
         by_head=True,
     ),
     "deberta-v2": PublishedKind(
-        "deberta_v2",
-        "deberta.",
-        _DEBERTA_V2,
-        _KEYS,
-        _DEBERTA_DEFAULTS,
-        {**_FIXED, **_DEBERTA_FIXED},
+        family="deberta_v2",
+        prefix="deberta.",
+        names=_DEBERTA_V2,
+        keys=_KEYS,
+        defaults=_DEBERTA_DEFAULTS,
+        fixed={**_FIXED, **_DEBERTA_FIXED},
     ),
 }
