@@ -73,7 +73,11 @@ class Int8(TorchFunctionMode):
         return function(*arguments, **(named or {}))
 
 
-def linear(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    states: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+) -> Tensor:
     """``functional.linear`` in int8.
 
     Small layers, and products with what is no weight of a network, are computed in float.
@@ -101,7 +105,11 @@ def linear(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return outputs.view(*states.shape[:-1], -1)
 
 
-def _product(rows: Tensor, packed: PackedWeight, bias: Tensor | None) -> Tensor:
+def _product(
+    rows: Tensor,
+    packed: PackedWeight,
+    bias: Tensor | None,
+) -> Tensor:
     """float[rows, in] to float32[rows, out]."""
     values, scales = _quantize(rows)
     sums = torch._int_mm(values, packed.values)  # int32[rows, out]

@@ -65,8 +65,7 @@ class Embedder(nn.Module):
     def __init__(self, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
         super().__init__()
         _check_settings(settings)
-        sizes = dict(EMBEDDER_SETTINGS)
-        sizes.update({key: value for key, value in settings.items() if key in sizes})
+        sizes = {name: settings.get(name, size) for name, size in EMBEDDER_SETTINGS.items()}
         lexicon = _tables_of("lexicon", settings, tables)
         vectors = _tables_of("vectors", settings, tables)
         self.maker = _feature_maker(settings, lexicon, vectors)
@@ -124,10 +123,12 @@ class Embedder(nn.Module):
         parts = []
         for i, name in enumerate(self.maker.column_sizes):
             parts.append(self._embed_column(name, columns[:, i]))
-        for name, bag in self.bags.items():
-            parts.append(bag(*_bag_on(features.bags[name], device)))
+        for name, embedding in self.bags.items():
+            bag = features.bags[name]
+            parts.append(embedding(*_bag_on(bag, device)))
         if self.maker.lexicon is not None:
-            parts += self.tags(*_bag_on(features.bags["tags"], device))
+            bag = features.bags["tags"]
+            parts += self.tags(*_bag_on(bag, device))
         joined = self.dropout(torch.cat(parts, dim=1))
         embedded: Tensor = self.norm(functional.gelu(self.output(joined)))  # (words, width)
         return embedded[to_device(features.index, device)]
@@ -177,7 +178,11 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
             raise ConfigError(f"the features of an encoder take no {key!r}.{near(key, allowed)}")
 
 
-def _tables_of(key: str, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> Tables:
+def _tables_of(
+    key: str,
+    settings: Mapping[str, Any],
+    tables: Mapping[str, Any],
+) -> Tables:
     """The tables of a lexicon or of word vectors; none where the settings leave these out."""
     if not settings.get(key, True):
         return {}
@@ -234,7 +239,9 @@ def _vector_tables(tables: Mapping[str, NDArray[Any]]) -> tuple[Ints, Floats]:
     rows = vectors.row_of_form.astype(np.int64) + 1
     values = unpack_rows(tables["values"], tables["scale"])
     nothing = np.zeros((1, vectors.width), np.float32)
-    return np.concatenate([[0], rows]), np.concatenate([nothing, values])
+    rows = np.concatenate([[0], rows])
+    values = np.concatenate([nothing, values])
+    return rows, values
 
 
 def _bag_on(bag: Bag, device: torch.device) -> tuple[Tensor, Tensor]:

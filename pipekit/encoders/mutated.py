@@ -61,8 +61,9 @@ class Mutated(nn.Module):
         self.candidate = nn.Linear(width, width, bias=False)
         if self.update_reads_state:
             self.update = nn.Linear(width, width, bias=False)
+        limit = width**-0.5
         for weight in self.parameters():
-            nn.init.uniform_(weight, -(width**-0.5), width**-0.5)
+            nn.init.uniform_(weight, -limit, limit)
 
     def forward(self, padded: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read padded sequences.
@@ -95,11 +96,15 @@ class Mutated(nn.Module):
         """What inputs and biases add to z, r and h, each float[sequences, longest, width]."""
         width = self.bias.shape[1]
         dtype = self.bias.dtype
-        blocks = list(self.inputs(padded).to(dtype).split(width, dim=2))
+        projected = self.inputs(padded).to(dtype)
+        blocks = list(projected.split(width, dim=2))
         if len(blocks) < 3 and self.bare is not None:
             blocks.insert(self.bare, padded.to(dtype))
-        z, r, h = (self.enter(place, block) for place, block in enumerate(blocks))
-        return z + self.bias[0], r + self.bias[1], h + self.bias[2]
+        z_bias, r_bias, h_bias = self.bias
+        z = self.enter(0, blocks[0]) + z_bias
+        r = self.enter(1, blocks[1]) + r_bias
+        h = self.enter(2, blocks[2]) + h_bias
+        return z, r, h
 
     def enter(self, place: int, block: Tensor) -> Tensor:
         """How the inputs of one of the sums enter it; `place` is 0 for z, 1 for r, 2 for h."""
@@ -126,7 +131,11 @@ class MUT1(Mutated):
     def gates(self) -> Gates:
         reset_matrix = self.reset.weight.t()
 
-        def gates_of(state: Tensor, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        def gates_of(
+            state: Tensor,
+            z: Tensor,
+            r: Tensor,
+        ) -> tuple[Tensor, Tensor]:
             reset = torch.sigmoid(torch.addmm(r, state, reset_matrix))
             return z, reset
 
@@ -142,7 +151,11 @@ class MUT2(Mutated):
         update_matrix = self.update.weight.t()
         reset_matrix = self.reset.weight.t()
 
-        def gates_of(state: Tensor, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        def gates_of(
+            state: Tensor,
+            z: Tensor,
+            r: Tensor,
+        ) -> tuple[Tensor, Tensor]:
             update = torch.sigmoid(torch.addmm(z, state, update_matrix))
             reset = torch.sigmoid(torch.addmm(r, state, reset_matrix))
             return update, reset
@@ -159,8 +172,13 @@ class MUT3(Mutated):
         update_matrix = self.update.weight.t()
         reset_matrix = self.reset.weight.t()
 
-        def gates_of(state: Tensor, z: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-            update = torch.sigmoid(torch.addmm(z, torch.tanh(state), update_matrix))
+        def gates_of(
+            state: Tensor,
+            z: Tensor,
+            r: Tensor,
+        ) -> tuple[Tensor, Tensor]:
+            squashed = torch.tanh(state)
+            update = torch.sigmoid(torch.addmm(z, squashed, update_matrix))
             reset = torch.sigmoid(torch.addmm(r, state, reset_matrix))
             return update, reset
 

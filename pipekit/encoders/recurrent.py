@@ -112,12 +112,18 @@ class Recurrent(SequenceEncoder):
 
     def through(self, flat: Tensor, plan: Windows) -> Tensor:
         states = super().through(flat, plan)
-        return torch.cat([states, flat], dim=1) if self.skip else states
+        if self.skip:
+            states = torch.cat([states, flat], dim=1)
+        return states
 
     def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
         order = reverse(inside) if self.backwards else inside
 
-        def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
+        def read(
+            cell: nn.Module,
+            states: Tensor,
+            backwards: bool,
+        ) -> Tensor:
             if not backwards:
                 forward_states: Tensor = cell(states)[0]
                 return forward_states
@@ -145,7 +151,8 @@ class Recurrent(SequenceEncoder):
             yield from super().answers(flat, plan)
             return
         for group in length_groups(plan.length, PACKED_WORDS):
-            yield self._read_packed(flat, Windows(*(column[group] for column in plan)))
+            columns = (column[group] for column in plan)
+            yield self._read_packed(flat, Windows(*columns))
 
     def _read_packed(self, flat: Tensor, plan: Windows) -> tuple[Tensor, Tensor]:
         """Windows, longest first, read as packed sequences.
@@ -158,7 +165,11 @@ class Recurrent(SequenceEncoder):
             rows, sizes = packed_rows(begins, plan.length, backwards=backwards)
             orders.append((torch.from_numpy(rows), torch.from_numpy(sizes)))
 
-        def read(cell: nn.Module, states: Tensor, backwards: bool) -> Tensor:
+        def read(
+            cell: nn.Module,
+            states: Tensor,
+            backwards: bool,
+        ) -> Tensor:
             order, sizes = orders[backwards]
             packed = PackedSequence(states[order], sizes)
             answers: Tensor = cell(packed)[0].data
@@ -169,7 +180,8 @@ class Recurrent(SequenceEncoder):
         last = np.repeat(plan.last, plan.length)
         answered = np.flatnonzero((rows >= first) & (rows < last))
         states = self._read_layers(flat[torch.from_numpy(rows)], read)
-        return states[torch.from_numpy(answered)], torch.from_numpy(rows[answered])
+        answers = states[torch.from_numpy(answered)]
+        return answers, torch.from_numpy(rows[answered])
 
 
 class LSTM(Recurrent):

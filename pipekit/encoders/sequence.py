@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,7 +45,11 @@ class PaddedGroup(NamedTuple):
     row: Tensor
 
 
-def padded_groups(plan: Windows, cells: int, device: torch.device) -> Iterator[PaddedGroup]:
+def padded_groups(
+    plan: Windows,
+    cells: int,
+    device: torch.device,
+) -> Iterator[PaddedGroup]:
     """Windows in groups of like length, of at most `cells` padded cells each.
 
     For instance two windows, the second of which answers for its last two rows alone:
@@ -54,10 +59,10 @@ def padded_groups(plan: Windows, cells: int, device: torch.device) -> Iterator[P
     """
     for group in length_groups(plan.length, cells):
         rows, inside = grid(plan.start[group], plan.length[group])
-        first = plan.first[group]
-        last = plan.last[group]
-        answers = inside & (rows >= first[:, None]) & (rows < last[:, None])
-        cell = answers.ravel().nonzero()[0]
+        first = plan.first[group][:, None]
+        last = plan.last[group][:, None]
+        is_answer = inside & (rows >= first) & (rows < last)
+        cell = np.flatnonzero(is_answer)
         row = rows.ravel()[cell]
         yield PaddedGroup(
             to_device(rows, device),

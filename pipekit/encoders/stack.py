@@ -65,7 +65,11 @@ class Shape:
             )
 
 
-def _check_choice(setting: str, value: str, choices: Collection[str]) -> None:
+def _check_choice(
+    setting: str,
+    value: str,
+    choices: Collection[str],
+) -> None:
     if value not in choices:
         raise ConfigError(f"a transformer takes no {setting} = {value!r}.{near(value, choices)}")
 
@@ -75,11 +79,13 @@ def sinusoids(length: int, width: int) -> Tensor:
 
     Source: Vaswani et al. 2017, section 3.5.
     """
-    steps = torch.arange(length).unsqueeze(1)
-    rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+    steps = torch.arange(length).unsqueeze(1)  # (length, 1)
+    columns = torch.arange(0, width, 2)
+    rates = torch.exp(columns * (-math.log(10_000.0) / width))
+    angles = steps * rates  # (length, half of the width, rounded up)
     table = torch.zeros(length, width)
-    table[:, 0::2] = torch.sin(steps * rates)
-    table[:, 1::2] = torch.cos(steps * rates)[:, : width // 2]
+    table[:, 0::2] = torch.sin(angles)
+    table[:, 1::2] = torch.cos(angles)[:, : width // 2]
     return table
 
 
@@ -99,7 +105,12 @@ class Attention(nn.Module):
         self.project = nn.Linear(shape.width, 3 * shape.width)
         self.output = nn.Linear(shape.width, shape.width)
 
-    def forward(self, states: Tensor, where: Any, seen: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        states: Tensor,
+        where: Any,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
         """States float[sequences, longest, width] to the same.
 
         Args:
@@ -130,7 +141,12 @@ class Attention(nn.Module):
         joined = values.transpose(1, 2).reshape(sequences, longest, width)
         return self.output(joined)  # type: ignore[no-any-return]
 
-    def mask(self, query: Tensor, key: Tensor, where: Any) -> Tensor | None:
+    def mask(
+        self,
+        query: Tensor,
+        key: Tensor,
+        where: Any,
+    ) -> Tensor | None:
         """The mask of the scores; its shape fits [sequences, heads, longest, longest].
 
         A mask of bool says where a state may look. Any other is added to the scores. None lets all
@@ -182,10 +198,20 @@ class StackBlock(nn.Module):
             ACTIVATIONS[shape.activation](),
             nn.Linear(hidden, width),
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(width, shape.epsilon) for _ in range(2))
+        self.norms = nn.ModuleList(
+            [
+                nn.LayerNorm(width, shape.epsilon),
+                nn.LayerNorm(width, shape.epsilon),
+            ]
+        )
         self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, states: Tensor, where: Any, seen: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        states: Tensor,
+        where: Any,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
         """States float[sequences, longest, width] to the same; see `Attention.forward`."""
         first, second = self.norms
         output: Tensor
@@ -275,7 +301,11 @@ def attention_mask(inside: Tensor | None) -> Tensor | None:
     return inside[:, None]  # (sequences, 1, longest, longest)
 
 
-def by_window(seen: Sequence[Tensor], inside: Tensor, starts: Tensor) -> dict[int, Floats]:
+def by_window(
+    seen: Sequence[Tensor],
+    inside: Tensor,
+    starts: Tensor,
+) -> dict[int, Floats]:
     """Attention weights of some windows, without their padding.
 
     Args:
@@ -289,6 +319,7 @@ def by_window(seen: Sequence[Tensor], inside: Tensor, starts: Tensor) -> dict[in
     arrays = layers.float().cpu().numpy()
     lengths = inside.sum(1).tolist()
     weights = {}
-    for start, length, array in zip(starts.tolist(), lengths, arrays, strict=True):
+    windows = zip(starts.tolist(), lengths, arrays, strict=True)
+    for start, length, array in windows:
         weights[start] = array[:, :, :length, :length]
     return weights

@@ -63,9 +63,12 @@ class Transformer(SequenceEncoder):
             self.positions = nn.Parameter(torch.randn(window, width) * 0.02)
         else:
             self.register_buffer("positions", sinusoids(window, width), persistent=False)
-        self.enter = nn.LayerNorm(width) if norm == "post" else nn.Identity()
+        self.enter: nn.Module = nn.Identity()
+        if norm == "post":
+            self.enter = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
-        self.stack = Stack(Shape(width, layers, heads, hidden, dropout, norm, epsilon=1e-5))
+        shape = Shape(width, layers, heads, hidden, dropout, norm, epsilon=1e-5)
+        self.stack = Stack(shape)
         self.mix = LayerMix(layers + 1) if mix else None
 
     def layers(self) -> list[nn.Module]:

@@ -29,7 +29,11 @@ class Windows(NamedTuple):
     last: Ints
 
 
-def windows(borders: Ints, limit: int, overlap: int) -> Windows:
+def windows(
+    borders: Ints,
+    limit: int,
+    overlap: int,
+) -> Windows:
     """Sequences ``borders[i]:borders[i + 1]`` cut into windows of at most `limit` rows.
 
     A sequence of at most `limit` rows is one window. A longer one is cut so that neighbours share
@@ -54,8 +58,9 @@ def windows(borders: Ints, limit: int, overlap: int) -> Windows:
     ends = np.minimum(begins + limit, stops[owner])
     is_first = place == 0
     is_last = place == counts[owner] - 1
-    first = np.where(is_first, begins, begins + overlap // 2)
-    last = np.where(is_last, ends, begins + step + overlap // 2)
+    middles = begins + overlap // 2  # of the rows shared with the window before
+    first = np.where(is_first, begins, middles)
+    last = np.where(is_last, ends, middles + step)
     return Windows(begins, ends - begins, first, last)
 
 
@@ -82,13 +87,19 @@ def grid(starts: Ints, lengths: Ints) -> tuple[Ints, Bools]:
         rows: int64[sequences, longest]; padding repeats the first row of the sequence.
         inside: bool[sequences, longest].
     """
-    steps = np.arange(int(lengths.max(initial=0)))
+    longest = int(lengths.max(initial=0))
+    steps = np.arange(longest)
     inside = steps < lengths[:, None]
-    rows = starts[:, None] + np.where(inside, steps, 0)
-    return rows, inside
+    places = np.where(inside, steps, 0)
+    return starts[:, None] + places, inside
 
 
-def packed_rows(starts: Ints, lengths: Ints, *, backwards: bool = False) -> tuple[Ints, Ints]:
+def packed_rows(
+    starts: Ints,
+    lengths: Ints,
+    *,
+    backwards: bool = False,
+) -> tuple[Ints, Ints]:
     """Row numbers of sequences in the order of torch's packed sequences: step after step.
 
     The sequences come longest first. Backwards, the first step is the last row of each. Sequences
@@ -101,7 +112,8 @@ def packed_rows(starts: Ints, lengths: Ints, *, backwards: bool = False) -> tupl
         rows: int64[rows].
         sizes: how many sequences have each step, int64[longest].
     """
-    steps = np.arange(int(lengths.max(initial=0)))[:, None]
+    longest = int(lengths.max(initial=0))
+    steps = np.arange(longest)[:, None]
     inside = steps < lengths  # bool[longest, sequences]
     rows = starts + steps  # int64[longest, sequences]
     if backwards:

@@ -71,10 +71,12 @@ class LayerMix(nn.Module):
 
     def forward(self, layers: Sequence[Tensor]) -> Tensor:
         """The mix of tensors of one shape, lowest layer first; it has their shape and type."""
-        shares = self.scale.float() * torch.softmax(self.scores.float(), 0)  # (layers,)
-        mixed = layers[0] * shares[0].to(layers[0].dtype)
-        for share, layer in zip(shares[1:], layers[1:], strict=True):
-            mixed = mixed + layer * share.to(layer.dtype)
+        shares = torch.softmax(self.scores.float(), 0)  # (layers,)
+        weights = self.scale.float() * shares
+        lowest = layers[0]
+        mixed = lowest * weights[0].to(lowest.dtype)
+        for weight, layer in zip(weights[1:], layers[1:], strict=True):
+            mixed = mixed + layer * weight.to(layer.dtype)
         return mixed
 
 
@@ -105,7 +107,11 @@ def reorder(padded: Tensor, order: Tensor) -> Tensor:
     return padded.flatten(0, 1).index_select(0, order).view_as(padded)
 
 
-def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
+def read_sequences(
+    network: nn.LSTM,
+    values: Tensor,
+    sequences: Ints,
+) -> Tensor:
     """The states of an LSTM of one layer and both directions, one for each row.
 
     Args:
@@ -114,6 +120,7 @@ def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
 
     Returns: float[rows, states], forwards and backwards joined.
     """
+    starts = sequences[:-1]
     lengths = np.diff(sequences)
     device = values.device
     read = _read_packed
@@ -121,7 +128,7 @@ def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
         read = _read_padded
     answers = []
     for group in length_groups(lengths, cells_on(device)):
-        cell_rows, inside = grid(sequences[:-1][group], lengths[group])  # (sequences, longest)
+        cell_rows, inside = grid(starts[group], lengths[group])  # (sequences, longest)
         padded = values[to_device(cell_rows, device)]  # (sequences, longest, in)
         cells = to_device(np.flatnonzero(inside), device)
         rows = to_device(cell_rows[inside], device)
@@ -130,22 +137,35 @@ def read_sequences(network: nn.LSTM, values: Tensor, sequences: Ints) -> Tensor:
     return by_row(answers)
 
 
-def _read_packed(network: nn.LSTM, padded: Tensor, inside: Bools) -> Tensor:
+def _read_packed(
+    network: nn.LSTM,
+    padded: Tensor,
+    inside: Bools,
+) -> Tensor:
     lengths = torch.from_numpy(inside.sum(1))
     packed = nn.utils.rnn.pack_padded_sequence(padded, lengths, batch_first=True)
     states, _ = network(packed)
     return nn.utils.rnn.pad_packed_sequence(states, batch_first=True)[0]
 
 
-def _read_padded(network: nn.LSTM, padded: Tensor, inside: Bools) -> Tensor:
+def _read_padded(
+    network: nn.LSTM,
+    padded: Tensor,
+    inside: Bools,
+) -> Tensor:
     """The same on a CPU 1.5 times as fast (`recipes/benchmarks/packing.py`)."""
     order = reverse(torch.from_numpy(inside))
     forwards = _read_one_way(network, padded, "")
     backwards = _read_one_way(network, reorder(padded, order), "_reverse")
-    return torch.cat([forwards, reorder(backwards, order)], dim=-1)
+    backwards = reorder(backwards, order)
+    return torch.cat([forwards, backwards], dim=-1)
 
 
-def _read_one_way(network: nn.LSTM, padded: Tensor, suffix: str) -> Tensor:
+def _read_one_way(
+    network: nn.LSTM,
+    padded: Tensor,
+    suffix: str,
+) -> Tensor:
     """The states of one direction; `suffix` ends the names of its weights."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     weights = [getattr(network, f"{name}_l0{suffix}") for name in names]

@@ -21,6 +21,7 @@ from pipekit.doc.layer import Layer
 from pipekit.parts.batch import Batch
 from pipekit.words.arrays import Bools, Ints, ranges
 
+_Codes = dict[str | None, int]
 UNKNOWN = -1  # the code of a label that is unset, or not among those asked for
 
 
@@ -39,7 +40,7 @@ class SpanRows(NamedTuple):
 
     def take(self, rows: NDArray[Any]) -> SpanRows:
         """The chosen spans, by row numbers or by a mask."""
-        return SpanRows(self.start[rows], self.end[rows], self.label[rows])
+        return SpanRows(*(column[rows] for column in self))
 
 
 def label_names(docs: Sequence[Doc], layer: str) -> list[str]:
@@ -61,25 +62,31 @@ def annotated(batch: Batch, layer: str) -> Bools:
     return np.repeat(np.array(has_layer, dtype=bool), lengths)
 
 
-def batch_spans(batch: Batch, layer: str, labels: Sequence[str]) -> SpanRows:
+def batch_spans(
+    batch: Batch,
+    layer: str,
+    labels: Sequence[str],
+) -> SpanRows:
     """The spans of a layer in all documents of a batch that have it.
 
     Args:
         labels: the labels in the order of their codes; spans of other labels are `UNKNOWN`.
     """
-    codes: dict[str | None, int] = {label: code for code, label in enumerate(labels)}
+    codes: _Codes = {label: code for code, label in enumerate(labels)}
     parts = [np.zeros((3, 0), dtype=np.int64)]
-    for doc, offset in zip(batch.docs, batch.offsets[:-1].tolist(), strict=True):
+    offsets = batch.offsets[:-1].tolist()
+    for doc, offset in zip(batch.docs, offsets, strict=True):
         if layer not in doc.layers:
             continue
         spans = doc.layers[layer]
         starts = spans["start"].values + offset
         ends = spans["end"].values + offset
-        parts.append(np.array([starts, ends, _label_codes(spans, codes)], dtype=np.int64))
+        columns = [starts, ends, _label_codes(spans, codes)]
+        parts.append(np.array(columns, dtype=np.int64))
     return SpanRows(*np.concatenate(parts, axis=1))
 
 
-def _label_codes(spans: Layer, codes: dict[str | None, int]) -> list[int]:
+def _label_codes(spans: Layer, codes: _Codes) -> list[int]:
     column = spans.get("label")
     if column is None:
         return [UNKNOWN] * spans.size
@@ -101,7 +108,8 @@ def write_spans(
         scores: of the spans, float[spans].
     """
     cuts = np.searchsorted(spans.start, batch.offsets)  # int64[docs + 1]: first span of each doc
-    shifts = np.repeat(batch.offsets[:-1], np.diff(cuts))  # int64[spans]
+    counts = np.diff(cuts)  # int64[docs]
+    shifts = np.repeat(batch.offsets[:-1], counts)  # int64[spans]
     starts = (spans.start - shifts).astype(np.int32)
     ends = (spans.end - shifts).astype(np.int32)
     codes = spans.label.astype(np.int32)
@@ -118,7 +126,11 @@ def write_spans(
         doc.layers[layer] = written
 
 
-def within(borders: Ints, start: Ints, end: Ints) -> Bools:
+def within(
+    borders: Ints,
+    start: Ints,
+    end: Ints,
+) -> Bools:
     """Which spans are not empty and lie within one sequence, bool[spans].
 
     Args:
@@ -130,7 +142,13 @@ def within(borders: Ints, start: Ints, end: Ints) -> Bools:
     return (end > start) & (end <= borders[following])
 
 
-def settle(start: Ints, end: Ints, order: Ints, *, nested: bool = False) -> Bools:
+def settle(
+    start: Ints,
+    end: Ints,
+    order: Ints,
+    *,
+    nested: bool = False,
+) -> Bools:
     """Which spans stay, bool[spans], where each stays that fits with the stronger spans that stay.
 
     Args:
@@ -151,15 +169,21 @@ def settle(start: Ints, end: Ints, order: Ints, *, nested: bool = False) -> Bool
     return stays
 
 
-def _settle_crossing(start: Ints, end: Ints, order: Ints) -> Bools:
+def _settle_crossing(
+    start: Ints,
+    end: Ints,
+    order: Ints,
+) -> Bools:
     """Of each crossing pair the weaker span goes, pairs with the strongest spans first."""
     stays = np.ones(len(start), dtype=bool)
     rank = np.empty(len(order), dtype=np.int64)  # int64[spans], 0 for the strongest
     rank[order] = np.arange(len(order))
     left, right = _crossing_pairs(start, end)
-    by_strength = np.argsort(np.minimum(rank[left], rank[right]), kind="stable")
-    pairs = zip(left[by_strength].tolist(), right[by_strength].tolist(), strict=True)
-    for first, second in pairs:
+    stronger = np.minimum(rank[left], rank[right])
+    order_of_pairs = np.argsort(stronger, kind="stable")
+    firsts = left[order_of_pairs].tolist()
+    seconds = right[order_of_pairs].tolist()
+    for first, second in zip(firsts, seconds, strict=True):
         if stays[first] and stays[second]:
             weaker = first if rank[first] > rank[second] else second
             stays[weaker] = False

@@ -98,8 +98,9 @@ def read_checkpoint(folder: Path, pieces: int) -> Checkpoint:
     with open_tensors(folder) as tensors:
         skipped = config.padding_positions(kind)
         reader = _Reader(folder, tensors, kind, skipped, network["heads"])
-        parts = {name: reader.find(name, tuple(meta.shape)) for name, meta in expected.items()}
-        weights = {name: reader.read(name, parts[name]) for name in expected}
+        shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+        parts = {name: reader.find(name, shape) for name, shape in shapes.items()}
+        weights = {name: reader.read(name, parts[name]) for name in parts}
     weights[_PIECES] = weights[_PIECES][:pieces].clone()  # the rows behind are no pieces
     unused = set(tensors)
     for stored in parts.values():
@@ -235,7 +236,8 @@ class _Reader:
         tensor = self.tensors[present[0]]
         if tensor.shape != shape or tensor.dtype not in _NUMBERS:
             raise ConfigError(
-                f"{tensor.file}: tensor {tensor.name} is {tensor.dtype} of {tensor.shape}, "
+                f"{tensor.file}: tensor {tensor.name} "
+                f"is {tensor.dtype} of {tensor.shape}, "
                 f"where {CONFIG} asks for float of {shape}"
             )
         return present[0]

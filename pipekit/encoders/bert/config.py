@@ -119,7 +119,12 @@ class PublishedConfig:
             return 0
         return self.number("pad_token_id", "pad_token_id", 1) + 1
 
-    def _setting(self, setting: str, key: str, default: Any) -> Any:
+    def _setting(
+        self,
+        setting: str,
+        key: str,
+        default: Any,
+    ) -> Any:
         value = self.values.get(key, default)
         if setting == "activation":
             if not isinstance(value, str) or value not in PUBLISHED_ACTIVATIONS:
@@ -133,7 +138,12 @@ class PublishedConfig:
             return float(value)
         return self.number(key, setting, default)
 
-    def number(self, key: str, setting: str, default: int | None = None) -> int:
+    def number(
+        self,
+        key: str,
+        setting: str,
+        default: int | None = None,
+    ) -> int:
         """The whole number under a key, within the limits of a setting."""
         value = self.values.get(key, default)
         low, high = _LIMITS[setting]

@@ -53,7 +53,8 @@ class Distances(nn.Module):
         super().__init__()
         side = shape.buckets or shape.relative
         distances = torch.arange(-shape.relative, shape.relative + 1, device="cpu")
-        rows = (_buckets(distances, shape) + side).clamp(0, 2 * side - 1)
+        rows = _buckets(distances, shape) + side
+        rows = rows.clamp(0, 2 * side - 1)
         self.farthest = shape.relative
         self.vectors = nn.Embedding(2 * side, shape.width)
         self.norm: nn.Module = nn.Identity()
@@ -86,7 +87,8 @@ def _buckets(distances: Tensor, shape: BertShape) -> Tensor:
     half = shape.buckets // 2
     sizes = distances.abs()
     ratio = sizes.clamp_min(half) / half  # of a far distance to the last near one
-    largest_log = torch.log(torch.tensor((shape.relative - 1) / half, device="cpu"))
+    largest_ratio = torch.tensor((shape.relative - 1) / half, device="cpu")
+    largest_log = torch.log(largest_ratio)
     share = torch.log(ratio) / largest_log  # 0 for the last near distance, 1 for the farthest
     far = torch.ceil(share * (half - 1)) + half
     signed = (far * distances.sign()).long()
@@ -103,7 +105,12 @@ class DisentangledAttention(Attention):
         if self.own:
             self.distance = nn.Linear(shape.width, 2 * shape.width)  # to queries and keys
 
-    def mask(self, query: Tensor, key: Tensor, where: Where) -> Tensor:
+    def mask(
+        self,
+        query: Tensor,
+        key: Tensor,
+        where: Where,
+    ) -> Tensor:
         """The products with distances, which are added to the scores.
 
         Where no one may look they are very low, but a sum with them stays finite.
@@ -114,13 +121,15 @@ class DisentangledAttention(Attention):
         Returns: float[sequences, heads, longest, longest].
         """
         distance_query, distance_key = self._project_distances(where.vectors, query)
-        row = where.row.expand(*query.shape[:2], -1, -1)  # (sequences, heads, longest, longest)
+        sequences, heads, _, _ = query.shape
+        row = where.row.expand(sequences, heads, -1, -1)  # (sequences, heads, longest, longest)
         added = _products(query, distance_key, row)
         added = added + _products(key, distance_query, row.transpose(2, 3)).transpose(2, 3)
         added = added * self.scale
         if where.mask is None:
             return added
-        return added.masked_fill(~where.mask, torch.finfo(added.dtype).min / 2)
+        lowest = torch.finfo(added.dtype).min / 2
+        return added.masked_fill(~where.mask, lowest)
 
     def _project_distances(self, vectors: Tensor, query: Tensor) -> Tensor:
         """Queries and keys of the distances, float[2, heads, head width, distances]."""
@@ -134,7 +143,11 @@ class DisentangledAttention(Attention):
         return by_head.permute(1, 2, 3, 0)
 
 
-def _products(states: Tensor, distances: Tensor, row: Tensor) -> Tensor:
+def _products(
+    states: Tensor,
+    distances: Tensor,
+    row: Tensor,
+) -> Tensor:
     """The product of each state with the vector of its distance to each other state.
 
     Args:

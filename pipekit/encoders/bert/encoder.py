@@ -178,7 +178,8 @@ class Bert(Encoder):
         distinct, index = np.unique(keys, return_inverse=True)  # index int64[words]
         word, spaced = split_pairs(distinct, 2)
         strings = batch.distinct.strings
-        cut = self.subwords.cut([strings[i] for i in word.tolist()], (spaced == 1).tolist())
+        written = [strings[i] for i in word.tolist()]
+        cut = self.subwords.cut(written, (spaced == 1).tolist())
         lengths = np.diff(cut.borders)[index]  # int64[words]
         ids = cut.ids[ranges(cut.borders[index], lengths)]
         return Cut(ids, offsets(lengths))
@@ -188,7 +189,9 @@ class Bert(Encoder):
         borders = to_device(features.borders, device)
         owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
         beside = self._word_vectors(features, owner)
-        answers = [(self._read(framed, beside), framed.row) for framed in self.framed(features)]
+        answers = []
+        for framed in self.framed(features):
+            answers.append((self._read(framed, beside), framed.row))
         if not answers:
             return torch.zeros(0, self.width, device=device)
         return self._to_words(by_row(answers), owner, borders)
@@ -256,18 +259,28 @@ class Bert(Encoder):
         """The states of the pieces that windows answer for, float[answers, width]."""
         padded = None if beside is None else _in_cells(beside, framed)
         layers = self.network(framed.ids, framed.inside, beside=padded, seen=seen)
-        states: Tensor = layers[-1] if self.mix is None else self.mix(layers)
-        return states[:, 1:-1].flatten(0, 1)[framed.cell]
+        states: Tensor = layers[-1]  # (windows, longest + 2, width)
+        if self.mix is not None:
+            states = self.mix(layers)
+        cells = states[:, 1:-1].flatten(0, 1)
+        return cells[framed.cell]
 
-    def _to_words(self, pieces: Tensor, owner: Tensor, borders: Tensor) -> Tensor:
+    def _to_words(
+        self,
+        pieces: Tensor,
+        owner: Tensor,
+        borders: Tensor,
+    ) -> Tensor:
         """Pool the states of pieces, float[pieces, width], to words, float[words, width]."""
         if self.pool == "first":
             return pieces[borders[:-1]]
         if self.pool == "last":
             return pieces[borders[1:] - 1]
         words = len(borders) - 1
-        totals = pieces.new_zeros(words, pieces.shape[1]).index_add_(0, owner, pieces)
-        return totals / borders.diff().unsqueeze(1)
+        totals = pieces.new_zeros(words, pieces.shape[1])
+        totals.index_add_(0, owner, pieces)
+        lengths = borders.diff().unsqueeze(1)
+        return totals / lengths
 
 
 def _in_cells(beside: Tensor, framed: Framed) -> Tensor:
@@ -280,6 +293,10 @@ def _in_cells(beside: Tensor, framed: Framed) -> Tensor:
     return functional.pad(between, (0, 0, 1, 1))
 
 
-def _check_choice(setting: str, value: str, choices: Collection[str]) -> None:
+def _check_choice(
+    setting: str,
+    value: str,
+    choices: Collection[str],
+) -> None:
     if value not in choices:
         raise ConfigError(f"a BERT takes no {setting} = {value!r}.{near(value, choices)}")

@@ -54,9 +54,10 @@ class PieceEmbedding(nn.Module):
         vectors = self.pieces(ids)
         if self.positions is not None:
             vectors = vectors + self.positions.weight[: ids.shape[1]]
-        if self.segments is not None:
-            segment = self.segments.weight[0] if segments is None else self.segments(segments)
-            vectors = vectors + segment
+        if self.segments is not None and segments is None:
+            vectors = vectors + self.segments.weight[0]
+        elif self.segments is not None:
+            vectors = vectors + self.segments(segments)
         if beside is not None:
             vectors = vectors + beside
         states: Tensor = self.project(self.dropout(self.norm(vectors)))
