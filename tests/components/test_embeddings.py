@@ -115,8 +115,14 @@ def test_documents_have_vectors_from_worker_processes_and_in_parts(
         ]
 
 
-WRONG = {"rows": np.array([0, 1, 2, 3]), "values": np.ones((3, 3), np.int8), "scale": np.ones(3, np.float32),
-         "ngrams": np.ones((50, 1), np.uint8), "ngram_scale": np.ones(0, np.float32), "counts": np.ones(2, np.uint32)}  # fmt: skip
+WRONG = {
+    "rows": np.array([0, 1, 2, 3]),
+    "values": np.ones((3, 3), np.int8),
+    "scale": np.ones(3, np.float32),
+    "ngrams": np.ones((50, 1), np.uint8),
+    "ngram_scale": np.ones(0, np.float32),
+    "counts": np.ones(2, np.uint32),
+}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -233,7 +239,10 @@ def word2vec() -> ModuleType:
 def negative_sampling(
     objective: str, words: Tensor, contexts: Tensor, negatives: Tensor, near: list[np.ndarray]
 ) -> Tensor:
-    """The loss as Mikolov et al. (2013) write it, a pair at a time: five negatives for a pair, each of those shared counted in part."""
+    """The loss as Mikolov et al. (2013) write it, a pair at a time.
+
+    A pair has five negatives; each of those that are shared is counted in part.
+    """
     half, total = 16, torch.zeros((), dtype=torch.float64)
     share = 5 / negatives.shape[1]
     for centre, around in enumerate(near):
@@ -277,7 +286,10 @@ PAIRS = 10
 
 @pytest.fixture(scope="module")
 def corpus(word2vec: ModuleType) -> NamedTuple:
-    """Lines of five words. Of the first 20 words two by two have the same neighbours, and never each other."""
+    """Lines of five words.
+
+    Of the first 20 words two by two have the same neighbours, and never each other.
+    """
     random, lines = np.random.default_rng(0), 4000
     topics = random.integers(0, PAIRS, lines)
     own = 2 * topics[:, None] + random.integers(0, 2, (lines, 1))

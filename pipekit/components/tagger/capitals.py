@@ -14,8 +14,8 @@ def stays_as_written(word: str, kind: int) -> bool:
         return True
     if word[0] == "#" or "://" in word:
         return True
-    has_letters = any(map(str.isalnum, word))
-    if not has_letters:
+    is_symbol = not any(map(str.isalnum, word))
+    if is_symbol:
         return True
     if kind != NAME:
         return False
@@ -32,8 +32,8 @@ def capitalise(lemma: str, word: str) -> str:
         capitalise("москва", "Москве")                      # "Москва"
         capitalise("ростов-на-дону", "Ростове-на-Дону")     # "Ростов-на-Дону"
 
-    It begins with a capital even where the word does not, unless the lemma is the word as written
-    and has capitals elsewhere.
+    It begins with a capital. Only a lemma that is spelled like the word already, capitals and all,
+    stays as it is.
     """
     if lemma == word and not word.islower():
         return lemma

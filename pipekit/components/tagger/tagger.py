@@ -261,16 +261,17 @@ class Tagger(Head):
         rows = words.tolist()
         written = [batch.distinct.strings[row] for row in rows]
         lemmas = [batch.distinct.plain_strings[row] for row in rows]
+        script_numbers = scripts.tolist()
+        kind_numbers = kinds.tolist()
         is_same = scripts == self.rules.number[SAME]
         for place in np.flatnonzero(~is_same).tolist():
-            script = int(scripts[place])
+            script = script_numbers[place]
             lemmas[place] = self.rules.apply(lemmas[place], script)
         for place in np.flatnonzero(is_same).tolist():
             word = written[place]
             if word == lemmas[place]:
                 continue
-            kind = int(kinds[place])
-            if stays_as_written(word, kind):
+            if stays_as_written(word, kind_numbers[place]):
                 lemmas[place] = word
         for place in np.flatnonzero(kinds == NAME).tolist():
             word = written[place]
