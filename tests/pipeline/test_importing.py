@@ -493,7 +493,7 @@ def test_without_a_prefix_the_first_word_alone_differs_from_transformers(
 def write(
     folder: Path, kind: str = "bert", dtype: torch.dtype = torch.float32, **changes: Any
 ) -> Path:
-    """A folder with a network of ours under their names; `changes` to its config, None drops a key."""
+    """A folder with a network of ours under their names, its config changed; None drops a key."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         key: value for key, value in {**CONFIGS[kind], **changes}.items() if value is not None
