@@ -103,13 +103,13 @@ def build_pipeline(recipe: Recipe, docs: Sequence[Doc]) -> Pipeline:
     names = ("lang", "tokenizer", "given")
     config = {key: recipe.pipeline[key] for key in names if key in recipe.pipeline}
     blueprint = Blueprint(config)
-    for kind, known in PART_KINDS:
+    for kind, registered in PART_KINDS:
         config[kind] = {}
         for name, part in recipe.pipeline.get(kind, {}).items():
             if "source" in part:
                 _take(blueprint, kind, name, part, docs)
             else:
-                _invent(blueprint, kind, name, part, known, docs)
+                _invent(blueprint, kind, name, part, registered, docs)
     pipeline = Pipeline(config, shared(blueprint.tables), recipe.meta)
     _load_weights(pipeline, blueprint, recipe.settings.start)
     return pipeline
@@ -120,12 +120,12 @@ def _invent(
     kind: str,
     name: str,
     part: Mapping[str, Any],
-    known: registry.Registry,
+    registered: registry.Registry,
     docs: Sequence[Doc],
 ) -> None:
     """The settings and tables of a new part."""
     type_name = part.get("type", name)
-    factory = known.get(type_name)
+    factory = registered.get(type_name)
     settings = {key: value for key, value in part.items() if key != "type"}
     if hasattr(factory, "prepare"):
         settings, blueprint.tables[f"{kind}/{name}"] = factory.prepare(settings, docs)

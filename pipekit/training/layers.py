@@ -167,9 +167,10 @@ def selected_layers(
     try:
         return [part.get_submodule(inside[1:])]
     except AttributeError:
-        known = [f"{part_name}.{key}" for key, _ in part.named_children()]
+        networks = [f"{part_name}.{key}" for key, _ in part.named_children()]
         raise ConfigError(
-            f"[training] {setting} names {name!r}, which is no network there.{near(name, known)}"
+            f"[training] {setting} names {name!r}, which is no network there."
+            f"{near(name, networks)}"
         ) from None
 
 

@@ -42,11 +42,11 @@ def read_toml(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return raw
 
 
-def check_sections(raw: Mapping[str, Any], known: Iterable[str], file: Path) -> None:
+def check_sections(raw: Mapping[str, Any], sections: Iterable[str], file: Path) -> None:
     """Errors: `ConfigError` naming a section that recipes of this kind do not have."""
     for section in raw:
-        if section not in known:
-            raise ConfigError(f"{file}: unknown section {section!r}.{near(section, known)}")
+        if section not in sections:
+            raise ConfigError(f"{file}: unknown section {section!r}.{near(section, sections)}")
 
 
 def settings_of(
@@ -60,11 +60,11 @@ def settings_of(
 
     Errors: `ConfigError` naming `where` and the key.
     """
-    known = [setting.name for setting in fields(kind)]  # type: ignore[arg-type]
+    names = [setting.name for setting in fields(kind)]  # type: ignore[arg-type]
     defaults = kind()
     for key, value in section.items():
-        if key not in known:
-            raise ConfigError(f"{where} takes no {key!r}.{near(key, known)}")
+        if key not in names:
+            raise ConfigError(f"{where} takes no {key!r}.{near(key, names)}")
         default = getattr(defaults, key)
         if isinstance(default, int | float) and not isinstance(value, int | float):
             raise ConfigError(f"{where} {key} = {value!r}: a number is needed, such as {default}")
