@@ -57,8 +57,8 @@ def pair_keys(
 ) -> Ints:
     """Pairs of numbers as one number each, in the order of the pairs.
 
-    `size` is above every `second`, and ``first * size`` below 2**63. Keys of equal pairs are equal, so `np.unique` finds the distinct
-    pairs; `split_pairs` gives the two numbers back.
+    `size` is above every `second`, and ``first * size`` below 2**63. Keys of equal pairs are equal,
+    so `np.unique` finds the distinct pairs; `split_pairs` gives the two numbers back.
     """
     keys: Ints = np.asarray(first, dtype=np.int64) * size + second
     return keys
