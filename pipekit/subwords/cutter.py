@@ -1,8 +1,17 @@
-"""Words as subword pieces: vocabularies learned by BPE (Sennrich, Haddow and Birch 2016), Unigram (Kudo 2018) or WordPiece (Schuster and
-Nakajima 2012), and the cut of words by them. The one user of the `tokenizers` library, an extra.
+"""Words as subword pieces: learned vocabularies, and the cut of words by them.
 
-A word is cut for itself, with the space before it where there is one, so each piece belongs to exactly one word. A cut is kept as
-plain data, the text of the `tokenizer.json` that all such libraries read.
+Vocabularies are learned by BPE (Sennrich, Haddow and Birch 2016), Unigram (Kudo 2018) or WordPiece
+(Schuster and Nakajima 2012). No other module uses the `tokenizers` library, which is an extra.
+
+A word is cut alone, together with the space before it where there is one. So each piece belongs to
+exactly one word:
+
+    words    кот      сидел          .
+    spaced   True     True           False
+    pieces   ▁кот     ▁си дел        .
+    borders  0        1              3        4
+
+A vocabulary is kept as plain data: the text of the `tokenizer.json` that all such libraries read.
 """
 
 from __future__ import annotations
@@ -19,16 +28,20 @@ from numpy.typing import NDArray
 
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, PipekitFormatError, near
-from pipekit.words.arrays import Ints
+from pipekit.words.arrays import Ints, offsets
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 ALGORITHMS = ("bpe", "unigram", "wordpiece")
 START = "▁"  # the space before a word, in the pieces of BPE and Unigram
-PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+PAD = "[PAD]"
+UNKNOWN = "[UNK]"
+CLS = "[CLS]"
+SEP = "[SEP]"
+MASK = "[MASK]"
 SPECIAL = (PAD, UNKNOWN, CLS, SEP, MASK)
-# What others call the same; the first name that a vocabulary has counts.
+# The names of the special pieces in published vocabularies; the first that a vocabulary has counts.
 ALIASES = {
     PAD: (PAD, "<pad>"),
     UNKNOWN: (UNKNOWN, "<unk>"),
@@ -36,13 +49,19 @@ ALIASES = {
     SEP: (SEP, "</s>", "<sep>"),
     MASK: (MASK, "<mask>"),
 }
-_BYTE_SPACE = "Ġ"  # the same in those of byte-level BPE
-_SHRINKING = 0.6  # of the pieces that Unigram keeps in each round: fewer rounds than by the 0.75 of the library
-_BETWEEN = "\x1f"  # between words in what a trainer reads: no text has it inside a word
+_BYTE_SPACE = "Ġ"  # the space before a word, in the pieces of byte-level BPE
+# The share of pieces that each round of Unigram leaves; the library's 0.75 needs more rounds.
+_SHRINKING = 0.6
+_BETWEEN = "\x1f"  # between the words of a text for a trainer; no word has it inside
 
 
 class Cut(NamedTuple):
-    """Pieces of words: `ids` int64[pieces], and the piece at which each word begins, int64[words + 1]; each word has one at least."""
+    """The pieces of words.
+
+    Attributes:
+        ids: the numbers of the pieces, int64[pieces].
+        borders: the piece at which each word begins, int64[words + 1]. No word is without pieces.
+    """
 
     ids: Ints
     borders: Ints
@@ -61,10 +80,15 @@ class Special(NamedTuple):
 class Subwords:
     """Cuts words into pieces.
 
+        subwords = learn_subwords([text_of(doc) for doc in docs], "bpe", size=8_000)
+        ids, borders = subwords.cut(["кот", "сидел", "."], [True, True, False])
+        subwords.spell(ids)                          # ["▁кот", "▁си", "дел", "."]
+
     Args:
         table: the text of a `tokenizer.json` in UTF-8, uint8[bytes].
 
-    Errors: `ConfigError` where the `tokenizers` library is missing, `PipekitFormatError` for a text that it cannot read.
+    Errors: `ConfigError` where the `tokenizers` library is missing, `PipekitFormatError` for a text
+    that the library cannot read.
     """
 
     def __init__(self, table: NDArray[np.uint8]) -> None:
@@ -76,42 +100,54 @@ class Subwords:
 
     @cached_property
     def special(self) -> Special:
-        return Special(*(self._special(name) for name in SPECIAL))
+        """The numbers of the special pieces. Errors: `PipekitFormatError` where one is missing."""
+        return Special(*map(self._special, SPECIAL))
 
     def cut(self, words: Sequence[str], spaced: Sequence[bool]) -> Cut:
-        """The pieces of words, each `spaced` if white space stands before it. A word that has none is one unknown piece."""
+        """The pieces of words; a word that has none is one unknown piece.
+
+        Args:
+            words: the words.
+            spaced: whether white space stands before each.
+        """
         unknown = self.special.unknown
-        texts = [" " + word if space else word for word, space in zip(words, spaced, strict=True)]
-        ids = [one.ids or [unknown] for one in self._encode(texts)]
-        borders = np.cumsum([0, *map(len, ids)], dtype=np.int64)
-        found = np.fromiter(chain.from_iterable(ids), np.int64, int(borders[-1]))
-        return Cut(np.where(np.isin(found, self._of_no_text), unknown, found), borders)
+        texts = []
+        for word, is_spaced in zip(words, spaced, strict=True):
+            texts.append(" " + word if is_spaced else word)
+        ids_of_words = [encoding.ids or [unknown] for encoding in self._encode(texts)]
+        borders = offsets(map(len, ids_of_words))
+        pieces = int(borders[-1])
+        ids = np.fromiter(chain.from_iterable(ids_of_words), np.int64, pieces)
+        is_reserved = np.isin(ids, self._reserved)
+        return Cut(np.where(is_reserved, unknown, ids), borders)
 
     def _encode(self, texts: list[str]) -> list[Any]:
-        with _refusing("a vocabulary of subwords does not cut"):
+        with _format_errors("a vocabulary of subwords does not cut"):
+            encode = self._tokenizer.encode_batch_fast
             try:
-                return list(self._tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+                return list(encode(texts, add_special_tokens=False))
             except (UnicodeEncodeError, TypeError):  # lone surrogates
-                texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-                return list(self._tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+                valid = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+                return list(encode(valid, add_special_tokens=False))
 
     def words(self) -> dict[int, str]:
         """The pieces that are whole words, without the space before them, by number."""
-        names = {
-            name.removeprefix(START).removeprefix(_BYTE_SPACE): number
-            for name, number in self._numbers.items()
-        }
-        found = self.cut(list(names), [True] * len(names))
-        sizes = np.diff(found.borders)
-        firsts = found.ids[found.borders[:-1]]
-        return {
-            n: name
-            for (name, n), first, size in zip(names.items(), firsts, sizes, strict=True)
-            if name and size == 1 and first == n
-        }
+        numbers: dict[str, int] = {}
+        for piece, number in self._numbers.items():
+            name = piece.removeprefix(START).removeprefix(_BYTE_SPACE)
+            numbers[name] = number
+        cut = self.cut(list(numbers), [True] * len(numbers))
+        lengths = np.diff(cut.borders)
+        first = cut.ids[cut.borders[:-1]]
+        is_whole = (lengths == 1) & (first == [*numbers.values()])
+        words = {}
+        for name, whole in zip(numbers, is_whole, strict=True):
+            if name and whole:
+                words[numbers[name]] = name
+        return words
 
     def spell(self, ids: Iterable[int]) -> list[str]:
-        """The pieces of those numbers, as the vocabulary has them."""
+        """The pieces of these numbers, as the vocabulary has them."""
         return [self._names.get(int(number), UNKNOWN) for number in ids]
 
     @cached_property
@@ -119,93 +155,131 @@ class Subwords:
         return _tokenizer(self.table.tobytes())
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
-        """The number of each piece."""
-        return {
-            **self._tokenizer.get_vocab(),
-            **{token["content"]: token["id"] for token in _added(json.loads(self.table.tobytes()))},
-        }
+    def _added(self) -> list[dict[str, Any]]:
+        return _added_tokens(json.loads(self.table.tobytes()))
 
     @cached_property
-    def _of_no_text(self) -> list[int]:
-        """The numbers that no text may have, though a word be written as the piece is."""
-        special = {
-            token["id"] for token in _added(json.loads(self.table.tobytes())) if token["special"]
-        }
-        return sorted({*special, *self.special} - {self.special.unknown})
+    def _numbers(self) -> dict[str, int]:
+        """The number of each piece."""
+        numbers: dict[str, int] = dict(self._tokenizer.get_vocab())
+        for token in self._added:
+            numbers[token["content"]] = token["id"]
+        return numbers
+
+    @cached_property
+    def _reserved(self) -> list[int]:
+        """The numbers that no text may have, not even a word with the spelling of the piece."""
+        special = {token["id"] for token in self._added if token["special"]}
+        special |= set(self.special)
+        special.remove(self.special.unknown)
+        return sorted(special)
 
     @cached_property
     def _names(self) -> dict[int, str]:
         return {number: name for name, number in self._numbers.items()}
 
     def _special(self, name: str) -> int:
-        found = next(
-            (self._numbers[alias] for alias in ALIASES[name] if alias in self._numbers), None
+        aliases = ALIASES[name]
+        for alias in aliases:
+            if alias in self._numbers:
+                return self._numbers[alias]
+        raise PipekitFormatError(
+            f"this vocabulary of {len(self)} pieces has no {name}:"
+            f" one of {', '.join(aliases)} is needed"
         )
-        if found is None:
-            raise PipekitFormatError(
-                f"this vocabulary of {len(self)} pieces has no {name}: one of {', '.join(ALIASES[name])} is needed"
-            )
-        return found
+
+
+# -- tokenizer.json
 
 
 @lru_cache(maxsize=8)
 def _tokenizer(text: bytes) -> Tokenizer:
-    """The cut that a `tokenizer.json` tells, of single words: special pieces are never found in a text, nothing is truncated or padded."""
+    """The library's tokenizer for the text of a `tokenizer.json`, changed to cut single words.
+
+    It never finds special pieces in a text, truncates nothing and pads nothing.
+    """
     library = _library()
-    with _refusing("a vocabulary of subwords cannot be read"):
-        told: dict[str, Any] = json.loads(text)
-        told |= {
-            "truncation": None,
-            "padding": None,
-            "post_processor": None,
-            **_out_of_reach(_added(told), told["model"]),
-        }
-        found: Tokenizer = library.Tokenizer.from_str(json.dumps(told, ensure_ascii=False))
-        for token in told["added_tokens"]:  # the library counts on instead of reading their numbers
-            if found.token_to_id(token["content"]) != token["id"]:
-                raise ValueError(
-                    f"the added piece {token['content']!r} has the number {token['id']}, which does not follow the others"
-                )
-        return found
+    with _format_errors("a vocabulary of subwords cannot be read"):
+        content: dict[str, Any] = json.loads(text)
+        added = _added_tokens(content)
+        content["truncation"] = None
+        content["padding"] = None
+        content["post_processor"] = None
+        content["added_tokens"] = _hide_added(added, content["model"])
+        content["model"] = _hide_in_model(added, content["model"])
+        dumped = json.dumps(content, ensure_ascii=False)
+        tokenizer: Tokenizer = library.Tokenizer.from_str(dumped)
+        _check_numbers(tokenizer, content["added_tokens"])
+        return tokenizer
+
+
+def _check_numbers(tokenizer: Tokenizer, added: list[dict[str, Any]]) -> None:
+    """The library does not read the numbers of added pieces, but counts on."""
+    for token in added:
+        name = token["content"]
+        number = token["id"]
+        if tokenizer.token_to_id(name) != number:
+            raise ValueError(
+                f"the added piece {name!r} has the number {number},"
+                " which does not follow the others"
+            )
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
-    """What the library raises, which is Exception itself, or its PanicException, which is none, becomes a `PipekitFormatError`."""
+def _format_errors(message: str) -> Iterator[None]:
+    """Raise the errors of the library as `PipekitFormatError`.
+
+    The library raises Exception itself, or its PanicException, which is no Exception.
+    """
     try:
         yield
     except BaseException as error:
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise PipekitFormatError(f"{what}: {str(error) or type(error).__name__}") from error
+        name = type(error).__name__
+        if isinstance(error, Exception) or name == "PanicException":
+            raise PipekitFormatError(f"{message}: {str(error) or name}") from error
         raise
 
 
-def _added(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The pieces of a `tokenizer.json` that its model does not make, the special ones among them."""
-    return list(told.get("added_tokens") or ())
+def _added_tokens(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The pieces that a `tokenizer.json` adds to those of its model, such as the special ones."""
+    return list(content.get("added_tokens") or ())
 
 
-def _out_of_reach(added: list[dict[str, Any]], model: dict[str, Any]) -> dict[str, Any]:
-    """Added pieces and model, in which the special pieces keep their numbers under names that no text has.
+def _hide_added(added: list[dict[str, Any]], model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Added pieces, with the special ones under names that no text has.
 
-    BPE makes a piece only by merging others, so it keeps their names.
+    Special pieces that the model has as well are left out: see `_hide_in_model`.
     """
-    named = [
-        {**token, "content": _BETWEEN + token["content"]} if token["special"] else token
-        for token in added
-    ]
-    kept = [token for token in named if not token["special"] or token["id"] >= len(model["vocab"])]
-    hidden = {token["content"] for token in added if token["special"]} - {model.get("unk_token")}
-    new = {name: _BETWEEN + name for name in hidden}
+    hidden = []
+    for token in added:
+        if not token["special"]:
+            hidden.append(token)
+        elif token["id"] >= len(model["vocab"]):
+            hidden.append({**token, "content": _BETWEEN + token["content"]})
+    return hidden
+
+
+def _hide_in_model(added: list[dict[str, Any]], model: dict[str, Any]) -> dict[str, Any]:
+    """A model with its special pieces, except the unknown one, under names that no text has.
+
+    The pieces keep their numbers. BPE makes a piece only by merging others, so its pieces also keep
+    their names.
+    """
+    special = {token["content"] for token in added if token["special"]}
+    special.discard(model.get("unk_token"))
+
+    def hide(name: str) -> str:
+        if name in special:
+            return _BETWEEN + name
+        return name
+
     if model["type"] == "Unigram":
-        model = {**model, "vocab": [[new.get(name, name), score] for name, score in model["vocab"]]}
-    elif model["type"] == "WordPiece":
-        model = {
-            **model,
-            "vocab": {new.get(name, name): number for name, number in model["vocab"].items()},
-        }
-    return {"added_tokens": kept, "model": model}
+        scores = [[hide(name), score] for name, score in model["vocab"]]
+        return {**model, "vocab": scores}
+    if model["type"] == "WordPiece":
+        numbers = {hide(name): number for name, number in model["vocab"].items()}
+        return {**model, "vocab": numbers}
+    return model
 
 
 def _library() -> Any:
@@ -218,59 +292,93 @@ def _library() -> Any:
     return tokenizers
 
 
+# -- learning
+
+
 def text_of(doc: Doc) -> str:
-    """A document in the form that `learn_subwords` reads: its words, each with the space before it where there is one."""
-    texts, after = [], -1
+    """A document as `learn_subwords` reads it: words, each with the space before it, if any."""
+    texts = []
+    previous_end = -1
     for word, start, end in zip(doc.words, doc.starts.tolist(), doc.ends.tolist(), strict=True):
-        texts.append(word if start == after else " " + word)
-        after = end
+        texts.append(word if start == previous_end else " " + word)
+        previous_end = end
     return _BETWEEN.join(texts)
 
 
 def learn_subwords(
-    texts: Iterable[str], algorithm: str = "bpe", size: int = 8_000, letters: int = 500
+    texts: Iterable[str],
+    algorithm: str = "bpe",
+    size: int = 8_000,
+    letters: int = 500,
 ) -> Subwords:
     """The vocabulary of texts.
+
+        learn_subwords((text_of(doc) for doc in docs), "unigram", size=16_000)
 
     Args:
         texts: each as `text_of` gives it.
         algorithm: "bpe", "unigram" or "wordpiece".
-        size: how many pieces there are at most; few texts give fewer.
-        letters: how many letters are pieces at most, the most frequent ones; others are unknown.
+        size: the most pieces; few texts give fewer.
+        letters: the most letters that are pieces. The most frequent ones are, others are unknown.
 
-    Errors: `ConfigError` for an algorithm that is not known, and where the `tokenizers` library is missing.
+    Errors: `ConfigError` for an unknown algorithm, and where the `tokenizers` library is missing.
     """
     if algorithm not in ALGORITHMS:
         raise ConfigError(f"no subwords are learned by {algorithm!r}.{near(algorithm, ALGORITHMS)}")
     library = _library()
-    separate = library.pre_tokenizers.Split(_BETWEEN, "removed")
-    spaces = library.pre_tokenizers.Metaspace(
-        replacement=START, prepend_scheme="never", split=False
-    )
-    common = {"vocab_size": size, "special_tokens": list(SPECIAL), "show_progress": False}
-    if algorithm == "bpe":
-        tokenizer, inner = library.Tokenizer(library.models.BPE(unk_token=UNKNOWN)), spaces
-        trainer = library.trainers.BpeTrainer(min_frequency=2, limit_alphabet=letters, **common)
-    elif algorithm == "unigram":
-        tokenizer, inner = library.Tokenizer(library.models.Unigram()), spaces
-        trainer = library.trainers.UnigramTrainer(
-            unk_token=UNKNOWN, shrinking_factor=_SHRINKING, **common
-        )
-    else:
-        tokenizer, inner = (
-            library.Tokenizer(library.models.WordPiece(unk_token=UNKNOWN)),
-            library.pre_tokenizers.WhitespaceSplit(),
-        )
-        trainer = library.trainers.WordPieceTrainer(
-            min_frequency=2, limit_alphabet=letters, **common
-        )
+    tokenizer, trainer = _untrained(library, algorithm, size, letters)
+    before_words = _pre_tokenizer_of(library, algorithm)
+    separator = library.pre_tokenizers.Split(_BETWEEN, "removed")
     tokenizer.normalizer = library.normalizers.NFC()
-    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([separate, inner])
+    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([separator, before_words])
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.pre_tokenizer = inner
+    tokenizer.pre_tokenizer = before_words
     return from_text(tokenizer.to_str())
 
 
+def _untrained(
+    library: Any,
+    algorithm: str,
+    size: int,
+    letters: int,
+) -> tuple[Any, Any]:
+    """The library's tokenizer without pieces, and its trainer."""
+    models = library.models
+    trainers = library.trainers
+    common = {
+        "vocab_size": size,
+        "special_tokens": list(SPECIAL),
+        "show_progress": False,
+    }
+    frequent = {"min_frequency": 2, "limit_alphabet": letters}
+    if algorithm == "bpe":
+        model = models.BPE(unk_token=UNKNOWN)
+        trainer = trainers.BpeTrainer(**frequent, **common)
+    elif algorithm == "wordpiece":
+        model = models.WordPiece(unk_token=UNKNOWN)
+        trainer = trainers.WordPieceTrainer(**frequent, **common)
+    else:
+        model = models.Unigram()
+        trainer = trainers.UnigramTrainer(
+            unk_token=UNKNOWN,
+            shrinking_factor=_SHRINKING,
+            **common,
+        )
+    return library.Tokenizer(model), trainer
+
+
+def _pre_tokenizer_of(library: Any, algorithm: str) -> Any:
+    """The step that marks the space before a word, or takes it away for WordPiece."""
+    if algorithm == "wordpiece":
+        return library.pre_tokenizers.WhitespaceSplit()
+    return library.pre_tokenizers.Metaspace(
+        replacement=START,
+        prepend_scheme="never",
+        split=False,
+    )
+
+
 def from_text(text: str) -> Subwords:
-    """The cut that the text of a `tokenizer.json` tells."""
-    return Subwords(np.frombuffer(text.encode("utf-8"), dtype=np.uint8))
+    """The vocabulary in the text of a `tokenizer.json`."""
+    table = np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
+    return Subwords(table)

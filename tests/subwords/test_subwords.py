@@ -501,9 +501,9 @@ import sys
 sys.modules["tokenizers"] = None
 from pathlib import Path
 import pipekit
-from pipekit.subwords.published import read
+from pipekit.subwords.published import read_vocabulary
 try:
-    read(Path({str(tmp_path)!r}))
+    read_vocabulary(Path({str(tmp_path)!r}))
 except pipekit.PipekitError as error:
     print(error)
 """
