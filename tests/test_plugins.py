@@ -92,7 +92,7 @@ def test_an_installed_component_has_a_name(site: Site) -> None:
 def test_listing_what_is_installed_imports_none_of_it(site: Site) -> None:
     site.install("pipekit-marks", COMPONENT, component("marks", "pipekit_marks"))
     site.install("broken", "raise RuntimeError", component("broken", "broken"))
-    found = info.of_installation()
+    found = info.installation_facts()
     assert {"marks (pipekit-marks)", "broken (broken)", "tagger (pipekit-nlp)"} <= set(
         found["components"]
     )

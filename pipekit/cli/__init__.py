@@ -1,7 +1,15 @@
 """The command line: `pipekit VERB …`, one module for each verb.
 
-Exit codes: 0 done, 1 an error that is named, 2 wrong usage, 3 the data check found problems, or more records failed than may, 4 the
-output could not be written, 130 and 143 interrupted (SIGINT, SIGTERM).
+Each module of a verb has two functions: `add` adds the arguments of the verb to a parser, `run`
+does the work and returns the exit code.
+
+Exit codes:
+    0    done
+    1    an error, which is named
+    2    wrong usage
+    3    `check` saw errors, or more records failed than may
+    4    the output could not be written
+    130, 143    interrupted by SIGINT, SIGTERM
 """
 
 from __future__ import annotations
@@ -19,22 +27,23 @@ VERBS = {
     "train": "train a pipeline by a recipe",
     "subwords": "learn a vocabulary of subword pieces",
     "pieces": "show how words are cut into subword pieces",
-    "pretrain": "let an encoder learn from raw text",
-    "import-bert": "make a pipeline of a BERT that others have trained",
+    "pretrain": "pretrain an encoder on raw text",
+    "import-bert": "make a pipeline of a published BERT",
     "evaluate": "compare a pipeline with annotated files",
-    "benchmark": "words a second, and where the time goes",
+    "benchmark": "measure words a second, and where the time goes",
     "check": "look for faults in annotated files",
-    "attention": "draw what the tokens of a text look at in an encoder",
-    "info": "what is installed, and what a pipeline holds",
+    "attention": "draw the attention weights of an encoder on a text",
+    "info": "show what is installed, or what a pipeline holds",
 }
 
 
-class Verb(argparse.ArgumentParser):
-    """A parser that takes options between positional arguments: `run ru_core --format json TEXT`."""
+class VerbParser(argparse.ArgumentParser):
+    """Takes options between positional arguments: `run ru_core --format json TEXT`."""
 
     _within = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse intermixed arguments; that calls this method again, which then parses as usual."""
         if self._within:
             return super().parse_known_args(args, namespace)
         self._within = True
@@ -52,34 +61,42 @@ def parser() -> argparse.ArgumentParser:
         prog="pipekit", description="NLP pipelines on torch, Russian first."
     )
     whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
-    verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Verb)
+    verbs = whole.add_subparsers(
+        dest="verb", required=True, metavar="VERB", parser_class=VerbParser
+    )
     for name, summary in VERBS.items():
-        importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}").add(
-            verbs.add_parser(name, help=summary, description=summary)
-        )
+        module = importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}")
+        module.add(verbs.add_parser(name, help=summary, description=summary))
     return whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; what is wrong with the input goes to standard error as one message, and the exit code says so."""
+    """Run the command line and return its exit code.
+
+    An error of the user, such as a missing file, is one message on standard error.
+    """
     from pipekit.devices.memory import keep_memory
     from pipekit.errors import PipekitError
 
     keep_memory()
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a notebook or a test may have put something else in its place
-            stream.reconfigure(encoding="utf-8")
-    given = parser().parse_args(arguments)
+    _use_utf8()
+    options = parser().parse_args(arguments)
     try:
-        return int(given.run(given))
+        return int(options.run(options))
     except PipekitError as error:
-        print(f"pipekit {given.verb}: {error}", file=sys.stderr)
+        print(f"pipekit {options.verb}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        print(f"pipekit {given.verb}: interrupted", file=sys.stderr)
+        print(f"pipekit {options.verb}: interrupted", file=sys.stderr)
         return 130
+
+
+def _use_utf8() -> None:
+    """Read and write UTF-8 in any locale."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # A notebook or a test may have put something else in the place of a stream.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")

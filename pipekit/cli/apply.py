@@ -1,221 +1,229 @@
-"""`pipekit apply PIPELINE IN… -o OUT`: annotate a corpus, in a job that survives whatever stops it."""
+"""`pipekit apply PIPELINE IN… -o OUT`: annotate a corpus, in a job that survives interruptions."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipekit.cli.options import pipeline_options
+from pipekit.cli.options import pipeline_options, precision_option
 from pipekit.errors import ConfigError, JobStopped, StoreError
 
+if TYPE_CHECKING:
+    from pipekit.jobs import Begin, Job, Report
+    from pipekit.pipeline import Pipeline
+
 UNWRITABLE = 4
+"""The exit code where the output could not be written."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     pipeline_options(parser)
-    wanted: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-        (
-            ("inputs",),
-            {
-                "nargs": "+",
-                "metavar": "IN",
-                "help": ".txt .jsonl .csv .tsv .conllu (also .gz .xz), .parquet, .docs, or -",
-            },
-        ),
-        (
-            ("-o", "--output"),
-            {
-                "required": True,
-                "metavar": "OUT",
-                "help": ".jsonl .conllu (or .gz .xz), .parquet, .docs, -, or a folder",
-            },
-        ),
-        (
-            ("--format",),
-            {
-                "metavar": "NAME",
-                "help": "the format of the inputs; told by the suffix where it is not given",
-            },
-        ),
-        (
-            ("--to",),
-            {
-                "metavar": "NAME",
-                "help": "the format of the output; told by the suffix where it is not given",
-            },
-        ),
-        (
-            ("--text", "--text-field"),
-            {
-                "default": "text",
-                "metavar": "FIELD",
-                "help": "the field with the text; all others are kept",
-            },
-        ),
-        (
-            ("--unit",),
-            {
-                "help": "a document is a line, paragraph or file of plain text, a sentence or document of CoNLL-U"
-            },
-        ),
-        (
-            ("--only",),
-            {
-                "nargs": "+",
-                "default": [],
-                "metavar": "NAME",
-                "help": "the annotations to write: ents, lemma, sentiment, …",
-            },
-        ),
-        (
-            ("--precision",),
-            {
-                "default": "auto",
-                "metavar": "NAME",
-                "help": "float32, bfloat16, int8 or auto (the default)",
-            },
-        ),
-        (
-            ("--processes",),
-            {
-                "type": int,
-                "metavar": "N",
-                "help": "worker processes; one for each of --devices by default",
-            },
-        ),
-        (
-            ("--devices",),
-            {
-                "nargs": "+",
-                "default": [],
-                "metavar": "NAME",
-                "help": "where they compute, in turn: cuda:0 cuda:1",
-            },
-        ),
-        (
-            ("--doc-timeout",),
-            {
-                "type": float,
-                "metavar": "S",
-                "help": "seconds that a document may take, with --processes 2 or more",
-            },
-        ),
-        (
-            ("--batch-words",),
-            {"type": int, "metavar": "N", "help": "about how many words are computed together"},
-        ),
-        (
-            ("--shard",),
-            {
-                "default": "1/1",
-                "metavar": "I/N",
-                "help": "take every n-th record, from the i-th on",
-            },
-        ),
-        (
-            ("--resume",),
-            {"action": "store_true", "help": "go on where the job stopped, or begin it"},
-        ),
-        (("--overwrite",), {"action": "store_true", "help": "replace an output that is there"}),
-        (
-            ("--max-errors",),
-            {
-                "type": int,
-                "metavar": "N",
-                "help": "stop, with code 3, when more records fail; any number may by default",
-            },
-        ),
-        (
-            ("--commit-seconds",),
-            {
-                "type": float,
-                "default": 5.0,
-                "metavar": "S",
-                "help": "how much work a crash may cost; 5 by default",
-            },
-        ),
-    )
-    for names, options in wanted:
-        parser.add_argument(*names, **options)
+    _add_files(parser)
+    _add_computing(parser)
+    _add_survival(parser)
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    """What is read and written."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help=".txt .jsonl .csv .tsv .conllu (also .gz .xz), .parquet, .docs, or -",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help=".jsonl .conllu (or .gz .xz), .parquet, .docs, -, or a folder",
+    )
+    parser.add_argument(
+        "--format", metavar="NAME", help="the format of the inputs (default: by their suffix)"
+    )
+    parser.add_argument(
+        "--to", metavar="NAME", help="the format of the output (default: by its suffix)"
+    )
+    parser.add_argument(
+        "--text",
+        "--text-field",
+        default="text",
+        metavar="FIELD",
+        help="the field with the text (default: text); the other fields are kept",
+    )
+    parser.add_argument(
+        "--unit",
+        help="what makes a document: line, paragraph or file of plain text, "
+        "sentence or document of CoNLL-U",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="the annotations to write: ents, lemma, sentiment, … (default: all)",
+    )
+    parser.add_argument(
+        "--shard",
+        default="1/1",
+        metavar="I/N",
+        help="take every n-th record, from the i-th on (default: 1/1, all records)",
+    )
+
+
+def _add_computing(parser: argparse.ArgumentParser) -> None:
+    """How it is computed."""
+    precision_option(parser)
+    parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="worker processes (default: one for each of --devices)",
+    )
+    parser.add_argument(
+        "--devices",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="the devices of the workers, in turn: cuda:0 cuda:1",
+    )
+    parser.add_argument(
+        "--doc-timeout",
+        type=float,
+        metavar="S",
+        help="seconds that a document may take, with --processes 2 or more",
+    )
+    parser.add_argument(
+        "--batch-words",
+        type=int,
+        metavar="N",
+        help="about how many words are computed together",
+    )
+
+
+def _add_survival(parser: argparse.ArgumentParser) -> None:
+    """How the job begins, ends and goes on."""
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where the job stopped, or begin it"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+    parser.add_argument(
+        "--max-errors",
+        type=int,
+        metavar="N",
+        help="stop, with code 3, when more records fail (default: any number may fail)",
+    )
+    parser.add_argument(
+        "--commit-seconds",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="how much work a crash may cost (default: 5)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do one job after another; the first that stops is the last."""
     from pipekit.jobs import TOO_MANY, annotate
-    from pipekit.pipeline.loading import load
 
-    nlp: list[Any] = []
-
-    def loaded() -> Any:
-        if not nlp:
-            device = "cpu" if given.devices else given.device
-            nlp.append(
-                load(
-                    given.pipeline, device=device, precision=given.precision, exclude=given.exclude
-                )
-            )
-        return nlp[0]
-
+    load_pipeline = cache(partial(_load_pipeline, options))
     code = 0
-    for job in list(_jobs(given, loaded)):
+    for job in list(_jobs(options, load_pipeline)):
         try:
-            done = annotate(job)
+            report = annotate(job)
         except JobStopped as stopped:
             print(f"pipekit apply: {stopped}", file=sys.stderr)
             return stopped.code
         except StoreError as error:
-            print(
-                f"pipekit apply: {error}. The same command with --resume goes on once it can be written",
-                file=sys.stderr,
-            )
+            advice = "The same command with --resume goes on once it can be written"
+            print(f"pipekit apply: {error}. {advice}", file=sys.stderr)
             return UNWRITABLE
-        failed = f"; {done.failed:,} records failed, see {job.output.errors}" if done.failed else ""
-        had = " was finished before:" if done.before else ":"
-        print(
-            f"{job.output.path}{had} {done.documents:,} documents, {done.words:,} words{failed}",
-            file=sys.stderr,
-        )
-        code = max(code, TOO_MANY if done.failed and not done.documents else 0)
+        print(_summary(job, report), file=sys.stderr)
+        if report.failed and not report.documents:
+            code = TOO_MANY
     return code
 
 
-def _jobs(given: argparse.Namespace, loaded: Any) -> Iterator[Any]:
-    """One job, or one for each input where the output is a folder."""
-    from pipekit.jobs import Begin, Job, Limits, Reading, Shard, Source, Target
+def _load_pipeline(options: argparse.Namespace) -> Pipeline:
+    """The pipeline; where workers compute on devices of their own, it stays on the CPU."""
+    from pipekit.pipeline.loading import load
 
-    if given.resume and given.overwrite:
-        raise ConfigError("give --resume or --overwrite, not both")
-    if given.doc_timeout is not None and given.processes in (None, 1) and not given.devices:
-        raise ConfigError("--doc-timeout takes --processes 2 or more: only a worker can be stopped")
-    sources = [Source.of(path, given.format) for path in given.inputs]
-    begin: Begin = "resume" if given.resume else "overwrite" if given.overwrite else "new"
-    make = partial(
+    device = "cpu" if options.devices else options.device
+    return load(
+        options.pipeline, device=device, precision=options.precision, exclude=options.exclude
+    )
+
+
+def _summary(job: Job, report: Report) -> str:
+    """What a job did, in a line."""
+    before = " was finished before" if report.before else ""
+    failed = ""
+    if report.failed:
+        failed = f"; {report.failed:,} records failed, see {job.output.errors}"
+    counts = f"{report.documents:,} documents, {report.words:,} words"
+    return f"{job.output.path}{before}: {counts}{failed}"
+
+
+def _jobs(options: argparse.Namespace, load_pipeline: Callable[[], Pipeline]) -> Iterator[Job]:
+    """One job, or one for each input where the output is a folder."""
+    from pipekit.jobs import Job, Limits, Reading, Shard, Source, Target
+
+    _check(options)
+    sources = [Source.of(path, options.format) for path in options.inputs]
+    job = partial(
         Job,
-        loaded,
-        reading=Reading(given.text, given.unit, Shard.of_text(given.shard)),
-        options={
-            "n_process": given.processes,
-            "devices": given.devices,
-            "doc_timeout": given.doc_timeout,
-            **({"batch_words": given.batch_words} if given.batch_words is not None else {}),
-        },
-        begin=begin,
-        limits=Limits(given.max_errors, given.commit_seconds),
+        load_pipeline,
+        reading=Reading(options.text, options.unit, Shard.of_text(options.shard)),
+        options=_pipe_options(options),
+        begin=_begin(options),
+        limits=Limits(options.max_errors, options.commit_seconds),
         progress=True,
     )
-    output = Path(given.output)
-    if given.output != "-" and (output.is_dir() or not output.suffix):
-        names = [source.name for source in sources]
-        if len({*names}) < len(names):
-            raise ConfigError("two of the inputs have the same name: give one file as output")
-        for name, source in zip(names, sources, strict=True):
-            yield make(
-                inputs=[source],
-                output=Target.of(output / f"{name}.{given.to or 'jsonl'}", given.to, given.only),
-            )
-    else:
-        yield make(inputs=sources, output=Target.of(given.output, given.to, given.only))
+    output = Path(options.output)
+    is_folder = options.output != "-" and (output.is_dir() or not output.suffix)
+    if not is_folder:
+        target = Target.of(options.output, options.to, options.only)
+        yield job(inputs=sources, output=target)
+        return
+    names = {source.name for source in sources}
+    if len(names) < len(sources):
+        raise ConfigError("two of the inputs have the same name: give one file as output")
+    for source in sources:
+        file = output / f"{source.name}.{options.to or 'jsonl'}"
+        target = Target.of(file, options.to, options.only)
+        yield job(inputs=[source], output=target)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Errors: `ConfigError` for options that exclude each other."""
+    if options.resume and options.overwrite:
+        raise ConfigError("give --resume or --overwrite, not both")
+    has_workers = options.processes not in (None, 1) or options.devices
+    if options.doc_timeout is not None and not has_workers:
+        raise ConfigError("--doc-timeout takes --processes 2 or more: only a worker can be stopped")
+
+
+def _begin(options: argparse.Namespace) -> Begin:
+    if options.resume:
+        return "resume"
+    if options.overwrite:
+        return "overwrite"
+    return "new"
+
+
+def _pipe_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The further arguments of `Pipeline.pipe`; without --batch-words, it has its own default."""
+    arguments: dict[str, Any] = {
+        "n_process": options.processes,
+        "devices": options.devices,
+        "doc_timeout": options.doc_timeout,
+    }
+    if options.batch_words is not None:
+        arguments["batch_words"] = options.batch_words
+    return arguments

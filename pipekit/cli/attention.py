@@ -1,24 +1,18 @@
-"""`pipekit attention PIPELINE [TEXT] -o heat.png`: draw what the tokens of a sentence look at."""
+"""`pipekit attention PIPELINE [TEXT] -o heat.png`: draw the attention weights of a sentence."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from pipekit.cli.options import pipeline_options
-from pipekit.cli.run import read_input
+from pipekit.cli.options import pipeline_options, read_text_option, text_options
 from pipekit.errors import DataError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     pipeline_options(parser)
-    parser.add_argument(
-        "text",
-        nargs="?",
-        metavar="TEXT",
-        help="the text; without it, and without --file, standard input is read",
-    )
-    parser.add_argument("--file", type=Path, metavar="FILE", help="a text file, UTF-8")
+    text_options(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -27,38 +21,42 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE",
         help="a .png, .svg or .pdf file",
     )
-    parser.add_argument("--encoder", metavar="NAME", help="where the pipeline has several")
+    parser.add_argument(
+        "--encoder", metavar="NAME", help="the encoder, in a pipeline that has several"
+    )
     parser.add_argument(
         "--sentence",
         type=int,
         default=1,
         metavar="N",
-        help="which sentence of the text (default: the first)",
+        help="the number of the sentence in the text (default: 1)",
     )
     parser.add_argument(
         "--layer",
         type=int,
         metavar="N",
-        help="all heads of a layer, from 1; without it, their mean in each layer",
+        help="draw all heads of a layer, from 1 on (default: the mean of the heads of each layer)",
     )
-    parser.add_argument("--head", type=int, metavar="N", help="one head, from 1")
+    parser.add_argument("--head", type=int, metavar="N", help="draw one head, from 1 on")
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
-    text = given.text if given.text not in (None, "-") else read_input(given.file)
+def run(options: argparse.Namespace) -> int:
+    """Draw the weights of a sentence. Errors: `DataError` where the text has no such sentence."""
+    text = read_text_option(options)
     from pipekit.attention import heat_map
     from pipekit.pipeline.loading import load
 
-    found = load(given.pipeline, device=given.device, exclude=given.exclude).attention(
-        text, encoder=given.encoder
-    )
-    if not 1 <= given.sentence <= len(found):
-        raise DataError(f"there is no sentence {given.sentence}: the text has {len(found)}")
-    chosen = found[given.sentence - 1]
-    heat_map(chosen, given.output, layer=given.layer, head=given.head)
-    layers, heads, tokens, _ = chosen.weights.shape
+    nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
+    sentences = nlp.attention(text, encoder=options.encoder)
+    number = options.sentence
+    if not 1 <= number <= len(sentences):
+        raise DataError(f"there is no sentence {number}: the text has {len(sentences)}")
+    sentence = sentences[number - 1]
+    heat_map(sentence, options.output, layer=options.layer, head=options.head)
+    layers, heads, tokens, _ = sentence.weights.shape
     print(
-        f"{given.output}: sentence {given.sentence} of {len(found)}, {tokens} tokens, {layers} layers of {heads} heads"
+        f"{options.output}: sentence {number} of {len(sentences)}, "
+        f"{tokens} tokens, {layers} layers of {heads} heads"
     )
     return 0

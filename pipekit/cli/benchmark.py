@@ -6,68 +6,92 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipekit.cli.options import corpus_options, pipeline_options, table
+from pipekit.cli.display import table
+from pipekit.cli.options import corpus_options, pipeline_options, precision_option
 
 if TYPE_CHECKING:
+    from pipekit.pipeline import Pipeline
     from pipekit.pipeline.profiling import Stage
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     pipeline_options(parser)
     corpus_options(parser)
     parser.add_argument(
-        "--runs", type=int, default=5, help="of which the medians are shown (default: 5)"
+        "--runs",
+        type=int,
+        default=5,
+        help="how often the work is timed; medians are shown (default: 5)",
     )
+    precision_option(parser)
     parser.add_argument(
-        "--precision",
-        default="auto",
-        metavar="NAME",
-        help="float32, bfloat16, int8 or auto (the default)",
+        "--threads", type=int, default=1, help="the threads of torch on the CPU (default: 1)"
     )
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU (default: 1)")
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Time a pipeline on the texts of a corpus."""
     import torch
 
-    from pipekit.corpora.sources import read_corpus
     from pipekit.pipeline.loading import load
     from pipekit.pipeline.profiling import profile
 
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(options.threads)
     nlp = load(
-        given.pipeline, device=given.device, precision=given.precision, exclude=given.exclude
+        options.pipeline,
+        device=options.device,
+        precision=options.precision,
+        exclude=options.exclude,
     )
-    texts = [
-        doc.text for file in given.files for doc in read_corpus(file, given.format, nlp.tokenize)
-    ]
-    found = profile(nlp, texts, given.runs)
-    print(table(lines(found.stages())))
+    texts = _texts(options, nlp)
+    measured = profile(nlp, texts, options.runs)
+    print(table(stage_rows(measured.stages())))
     print(
-        f"\n{len(texts):,} documents, {found.words:,} words, {given.runs} runs, on {nlp.device}, {given.threads} thread(s)"
+        f"\n{len(texts):,} documents, {measured.words:,} words, {options.runs} runs, "
+        f"on {nlp.device}, {options.threads} thread(s)"
     )
     if nlp.device.type != "cpu":
         print(
-            f"{nlp.device} waits {100 * found.waiting:.1f} % of the time: pipe(…, n_process=…) lets several processes share it"
+            f"{nlp.device} waits {100 * measured.waiting:.1f} % of the time: "
+            f"pipe(…, n_process=…) lets several processes share it"
         )
     return 0
 
 
-def lines(stages: list[Stage]) -> Iterator[tuple[str, str, str, str]]:
-    """A row for each stage: the speed were there no more than what stands up to it, what it takes, and its share."""
+def _texts(options: argparse.Namespace, nlp: Pipeline) -> list[str]:
+    from pipekit.corpora.sources import read_corpus
+
+    texts = []
+    for file in options.files:
+        for doc in read_corpus(file, options.format, nlp.tokenize):
+            texts.append(doc.text)
+    return texts
+
+
+def stage_rows(stages: list[Stage]) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each stage: the speed of a pipeline that ends there, the time, its share."""
     from pipekit.pipeline.profiling import NETWORK
 
-    whole, so_far = sum(stage.seconds for stage in stages), 0.0
+    whole = sum(stage.seconds for stage in stages)
+    so_far = 0.0
     yield "", "words a second so far", "microseconds a word", "share"
     for stage in stages:
         so_far += stage.seconds
-        yield (
-            stage.name,
-            f"{1 / so_far:,.0f}",
-            f"{1e6 * stage.seconds:.2f}",
-            f"{100 * stage.seconds / whole:.1f} %",
-        )
+        yield stage.name, _speed(so_far), _microseconds(stage.seconds), _share(stage.seconds, whole)
     around = sum(stage.seconds for stage in stages if stage.kind != NETWORK)
-    yield "all", f"{1 / whole:,.0f}", f"{1e6 * whole:.2f}", ""
-    yield "around the networks", "", f"{1e6 * around:.2f}", f"{100 * around / whole:.1f} %"
+    yield "all", _speed(whole), _microseconds(whole), ""
+    yield "around the networks", "", _microseconds(around), _share(around, whole)
+
+
+def _speed(seconds: float) -> str:
+    return f"{1 / seconds:,.0f}"
+
+
+def _microseconds(seconds: float) -> str:
+    return f"{1e6 * seconds:.2f}"
+
+
+def _share(seconds: float, whole: float) -> str:
+    return f"{100 * seconds / whole:.1f} %"

@@ -8,57 +8,64 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOUND = 3  # the exit code where there are errors; warnings alone are no reason to stop
+HAS_ERRORS = 3
+"""The exit code of a corpus with errors; warnings alone are no reason to stop."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     parser.add_argument(
         "file",
         type=Path,
         metavar="FILE",
-        help="CoNLL-U, JSONL, IOB, brat, text; .gz and .xz too; a folder of them",
+        help="CoNLL-U, JSONL, IOB, brat, text; .gz and .xz too; or a folder of them",
     )
     parser.add_argument(
         "--dev",
         type=Path,
         metavar="FILE",
-        help="another part of the corpus, held against the first",
+        help="another part of the corpus, to be compared with the first",
     )
     parser.add_argument(
-        "--format", metavar="NAME", help="the reader; told by the suffix where it is not given"
+        "--format", metavar="NAME", help="the format of the files (default: by their suffix)"
     )
     parser.add_argument(
         "--lang",
         default="ru",
-        help="whose tokenizer cuts texts that come without tokens; ru is the default",
+        help="the language whose tokenizer cuts texts without tokens (default: ru)",
     )
     parser.add_argument(
         "--fewest",
         type=int,
         default=3,
         metavar="N",
-        help="labels seen less often are reported; 3 is the default",
+        help="report labels that are seen less often (default: 3)",
     )
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Print the faults of a corpus."""
     from pipekit.corpora.check import check
     from pipekit.corpora.sources import corpus_format
 
-    name = given.format or corpus_format(given.file)
-    report = check(
-        given.file, name, dev=given.dev, fewest=given.fewest, **tokenizer_for(name, given.lang)
-    )
-    print(json.dumps(report.to_dict(), ensure_ascii=False) if given.json else report.table())
-    return FOUND if report.errors else 0
+    format = options.format or corpus_format(options.file)
+    reading = tokenizer_for(format, options.lang)
+    report = check(options.file, format, dev=options.dev, fewest=options.fewest, **reading)
+    if options.json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        print(report.table())
+    return HAS_ERRORS if report.errors else 0
 
 
 def tokenizer_for(format: str, lang: str) -> dict[str, Any]:
-    """The option `tokenize`, for a reader that takes one."""
+    """The option `tokenize`, for a reader that takes it."""
     from pipekit.pipeline.loading import blank
     from pipekit.registry import readers
 
-    takes = inspect.signature(readers.get(format)).parameters
-    return {"tokenize": blank(lang).tokenize} if "tokenize" in takes else {}
+    parameters = inspect.signature(readers.get(format)).parameters
+    if "tokenize" not in parameters:
+        return {}
+    return {"tokenize": blank(lang).tokenize}

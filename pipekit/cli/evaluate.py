@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipekit.cli.options import corpus_options, pipeline_options
 
+if TYPE_CHECKING:
+    from pipekit.evaluation.scores import Scores
+    from pipekit.pipeline import Pipeline
+
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     pipeline_options(parser)
     corpus_options(parser)
     parser.add_argument(
@@ -22,71 +28,87 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="LAYER",
-        help="give the pipeline these layers of the files, and tokens",
+        help="give the pipeline these layers of the files, and their tokens",
     )
     parser.add_argument(
-        "--by", metavar="KEY", help="figures for each value of a comment too, for instance genre"
+        "--by",
+        metavar="KEY",
+        help="show figures for each value of a comment too, for instance genre",
     )
     parser.add_argument(
-        "--details", action="store_true", help="every attribute and label by itself"
+        "--details", action="store_true", help="show every attribute and label by itself"
     )
     parser.add_argument(
         "--block",
         type=int,
         default=1,
         metavar="N",
-        help="so many sentences make a document (CoNLL-U); 1 is the default",
+        help="how many sentences of CoNLL-U make a document (default: 1)",
     )
     parser.add_argument(
         "--precision",
         nargs="+",
         default=["auto"],
         metavar="NAME",
-        help="float32, bfloat16, int8 or auto; several stand side by side",
+        help="float32, bfloat16, int8 or auto; several are shown side by side",
     )
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
-    from pipekit.corpora.sources import read_corpus
-    from pipekit.evaluation.evaluate import evaluate
-    from pipekit.evaluation.scores import side_by_side
+def run(options: argparse.Namespace) -> int:
+    """Print the scores of each file, in each precision."""
     from pipekit.pipeline.loading import load
 
-    nlp = load(given.pipeline, device=given.device, exclude=given.exclude)
-    for precision in given.precision:
-        nlp.with_precision(precision)  # what cannot be is refused before any file is read
-    found = {}
-    for path in given.files:
-        options = {"group": given.block} if given.block > 1 else {}
-        docs = read_corpus(path, given.format, nlp.tokenize, **options)
-        gold_tokens = given.gold_tokens or bool(given.gold or nlp.given)
-        found[str(path)] = {
-            precision: evaluate(
-                nlp.with_precision(precision),
-                docs,
-                gold_tokens=gold_tokens,
-                keep=given.gold,
-                by=given.by,
-            )
-            for precision in given.precision
-        }
-    several = len(given.precision) > 1
-    if given.json:
-        plain = {
-            path: {name: scores.to_dict() for name, scores in each.items()}
-            for path, each in found.items()
-        }
-        print(
-            json.dumps(
-                plain if several else {path: each.popitem()[1] for path, each in plain.items()},
-                ensure_ascii=False,
-            )
-        )
+    nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
+    for precision in options.precision:
+        nlp.with_precision(precision)  # a wrong one is refused before any file is read
+    scores = {str(path): _evaluate(options, nlp, path) for path in options.files}
+    if options.json:
+        print(json.dumps(_plain(options, scores), ensure_ascii=False))
         return 0
-    for path, each in found.items():
-        first = each[given.precision[0]]
-        table = side_by_side(each) if several else first.table(details=given.details)
+    for path, by_precision in scores.items():
+        first = by_precision[options.precision[0]]
+        table = _table(options, by_precision)
         print(f"{Path(path).name}: {first.documents} documents\n\n{table}\n")
     return 0
+
+
+def _evaluate(options: argparse.Namespace, nlp: Pipeline, path: Path) -> dict[str, Scores]:
+    """The scores on a file by precision."""
+    from pipekit.corpora.sources import read_corpus
+    from pipekit.evaluation.evaluate import evaluate
+
+    reading = {"group": options.block} if options.block > 1 else {}
+    docs = read_corpus(path, options.format, nlp.tokenize, **reading)
+    gold_tokens = options.gold_tokens or bool(options.gold or nlp.given)
+    scores = {}
+    for precision in options.precision:
+        scores[precision] = evaluate(
+            nlp.with_precision(precision),
+            docs,
+            gold_tokens=gold_tokens,
+            keep=options.gold,
+            by=options.by,
+        )
+    return scores
+
+
+def _table(options: argparse.Namespace, scores: dict[str, Scores]) -> str:
+    from pipekit.evaluation.scores import side_by_side
+
+    if len(options.precision) > 1:
+        return side_by_side(scores)
+    return scores[options.precision[0]].table(details=options.details)
+
+
+def _plain(options: argparse.Namespace, scores: dict[str, dict[str, Scores]]) -> dict[str, Any]:
+    """The scores by file as plain data; several precisions have a level of their own."""
+    plain: dict[str, Any] = {}
+    for path, by_precision in scores.items():
+        values = {name: score.to_dict() for name, score in by_precision.items()}
+        if len(options.precision) > 1:
+            plain[path] = values
+        else:
+            plain[path] = values[options.precision[0]]
+    return plain

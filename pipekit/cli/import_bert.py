@@ -1,4 +1,4 @@
-"""`pipekit import-bert FOLDER -o FILE`: a BERT that others have trained, as a pipeline with that encoder."""
+"""`pipekit import-bert FOLDER -o FILE`: a published BERT as a pipeline with that encoder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     parser.add_argument(
         "folder",
         type=Path,
@@ -22,7 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="the pipeline file to write",
     )
     parser.add_argument(
-        "--lang", default="ru", help="whose tokenizer cuts texts into words; ru is the default"
+        "--lang",
+        default="ru",
+        help="the language whose tokenizer cuts texts into words (default: ru)",
     )
     parser.add_argument(
         "--half", action="store_true", help="store weights as float16: half the size"
@@ -30,15 +33,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Import the encoder and write a pipeline file."""
     from pipekit.pipeline.importing import ENCODER, import_bert
 
-    nlp = import_bert(given.folder, lang=given.lang)
-    nlp.to_disk(given.output, half=given.half)
+    nlp = import_bert(options.folder, lang=options.lang)
+    nlp.to_disk(options.output, half=options.half)
     encoder = nlp.encoders[ENCODER]
     count = sum(weight.numel() for weight in encoder.parameters())
     print(
-        f"{given.output}: encoder {ENCODER!r}, a {nlp.meta['imported']} of {count:,} weights, vectors of {encoder.width}"
+        f"{options.output}: encoder {ENCODER!r}, a {nlp.meta['imported']} "
+        f"of {count:,} weights, vectors of {encoder.width}"
     )
     if nlp.meta["left_out"]:
         print(f"left out: {', '.join(nlp.meta['left_out'])}")

@@ -7,76 +7,99 @@ import json
 import platform
 from typing import Any
 
-from pipekit.cli.options import table
+from pipekit.cli.display import table
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     parser.add_argument(
         "pipeline", nargs="?", metavar="PIPELINE", help="an installed name, a file, or a folder"
     )
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
-    found = of_pipeline(given.pipeline) if given.pipeline else of_installation()
-    if given.json:
-        print(json.dumps(found, ensure_ascii=False))
+def run(options: argparse.Namespace) -> int:
+    """Print what there is to know, as a table or as JSON."""
+    if options.pipeline:
+        facts = pipeline_facts(options.pipeline)
     else:
-        print(table((key, shown(value)) for key, value in found.items()))
+        facts = installation_facts()
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(table((key, _in_line(value)) for key, value in facts.items()))
     return 0
 
 
-def shown(value: Any) -> str:
+def _in_line(value: Any) -> str:
     """A value in one line."""
     if isinstance(value, list):
-        return ", ".join(map(shown, value)) or "none"
+        return ", ".join(map(_in_line, value)) or "none"
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {shown(item)}" for key, item in value.items()) or "none"
+        return "; ".join(f"{key}: {_in_line(item)}" for key, item in value.items()) or "none"
     return str(value)
 
 
-def of_installation() -> dict[str, Any]:
-    """Versions, devices, and every name with the package that brings it. No plugin is imported."""
+def installation_facts() -> dict[str, Any]:
+    """Versions, devices, and every name with the packages that bring it. No plugin is imported."""
     import torch
 
     import pipekit
     from pipekit import registry
 
-    known = (
+    facts: dict[str, Any] = {
+        "pipekit": pipekit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "devices": _devices(),
+        "threads": torch.get_num_threads(),
+    }
+    for parts in (
         registry.pipelines,
         registry.components,
         registry.encoders,
         registry.tokenizers,
         registry.readers,
-    )
-    devices = [
-        "cpu",
-        *(f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())),
-    ]
-    found: dict[str, Any] = {
-        "pipekit": pipekit.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "devices": devices,
-        "threads": torch.get_num_threads(),
-    }
-    for names in known:
-        found[f"{names.kind}s"] = [
-            f"{name} ({'; '.join(s.package for s in names.suppliers(name))})"
-            for name in names.names()
-        ]
-    return found
+    ):
+        facts[f"{parts.kind}s"] = _names_with_packages(parts)
+    return facts
 
 
-def of_pipeline(name: str) -> dict[str, Any]:
-    """Its meta data, parts and sizes."""
+def _names_with_packages(parts: Any) -> list[str]:
+    """The names of a registry: "tagger (pipekit-nlp)"."""
+    lines = []
+    for name in parts.names():
+        packages = "; ".join(supplier.package for supplier in parts.suppliers(name))
+        lines.append(f"{name} ({packages})")
+    return lines
+
+
+def _devices() -> list[str]:
+    import torch
+
+    devices = ["cpu"]
+    for number in range(torch.cuda.device_count()):
+        devices.append(f"cuda:{number} ({torch.cuda.get_device_name(number)})")
+    return devices
+
+
+def pipeline_facts(name: str) -> dict[str, Any]:
+    """The metadata of a pipeline, its parts and their sizes."""
     from pipekit.pipeline.loading import load
 
     nlp = load(name, device="cpu")
-    sizes = {}
-    for kind, parts in (("encoder", nlp.encoders), ("component", nlp.components)):
-        for part_name, part in parts.items():
-            count = sum(p.numel() for p in part.parameters()) if hasattr(part, "parameters") else 0
-            sizes[f"{kind} {part_name}"] = f"{type(part).__name__}, {count:,} weights"
-    return {**nlp.meta, "lang": nlp.lang, "components": nlp.pipe_names, **sizes}
+    facts = {**nlp.meta, "lang": nlp.lang, "components": nlp.pipe_names}
+    for encoder_name, encoder in nlp.encoders.items():
+        facts[f"encoder {encoder_name}"] = _size(encoder)
+    for component_name, component in nlp.components.items():
+        facts[f"component {component_name}"] = _size(component)
+    return facts
+
+
+def _size(part: Any) -> str:
+    """The class of a part and the number of its weights."""
+    count = 0
+    if hasattr(part, "parameters"):
+        count = sum(weights.numel() for weights in part.parameters())
+    return f"{type(part).__name__}, {count:,} weights"

@@ -1,16 +1,16 @@
-"""Options that several verbs share, and how documents are shown."""
+"""Arguments that several verbs share."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+import sys
 from pathlib import Path
 
-from pipekit.doc import Doc
+from pipekit.errors import DataError
 
 
 def pipeline_options(parser: argparse.ArgumentParser) -> None:
-    """Which pipeline, with which components, where."""
+    """Which pipeline, without which components, on which device."""
     parser.add_argument(
         "pipeline", metavar="PIPELINE", help="an installed name, a file, or a folder"
     )
@@ -22,8 +22,18 @@ def pipeline_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def precision_option(parser: argparse.ArgumentParser) -> None:
+    """In which precision the networks compute."""
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        metavar="NAME",
+        help="float32, bfloat16, int8 or auto (the default)",
+    )
+
+
 def corpus_options(parser: argparse.ArgumentParser) -> None:
-    """Which annotated files."""
+    """Which annotated files, in which format."""
     parser.add_argument(
         "files",
         nargs="+",
@@ -32,19 +42,55 @@ def corpus_options(parser: argparse.ArgumentParser) -> None:
         help="CoNLL-U, JSONL, IOB, brat; .gz and .xz too",
     )
     parser.add_argument(
-        "--format", metavar="NAME", help="the reader; told by the suffix where it is not given"
+        "--format", metavar="NAME", help="the format of the files (default: by their suffix)"
     )
 
 
+def text_options(parser: argparse.ArgumentParser) -> None:
+    """Which text; `read_text_option` reads it."""
+    parser.add_argument(
+        "text",
+        nargs="?",
+        metavar="TEXT",
+        help="the text (default: that of --file, or of standard input)",
+    )
+    parser.add_argument("--file", type=Path, metavar="FILE", help="a text file, UTF-8")
+
+
+def read_text_option(options: argparse.Namespace) -> str:
+    """The text of the arguments, of a file, or of standard input.
+
+    Errors: `DataError` naming the file, and the first byte that is no UTF-8.
+    """
+    if options.text not in (None, "-"):
+        return str(options.text)
+    name = str(options.file) if options.file else "standard input"
+    try:
+        data = options.file.read_bytes() if options.file else sys.stdin.buffer.read()
+        text: str = data.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name}: byte {error.start} is no UTF-8: "
+            f"convert the file, for instance by iconv -f cp1251 -t utf-8"
+        ) from error
+    return text.replace("\r\n", "\n")
+
+
 def training_options(parser: argparse.ArgumentParser, example: str) -> None:
-    """Which recipe, changed how, trained where and into which folder."""
+    """Which recipe, with which changes, on which device, into which folder.
+
+    Args:
+        example: a change of a setting, for the help: "training.epochs=3".
+    """
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a .toml file")
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="where the result goes; runs/NAME OF RECIPE by default",
+        help="where the result goes (default: runs/NAME OF RECIPE)",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint in the folder"
@@ -54,57 +100,14 @@ def training_options(parser: argparse.ArgumentParser, example: str) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help=f"override, for instance --set {example}",
+        help=f"change a setting of the recipe, for instance --set {example}",
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, … or auto (the default)")
 
 
-def token_lines(doc: Doc) -> Iterator[str]:
-    """A line for each token, sentences apart: number, token, part of speech, lemma, features."""
-    cells = [
-        [
-            str(t.i),
-            t.text,
-            t.pos or "-",
-            t.lemma or "-",
-            "-" if t.morph is None else str(t.morph) or "_",
-        ]
-        for t in doc
-    ]
-    widths = [max((len(row[column]) for row in cells), default=0) for column in range(4)]
-    for row, token in zip(cells, doc, strict=True):
-        if token.i and token.is_sent_start:
-            yield ""
-        yield "  ".join(
-            cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)
-        ).rstrip()
-    for name in doc.spans:
-        if len(doc.spans[name]):
-            yield ""
-        for span in doc.spans[name]:
-            felt = f"  {span.sentiment.label} {span.sentiment.score:.2f}" if span.sentiment else ""
-            yield (
-                f"{name}  {span.label or '-'}  {span.text}"
-                + (f"  {span.score:.2f}" if span.score is not None else "")
-                + felt
-            )
-    if doc.relations:
-        yield ""
-        for link in doc.relations:
-            yield f"relations  {link}" + (f"  {link.score:.2f}" if link.score is not None else "")
-    if doc.cats:
-        yield ""
-        yield from (f"cats  {name}  {score:.2f}" for name, score in doc.cats.items())
-    if doc.sentiment:
-        yield ""
-        yield f"sentiment  {doc.sentiment.label}  {doc.sentiment.score:.2f}"
-
-
-def table(lines: Iterable[Iterable[object]]) -> str:
-    """Cells in aligned columns."""
-    cells = [[str(cell) for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
+def training_folder(options: argparse.Namespace) -> Path:
+    """The folder of a training; by default, it has the name of the recipe."""
+    if options.output:
+        return Path(options.output)
+    name: str = options.recipe.stem
+    return Path("runs") / name

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipekit.cli.options import table
+from pipekit.cli.display import table
 from pipekit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,42 +16,51 @@ if TYPE_CHECKING:
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     parser.add_argument(
-        "given",
+        "vocabulary_and_text",
         nargs="+",
         metavar="[VOCABULARY] TEXT",
-        help="a text; before it a pipeline that has a vocabulary, or one (tokenizer.json, vocab.txt, a SentencePiece model, "
-        "a folder with one). Without it, the first installed pipeline that has one",
+        help="a text; before it, a pipeline with a vocabulary, or a vocabulary (tokenizer.json, "
+        "vocab.txt, a SentencePiece model, or a folder with one). Without it, the first "
+        "installed pipeline with a vocabulary",
     )
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
-    if len(given.given) > 2:
+def run(options: argparse.Namespace) -> int:
+    """Print the pieces of each word."""
+    count = len(options.vocabulary_and_text)
+    if count > 2:
         raise ConfigError(
-            f"one text is needed, or a vocabulary and a text; {len(given.given)} were given: put the text in quotation marks"
+            f"one text is needed, or a vocabulary and a text; {count} were given: "
+            f"put the text in quotation marks"
         )
-    *vocabulary, text = given.given
-    subwords, nlp = _named(vocabulary[0]) if vocabulary else _installed()
-    print(table(_lines(subwords, nlp, text)))
+    *vocabulary, text = options.vocabulary_and_text
+    if vocabulary:
+        subwords, nlp = _load(vocabulary[0])
+    else:
+        subwords, nlp = _load_installed()
+    print(table(_rows(subwords, nlp, text)))
     return 0
 
 
-def _lines(subwords: Subwords, nlp: Pipeline, text: str) -> Iterator[tuple[str, str]]:
+def _rows(subwords: Subwords, nlp: Pipeline, text: str) -> Iterator[tuple[str, str]]:
+    """A row for each word: the word and its pieces; the numbers of both at the end."""
     from pipekit.parts.batch import Batch
 
     batch = Batch(nlp.tokenize([text]))
     words = list(batch.docs[0].words)
     cut = subwords.cut(words, batch.spaced.tolist())
-    for word, begin, end in zip(
-        words, cut.borders.tolist(), cut.borders[1:].tolist(), strict=False
-    ):
-        yield word, " ".join(subwords.spell(cut.ids[begin:end]))
+    borders = cut.borders.tolist()
+    for word, start, end in zip(words, borders, borders[1:], strict=False):
+        pieces = subwords.spell(cut.ids[start:end])
+        yield word, " ".join(pieces)
     yield "", f"{len(words)} words, {len(cut.ids)} pieces of {len(subwords)}"
 
 
-def _named(name: str) -> tuple[Subwords, Pipeline]:
-    """What a vocabulary file, a folder or a pipeline cuts by."""
+def _load(name: str) -> tuple[Subwords, Pipeline]:
+    """The vocabulary of a file, of a folder or of a pipeline, and a pipeline that tokenizes."""
     from pipekit.pipeline import Pipeline
     from pipekit.pipeline.loading import load
     from pipekit.storage import store
@@ -60,29 +69,34 @@ def _named(name: str) -> tuple[Subwords, Pipeline]:
     if Path(name).exists() and not name.endswith(store.SUFFIX):
         return read_vocabulary(Path(name)), Pipeline({"lang": "ru"})
     nlp = load(name, device="cpu")
-    found = of(nlp)
-    if found is None:
+    subwords = _vocabulary(nlp)
+    if subwords is None:
         raise ConfigError(f"{name}: no encoder of this pipeline cuts words into pieces")
-    return found, nlp
+    return subwords, nlp
 
 
-def _installed() -> tuple[Subwords, Pipeline]:
+def _load_installed() -> tuple[Subwords, Pipeline]:
+    """The first installed pipeline with a vocabulary."""
     from pipekit import registry
     from pipekit.pipeline.loading import load
 
     for name in registry.pipelines.names():
         nlp = load(name, device="cpu")
-        found = of(nlp)
-        if found is not None:
-            return found, nlp
+        subwords = _vocabulary(nlp)
+        if subwords is not None:
+            return subwords, nlp
     raise ConfigError(
-        "no installed pipeline cuts words into pieces: name a vocabulary before the text, `pipekit pieces VOCABULARY TEXT`"
+        "no installed pipeline cuts words into pieces: "
+        "name a vocabulary before the text, `pipekit pieces VOCABULARY TEXT`"
     )
 
 
-def of(nlp: Pipeline) -> Subwords | None:
+def _vocabulary(nlp: Pipeline) -> Subwords | None:
     """The vocabulary of the first encoder that has one."""
     from pipekit.subwords.cutter import Subwords
 
-    found = (getattr(encoder, "subwords", None) for encoder in nlp.encoders.values())
-    return next((each for each in found if isinstance(each, Subwords)), None)
+    for encoder in nlp.encoders.values():
+        subwords = getattr(encoder, "subwords", None)
+        if isinstance(subwords, Subwords):
+            return subwords
+    return None

@@ -1,28 +1,25 @@
-"""`pipekit pretrain RECIPE.toml`: an encoder learns from raw text."""
+"""`pipekit pretrain RECIPE.toml`: pretrain an encoder on raw text."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from pipekit.cli.options import training_options
+from pipekit.cli.options import training_folder, training_options
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     training_options(parser, "pretraining.steps=300")
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Pretrain by a recipe."""
     from pipekit.pretraining.loop import LOG, RESULT, pretrain
     from pipekit.pretraining.recipe import read_pretraining_recipe
 
-    output = given.output or Path("runs") / given.recipe.stem
-    nlp = pretrain(
-        read_pretraining_recipe(given.recipe, given.set),
-        output,
-        device=given.device,
-        resume=given.resume,
-    )
-    print(f"{nlp!r} is in {output / RESULT}; all figures are in {output / LOG}")
+    folder = training_folder(options)
+    recipe = read_pretraining_recipe(options.recipe, options.set)
+    nlp = pretrain(recipe, folder, device=options.device, resume=options.resume)
+    print(f"{nlp!r} is in {folder / RESULT}; all figures are in {folder / LOG}")
     return 0

@@ -8,12 +8,13 @@ from pathlib import Path
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     parser.add_argument(
         "files",
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="a document a line: .txt, also .gz and .xz",
+        help="plain text, a document a line: .txt, also .gz and .xz",
     )
     parser.add_argument(
         "-o",
@@ -21,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="VOCABULARY",
-        help="a tokenizer.json, named as you like",
+        help="the tokenizer.json to write, by any name",
     )
     parser.add_argument(
         "--algorithm",
@@ -36,46 +37,55 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--chars",
         type=int,
         default=35_000_000,
-        help="how much text is read, the same of each file (default: 35000000)",
+        help="how many characters are read, as many of each file (default: 35000000)",
     )
     parser.add_argument(
-        "--lang", default="ru", help="whose rules cut texts into words (default: ru)"
+        "--lang",
+        default="ru",
+        help="the language whose tokenizer cuts texts into words (default: ru)",
     )
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Learn a vocabulary and write it."""
     from tqdm import tqdm
 
     from pipekit.storage.files import write_atomically
     from pipekit.subwords.cutter import learn_subwords
 
     lines = tqdm(
-        texts(given.files, given.lang, given.chars),
+        first_texts(options.files, options.lang, options.chars),
         desc="reading",
         unit=" lines",
         mininterval=1,
         disable=None,
     )
-    found = learn_subwords(lines, given.algorithm, given.size)
-    write_atomically(given.output, [found.table.tobytes()])
+    subwords = learn_subwords(lines, options.algorithm, options.size)
+    write_atomically(options.output, [subwords.table.tobytes()])
     print(
-        f"{len(found)} pieces are in {given.output}; `pipekit pieces {given.output} TEXT` shows how they cut"
+        f"{len(subwords)} pieces are in {options.output}; "
+        f"`pipekit pieces {options.output} TEXT` shows how they cut"
     )
     return 0
 
 
-def texts(files: Sequence[Path], lang: str, chars: int) -> Iterator[str]:
-    """The beginnings of files, of `chars` characters together, in the form that a vocabulary is learned from."""
+def first_texts(files: Sequence[Path], lang: str, chars: int) -> Iterator[str]:
+    """The beginnings of files, in the form that a vocabulary is learned from.
+
+    Args:
+        lang: the language whose tokenizer cuts the texts.
+        chars: how many characters are read of all files together.
+    """
     from pipekit.corpora.readers import read_text
     from pipekit.pipeline import Pipeline
     from pipekit.subwords.cutter import text_of
 
     tokenize = Pipeline({"lang": lang}).tokenize
     for file in files:
-        left = chars / len(files)
+        chars_left = chars / len(files)
         for doc in read_text(file, tokenize=tokenize):
             yield text_of(doc)
-            left -= len(doc.text)
-            if left <= 0:
+            chars_left -= len(doc.text)
+            if chars_left <= 0:
                 break

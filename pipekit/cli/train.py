@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipekit.cli.options import training_options
+from pipekit.cli.options import training_folder, training_options
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
     training_options(parser, "training.epochs=3")
     parser.add_argument(
         "--plot",
@@ -19,18 +20,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Train by a recipe."""
     from pipekit.training.loop import BEST, LOG, train
     from pipekit.training.recipe import read_recipe
 
-    output = given.output or Path("runs") / given.recipe.stem
-    nlp = train(
-        read_recipe(given.recipe, given.set), output, device=given.device, resume=given.resume
-    )
-    print(f"{nlp!r} is in {output / BEST}; all figures are in {output / LOG}")
-    if given.plot:
+    folder = training_folder(options)
+    recipe = read_recipe(options.recipe, options.set)
+    nlp = train(recipe, folder, device=options.device, resume=options.resume)
+    print(f"{nlp!r} is in {folder / BEST}; all figures are in {folder / LOG}")
+    if options.plot:
         from pipekit.training.plot import plot
 
-        plot(output / LOG, given.plot)
-        print(f"curves: {given.plot}")
+        plot(folder / LOG, options.plot)
+        print(f"curves: {options.plot}")
     return 0

@@ -251,9 +251,9 @@ def test_sentiment_survives_plain_data_and_bytes() -> None:
 
 
 def test_a_table_of_a_doc_shows_its_sentiment() -> None:
-    from pipekit.cli.options import token_lines
+    from pipekit.cli.display import doc_lines
 
-    assert list(token_lines(felt()))[-3:] == [
+    assert list(doc_lines(felt()))[-3:] == [
         "ents  PER  Мама  negative 0.50",
         "",
         "sentiment  positive  0.75",
