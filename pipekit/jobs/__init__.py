@@ -1,12 +1,18 @@
-"""Jobs over whole corpora, which survive: records from files, through a pipeline, into a file that a journal keeps whole.
+"""Jobs over whole corpora, which survive: a job that is killed goes on where it stopped.
 
-from pipekit.jobs import Job, Source, Target, annotate
-annotate(Job(lambda: pipekit.load("ru_core"), [Source.of("news.jsonl.gz")], Target.of("out.jsonl"), begin="resume"))
+Records of files go through a pipeline into a file; a journal beside it says how far the job is.
+
+    from pipekit.jobs import Job, Source, Target, annotate
+
+    inputs = [Source.of("news.jsonl.gz")]
+    output = Target.of("out.jsonl")
+    annotate(Job(lambda: pipekit.load("ru_core"), inputs, output, begin="resume"))
 """
 
-from pipekit.jobs.inputs import Reading, Shard
-from pipekit.jobs.job import TOO_MANY, Begin, Job, Limits, Report, annotate
+from pipekit.jobs.annotating import annotate
+from pipekit.jobs.job import TOO_MANY, Begin, Job, Limits, Report
 from pipekit.jobs.outputs import Target
+from pipekit.jobs.reading import Reading, Shard
 from pipekit.jobs.records import Source
 
 __all__ = [

@@ -1,33 +1,46 @@
-"""The journal of a job: how far it has come, of what it was made. What it says holds, since the outputs lie on the disk before it does.
+"""The journal of a job: how far the job is, and what its output is made of.
 
-It stands beside the output and is replaced at each commit. A job that goes on cuts its outputs to the sizes in it and reads on from its
-position; a chunk of documents lies before a commit or behind it and is never cut, since scores may depend, in their last digit, on which
-documents are computed together.
+It stands beside the output and is replaced at each commit, after the outputs lie on the disk; so
+what it says is true at any moment. A job that goes on cuts its outputs to the sizes in the journal
+and reads on from its position.
+
+A chunk of documents lies before a commit or behind it, never on both sides: scores may depend, in
+their last digit, on which documents are computed together.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pipekit.errors import DataError
-from pipekit.jobs.records import Position, Source, readable
+from pipekit.jobs.records import Position
 from pipekit.storage.files import write_atomically
 
 _VERSION = 1
-_ENDS = 1 << 16  # bytes at the beginning and the end of an input that are looked at
+
+Description = dict[str, Any]
+"""What is to be known of the inputs, the pipeline or the settings of a job, without nesting."""
 
 
 @dataclass(slots=True)
 class Journal:
-    """`made_of` is what the output depends on, by kind: "inputs", "pipeline", "settings", each a flat mapping; `pid` who writes."""
+    """What a journal says; the names of its fields stand in the file.
 
-    made_of: dict[str, dict[str, Any]]
+    Args:
+        made_of: what the output depends on: "inputs", "pipeline" and "settings", each a flat
+            mapping (see `pipekit.jobs.origin`).
+        position: where the next record begins.
+        output, errors: the bytes of the file of rows and of the file of failures.
+        documents, words, failed: what was done: documents, their words, records that failed.
+        done: whether the output is finished.
+        pid: the process that writes, or wrote.
+    """
+
+    made_of: dict[str, Description]
     position: Position = field(default_factory=Position)
     output: int = 0
     errors: int = 0
@@ -40,16 +53,18 @@ class Journal:
     def write(self, path: Path) -> None:
         """Commit. Errors: `StoreError`."""
         data = {"version": _VERSION, **asdict(self), "position": self.position._asdict()}
-        write_atomically(path, [(json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode()])
+        text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        write_atomically(path, [text.encode()])
 
     @classmethod
     def read(cls, path: Path) -> Journal | None:
-        """What stands there, if anything. Errors: `DataError` where that is no journal."""
+        """The journal in a file; None for a missing file. Errors: `DataError` for another file."""
         try:
             data = json.loads(path.read_bytes())
             version = data.pop("version")
             if version == _VERSION:
-                return cls(**{**data, "position": Position(**data["position"])})
+                data["position"] = Position(**data["position"])
+                return cls(**data)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -57,50 +72,6 @@ class Journal:
                 f"{path}: is no journal of a job: {error}: --overwrite begins the job anew"
             ) from error
         raise DataError(
-            f"{path}: the journal has version {version}, this pipekit reads {_VERSION}: --overwrite begins the job anew"
+            f"{path}: the journal has version {version}, this pipekit reads {_VERSION}: "
+            f"--overwrite begins the job anew"
         )
-
-
-def of_inputs(sources: Sequence[Source]) -> dict[str, Any]:
-    """What inputs are known by: format, size, time of the last change, and the SHA-256 of beginning and end."""
-    return {
-        f"{i} {source.path.name}": [source.format, *_known_by(source)]
-        for i, source in enumerate(sources)
-    }
-
-
-def _known_by(source: Source) -> list[Any]:
-    if source.is_stdin:
-        return []
-    with readable(source), source.path.open("rb") as file:
-        told = os.fstat(file.fileno())
-        digest = sha256(file.read(_ENDS))
-        file.seek(max(0, told.st_size - _ENDS))
-        digest.update(file.read(_ENDS))
-    return [told.st_size, told.st_mtime_ns, digest.hexdigest()]
-
-
-def changes(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not as it was, in words."""
-    if kind == "inputs":
-        return [
-            f"input {name.partition(' ')[2]} {_change(before.get(name), now.get(name))}"
-            for name in _differing(before, now)
-        ]
-    return [
-        f"{kind}: {name} was {before.get(name)!r} and is {now.get(name)!r}"
-        for name in _differing(before, now)
-    ]
-
-
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    return [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
-
-
-def _change(before: list[Any] | None, now: list[Any] | None) -> str:
-    if before is None or now is None:
-        return "is new" if before is None else "is missing"
-    names = ("its format", "its size", "the time of its last change", "its contents")
-    return "was changed: " + ", ".join(
-        name for name, a, b in zip(names, before, now, strict=False) if a != b
-    )

@@ -1,4 +1,4 @@
-"""How far a job is: bytes read, time left, words a second, on a terminal."""
+"""How far a job is, on a terminal: bytes read, time left, words a second."""
 
 from __future__ import annotations
 
@@ -6,47 +6,62 @@ import time
 from collections.abc import Sequence
 from itertools import accumulate
 
+from pipekit.corpora.readers.files import COMPRESSED
 from pipekit.jobs.records import Position, Record, Source
 
 
 class Progress:
-    """A bar over the bytes of all inputs, in `with`; without a total where an input is standard input, and none where not `shown`."""
+    """A bar over the bytes of all inputs; use it in `with`.
 
-    def __init__(self, inputs: Sequence[Source], begun: Position, *, shown: bool) -> None:
+    The bar has no end where an input is standard input.
+
+    Args:
+        inputs: all inputs of the job.
+        start: where the job begins.
+        shown: whether there is a bar at all; there never is one outside a terminal.
+    """
+
+    def __init__(self, inputs: Sequence[Source], start: Position, *, shown: bool) -> None:
         from tqdm import tqdm
 
         sizes = [source.size for source in inputs]
-        self._before = list(accumulate((size or 0 for size in sizes), initial=0))
-        total = None if None in sizes else self._before[-1]
-        packed = any(
-            source.format != "parquet" and source.path.suffix in (".gz", ".xz", ".bz2")
-            for source in inputs
-        )
-        at = self._before[begun.input] + (0 if packed else begun.offset)
+        counted = (size or 0 for size in sizes)
+        self._bytes_before = list(accumulate(counted, initial=0))
+        total = None if None in sizes else self._bytes_before[-1]
+        initial = self._bytes_before[start.input]
+        if not any(map(_is_packed, inputs)):
+            initial += start.offset
         self._bar = tqdm(
             total=total,
-            initial=min(at, total or at),
+            initial=min(initial, total or initial),
             unit="B",
             unit_scale=True,
             disable=None if shown else True,
         )
-        self._words, self._since = 0, time.monotonic()
+        self._words = 0
+        self._begun = time.monotonic()
 
     def show(self, record: Record, words: int) -> None:
         """Count a document."""
         if self._bar.disable:
             return
         self._words += words
-        read = self._before[record.after.input] + record.read
-        if read > self._bar.n:
-            self._bar.set_postfix_str(
-                f"{self._words / max(time.monotonic() - self._since, 1e-9):,.0f} words/s",
-                refresh=False,
-            )
-            self._bar.update(read - self._bar.n)
+        read = self._bytes_before[record.after.input] + record.read
+        more = read - self._bar.n
+        if more <= 0:
+            return
+        seconds = max(time.monotonic() - self._begun, 1e-9)
+        speed = self._words / seconds
+        self._bar.set_postfix_str(f"{speed:,.0f} words/s", refresh=False)
+        self._bar.update(more)
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._bar.close()
+
+
+def _is_packed(source: Source) -> bool:
+    """Whether offsets in the input say nothing of bytes on the disk."""
+    return source.format != "parquet" and source.path.suffix in COMPRESSED

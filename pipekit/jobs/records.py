@@ -1,4 +1,4 @@
-"""Where records come from: an input, its lines, and the place of each record in it."""
+"""Inputs and what is read of them: sources, lines with their places, records with theirs."""
 
 from __future__ import annotations
 
@@ -17,45 +17,57 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
 
 STDIN = "-"
-DAMAGE = (
-    EOFError,
-    gzip.BadGzipFile,
-    lzma.LZMAError,
-    zlib.error,
-)  # of a compressed file: what lies behind cannot be read
-SUFFIXES = {
-    "txt": (".txt",), "jsonl": (".jsonl", ".ndjson", ".json"), "csv": (".csv",), "tsv": (".tsv",),
-    "conllu": (".conllu", ".conll"), "parquet": (".parquet", ".pq"), "docs": (".docs",),
-}  # fmt: skip
+DAMAGE = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+"""The errors of a damaged compressed file. Nothing after the damage can be read."""
+INPUT_SUFFIXES = {
+    "txt": (".txt",),
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "csv": (".csv",),
+    "tsv": (".tsv",),
+    "conllu": (".conllu", ".conll"),
+    "parquet": (".parquet", ".pq"),
+    "docs": (".docs",),
+}
+"""The formats of inputs, and the endings of their file names."""
 _BOM = b"\xef\xbb\xbf"
+
+Fields = dict[str, Any]
+"""The fields of a record: what JSON can hold."""
 
 
 def input_format(path: Path) -> str | None:
-    """The format that a name tells, with or without .gz and .xz behind it."""
-    return next(
-        (name for name, endings in SUFFIXES.items() if stem(path.name).endswith(endings)), None
-    )
+    """The format by the ending of a file name, before an ending of compression (.gz, .xz)."""
+    name = stem(path.name)
+    for format, endings in INPUT_SUFFIXES.items():
+        if name.endswith(endings):
+            return format
+    return None
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input: a file, or "-" for standard input, and its format, a key of `SUFFIXES`."""
+    """An input: a file, or "-" for standard input, and its format, a key of `INPUT_SUFFIXES`."""
 
     path: Path
     format: str
 
     @classmethod
     def of(cls, path: str | Path, format: str | None = None) -> Source:
-        """An input whose suffix tells the format where none is given. Errors: `ConfigError` naming the formats."""
+        """An input; without `format`, the suffix of its name tells the format.
+
+        Errors: `ConfigError` with the formats there are.
+
+            Source.of("news.jsonl.gz").format          # "jsonl"
+            Source.of("-", "txt").is_stdin             # True
+        """
         path = Path(path)
-        found = format or input_format(path)
-        if found is None:
-            raise ConfigError(
-                f"{path}: its suffix tells no format: name one by --format.{near('', SUFFIXES)}"
-            )
-        if found not in SUFFIXES:
-            raise ConfigError(f"--format is {found!r}.{near(found, SUFFIXES)}")
-        return cls(path, found)
+        name = format or input_format(path)
+        if name is None:
+            formats = near("", INPUT_SUFFIXES)
+            raise ConfigError(f"{path}: its suffix tells no format: name one by --format.{formats}")
+        if name not in INPUT_SUFFIXES:
+            raise ConfigError(f"--format is {name!r}.{near(name, INPUT_SUFFIXES)}")
+        return cls(path, name)
 
     @property
     def is_stdin(self) -> bool:
@@ -64,18 +76,22 @@ class Source:
     @property
     def name(self) -> str:
         """The name of the file without folders and endings."""
-        return "stdin" if self.is_stdin else Path(stem(self.path.name)).stem
+        if self.is_stdin:
+            return "stdin"
+        return Path(stem(self.path.name)).stem
 
     @property
     def size(self) -> int | None:
-        """Bytes on the disk; None for standard input. Errors: `DataError` where there is no such file."""
+        """Bytes on the disk; None for standard input. Errors: `DataError` for a missing file."""
+        if self.is_stdin:
+            return None
         with readable(self):
-            return None if self.is_stdin else self.path.stat().st_size
+            return self.path.stat().st_size
 
 
 @contextmanager
 def readable(source: Source) -> Iterator[None]:
-    """Errors: `DataError` naming the input, for whatever the system says."""
+    """Turns errors of the system into a `DataError` that names the input; damage stays as it is."""
     try:
         yield
     except DAMAGE:
@@ -85,7 +101,14 @@ def readable(source: Source) -> Iterator[None]:
 
 
 class Position(NamedTuple):
-    """Where the next record begins: in which input, how many bytes (rows of Parquet) and lines lie before it there, records in all."""
+    """The place of a record in all inputs; it is stored in journals.
+
+    Args:
+        input: the number of the input, from 0 on.
+        offset: how much of the input lies before the record: bytes, or rows of Parquet.
+        line: how many of its lines (or documents, or rows) lie before the record.
+        number: how many records lie before it in all inputs.
+    """
 
     input: int = 0
     offset: int = 0
@@ -94,91 +117,140 @@ class Position(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A place in an input: bytes of the uncompressed stream, and lines, before it."""
+    """A place in one input: how many bytes of the uncompressed data lie before it, and lines."""
 
     offset: int
     line: int
 
 
+class Line(NamedTuple):
+    """A line with its line end, and the place where it begins."""
+
+    begin: Mark
+    data: bytes
+
+
 @dataclass(slots=True)
 class Record:
-    """A text or a Doc with its other fields; or, where `reason` says why there is none, an empty text, so that order is kept.
+    """What a document is made of: a text or a Doc, and other fields.
 
-    `place` is what a reader of the error is told of where it stands, `end` where the next one begins, `read` how many bytes of the file on
-    the disk were read; `file` and `after` are filled in where all inputs are one stream, `last` where it is cut into chunks.
+    A record that cannot be read has an empty text and a `reason`, so that the order is kept.
+
+    Args:
+        source: the text or the Doc.
+        place: where the record stands, for messages: {"line": 7, "byte": 1024}.
+        end: where the next record begins.
+        read: how many bytes of the file on the disk were read so far.
+        fields: the fields of the record, that with the text among them.
+        reason: why there is no text.
+        file: the path of the input; set where all inputs become one stream.
+        after: the position behind the record; set there as well.
+        ends_chunk: whether the record is the last of its chunk; set where the stream is cut.
     """
 
     source: str | Doc
     place: dict[str, int]
     end: Mark
     read: int
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
     reason: str | None = None
     file: str = ""
     after: Position = field(default_factory=Position)
-    last: bool = False
+    ends_chunk: bool = False
 
 
 class Lines:
-    """The lines of a text file, from a place on, each with its mark, in `with`; `mark` is where the next one begins."""
+    """The lines of an input from a place on; use it in `with`.
+
+    `mark` is the place where the next line begins.
+
+        with Lines(source, Mark(0, 0)) as lines:
+            for line in lines:
+                yield lines.text(line.begin, line.data)
+    """
 
     def __init__(self, source: Source, start: Mark) -> None:
+        self.source = source
         self.mark = start
-        self._back: list[tuple[Mark, bytes]] = []
+        self._returned: list[Line] = []  # the next one last
+        self._is_file = not source.is_stdin
         with readable(source):
-            self._raw: IO[bytes] = sys.stdin.buffer if source.is_stdin else source.path.open("rb")
-            opener = COMPRESSED.get(source.path.suffix)
-            self._stream: IO[bytes] = opener(self._raw) if opener else self._raw
+            self._raw = self._open()
+            self._stream = self._raw
+            decompress = COMPRESSED.get(source.path.suffix)
+            if decompress:
+                self._stream = decompress(self._raw)
             if start.offset:
                 self._stream.seek(start.offset)
-        self._tells = not source.is_stdin
+
+    def _open(self) -> IO[bytes]:
+        if self._is_file:
+            return self.source.path.open("rb")
+        return sys.stdin.buffer
 
     def __enter__(self) -> Lines:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for stream in (self._stream, self._raw):
-            if self._tells:
-                stream.close()
+        if self._is_file:
+            self._stream.close()
+            self._raw.close()
 
-    def __iter__(self) -> Iterator[tuple[Mark, bytes]]:
+    def __iter__(self) -> Iterator[Line]:
         while line := self._next():
             begin, data = line
             self.mark = Mark(begin.offset + len(data), begin.line + 1)
-            yield begin, data if begin.offset else data.removeprefix(_BOM)
+            if begin.offset == 0:
+                data = data.removeprefix(_BOM)
+            yield Line(begin, data)
 
-    def _next(self) -> tuple[Mark, bytes] | None:
-        if self._back:
-            return self._back.pop()
+    def _next(self) -> Line | None:
+        if self._returned:
+            return self._returned.pop()
         data = self._stream.readline()
-        return (self.mark, data) if data else None
+        if not data:
+            return None
+        return Line(self.mark, data)
 
-    def back(self, lines: list[tuple[Mark, bytes]]) -> None:
-        """Give lines back, to be read again."""
+    def back(self, lines: list[Line]) -> None:
+        """Take lines back, to give them out again."""
         if lines:
-            self._back += reversed(lines)
-            self.mark = lines[0][0]
+            self._returned += reversed(lines)
+            self.mark = lines[0].begin
+
+    def blocks(self) -> Iterator[list[Line]]:
+        """The runs of lines between empty lines."""
+        block: list[Line] = []
+        for line in self:
+            if line.data.strip():
+                block.append(line)
+            elif block:
+                yield block
+                block = []
+        if block:
+            yield block
 
     def record(
         self,
         begin: Mark,
         source: str | Doc = "",
-        fields: dict[str, Any] | None = None,
+        fields: Fields | None = None,
         reason: str | None = None,
+        *,
+        end: Mark | None = None,
     ) -> Record:
-        """What stands between a mark and here."""
-        read = self._raw.tell() if self._tells else 0
+        """A record of the lines from `begin` to `end`; by default, to the next line."""
         return Record(
-            source,
-            {"line": begin.line + 1, "byte": begin.offset},
-            self.mark,
-            read,
-            fields or {},
-            reason,
+            source=source,
+            place={"line": begin.line + 1, "byte": begin.offset},
+            end=end or self.mark,
+            read=self._raw.tell() if self._is_file else 0,
+            fields=fields or {},
+            reason=reason,
         )
 
     def text(self, begin: Mark, data: bytes) -> Record:
-        """A record that is a text and nothing else."""
+        """A record that is a text without other fields."""
         try:
             return self.record(begin, data.decode())
         except UnicodeDecodeError as error:
@@ -186,4 +258,8 @@ class Lines:
 
 
 def not_utf8(data: bytes, at: int) -> str:
-    return f"is no UTF-8: byte {at} of it is 0x{data[at]:02x}: convert the file, for instance by iconv -f cp1251 -t utf-8"
+    """The reason of a record whose byte `at` is no UTF-8, with the cure."""
+    return (
+        f"is no UTF-8: byte {at} of it is 0x{data[at]:02x}: "
+        f"convert the file, for instance by iconv -f cp1251 -t utf-8"
+    )

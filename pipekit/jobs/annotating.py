@@ -1,0 +1,279 @@
+"""A job at work: records through a pipeline into an output, in order, each once.
+
+    records ──▶ rows ──▶ OutputWriter ──▶ the disk
+                             │ at the end of a chunk, when it is time, or after a signal
+                             ▼
+                         the journal
+
+Whatever happens in between, a job that goes on leaves the bytes of one that never stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from pipekit.errors import ConfigError, JobStopped, PipekitError, StoreError
+from pipekit.jobs.formats import OUTPUT_FORMATS, layer_names
+from pipekit.jobs.inputs import records
+from pipekit.jobs.job import TOO_MANY, Job, Report
+from pipekit.jobs.journal import Description, Journal
+from pipekit.jobs.origin import describe_inputs, describe_pipeline, describe_settings
+from pipekit.jobs.outputs import OutputWriter, Stream, Target
+from pipekit.jobs.progress import Progress
+from pipekit.jobs.records import Record
+from pipekit.jobs.resuming import journal_to_resume, refuse_changes
+from pipekit.jobs.rows import OutputRow, OutputRows, output_rows
+from pipekit.pipeline import Pipeline
+from pipekit.storage.files import File, remove
+
+# The number of a document in its stream says nothing once a job has gone on.
+_NUMBER = re.compile(r"(?<=^document) \d+")
+_HOPELESS = 1_000  # records that all failed, after which there is no use in reading on
+
+
+def annotate(job: Job) -> Report:
+    """Do a job.
+
+    Beside the output stand a file `.journal`, which says how far the job is, and a file
+    `.errors.jsonl` with the records that failed, and why.
+
+    Errors: `JobStopped` for an early end, with all work committed; `StoreError` for an output that
+    cannot be written; `ConfigError` for one that is taken, or not what its journal says;
+    `DataError` for inputs that cannot be read.
+
+        job = Job(lambda: pipekit.load("ru_core"), [Source.of("in.txt")], Target.of("out.jsonl"))
+        annotate(job).documents
+    """
+    job.reading.check(job.inputs)
+    job.limits.check()
+    _refuse_loss(job)
+    job.output.path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(job.output) as body:
+        return _Work(job, body).run()
+
+
+def _refuse_loss(job: Job) -> None:
+    """Errors: `ConfigError` for an output that is one of the inputs."""
+    output = job.output.path
+    for source in job.inputs:
+        if source.is_stdin or not output.exists():
+            continue
+        if output.samefile(source.path):
+            raise ConfigError(
+                f"{output} is among the inputs, and would be lost: choose another output"
+            )
+
+
+@contextmanager
+def _locked(output: Target) -> Iterator[File | Stream]:
+    """The file of rows, kept from other processes. Errors: `ConfigError` naming who writes it."""
+    if output.is_stdout:
+        yield Stream(sys.stdout)
+        return
+    with _open_body(output) as body:
+        try:
+            yield body
+        finally:
+            _remove_empty(output)
+
+
+def _open_body(output: Target) -> File:
+    try:
+        return File(output.body, append=True)
+    except StoreError as error:
+        is_locked = isinstance(error.__cause__, StoreError)
+        if not is_locked:
+            raise
+        journal = Journal.read(output.journal)
+        writer = f", process {journal.pid}" if journal else ""
+        raise ConfigError(f"another job writes {output.path}{writer}: wait for it") from error
+
+
+def _remove_empty(output: Target) -> None:
+    """Remove a file of rows that was opened for its lock alone, or whose rows are used up."""
+    if output.body.stat().st_size:
+        return
+    if output.body != output.path or not output.journal.exists():
+        remove(output.body)
+
+
+class _Work:
+    """A job that holds its output.
+
+    Args:
+        job: what is to be done.
+        body: the file of rows, open.
+    """
+
+    def __init__(self, job: Job, body: File | Stream) -> None:
+        self.job = job
+        self.body = body
+
+    def run(self) -> Report:
+        """Go on or begin, and finish. What can be refused is refused before the pipeline loads."""
+        journal = journal_to_resume(self.job)
+        origin: dict[str, Description] = {"inputs": describe_inputs(self.job.inputs)}
+        if journal is not None:
+            refuse_changes(self.job, journal, origin)
+        nlp = self.job.pipeline()
+        origin["pipeline"] = describe_pipeline(nlp)
+        origin["settings"] = describe_settings(self.job, nlp)
+        if journal is not None:
+            refuse_changes(self.job, journal, origin)
+            if journal.done:
+                self._drop_rows()
+                return _report(journal, before=True)
+        self.journal = journal or Journal(origin)
+        self.journal.pid = os.getpid()
+        rows = self._rows(nlp)
+        self._write_journal()
+        self._annotate(rows)
+        self._finish()
+        return _report(self.journal, before=False)
+
+    def _rows(self, nlp: Pipeline) -> OutputRows:
+        job = self.job
+        stream = records(job.inputs, job.reading, self.journal.position)
+        selection = layer_names(job.output.only)
+        return output_rows(nlp, stream, job.output.format, selection, **job.options)
+
+    def _annotate(self, rows: OutputRows) -> None:
+        """Write all rows. Errors: `JobStopped` after a signal, with all whole chunks committed."""
+        job = self.job
+        journal = self.journal
+        with (
+            OutputWriter(job.output, self.body, journal.output, journal.errors) as writer,
+            Progress(job.inputs, journal.position, shown=job.progress) as progress,
+            _caught_signals() as caught,
+            closing(rows),
+        ):
+            try:
+                self._write(rows, writer, progress, caught)
+            except PipekitError:
+                if not caught:
+                    raise  # otherwise a worker died of the same signal
+            if caught:
+                name = signal.Signals(caught[0]).name
+                raise self._stopped(f"stopped by {name}", 128 + caught[0])
+
+    def _write(
+        self,
+        rows: Iterable[tuple[Record, OutputRow]],
+        writer: OutputWriter,
+        progress: Progress,
+        caught: Sequence[int],
+    ) -> None:
+        """Write rows to the end, or to the end of a chunk after a signal.
+
+        Commits there, and at the end of a chunk whenever it is time.
+        """
+        due = self._next_commit()
+        for record, row in rows:
+            self._put(record, row, writer)
+            progress.show(record, row.words)
+            if not record.ends_chunk:
+                continue
+            writer.end_chunk()
+            self.journal.position = record.after
+            if caught or time.monotonic() >= due:
+                self._commit(writer)
+                due = self._next_commit()
+            if caught:
+                return
+        self._commit(writer)
+
+    def _next_commit(self) -> float:
+        return time.monotonic() + self.job.limits.commit_seconds
+
+    def _put(self, record: Record, row: OutputRow, writer: OutputWriter) -> None:
+        reason = record.reason or row.reason
+        if reason is None:
+            writer.write(row.data)
+            self.journal.documents += 1
+            self.journal.words += row.words
+            return
+        writer.fail(record, _NUMBER.sub("", reason))
+        self.journal.failed += 1
+        self._stop_at_limits(reason)
+
+    def _stop_at_limits(self, reason: str) -> None:
+        """Errors: `JobStopped` for too many failures; `reason` is that of the last one."""
+        failed = self.journal.failed
+        most = self.job.limits.max_errors
+        if most is not None and failed > most:
+            why = f"{failed} records failed, more than --max-errors {most}; the last one {reason}"
+            raise self._stopped(why, TOO_MANY)
+        if not self.journal.documents and failed >= _HOPELESS:
+            why = f"the first {_HOPELESS} records all failed; the last one {reason}"
+            raise self._stopped(why, TOO_MANY)
+
+    def _commit(self, writer: OutputWriter) -> None:
+        self.journal.output, self.journal.errors = writer.sync()
+        self._write_journal()
+
+    def _write_journal(self) -> None:
+        if not self.job.output.is_stdout:
+            self.journal.write(self.job.output.journal)
+
+    def _finish(self) -> None:
+        """Make the output of the file of rows, where that is a file of its own."""
+        output = self.job.output
+        finish = OUTPUT_FORMATS[output.format].finish
+        if finish is not None:
+            finish(output.body, output.path)
+        self.journal.done = True
+        self._write_journal()
+        self._drop_rows()
+
+    def _drop_rows(self) -> None:
+        """Empty the file of rows of which a finished output was made."""
+        if self.job.output.body != self.job.output.path:
+            self.body.truncate(0)
+
+    def _stopped(self, why: str, code: int) -> JobStopped:
+        return JobStopped(
+            f"{why}. What was done is kept in {self.job.output.path}: "
+            f"the same command with --resume goes on",
+            code=code,
+        )
+
+
+def _report(journal: Journal, *, before: bool) -> Report:
+    return Report(
+        documents=journal.documents,
+        words=journal.words,
+        failed=journal.failed,
+        before=before,
+    )
+
+
+@contextmanager
+def _caught_signals() -> Iterator[list[int]]:
+    """Catches the first SIGINT or SIGTERM, so that a chunk can end; a second one interrupts.
+
+    Gives the list of the signals so far. In another thread than the main one, it stays empty.
+    """
+    caught: list[int] = []
+
+    def catch(number: int, frame: object) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, catch) for number in numbers}
+    try:
+        yield caught
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,0 +1,159 @@
+"""What an output is made of: inputs, pipeline and settings, as flat mappings for the journal.
+
+An output that one pipeline began cannot be finished by another. So a job describes what it is made
+of, and names each difference from what the journal says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from hashlib import sha256
+from typing import Any
+
+from pipekit import registry
+from pipekit.jobs.formats import check_selection
+from pipekit.jobs.inputs import DOC_FORMATS
+from pipekit.jobs.job import Job
+from pipekit.jobs.journal import Description
+from pipekit.jobs.records import Source, readable
+from pipekit.pipeline import Pipeline
+from pipekit.pipeline.saving import pipeline_fingerprint
+from pipekit.pipeline.streams import CHUNK_WORDS
+from pipekit.registry import Supplier
+
+_EDGE = 1 << 16  # bytes at the beginning and at the end of an input that are looked at
+_IDENTITY = ("its format", "its size", "the time of its last change", "its contents")
+
+
+# -- inputs
+
+
+def describe_inputs(sources: Sequence[Source]) -> Description:
+    """The identity of each input: format, size, time of the last change, SHA-256 of both edges."""
+    return {
+        f"{number} {source.path.name}": [source.format, *_identity(source)]
+        for number, source in enumerate(sources)
+    }
+
+
+def _identity(source: Source) -> list[Any]:
+    """Size, time of the last change, and hash; nothing is known of standard input."""
+    if source.is_stdin:
+        return []
+    with readable(source), source.path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        size = status.st_size
+        digest = sha256(file.read(_EDGE))
+        file.seek(max(0, size - _EDGE))
+        digest.update(file.read(_EDGE))
+    return [size, status.st_mtime_ns, digest.hexdigest()]
+
+
+# -- pipeline
+
+
+def describe_pipeline(nlp: Pipeline) -> Description:
+    """Name and version, the versions of the packages of its parts, precision, and a hash."""
+    description: Description = {
+        "name": nlp.meta.get("name"),
+        "version": nlp.meta.get("version"),
+    }
+    for supplier in _suppliers(nlp):
+        description[f"{supplier.package} (its version)"] = supplier.version
+    description["precision"] = nlp.precision
+    description["contents"] = pipeline_fingerprint(nlp)
+    return description
+
+
+def _suppliers(nlp: Pipeline) -> list[Supplier]:
+    """The packages of the tokenizer, the encoders and the components."""
+    tokenizer = nlp.tokenizer_config["type"]
+    suppliers = [registry.tokenizers.supplier(tokenizer)]
+    registries = {"encoders": registry.encoders, "components": registry.components}
+    for kind, parts in nlp.configs.items():
+        for part in parts.values():
+            supplier = registries[kind].supplier(part["type"])
+            suppliers.append(supplier)
+    return suppliers
+
+
+# -- settings
+
+
+def describe_settings(job: Job, nlp: Pipeline) -> Description:
+    """The options of the command line on which the bytes of the output depend.
+
+    Errors: `ConfigError` for an annotation to write that nothing writes.
+    """
+    reading = job.reading
+    shard = reading.shard
+    return {
+        "--text": reading.text,
+        "--unit": reading.unit,
+        "--shard": f"{shard.part}/{shard.of}",
+        "--to": job.output.format,
+        "--only": sorted(_selection(job, nlp)),
+        "--batch-words": int(job.options.get("batch_words", CHUNK_WORDS)),
+        "--device": _device_types(job, nlp),
+    }
+
+
+def _selection(job: Job, nlp: Pipeline) -> Collection[str]:
+    """What is written; it is checked unless inputs may bring any layer."""
+    names = job.output.only
+    if any(source.format in DOC_FORMATS for source in job.inputs):
+        return names
+    return check_selection(names, _layers_written(nlp))
+
+
+def _layers_written(nlp: Pipeline) -> set[str]:
+    """The layers and columns that a pipeline writes, or that its documents must bring."""
+    names = {*nlp.given, *getattr(nlp.tokenizer, "assigns", ())}
+    for component in nlp.components.values():
+        names.update(component.assigns)
+    return names
+
+
+def _device_types(job: Job, nlp: Pipeline) -> str:
+    """On these, scores depend in their last digit, but not on the number of devices."""
+    types = set()
+    for name in job.options.get("devices") or [nlp.device_name]:
+        type, _, _ = str(name).partition(":")
+        types.add(type)
+    return " ".join(sorted(types))
+
+
+# -- differences
+
+
+def changes(kind: str, before: Description, now: Description) -> list[str]:
+    """The differences of two descriptions, in words.
+
+    Args:
+        kind: "inputs", "pipeline" or "settings".
+    """
+    sentences = []
+    for name in dict.fromkeys([*before, *now]):
+        was = before.get(name)
+        is_now = now.get(name)
+        if was == is_now:
+            continue
+        if kind == "inputs":
+            file = name.partition(" ")[2]
+            sentences.append(f"input {file} {_input_change(was, is_now)}")
+        else:
+            sentences.append(f"{kind}: {name} was {was!r} and is {is_now!r}")
+    return sentences
+
+
+def _input_change(before: list[Any] | None, now: list[Any] | None) -> str:
+    if before is None:
+        return "is new"
+    if now is None:
+        return "is missing"
+    changed = []
+    for name, was, is_now in zip(_IDENTITY, before, now, strict=False):
+        if was != is_now:
+            changed.append(name)
+    return "was changed: " + ", ".join(changed)

@@ -1,0 +1,77 @@
+"""How inputs are read: the field with the text, the size of a document, the share of records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pipekit.errors import ConfigError, near
+from pipekit.jobs.records import Source
+
+_UNITS = {"txt": ("line", "file", "paragraph"), "conllu": ("sentence", "document")}
+_FILES_ONLY = ("parquet", "docs")  # formats that standard input cannot have
+
+
+class Shard(NamedTuple):
+    """Part `part` of `of` equal parts, from 1 on: every `of`-th record, over all inputs.
+
+    Shard(2, 8)          # the records number 1, 9, 17, …, counted from 0
+    """
+
+    part: int = 1
+    of: int = 1
+
+    @classmethod
+    def of_text(cls, text: str) -> Shard:
+        """The shard that a text such as "2/8" names. Errors: `ConfigError`."""
+        match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+        if match:
+            part = int(match[1])
+            of = int(match[2])
+            if 1 <= part <= of:
+                return cls(part, of)
+        raise ConfigError(
+            f"--shard is {text!r}: it takes i/n, the i-th of n parts, for instance 1/8"
+        )
+
+    def holds(self, number: int) -> bool:
+        """Whether record `number`, counted from 0, is in this shard."""
+        return number % self.of == self.part - 1
+
+
+class Reading(NamedTuple):
+    """How inputs are read.
+
+    Args:
+        text: the field with the text: "body", or dotted, "article.body".
+        unit: what makes a document: of plain text a "line", "file" or "paragraph", of CoNLL-U a
+            "sentence" or "document". Without it, lines and sentences.
+        shard: the share of all records that is read.
+    """
+
+    text: str = "text"
+    unit: str | None = None
+    shard: Shard = Shard()
+
+    def check(self, sources: Iterable[Source]) -> None:
+        """See that all inputs can be read so.
+
+        Errors: `ConfigError` for an input that has no such unit, or that cannot be standard input;
+        `DataError` for a missing file.
+        """
+        for source in sources:
+            self._check_unit(source)
+            if source.is_stdin and source.format in _FILES_ONLY:
+                raise ConfigError(
+                    f"standard input cannot be read as {source.format!r}: give a file"
+                )
+            _ = source.size  # fails for a missing file
+
+    def _check_unit(self, source: Source) -> None:
+        units = _UNITS.get(source.format, ())
+        if self.unit is not None and self.unit not in units:
+            raise ConfigError(
+                f"{source.path}: --unit is {self.unit!r}, but the format is {source.format!r}."
+                f"{near(self.unit, units)}"
+            )
