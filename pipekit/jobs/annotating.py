@@ -119,7 +119,8 @@ class _Work:
     def run(self) -> Report:
         """Go on or begin, and finish. What can be refused is refused before the pipeline loads."""
         journal = journal_to_resume(self.job)
-        origin: dict[str, Description] = {"inputs": describe_inputs(self.job.inputs)}
+        origin: dict[str, Description] = {}
+        origin["inputs"] = describe_inputs(self.job.inputs)
         if journal is not None:
             refuse_changes(self.job, journal, origin)
         nlp = self.job.pipeline()
@@ -160,8 +161,9 @@ class _Work:
                 if not caught:
                     raise  # otherwise a worker died of the same signal
             if caught:
-                name = signal.Signals(caught[0]).name
-                raise self._stopped(f"stopped by {name}", 128 + caught[0])
+                number = caught[0]
+                name = signal.Signals(number).name
+                raise self._stopped(f"stopped by {name}", 128 + number)
 
     def _write(
         self,
@@ -208,11 +210,12 @@ class _Work:
         failed = self.journal.failed
         most = self.job.limits.max_errors
         if most is not None and failed > most:
-            why = f"{failed} records failed, more than --max-errors {most}; the last one {reason}"
-            raise self._stopped(why, TOO_MANY)
-        if not self.journal.documents and failed >= _HOPELESS:
-            why = f"the first {_HOPELESS} records all failed; the last one {reason}"
-            raise self._stopped(why, TOO_MANY)
+            why = f"{failed} records failed, more than --max-errors {most}"
+        elif not self.journal.documents and failed >= _HOPELESS:
+            why = f"the first {_HOPELESS} records all failed"
+        else:
+            return
+        raise self._stopped(f"{why}; the last one {reason}", TOO_MANY)
 
     def _commit(self, writer: OutputWriter) -> None:
         self.journal.output, self.journal.errors = writer.sync()

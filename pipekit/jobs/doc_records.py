@@ -66,7 +66,8 @@ def _sentences(
 ) -> list[Sentence]:
     """The sentences of a block, with the numbers of their lines in the whole file."""
     data = b"".join(line.data for line in block)
-    file = CorpusFile(str(path), partial(io.BytesIO, data), problems.append)
+    opener = partial(io.BytesIO, data)
+    file = CorpusFile(str(path), opener, problems.append)
     lines_before = block[0].begin.line
     return [
         sentence._replace(line=sentence.line + lines_before)
@@ -95,8 +96,11 @@ def _comment_keys(blocks: Sequence[Block]) -> frozenset[str]:
 
 def _comment_key(comment: bytes) -> str:
     """The key of `# key = value`; `# newdoc id = …` has the key "newdoc"."""
-    key = comment[1:].partition(b"=")[0].strip().decode(errors="replace")
-    return "newdoc" if key.startswith("newdoc") else key
+    before, _, _ = comment[1:].partition(b"=")
+    key = before.strip().decode(errors="replace")
+    if key.startswith("newdoc"):
+        return "newdoc"
+    return key
 
 
 # -- files of Docs

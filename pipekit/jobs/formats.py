@@ -92,16 +92,13 @@ def _selected_columns(doc: Doc, selection: Selection) -> list[str]:
 
 def _selected_layers(doc: Doc, selection: Selection) -> list[str]:
     """In the order of the document; "meta" is always selected."""
-    names = set()
-    for name in doc.layers:
-        if name == "meta" or (name in selection and name != "tokens"):
-            names.add(name)
+    wanted = (selection - {"tokens"}) | {"meta"}
     targets = set()
-    for name in names:
-        layer = doc.layers[name]
-        if layer.kind == "link":
+    for name, layer in doc.layers.items():
+        if name in wanted and layer.kind == "link":
             targets.add(layer.target or "ents")
-    return [name for name in doc.layers if name in names or name in targets]
+    wanted |= targets
+    return [name for name in doc.layers if name in wanted]
 
 
 # -- JSON lines
@@ -113,8 +110,7 @@ def _jsonl(doc: Doc, record: Record, selection: Selection) -> bytes:
     A field whose name an annotation takes, such as a sentiment by human hand, moves into "input".
     """
     data = select(doc, selection).to_dict()
-    wants_tokens = "tokens" in selection or bool(selection & set(doc.tokens))
-    if selection and not wants_tokens:
+    if not _has_tokens(doc, selection):
         del data["tokens"]
     free, taken = _split_fields(record, data)
     if taken:
@@ -123,6 +119,13 @@ def _jsonl(doc: Doc, record: Record, selection: Selection) -> bytes:
         data[_INPUT] = taken
     text = clean(_json(free | data)) + "\n"
     return text.encode()
+
+
+def _has_tokens(doc: Doc, selection: Selection) -> bool:
+    """Whether tokens are selected, or a column of theirs."""
+    if not selection or "tokens" in selection:
+        return True
+    return any(name in selection for name in doc.tokens)
 
 
 def _split_fields(record: Record, data: Fields) -> tuple[Fields, Fields]:
@@ -195,15 +198,16 @@ def _comments(doc: Doc) -> Layer:
     The first row has the name of the document and its fields. Each row has the name of its
     sentence.
     """
-    sentences = [sent for sent in doc.sents or () if not sent.text.isspace()]
-    count = len(sentences)
+    count = 0
+    for sent in doc.sents or ():
+        if not sent.text.isspace():
+            count += 1
     layer = Layer("doc", count)
     if not count:
         return layer
-    numbers = range(1, count + 1)
-    names = [f"{doc.name}-{number}" for number in numbers]
     rest: list[str | None] = [None] * (count - 1)
     layer.set("newdoc", [doc.name, *rest])
+    names = [f"{doc.name}-{number}" for number in range(1, count + 1)]
     layer.set("sent_id", names)
     meta = doc.layers["meta"]
     for key in meta:

@@ -38,18 +38,22 @@ _OF_FILES: dict[str, Callable[[Source, Mark, Reading], Iterator[Record]]] = {
 def records(sources: Sequence[Source], reading: Reading, start: Position) -> Iterator[Record]:
     """The records of all inputs from a position on; of a shard, only its own."""
     number = start.number
+    begin = Mark(start.offset, start.line)
     for index in range(start.input, len(sources)):
         source = sources[index]
         file = str(source.path)
-        begin = Mark(0, 0)
-        if index == start.input:
-            begin = Mark(start.offset, start.line)
         for record in _until_damage(source, begin, reading):
             record.file = file
-            record.after = Position(index, *record.end, number + 1)
+            record.after = Position(
+                input=index,
+                offset=record.end.offset,
+                line=record.end.line,
+                number=number + 1,
+            )
             if reading.shard.holds(number):
                 yield record
             number += 1
+        begin = Mark(0, 0)
 
 
 def _until_damage(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:

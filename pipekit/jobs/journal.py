@@ -52,7 +52,8 @@ class Journal:
 
     def write(self, path: Path) -> None:
         """Commit. Errors: `StoreError`."""
-        data = {"version": _VERSION, **asdict(self), "position": self.position._asdict()}
+        data = {"version": _VERSION, **asdict(self)}
+        data["position"] = self.position._asdict()
         text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
         write_atomically(path, [text.encode()])
 

@@ -31,10 +31,11 @@ _IDENTITY = ("its format", "its size", "the time of its last change", "its conte
 
 def describe_inputs(sources: Sequence[Source]) -> Description:
     """The identity of each input: format, size, time of the last change, SHA-256 of both edges."""
-    return {
-        f"{number} {source.path.name}": [source.format, *_identity(source)]
-        for number, source in enumerate(sources)
-    }
+    description: Description = {}
+    for number, source in enumerate(sources):
+        name = f"{number} {source.path.name}"
+        description[name] = [source.format, *_identity(source)]
+    return description
 
 
 def _identity(source: Source) -> list[Any]:
@@ -44,9 +45,10 @@ def _identity(source: Source) -> list[Any]:
     with readable(source), source.path.open("rb") as file:
         status = os.fstat(file.fileno())
         size = status.st_size
-        digest = sha256(file.read(_EDGE))
+        first = file.read(_EDGE)
         file.seek(max(0, size - _EDGE))
-        digest.update(file.read(_EDGE))
+        last = file.read(_EDGE)
+    digest = sha256(first + last)
     return [size, status.st_mtime_ns, digest.hexdigest()]
 
 
@@ -109,7 +111,8 @@ def _selection(job: Job, nlp: Pipeline) -> Collection[str]:
 
 def _layers_written(nlp: Pipeline) -> set[str]:
     """The layers and columns that a pipeline writes, or that its documents must bring."""
-    names = {*nlp.given, *getattr(nlp.tokenizer, "assigns", ())}
+    names = set(nlp.given)
+    names.update(getattr(nlp.tokenizer, "assigns", ()))
     for component in nlp.components.values():
         names.update(component.assigns)
     return names

@@ -34,7 +34,10 @@ def _xz(data: bytes) -> bytes:
     return lzma.compress(data, preset=_LEVEL)
 
 
-_PACK: dict[str, Callable[[bytes], bytes]] = {".gz": _gzip, ".xz": _xz}
+_PACK: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": _gzip,
+    ".xz": _xz,
+}
 
 
 class Target(NamedTuple):

@@ -19,6 +19,8 @@ from pipekit.storage.files import write_atomically
 
 _BATCH = 256  # rows that are read at once
 _GROUP = 1 << 25  # about how many bytes of JSON become a group of rows, which is held in memory
+_INT64_MIN = -(2**63)
+_INT64_MAX = 2**63 - 1
 _JSON = "json"  # the kind of columns with values of several types: they are written as JSON
 
 ColumnKind = str | list[Any] | dict[str, Any] | None
@@ -67,7 +69,8 @@ def parquet_rows(path: Path, start: int, text: str) -> Iterator[ParquetRow]:
         for batch in file.iter_batches(_BATCH, row_groups=[group]):
             for fields in batch.to_pylist():
                 if number >= start:
-                    yield ParquetRow(number, fields, size * (number + 1) // total)
+                    read = size * (number + 1) // total
+                    yield ParquetRow(number, fields, read)
                 number += 1
 
 
@@ -164,9 +167,10 @@ def kind_of(value: Any) -> ColumnKind:
         for item in value:
             items = merged_kinds(items, kind_of(item))
         return [items]
-    if type(value) is int and not -(2**63) <= value < 2**63:
+    name = type(value).__name__
+    if name == "int" and not _INT64_MIN <= value <= _INT64_MAX:
         return _JSON
-    return type(value).__name__
+    return name
 
 
 def merged_kinds(a: ColumnKind, b: ColumnKind) -> ColumnKind:
@@ -190,15 +194,18 @@ def merged_kinds(a: ColumnKind, b: ColumnKind) -> ColumnKind:
 
 def _schema(pa: Any, kind: ColumnKind) -> Any:
     columns = kind if isinstance(kind, dict) else {}
-    fields = [(name, _type(pa, part)) for name, part in columns.items()]
-    return pa.schema(fields)
+    return pa.schema(_fields(pa, columns))
+
+
+def _fields(pa: Any, kinds: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The names and types of columns, or of the fields of an object."""
+    return [(name, _type(pa, kind)) for name, kind in kinds.items()]
 
 
 def _type(pa: Any, kind: ColumnKind) -> Any:
     """The type of pyarrow; an object without keys has none of its own, and is a string of JSON."""
     if isinstance(kind, dict) and kind:
-        fields = [(key, _type(pa, part)) for key, part in kind.items()]
-        return pa.struct(fields)
+        return pa.struct(_fields(pa, kind))
     if isinstance(kind, list):
         items = _type(pa, kind[0])
         return pa.list_(items)
@@ -216,9 +223,14 @@ def _shaped(value: Any, kind: ColumnKind) -> Any:
     if value is None:
         return None
     if isinstance(kind, dict) and kind:
-        return {key: _shaped(value[key], part) for key, part in kind.items() if key in value}
+        shaped = {}
+        for key, part in kind.items():
+            if key in value:
+                shaped[key] = _shaped(value[key], part)
+        return shaped
     if isinstance(kind, list):
-        return [_shaped(item, kind[0]) for item in value]
+        [items] = kind
+        return [_shaped(item, items) for item in value]
     if kind == "float":
         return float(value)
     if kind in (_JSON, {}):

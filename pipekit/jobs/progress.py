@@ -27,7 +27,9 @@ class Progress:
         sizes = [source.size for source in inputs]
         counted = (size or 0 for size in sizes)
         self._bytes_before = list(accumulate(counted, initial=0))
-        total = None if None in sizes else self._bytes_before[-1]
+        total = None
+        if None not in sizes:
+            total = self._bytes_before[-1]
         initial = self._bytes_before[start.input]
         if not any(map(_is_packed, inputs)):
             initial += start.offset
@@ -64,4 +66,6 @@ class Progress:
 
 def _is_packed(source: Source) -> bool:
     """Whether offsets in the input say nothing of bytes on the disk."""
-    return source.format != "parquet" and source.path.suffix in COMPRESSED
+    if source.format == "parquet":
+        return False
+    return source.path.suffix in COMPRESSED

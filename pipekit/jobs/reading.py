@@ -9,7 +9,10 @@ from typing import NamedTuple
 from pipekit.errors import ConfigError, near
 from pipekit.jobs.records import Source
 
-_UNITS = {"txt": ("line", "file", "paragraph"), "conllu": ("sentence", "document")}
+_UNITS = {
+    "txt": ("line", "file", "paragraph"),
+    "conllu": ("sentence", "document"),
+}
 _FILES_ONLY = ("parquet", "docs")  # formats that standard input cannot have
 
 

@@ -199,7 +199,8 @@ class Lines:
     def __iter__(self) -> Iterator[Line]:
         while line := self._next():
             begin, data = line
-            self.mark = Mark(begin.offset + len(data), begin.line + 1)
+            end = begin.offset + len(data)
+            self.mark = Mark(end, begin.line + 1)
             if begin.offset == 0:
                 data = data.removeprefix(_BOM)
             yield Line(begin, data)

@@ -61,7 +61,9 @@ def _refuse_stdin(job: Job) -> None:
 
 
 def _refuse_shortened(path: Path, size: int) -> None:
-    if size and (not path.exists() or path.stat().st_size < size):
+    if not size:
+        return
+    if not path.exists() or path.stat().st_size < size:
         raise ConfigError(
             f"{path} is shorter than the {size} bytes that its journal tells of: "
             f"--overwrite begins the job anew"

@@ -72,14 +72,19 @@ def output_rows(
     """
     order = Order(True, batch_words).checked()
     places = nlp.places(n_process, devices, doc_timeout)
-    items = (Item(number, record.source, record) for number, record in enumerate(stream))
-    chunks = _mark_ends(chunked(items, batch_words))
+    chunks = _mark_ends(chunked(_items(stream), batch_words))
     if places:
         annotator = partial(RowAnnotator, format=format, selection=selection)
         answers = responses(nlp, chunks, annotator, places, order, doc_timeout)
         return _rows_of_workers(answers)
     results = Run(nlp, order).chunks(chunks)
     return _rows_of_docs(results, format, selection)
+
+
+def _items(stream: Iterable[Record]) -> Iterator[Item]:
+    """The records as a pipeline takes them."""
+    for number, record in enumerate(stream):
+        yield Item(number, source=record.source, context=record)
 
 
 def _mark_ends(chunks: Iterable[list[Item]]) -> Iterator[list[Item]]:
@@ -113,8 +118,12 @@ def _rows_of_workers(answers: Generator[tuple[Item, Response]]) -> OutputRows:
 
 def _announce_failure(item: Item, error: ProcessingError) -> None:
     """Tell the listeners of "doc_failed"."""
-    component = error.component or ""
-    hooks.tell("doc_failed", document=item.number, component=component, error=error)
+    hooks.tell(
+        "doc_failed",
+        document=item.number,
+        component=error.component or "",
+        error=error,
+    )
 
 
 @dataclass(frozen=True)

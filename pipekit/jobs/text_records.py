@@ -45,7 +45,11 @@ def find_text(fields: Any, name: str) -> Content:
 
 
 def _without_text(name: str, why: str) -> Content:
-    return Content("", {}, f"has no text in the field {name!r}{why}")
+    return _unreadable(f"has no text in the field {name!r}{why}")
+
+
+def _unreadable(reason: str) -> Content:
+    return Content("", {}, reason)
 
 
 # -- plain text
@@ -59,7 +63,8 @@ def plain_text_records(lines: Lines, reading: Reading) -> Iterator[Record]:
         yield from _paragraphs(lines)
     else:
         for line in lines:
-            yield lines.text(line.begin, line.data.rstrip(b"\r\n"))
+            data = line.data.rstrip(b"\r\n")
+            yield lines.text(line.begin, data)
 
 
 def _whole_file(lines: Lines) -> Iterator[Record]:
@@ -71,8 +76,9 @@ def _whole_file(lines: Lines) -> Iterator[Record]:
 
 def _paragraphs(lines: Lines) -> Iterator[Record]:
     for block in lines.blocks():
+        begin = block[0].begin
         texts = [line.data.rstrip(b"\r\n") for line in block]
-        yield lines.text(block[0].begin, b"\n".join(texts))
+        yield lines.text(begin, b"\n".join(texts))
 
 
 # -- JSON lines
@@ -91,9 +97,9 @@ def _parse(data: bytes, name: str) -> Content:
         value = json.loads(data.decode())
         return find_text(value, name)
     except UnicodeDecodeError as error:
-        return Content("", {}, not_utf8(data, error.start))
+        return _unreadable(not_utf8(data, error.start))
     except (ValueError, RecursionError) as error:
-        return Content("", {}, f"is not JSON: {error}")
+        return _unreadable(f"is not JSON: {error}")
 
 
 # -- tables
@@ -117,16 +123,21 @@ def table_records(delimiter: str, lines: Lines, reading: Reading) -> Iterator[Re
         if names is None:
             names = row.cells
             _check_column(reading.text, names, lines.source)
-        elif row.fault is not None:
-            yield lines.record(row.begin, reason=row.fault)
-        elif len(row.cells) != len(names):
-            counts = f"has {len(row.cells)} cells, but the first row names {len(names)}"
-            cure = f"quote cells with {delimiter!r}"
-            yield lines.record(row.begin, reason=f"{counts}: {cure}")
-        else:
-            fields = dict(zip(names, row.cells, strict=True))
-            content = find_text(fields, reading.text)
-            yield lines.record(row.begin, *content)
+            continue
+        content = _row_content(row, names, delimiter, reading.text)
+        yield lines.record(row.begin, *content)
+
+
+def _row_content(row: _Row, names: list[str], delimiter: str, text: str) -> Content:
+    """The cells as fields, with the text in the column `text`."""
+    if row.fault is not None:
+        return _unreadable(row.fault)
+    count = len(row.cells)
+    if count != len(names):
+        cure = f"quote cells with {delimiter!r}"
+        return _unreadable(f"has {count} cells, but the first row names {len(names)}: {cure}")
+    fields = dict(zip(names, row.cells, strict=True))
+    return find_text(fields, text)
 
 
 def _check_column(text: str, names: list[str], source: Source) -> None:
@@ -155,7 +166,10 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[_Row]:
             consumed.append(line)
             yield line.data.decode(errors="surrogateescape")
 
-    table = csv.reader(strings(), delimiter=delimiter, strict=True)
+    def read() -> Iterator[list[str]]:
+        return csv.reader(strings(), delimiter=delimiter, strict=True)
+
+    table = read()
     while True:
         consumed.clear()
         try:
@@ -164,8 +178,9 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[_Row]:
             begin = consumed[0].begin
             lines.back(consumed[1:])
             cure = "double the quotation marks inside a quoted cell"
-            yield _Row(begin, [], f"is no row of a table: {error}: {cure}")
-            table = csv.reader(strings(), delimiter=delimiter, strict=True)
+            fault = f"is no row of a table: {error}: {cure}"
+            yield _Row(begin, [], fault)
+            table = read()
             continue
         if cells is None:
             return
@@ -177,7 +192,8 @@ def _rows(lines: Lines, delimiter: str) -> Iterator[_Row]:
             yield _Row(begin, cells)
         else:
             cure = "convert the file, iconv -f cp1251 -t utf-8"
-            yield _Row(begin, [], f"is no UTF-8: it has the byte 0x{byte:02x}: {cure}")
+            fault = f"is no UTF-8: it has the byte 0x{byte:02x}: {cure}"
+            yield _Row(begin, [], fault)
 
 
 def _undecoded_byte(cells: list[str]) -> int | None:
