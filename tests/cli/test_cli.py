@@ -518,7 +518,8 @@ def test_an_interrupt_ends_with_one_hundred_and_thirty(
 
 
 def test_a_reader_that_goes_away_is_no_error(model: str) -> None:
-    command = f"{sys.executable} -m pipekit run {model} --device cpu 'Кот спит.' | true; exit ${{PIPESTATUS[0]}}"
+    run_model = f"{sys.executable} -m pipekit run {model} --device cpu 'Кот спит.'"
+    command = f"{run_model} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

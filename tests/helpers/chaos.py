@@ -1,4 +1,4 @@
-"""What tests do to processes and disks: kill them at each I/O call in turn, or at random, and see what is left."""
+"""Killing of processes and breaking of disks, at each I/O call in turn, or at random."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ def failing_at(at: int, fail: Callable[[], None]) -> Iterator[list[str]]:
 
 
 def killed_at(at: int, work: Callable[[], object], short: int) -> bool:
-    """Do work in a process of its own, which is killed at I/O call number `at`, and whose writes write `short` bytes at most.
+    """Do work in a process of its own, which is killed at I/O call number `at`.
 
-    Whether it came so far. For programs of one thread: it forks.
+    Its writes write `short` bytes at most. Returns whether it came so far. For programs of one
+    thread: it forks.
     """
     child = os.fork()
     if not child:
@@ -104,7 +105,7 @@ def children(pid: int) -> list[int]:
 def apply_job(
     model: Path, source: Path, output: Path, *more: str, **given: Any
 ) -> subprocess.Popen[str]:
-    """`pipekit apply` in small batches, with a commit behind each; it leads a group of processes."""
+    """`pipekit apply` in small batches, each committed; it leads a group of processes."""
     command = [
         sys.executable,
         "-m",
@@ -138,9 +139,8 @@ def committed(output: Path, process: subprocess.Popen[str], documents: int = 1) 
 
     assert wait_until(reached, 60)
     if process.poll() is not None:
-        raise AssertionError(
-            f"the job ended with {process.poll()}: {process.stderr.read() if process.stderr else ''}"
-        )
+        message = process.stderr.read() if process.stderr else ""
+        raise AssertionError(f"the job ended with {process.poll()}: {message}")
 
 
 def job_outputs(output: Path) -> dict[str, bytes]:

@@ -1,4 +1,7 @@
-"""Real packages in a folder: what pip leaves of one is a module and a folder with its metadata and entry points."""
+"""Real packages in a folder, as pip installs them.
+
+A package is a module, and a folder with its metadata and entry points.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every component and every encoder, as settings of a recipe, and what a component says of a document."""
+"""Settings of every component and encoder, and the annotations that a component writes."""
 
 from __future__ import annotations
 
@@ -102,8 +102,10 @@ RELATIONS = {
 
 
 def likeliest(doc: Doc) -> str | None:
-    """The class of a document; that of a long one may go through in parts, of which test_classifier.py has a test."""
-    return max(doc.cats, key=doc.cats.__getitem__) if doc.cats and len(doc) < 40 else None
+    """The class of a document; a long one may be classified in parts, and is left out."""
+    if not doc.cats or len(doc) >= 40:
+        return None
+    return max(doc.cats, key=doc.cats.__getitem__)
 
 
 def felt(doc: Doc) -> list[tuple[int, int, str | None]]:
@@ -112,7 +114,8 @@ def felt(doc: Doc) -> list[tuple[int, int, str | None]]:
     return sorted((span.start, span.end, span.sentiment and span.sentiment.label) for span in spans)
 
 
-# A component is a line: its settings, and what it says of a document. One that reads `entities` is given those of the ten sentences.
+# Of each component: its settings, and a function to its annotations of a document.
+# A component with `entities` reads those of the ten sentences.
 COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
     "tagger": (TAGGER, tokens),
     "ner": ({"type": "ner", "encoder": "main", "hidden": 48, "dropout": 0.0}, spans("ents")),

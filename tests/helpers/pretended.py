@@ -1,4 +1,7 @@
-"""A device that is none: its tensors lie in main memory, but what would mix them with tensors of the CPU fails as on a GPU."""
+"""A pretended device, whose tensors lie in main memory.
+
+An operation that mixes its tensors with tensors of the CPU fails, as on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ class There(Tensor):
             "storage_offset": raw.storage_offset(),
             "dtype": raw.dtype,
         }
-        return Tensor._make_wrapper_subclass(cls, raw.shape, device=_NAME, **shape)  # type: ignore[no-any-return, attr-defined]
+        make = Tensor._make_wrapper_subclass  # type: ignore[attr-defined]
+        return make(cls, raw.shape, device=_NAME, **shape)  # type: ignore[no-any-return]
 
     def __init__(self, raw: Tensor) -> None:
         self.raw = raw
@@ -58,7 +62,10 @@ class There(Tensor):
 
 
 class Device(TorchDispatchMode):
-    """While it is on, tensors may be put on the device. `waits` names what made the CPU wait for it."""
+    """While it is on, tensors may be put on the device.
+
+    `waits` has the names of the operations that made the CPU wait for the device.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,9 +88,8 @@ class Device(TorchDispatchMode):
                 if key not in ("non_blocking", "pin_memory")
             }
         elif there and here and name not in _TAKE_BOTH:
-            raise RuntimeError(
-                f"{name} of tensors on the device and on the CPU: {[*map(_shape, there)]} and {[*map(_shape, here)]}"
-            )
+            shapes = f"{[*map(_shape, there)]} and {[*map(_shape, here)]}"
+            raise RuntimeError(f"{name} of tensors on the device and on the CPU: {shapes}")
         if there and (name in _WAIT or target == "cpu"):
             self.waits.append(name)
         found = function(*_raw(arguments), **_raw(named))
@@ -120,7 +126,7 @@ class _Cells:
 
 
 def _sides(arguments: Any) -> tuple[list[Tensor], list[There]]:
-    """The tensors on the CPU, but for single numbers, which may go anywhere, and those on the device."""
+    """The tensors on the CPU but for single numbers, which may go anywhere; those on the device."""
     tensors = [value for value in tree_flatten(arguments)[0] if isinstance(value, Tensor)]
     there = [tensor for tensor in tensors if isinstance(tensor, There)]
     return [tensor for tensor in tensors if not isinstance(tensor, There) and tensor.dim()], there

@@ -61,7 +61,7 @@ ADDRESSES = (
 
 
 def hostile_text(max_size: int = 30) -> st.SearchStrategy[str]:
-    """Texts of pieces that tokenizers stumble over, mixed with any characters at all, lone surrogates among them."""
+    """Texts that tokenizers stumble over, mixed with any characters, even lone surrogates."""
     pieces = (WORDS, DECOMPOSED, INVISIBLE, SPACES, FORBIDDEN, EMOJI, PUNCTUATION, ADDRESSES)
     anything = st.text(st.characters(exclude_categories=()), max_size=3)
     piece = st.one_of(st.text(RUSSIAN, max_size=5), anything, *map(st.sampled_from, pieces))

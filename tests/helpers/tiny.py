@@ -1,4 +1,4 @@
-"""Small pipelines that are trained for real, in a second, on the ten sentences of cases/ten.conllu."""
+"""Small pipelines, really trained in a second, on the ten sentences of cases/ten.conllu."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ TRAINING = {
     "mixed_precision": False,
 }
 
-# The spans of the ten sentences, in the order of the sentences: "ents" are flat, "fine" are nested. A bare copy has no such layers.
+# The spans of the ten sentences, in their order: "ents" are flat, "fine" are nested.
+# A bare copy of a document has no such layers.
 SPANS: list[dict[str, list[tuple[str, str]]]] = [
     {"ents": [("Мама", "PER")], "fine": [("Мама", "PERSON"), ("раму", "THING")]},
     {"ents": [("Кот", "PER"), ("окне", "LOC")], "fine": [("Кот", "ANIMAL"), ("окне", "PLACE")]},
@@ -54,28 +55,55 @@ SPANS: list[dict[str, list[tuple[str, str]]]] = [
 
 # Links between the "fine" spans of the ten sentences.
 LINKS: list[list[tuple[str, str, str]]] = [
-    [("Мама", "WASHES", "раму")], [("Кот", "SLEEPS", "окне")], [("Мы", "LIVES", "Москве")], [("Старая собака", "HAS", "Старая")],
-    [("Он", "BUYS", "три книги"), ("три книги", "HAS", "три")], [], [("твой брат", "HAS", "твой")], [("Анна", "WRITES", "письма")],
-    [("Дети", "PLAYS", "дворе"), ("Дети", "PLAYS", "весь день")], [],
-]  # fmt: skip
+    [("Мама", "WASHES", "раму")],
+    [("Кот", "SLEEPS", "окне")],
+    [("Мы", "LIVES", "Москве")],
+    [("Старая собака", "HAS", "Старая")],
+    [("Он", "BUYS", "три книги"), ("три книги", "HAS", "три")],
+    [],
+    [("твой брат", "HAS", "твой")],
+    [("Анна", "WRITES", "письма")],
+    [("Дети", "PLAYS", "дворе"), ("Дети", "PLAYS", "весь день")],
+    [],
+]
 
 # A class of each of the ten sentences, and the sentiment toward its "ents".
 CLASSES = ["home", "home", "place", "home", "shop", "place", "home", "shop", "place", "shop"]
 FELT: list[list[str]] = [
-    ["positive"], ["neutral", "positive"], ["positive"], ["negative"], [], ["neutral"], [], ["negative"], ["positive", "neutral"], [],
-]  # fmt: skip
+    ["positive"],
+    ["neutral", "positive"],
+    ["positive"],
+    ["negative"],
+    [],
+    ["neutral"],
+    [],
+    ["negative"],
+    ["positive", "neutral"],
+    [],
+]
 
-# A question to each of the ten sentences, and what answers it there; None where nothing does. A bare copy keeps its questions.
+# A question to each of the ten sentences, and the answer in it, or None.
+# A bare copy of a document keeps its questions.
 ASKED: list[tuple[str, str | None]] = [
-    ("Кто мыл раму?", "Мама"), ("Где спит кот?", "на окне"), ("Где мы живём?", "в Москве"), ("Какая собака спит?", "Старая собака"),
-    ("Сколько книг он купил?", "три книги"), ("Кто купил слона?", None), ("Где твой брат?", None), ("Что пишет Анна?", "письма"),
-    ("Где играли дети?", "во дворе"), ("Что взять с собой?", "зонт"),
-]  # fmt: skip
+    ("Кто мыл раму?", "Мама"),
+    ("Где спит кот?", "на окне"),
+    ("Где мы живём?", "в Москве"),
+    ("Какая собака спит?", "Старая собака"),
+    ("Сколько книг он купил?", "три книги"),
+    ("Кто купил слона?", None),
+    ("Где твой брат?", None),
+    ("Что пишет Анна?", "письма"),
+    ("Где играли дети?", "во дворе"),
+    ("Что взять с собой?", "зонт"),
+]
 
 
 @registry.readers.register("ten")
 def read_ten(path: Path) -> Iterator[Doc]:
-    """The ten sentences with morphology from the file, spans and questions from above: the format "ten" of the recipes of tests."""
+    """The format "ten" of the recipes of tests: the ten sentences with all annotations.
+
+    The morphology is that of the file; spans, links, classes and questions are those above.
+    """
     for row, (doc, layers, links, (question, answer)) in enumerate(
         zip(read_conllu(path), SPANS, LINKS, ASKED, strict=True)
     ):
@@ -157,7 +185,10 @@ def recipe(
     dev: bool = False,
     **training: Any,
 ) -> dict[str, Any]:
-    """A recipe as a mapping; each sentence twice, since a lemma's rule is learned where it is seen twice."""
+    """A recipe as a mapping.
+
+    It has each sentence twice, since the rule of a lemma is learned only when it is seen twice.
+    """
     source = {"path": str(TEN), "format": "ten"}
     return {
         "pipeline": {"lang": "ru", "name": "tiny"},

@@ -1,4 +1,7 @@
-"""Jobs over whole corpora: what they read and write, and that a death at any moment leaves the bytes of a job that never died."""
+"""Jobs over whole corpora: what they read and write, and how they survive.
+
+A job that died at any moment, and went on, leaves the bytes of one that never died.
+"""
 
 from __future__ import annotations
 
@@ -290,7 +293,9 @@ def test_chosen_annotations_alone_are_written(tmp_path: Path) -> None:
 def test_parquet_goes_in_and_out(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     (tmp_path / "a.jsonl").write_text(
-        '{"text": "Мама мыла раму.", "n": 1, "x": "а"}\n{"text": "Кот.", "n": 2.5, "x": 1, "e": {}}\n{"text": ""}\n',
+        '{"text": "Мама мыла раму.", "n": 1, "x": "а"}\n'
+        '{"text": "Кот.", "n": 2.5, "x": 1, "e": {}}\n'
+        '{"text": ""}\n',
         encoding="utf-8",
     )
     annotate(job(tmp_path / "a.jsonl", tmp_path / "o.parquet"))
@@ -404,9 +409,12 @@ from pipekit.jobs import Job, Limits, Source, Target, annotate
 source, output = Path(sys.argv[1]), Path(sys.argv[2])
 nlp = pipekit.blank("ru")
 def job():
-    annotate(Job(lambda: nlp, [Source.of(source)], Target.of(output), options={"batch_words": 4}, begin="resume", limits=Limits(None, 0.0)))
+    sources, target = [Source.of(source)], Target.of(output)
+    options, limits = {"batch_words": 4}, Limits(None, 0.0)
+    annotate(Job(lambda: nlp, sources, target, options=options, begin="resume", limits=limits))
 def left():
-    return {p.name: p.read_bytes() for p in output.parent.iterdir() if p.name.startswith(output.name) and not p.name.endswith(".journal")}
+    paths = [p for p in output.parent.iterdir() if p.name.startswith(output.name)]
+    return {p.name: p.read_bytes() for p in paths if not p.name.endswith(".journal")}
 def clear():
     for p in output.parent.iterdir():
         p.unlink()

@@ -1,6 +1,7 @@
-"""Many trials by hand or by night (-m slow): what is killed and interrupted at random loses nothing, doubles nothing and leaves no process.
+"""Many trials by hand or by night (-m slow): jobs are killed and interrupted at random.
 
-`pytest -m slow tests/test_survival.py -s` prints how long endings took.
+They lose nothing, double nothing and leave no process.
+`pytest -m slow tests/jobs/test_survival.py -s` prints how long endings took.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def done(output: Path) -> int:
 
 
 def ended(process: subprocess.Popen[str], send: Callable[[], object]) -> tuple[str, float]:
-    """What a job says when it gets a signal, and how long it takes to end. No process of it is left."""
+    """The messages of a job that gets a signal, and the seconds to its end; no process is left."""
     family = children(process.pid)
     begun = time.monotonic()
     send()
@@ -157,7 +158,9 @@ if __name__ == "__main__":
         thread.start()
     try:
         for i in range(100):
-            assert [doc.text for doc in nlp.pipe(["Мама мыла", "раму"], n_process=2, batch_words=1)] == ["Мама мыла", "раму"], i
+            texts = ["Мама мыла", "раму"]
+            docs = nlp.pipe(texts, n_process=2, batch_words=1)
+            assert [doc.text for doc in docs] == texts, i
     finally:
         done.append(1)
         for thread in threads:
