@@ -1,4 +1,4 @@
-"""Attention to look at: the weights that encoders give, and the heat maps that are drawn of them."""
+"""Attention: the weights that encoders give, and heat maps of them."""
 
 from __future__ import annotations
 

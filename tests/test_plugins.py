@@ -1,4 +1,7 @@
-"""Packages that misbehave, installed for real: each is an error for its own names only, and the error says whose it is and the cure."""
+"""Packages that misbehave, installed for real.
+
+Each is an error for its own names only, and the message names the package and the cure.
+"""
 
 from __future__ import annotations
 
@@ -279,7 +282,8 @@ class Part:
         ),
         ("doc.add_layer('things', 'span', 1).set('start', [1]).set('end', [1])", "does not lie in"),
         (
-            "doc.add_layer('things', 'span', 1).set('start', [0]).set('end', [1]).set('score', [float('nan')])",
+            "doc.add_layer('things', 'span', 1).set('start', [0]).set('end', [1])"
+            ".set('score', [float('nan')])",
             "wrote a score that is no number to 'things'",
         ),
     ],

@@ -55,9 +55,8 @@ def test_every_part_that_pipekit_names_is_there(group: str, name: str) -> None:
 def test_a_registered_factory_is_found_by_its_name(shout: type[Shout]) -> None:
     assert registry.components.get("shout") is shout
     assert registry.components.build({"type": "shout", "volume": 2}, "[components.a]").volume == 2
-    assert (
-        str(registry.components.supplier("shout")) == "this process - (tests.test_registry:Shout)"
-    )
+    supplier = registry.components.supplier("shout")
+    assert str(supplier) == "this process - (tests.test_registry:Shout)"
 
 
 def test_register_is_a_decorator_too() -> None:
@@ -102,7 +101,8 @@ def test_a_dotted_path_is_no_name(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "..", "a..b", "/abs", "C:\\x", "a/b", "a\x00b", "", "x" * 81, "x" * 300, "CON", "nul.txt", "Lpt1",
+        "..", "a..b", "/abs", "C:\\x", "a/b", "a\x00b", "", "x" * 81, "x" * 300, "CON",
+        "nul.txt", "Lpt1",
         "имя", "\u202ename", "-a", ".a", None, 5, "a b", "a\n",
     ],
 )  # fmt: skip

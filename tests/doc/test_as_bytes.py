@@ -148,7 +148,8 @@ def labelled(number: int, rows: int, codes: bytes | None = None) -> bytes:
     )
 
 
-# The items of tagged(): version, text, name, error, dtype, borders; the head of the tokens 6-10, the column pos 11-14, …
+# The items of tagged(): 0-5 version, text, name, error, dtype, borders; 6-10 the head of the token
+# layer; 11-14 the column pos; and so on.
 ALTERED: dict[str, tuple[bytes, str]] = {
     "a newer format": (altered(0, 2), "has format 2, this pipekit reads up to 1: pip install"),
     "a format that never was": (altered(0, 0), "version is 0"),

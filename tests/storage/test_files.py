@@ -1,4 +1,7 @@
-"""Saving when the disk refuses, at each I/O call in turn: the old file or the new one, whole, and nothing beside it."""
+"""Saving when the disk refuses, at each I/O call in turn.
+
+The old file or the new one is there, whole, and nothing beside it.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +120,8 @@ def test_a_disk_that_fills_up_within_a_write_leaves_the_old_file(path: Path) -> 
     files.failpoint = fills
     with pytest.raises(
         StoreError,
-        match=r"m\.pipekit could not be written: No space left.*after 999 of the \d+ bytes.*is intact",
+        match=r"m\.pipekit could not be written: No space left.*"
+        r"after 999 of the \d+ bytes.*is intact",
     ):
         save(path, NEW)
     assert store.load(path).header == OLD

@@ -1,4 +1,4 @@
-"""Pipeline files: what they hold comes back, and whatever is not quite one is refused with a reason."""
+"""Pipeline files: their contents come back, and contents that no file holds are refused."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_file_of_each_format_version_loads_for_ever(path: Path) -> None:
 
 
 def golden_tensors() -> dict[str, np.ndarray]:
-    """What the files in golden/ hold: numbers that no generator of numbers can change. The weights are stored as float16."""
+    """The tensors of the files in golden/, made without random numbers; weights are float16 there."""
     return {
         "components/tagger/weights/out": np.array([[0.5, -1.25], [3.0, 0.0]], dtype=np.float32),
         "encoders/main/tables/keys": np.array([1, 2**63], dtype=np.uint64),

@@ -1,4 +1,7 @@
-"""Pipeline files that are none, were altered, or were made to do harm: each is refused with a reason, and nothing is run."""
+"""Files that are no pipelines, were altered, or were made to do harm.
+
+Each is refused with a reason, and nothing in it is run.
+"""
 
 from __future__ import annotations
 
