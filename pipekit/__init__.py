@@ -1,11 +1,13 @@
 """pipekit: plugin-based NLP pipelines on torch, Russian first.
 
-import pipekit
+A pipeline turns a text into a `Doc`, which has tokens and their annotations.
 
-nlp = pipekit.load("ru_core")
-doc = nlp("Мама мыла раму.")
-for token in doc:
-    print(token.text, token.pos, token.morph, token.lemma)
+    import pipekit
+
+    nlp = pipekit.load("ru_core")
+    doc = nlp("Мама мыла раму.")
+    for token in doc:
+        print(token.text, token.pos, token.morph, token.lemma)
 """
 
 from __future__ import annotations

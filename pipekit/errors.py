@@ -137,9 +137,11 @@ class PipekitWarning(UserWarning):
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest of the known names, and all of them.
+    """The end of a message about an unknown name.
 
-    near("taggre", ["tagger", "ner"])       # " Did you mean 'tagger'? Known: ner, tagger."
+    It lists all known names, and suggests the nearest one if that is near enough.
+
+        near("taggre", ["tagger", "ner"])       # " Did you mean 'tagger'? Known: ner, tagger."
     """
     ordered = sorted(names)
     listed = ", ".join(ordered) or "none"

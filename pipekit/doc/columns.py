@@ -118,9 +118,11 @@ class Column:
 
 
 def encode_labels(strings: Sequence[str | None]) -> Column:
-    """Strings as codes into their distinct sorted labels; None is -1.
+    """Strings as a column.
 
-    encode_labels(["VERB", None, "NOUN"])       # Column([1, -1, 0], ["NOUN", "VERB"])
+    The labels are the distinct strings, sorted; None is code -1.
+
+        encode_labels(["VERB", None, "NOUN"])       # Column([1, -1, 0], ["NOUN", "VERB"])
     """
     labels = sorted({string for string in strings if string is not None})
     codes: dict[str | None, int] = {label: code for code, label in enumerate(labels)}

@@ -18,10 +18,12 @@ SENTIMENT_OF = "sentiment."
 
 
 class Morph(Mapping[str, str]):
-    """The features of a word as a mapping; `str` gives the string of Universal Dependencies.
+    """The features of a word as a mapping.
 
-    morph = Morph("Case=Nom|Number=Sing")
-    morph["Case"], str(morph)           # "Nom", "Case=Nom|Number=Sing"
+    `str` gives the string of Universal Dependencies.
+
+        morph = Morph("Case=Nom|Number=Sing")
+        morph["Case"], str(morph)           # "Nom", "Case=Nom|Number=Sing"
     """
 
     __slots__ = ("_features", "_string")

@@ -29,20 +29,23 @@ def test_header_and_tensors_come_back_from_a_file_a_folder_and_bytes(tmp_path: P
     store.save(tmp_path / "m.pipekit", HEADER, tensors())
     assert (tmp_path / "m.pipekit").read_bytes() == saved()
     for found in (
-        store.load(tmp_path / "m.pipekit"),
-        store.load(str(tmp_path)),
-        store.from_bytes(saved()),
+        store.load_container(tmp_path / "m.pipekit"),
+        store.load_container(str(tmp_path)),
+        store.container_from_bytes(saved()),
     ):
         assert found.header == HEADER
         assert_same(found.tensors, tensors())
 
 
 def test_the_order_of_the_components_comes_back() -> None:
-    assert list(store.from_bytes(saved()).header["config"]["components"]) == ["tagger", "ner"]
+    assert list(store.container_from_bytes(saved()).header["config"]["components"]) == [
+        "tagger",
+        "ner",
+    ]
 
 
 def test_tensors_that_come_back_may_be_written_to() -> None:
-    for array in store.from_bytes(saved()).tensors.values():
+    for array in store.container_from_bytes(saved()).tensors.values():
         assert (
             array.flags.writeable
             and array.flags.c_contiguous
@@ -55,7 +58,7 @@ def test_tensors_that_come_back_may_be_written_to() -> None:
 )
 def test_each_dtype_comes_back_also_from_views_and_other_byte_orders(dtype: str) -> None:
     array = np.arange(24).reshape(4, 6).astype(dtype).T[::2]
-    found = store.from_bytes(store.to_bytes({}, {"x": array})).tensors["x"]
+    found = store.container_from_bytes(store.to_bytes({}, {"x": array})).tensors["x"]
     assert found.dtype == np.dtype(dtype).newbyteorder("=")
     np.testing.assert_array_equal(found, array)
 
@@ -69,7 +72,7 @@ def test_half_stores_float32_in_half_the_bytes_and_gives_float32_back() -> None:
     array = np.linspace(-3, 3, 10_000, dtype=np.float32)
     full, half = (store.to_bytes({}, {"x": array}, half=half) for half in (False, True))
     assert len(half) < 0.51 * len(full)
-    found = store.from_bytes(half).tensors["x"]
+    found = store.container_from_bytes(half).tensors["x"]
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, array, rtol=2**-11, atol=1e-7)
 
@@ -78,7 +81,7 @@ def test_half_stores_float32_in_half_the_bytes_and_gives_float32_back() -> None:
 def test_half_keeps_a_tensor_whose_values_are_beyond_float16(value: float) -> None:
     array = np.array([1 / 3, value, np.inf], dtype=np.float32)
     np.testing.assert_array_equal(
-        store.from_bytes(store.to_bytes({}, {"x": array}, half=True)).tensors["x"], array
+        store.container_from_bytes(store.to_bytes({}, {"x": array}, half=True)).tensors["x"], array
     )
 
 
@@ -88,18 +91,18 @@ def test_half_touches_nothing_but_float32_and_carries_the_infinite() -> None:
         "i": np.array([2**40]),
         "f": np.array([np.inf, -np.inf, np.nan, 65_504], dtype=np.float32),
     }
-    assert_same(store.from_bytes(store.to_bytes({}, given, half=True)).tensors, given)
+    assert_same(store.container_from_bytes(store.to_bytes({}, given, half=True)).tensors, given)
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.pipekit")), ids=lambda path: path.name)
 def test_a_file_of_each_format_version_loads_for_ever(path: Path) -> None:
-    found = store.load(path)
+    found = store.load_container(path)
     assert found.header == HEADER
     assert_same(found.tensors, golden_tensors())
 
 
 def golden_tensors() -> dict[str, np.ndarray]:
-    """The tensors of the files in golden/, made without random numbers; weights are float16 there."""
+    """The tensors of the files in golden/, made without random numbers; weights are float16."""
     return {
         "components/tagger/weights/out": np.array([[0.5, -1.25], [3.0, 0.0]], dtype=np.float32),
         "encoders/main/tables/keys": np.array([1, 2**63], dtype=np.uint64),
@@ -124,14 +127,18 @@ def test_a_name_that_could_be_a_path_is_refused_on_both_ways(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a tensor"):
         store.to_bytes({}, {name: np.zeros(1)})
     with pytest.raises(CorruptModelError, match="cannot name a tensor"):
-        store.from_bytes(reheaded(lambda message: message["tensors"][0].update(name=name)))
+        store.container_from_bytes(
+            reheaded(lambda message: message["tensors"][0].update(name=name))
+        )
 
 
 @pytest.mark.parametrize(
     "name", ["a", "A-1_b.c", "encoders/main/weights/lstm.weight_ih_l0", "a" * 255]
 )
 def test_names_of_parts_and_torch_are_taken(name: str) -> None:
-    assert list(store.from_bytes(store.to_bytes({}, {name: np.zeros(1)})).tensors) == [name]
+    assert list(store.container_from_bytes(store.to_bytes({}, {name: np.zeros(1)})).tensors) == [
+        name
+    ]
 
 
 def nested(depth: int) -> Any:
@@ -166,7 +173,7 @@ def test_a_tensor_of_another_dtype_is_refused_by_name(dtype: str) -> None:
 def test_the_header_may_be_as_deep_as_the_limit(beyond: int) -> None:
     header = {"a": nested(MAX_DEPTH - 3 + beyond)}
     if beyond <= 0:
-        assert store.from_bytes(store.to_bytes(header, {})).header == header
+        assert store.container_from_bytes(store.to_bytes(header, {})).header == header
     else:
         with pytest.raises(ConfigError, match="deep"):
             store.to_bytes(header, {})
