@@ -21,4 +21,4 @@ def read(path: str) -> dict[str, NDArray[Any]]:
 
         nlp.add_pipe("embeddings", tables=pipekit.resources.read("build/vectors.pipekit"))
     """
-    return store.load(path).tensors
+    return store.load_container(path).tensors

@@ -130,7 +130,7 @@ class TokenRules:
             raise ConfigError(f"{path} has no rules [[{table}]].{near(table, tables)}")
         if not lexicon:
             return cls(tables[table])
-        return cls(tables[table], Lexicon(store.load(lexicon).tensors))
+        return cls(tables[table], Lexicon(store.load_container(lexicon).tensors))
 
     def __call__(self, docs: Sequence[Doc]) -> None:
         """Rewrite `pos`, `morph` and `lemma` of the documents."""

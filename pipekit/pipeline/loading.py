@@ -51,7 +51,7 @@ def load(
     Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`,
     `ConfigError`.
     """
-    container = store.load(_path(name))
+    container = store.load_container(_path(name))
     pipeline = read_pipeline(container, str(name), Pipeline, exclude, include)
     return pipeline.to(device).with_precision(precision)
 
@@ -64,7 +64,7 @@ def from_bytes(
     include: Sequence[str] | None = None,
 ) -> Pipeline:
     """The pipeline of `Pipeline.to_bytes`. Errors: those of `load`."""
-    container = store.from_bytes(data)
+    container = store.container_from_bytes(data)
     pipeline = read_pipeline(container, "these bytes", Pipeline, exclude, include)
     return pipeline.to(device)
 

@@ -272,12 +272,12 @@ def _fits_64_bits(value: Any) -> bool:
 # -- reading
 
 
-def load(path: FilePath) -> Container:
+def load_container(path: FilePath) -> Container:
     """The contents of a pipeline file, or of the only one in a folder.
 
     Errors: `CorruptModelError` naming file, part, reason and cure.
 
-        load("words.pipekit").tensors["vectors"]
+        load_container("words.pipekit").tensors["vectors"]
     """
     file = _find_file(Path(path))
     try:
@@ -288,7 +288,7 @@ def load(path: FilePath) -> Container:
         raise CorruptModelError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
-def from_bytes(data: bytes) -> Container:
+def container_from_bytes(data: bytes) -> Container:
     """The contents of the bytes of `to_bytes`. Errors: `CorruptModelError`."""
     return _Reader(io.BytesIO(data), len(data), "the bytes").container()
 

@@ -44,7 +44,7 @@ def load_checkpoint(
     Weights that have not learned yet have no state in the optimizer. States of weights that the
     optimizer does not have are ignored.
     """
-    container = store.load(path)
+    container = store.load_container(path)
     tensors = {name: torch.from_numpy(array) for name, array in container.tensors.items()}
     numbers = {name: number for number, name in enumerate(_names(optimizer))}
     weights: dict[str, torch.Tensor] = {}

@@ -83,7 +83,7 @@ def measure(vectors: Vectors, folder: Path) -> dict[str, float]:
 
 def load(path: Path) -> Vectors:
     """The vectors of a file of arrays, or of a pipeline."""
-    container = store.load(path)
+    container = store.load_container(path)
     if "config" not in container.header:
         return Vectors(container.tensors)
     vectors = pipekit.load(path, device="cpu").vectors

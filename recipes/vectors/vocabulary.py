@@ -160,10 +160,12 @@ def corpus_of(arguments: argparse.Namespace) -> Corpus:
     if not path.exists():
         found = read(
             arguments.data,
-            None if arguments.lexicon is None else Lexicon(store.load(arguments.lexicon).tensors),
+            None
+            if arguments.lexicon is None
+            else Lexicon(store.load_container(arguments.lexicon).tensors),
         )
         store.save(path, {"rows": len(found.counts)}, found._asdict())
-    corpus = first(Corpus(**store.load(path).tensors), arguments.rows)
+    corpus = first(Corpus(**store.load_container(path).tensors), arguments.rows)
     size, least = len(corpus.words), corpus.counts[-1]
     print(
         f"{size:,} words of {len(corpus.counts):,} lemmas, the rarest {least} times; "

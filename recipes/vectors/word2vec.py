@@ -255,7 +255,7 @@ def _resume(path: Path, words: Table, contexts: Table) -> int:
     if not path.exists():
         return 0
     header, tensors = (
-        (found := store.load(path)).header,
+        (found := store.load_container(path)).header,
         {k: torch.from_numpy(v) for k, v in found.tensors.items()},
     )
     words.values, words.squares = tensors["words"], tensors["word_squares"]

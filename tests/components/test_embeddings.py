@@ -152,7 +152,7 @@ def test_a_recipe_names_a_file_of_vectors_and_a_saved_pipeline_opens_none(
     settings, found = Embeddings.prepare({"vectors": str(tmp_path / "v.pipekit")}, [])
     assert settings == {"vectors": True}
     assert Embeddings(**settings, tables=found).vectors.names == NAMES
-    container = store.from_bytes(nlp.to_bytes())
+    container = store.container_from_bytes(nlp.to_bytes())
     container.header["config"]["components"]["embeddings"]["vectors"] = str(tmp_path / "v.pipekit")
     monkeypatch.setattr(resources, "read", lambda path: pytest.fail(f"{path} was read"))
     for tensors in (container.tensors, {}):
@@ -346,7 +346,7 @@ def test_counts_say_the_same_and_a_file_holds_it(
     monkeypatch.setattr(subwords, "EPOCHS", 1)
     monkeypatch.setattr(subwords, "BACKING", 0)
     subwords.compact(tmp_path / "v.pipekit", vectors, corpus, buckets=50)
-    found = Vectors(store.load(tmp_path / "v.pipekit").tensors)
+    found = Vectors(store.load_container(tmp_path / "v.pipekit").tensors)
     said = [found.most_similar(name, top=1)[0][0] for name in found.names[: 2 * PAIRS]]
     assert said == [found.names[row ^ 1] for row in range(2 * PAIRS)]
     assert found.vector("незнакомец") is not None

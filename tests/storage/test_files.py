@@ -95,7 +95,7 @@ def test_a_disk_that_refuses_leaves_the_old_file_or_the_new(
             save(path, NEW)
         files.failpoint = None
         assert caught.value.errno == code and isinstance(caught.value, PipekitError)
-        assert store.load(path).header in (OLD, NEW)
+        assert store.load_container(path).header in (OLD, NEW)
         assert os.listdir(path.parent) == [path.name]
 
 
@@ -105,7 +105,7 @@ def test_a_short_write_is_gone_on_with(path: Path, forever: bool) -> None:
         save(path, OLD)
         files.failpoint = Break(at, forever=forever, short=100_000)
         save(path, NEW)
-        assert store.load(path).header == NEW
+        assert store.load_container(path).header == NEW
 
 
 def test_a_disk_that_fills_up_within_a_write_leaves_the_old_file(path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_disk_that_fills_up_within_a_write_leaves_the_old_file(path: Path) -> 
         r"after 999 of the \d+ bytes.*is intact",
     ):
         save(path, NEW)
-    assert store.load(path).header == OLD
+    assert store.load_container(path).header == OLD
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -135,7 +135,7 @@ def test_what_the_chunks_raise_passes_and_leaves_the_old_file(path: Path) -> Non
 
     with pytest.raises(KeyError, match="from the generator"):
         files.write_atomically(path, chunks())
-    assert store.load(path).header == OLD
+    assert store.load_container(path).header == OLD
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -154,7 +154,7 @@ while killed:
     at += 1
     save("old")
     killed = killed_at(at, lambda: save("newest"), short=700_000)
-    for found in (store.load(path), store.load(path.parent)):
+    for found in (store.load_container(path), store.load_container(path.parent)):
         assert found.header["which"] in ("old", "newest")
         assert (found.tensors["large"] == len(found.header["which"])).all()
 print(at)
@@ -183,7 +183,7 @@ def test_savers_and_loaders_at_once_see_whole_files_only(path: Path) -> None:
 
     def loader() -> None:
         while time.monotonic() < until:
-            found = store.load(path)
+            found = store.load_container(path)
             loads.append(1)
             if not (found.tensors["large"] == int(found.header["config"]["which"])).all():
                 wrong.append(found.header)
@@ -207,7 +207,7 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "latest"
     link.symlink_to(path.name)
     save(link, NEW)
-    assert link.is_symlink() and store.load(path).header == NEW
+    assert link.is_symlink() and store.load_container(path).header == NEW
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -249,4 +249,4 @@ def test_nothing_but_this_module_writes() -> None:
 def test_a_stray_file_of_a_dead_saver_is_no_pipeline(tmp_path: Path) -> None:
     (tmp_path / ".pipekit-0123456789abcdef.tmp").write_bytes(b"half a pipeline")
     with pytest.raises(CorruptModelError, match=r"holds 0 files \*\.pipekit"):
-        store.load(tmp_path)
+        store.load_container(tmp_path)

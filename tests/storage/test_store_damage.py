@@ -48,27 +48,27 @@ def test_foreign_files_are_refused_by_what_they_are(tmp_path: Path) -> None:
     for name, data, reason in foreign(tmp_path):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(CorruptModelError, match=reason) as caught:
-            store.load(tmp_path / name)
+            store.load_container(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)
 
 
 def test_a_folder_holds_exactly_one_pipeline(tmp_path: Path) -> None:
     with pytest.raises(CorruptModelError, match=r"holds 0 files \*\.pipekit \(none\)"):
-        store.load(tmp_path)
+        store.load_container(tmp_path)
     for name in ("a.pipekit", "b.pipekit"):
         (tmp_path / name).write_bytes(saved())
     with pytest.raises(
         CorruptModelError,
         match=r"holds 2 files \*\.pipekit \(a.pipekit, b.pipekit\): name the file",
     ):
-        store.load(tmp_path)
+        store.load_container(tmp_path)
 
 
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "nothing", tmp_path / "pipe", "/dev/null", "a\0b"):
         with pytest.raises(CorruptModelError, match="there is no such file"):
-            store.load(path)
+            store.load_container(path)
 
 
 # -- files that were altered
@@ -102,13 +102,13 @@ def test_every_random_corruption_is_refused(tmp_path: Path) -> None:
         if altered in (data, other):
             continue
         with pytest.raises(CorruptModelError, match="the bytes"):
-            store.from_bytes(altered)
+            store.container_from_bytes(altered)
             pytest.fail(f"{kind} was not noticed")
         refused += 1
         if not refused % 20:
             path.write_bytes(altered)
             with pytest.raises(CorruptModelError, match=r"m\.pipekit"):
-                store.load(path)
+                store.load_container(path)
     assert refused > 1500
 
 
@@ -116,7 +116,7 @@ def test_each_single_byte_is_under_a_checksum() -> None:
     data = saved()
     for i in range(len(data)):
         with pytest.raises(CorruptModelError):
-            store.from_bytes(data[:i] + bytes([data[i] ^ 0x10]) + data[i + 1 :])
+            store.container_from_bytes(data[:i] + bytes([data[i] ^ 0x10]) + data[i + 1 :])
 
 
 def test_a_damaged_tensor_is_named() -> None:
@@ -126,13 +126,13 @@ def test_a_damaged_tensor_is_named() -> None:
         CorruptModelError,
         match=r"tensor 'encoders/main/weights/scalar' was altered.*Copy or download it again",
     ):
-        store.from_bytes(bytes(data))
+        store.container_from_bytes(bytes(data))
     with pytest.raises(
         CorruptModelError, match="cut short within tensor 'encoders/main/weights/scalar'"
     ):
-        store.from_bytes(saved()[:-1])
+        store.container_from_bytes(saved()[:-1])
     with pytest.raises(CorruptModelError, match="3 bytes follow its end"):
-        store.from_bytes(saved() + b"abc")
+        store.container_from_bytes(saved() + b"abc")
 
 
 def first(message: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +182,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 def test_a_hostile_index_under_a_right_checksum_is_refused(case: str) -> None:
     change, reason = HOSTILE[case]
     with pytest.raises(CorruptModelError, match=reason):
-        store.from_bytes(reheaded(change))
+        store.container_from_bytes(reheaded(change))
 
 
 def test_a_message_that_contradicts_the_index_is_refused() -> None:
@@ -193,7 +193,7 @@ def test_a_message_that_contradicts_the_index_is_refused() -> None:
         lambda m: first(m).update(sha256=hashlib.sha256(message).digest()), data[:start] + message
     )
     with pytest.raises(CorruptModelError, match="tensor 'x' was altered"):
-        store.from_bytes(changed)
+        store.container_from_bytes(changed)
 
 
 def test_a_newer_format_is_refused_with_the_way_out() -> None:
@@ -203,7 +203,7 @@ def test_a_newer_format_is_refused_with_the_way_out() -> None:
         CorruptModelError,
         match=r"format 2, this pipekit reads up to 1\. Upgrade, pip install -U pipekit-nlp",
     ):
-        store.from_bytes(bytes(data))
+        store.container_from_bytes(bytes(data))
 
 
 def test_mutants_of_the_header_under_a_right_checksum_are_read_or_refused() -> None:
@@ -219,7 +219,7 @@ def test_mutants_of_the_header_under_a_right_checksum_are_read_or_refused() -> N
                 [b"", b"\xc0", b"\x80", b"\xdd", b"\xff", b"\xc1", rng.randbytes(1)]
             )
         with suppress(CorruptModelError):
-            store.from_bytes(with_header(bytes(mutant), rest))
+            store.container_from_bytes(with_header(bytes(mutant), rest))
 
 
 JUNK = (
@@ -240,7 +240,7 @@ def test_an_index_with_one_value_replaced_is_read_or_refused(data: st.DataObject
         entry[key] = data.draw(JUNK)
 
     with suppress(CorruptModelError):
-        store.from_bytes(reheaded(change))
+        store.container_from_bytes(reheaded(change))
 
 
 # -- nothing is run
@@ -297,9 +297,12 @@ def test_loading_opens_its_file_and_does_nothing_else(tmp_path: Path) -> None:
         store.to_bytes({}, {"x": np.frombuffer(evil, np.uint8)}),
     ):
         path.write_bytes(data)
-        opened = [(event, arguments[0]) for event, arguments in events_of(lambda: store.load(path))]
+        opened = [
+            (event, arguments[0])
+            for event, arguments in events_of(lambda: store.load_container(path))
+        ]
         assert opened == [("open", str(path))]
-        assert events_of(lambda data=data: store.from_bytes(data)) == []
+        assert events_of(lambda data=data: store.container_from_bytes(data)) == []
 
 
 class Evil:

@@ -214,7 +214,7 @@ def _load(annotator: Annotator) -> Assembly:
     """The pipeline of an annotator, computing with one thread."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for a torch that is imported later
     keep_memory()
-    container = store.load(annotator.path)
+    container = store.load_container(annotator.path)
     pipeline = read_pipeline(container, annotator.path, annotator.kind)
     pipeline.to(annotator.device).with_precision(annotator.precision)
     torch = sys.modules.get("torch")
