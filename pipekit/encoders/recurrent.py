@@ -31,7 +31,7 @@ Reader = Callable[[nn.Module, Tensor, bool], Tensor]
 class Recurrent(SequenceEncoder):
     """A stack of recurrent layers. Each layer reads its sequences forwards and backwards.
 
-        embedded ──▶ dropout ──┬─▶ forwards  ─▶ cell ──────────────┬─▶ joined ─▶ dropout ─▶ states
+        embedded ──▶ dropout ──┬─▶ forwards ─▶ cell ───────────────┬─▶ joined ─▶ dropout ─▶ states
                                └─▶ reversed ─▶ cell ─▶ reversed ───┘   of layer 1, input of layer 2
         vectors = states of the top layer (or the mix of all) | embedded, with `skip`
 

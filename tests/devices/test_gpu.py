@@ -1,4 +1,7 @@
-"""Every encoder and every component that learns on a device that is not the CPU: a pretended one, so that no GPU is needed."""
+"""Every encoder and every component that learns, on a device beside the CPU.
+
+The device is a pretended one, so that no GPU is needed.
+"""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_weights_that_change_are_packed_anew() -> None:
 def test_a_pipeline_says_the_same_and_leaves_int_8_as_it_came(
     nlp: Pipeline, tmp_path: Path
 ) -> None:
-    """Saved or as bytes it is the float pipeline, and a view may compute otherwise than what it is a view of."""
+    """Saved or as bytes it is the float pipeline. A view may have a precision of its own."""
     before, data = vectors(nlp), nlp.to_bytes()
     coarse = nlp.select_pipes().with_precision("int8")
     assert gold(list(coarse.pipe(doc.copy(bare=True) for doc in ten()))) == gold(

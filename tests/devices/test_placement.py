@@ -28,7 +28,9 @@ import torch
 from pipekit.devices.memory import keep_memory, release_memory
 
 def resident() -> int:
-    return int(open("/proc/self/statm", encoding="ascii").read().split()[1]) * resource.getpagesize()
+    with open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[1])
+    return pages * resource.getpagesize()
 
 def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -67,7 +69,8 @@ def test_memory_that_is_kept_is_given_back_when_that_is_asked() -> None:
     )
     assert (
         process(
-            f"keep_memory(); {many}; before = resident(); release_memory(); print(before - resident())"
+            f"keep_memory(); {many}; before = resident(); "
+            "release_memory(); print(before - resident())"
         )
         > 150_000_000
     )

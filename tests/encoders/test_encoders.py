@@ -408,10 +408,8 @@ def test_nfc_and_nfd_are_one_word(word: str) -> None:
 def test_equal_strings_have_equal_hashes_and_others_have_not(strings: list[str]) -> None:
     words = from_strings(strings)
     hashes = words.hashes(words.starts, words.ends).tolist()
-    assert len(set(hashes)) == len(set(strings))
-    assert dict(zip(strings, hashes, strict=True)) == {
-        s: h for s, h in zip(strings, hashes, strict=True)
-    }  # noqa: C416
+    pairs = set(zip(strings, hashes, strict=True))
+    assert len(pairs) == len(set(hashes)) == len(set(strings))
 
 
 @pytest.mark.parametrize(
@@ -427,7 +425,10 @@ def test_words_of_one_pattern_have_one_shape(word: str, other: str) -> None:
 
 
 def tiny_lexicon() -> Lexicon:
-    """кот/кота (a noun), кота as a verb form of "котать" that is made up, the prefix "супер", the ending "-ота"."""
+    """A noun, a made-up verb, a prefix and an ending.
+
+    кот/кота (a noun), кота as a form of "котать", the prefix "супер", the ending "-ота".
+    """
 
     def hashes(*strings: str) -> NDArray[np.uint32]:
         words = from_strings(list(strings))
