@@ -78,7 +78,9 @@ def heat_map(
 
 
 def selected_maps(
-    attention: AttentionMap, layer: int | None, head: int | None
+    attention: AttentionMap,
+    layer: int | None,
+    head: int | None,
 ) -> dict[str, NDArray[np.float32]]:
     """The maps [n, n] of a layer, of a head, or of both, by title; see `heat_map`.
 
@@ -102,7 +104,11 @@ def selected_maps(
     return maps
 
 
-def _check_number(what: str, number: int | None, count: int) -> None:
+def _check_number(
+    what: str,
+    number: int | None,
+    count: int,
+) -> None:
     if number is not None and not 1 <= number <= count:
         raise ConfigError(f"there is no {what} {number}: this encoder has {what}s 1 to {count}")
 

@@ -7,7 +7,10 @@ from typing import Any
 from pipekit.errors import ConfigError
 
 
-def empty_figure(width: float, height: float) -> Any:
+def empty_figure(
+    width: float,
+    height: float,
+) -> Any:
     """An empty figure of this size in inches; it needs no screen.
 
     Errors: `ConfigError` where matplotlib is not installed.

@@ -72,7 +72,11 @@ class ProcessingError(PipekitError):
     """
 
     def __init__(
-        self, message: str, *, document: int | None = None, component: str | None = None
+        self,
+        message: str,
+        *,
+        document: int | None = None,
+        component: str | None = None,
     ) -> None:
         super().__init__(message)
         self.document = document
@@ -123,7 +127,12 @@ class JobStopped(PipekitError):
         code: the exit code of the process: 3 for too many errors, 128 + the number of a signal.
     """
 
-    def __init__(self, message: str, *, code: int) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int,
+    ) -> None:
         super().__init__(message)
         self.code = code
 
@@ -136,7 +145,10 @@ class PipekitWarning(UserWarning):
     """The category of pipekit's warnings."""
 
 
-def near(name: str, names: Iterable[str]) -> str:
+def near(
+    name: str,
+    names: Iterable[str],
+) -> str:
     """The end of a message about an unknown name.
 
     It lists all known names, and suggests the nearest one if that is near enough.

@@ -35,7 +35,10 @@ _NAME = re.compile(r"\w[\w.\-]{0,79}", re.ASCII)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' devices
 
 
-def check_name(name: object, what: str) -> str:
+def check_name(
+    name: object,
+    what: str,
+) -> str:
     """The name, if a config may hold it.
 
     The rule is strict enough for file names, although names never become paths.
@@ -71,7 +74,11 @@ class Supplier:
     target: str
     entry: EntryPoint | None = None
 
-    def load(self, kind: str, name: str) -> Any:
+    def load(
+        self,
+        kind: str,
+        name: str,
+    ) -> Any:
         """Import the factory.
 
         Errors: `PluginImportError` naming package, version, entry point and reason.
@@ -111,7 +118,11 @@ class Registry:
         self.group = f"pipekit_{kind}s"
         self._registered = catalogue.create("pipekit", f"{kind}s", entry_points=False)
 
-    def register(self, name: str, factory: Callable[..., Any] | None = None) -> Any:
+    def register(
+        self,
+        name: str,
+        factory: Callable[..., Any] | None = None,
+    ) -> Any:
         """Add a factory under a name, for this process only.
 
         Errors: `PluginConflictError` if the name is taken.
@@ -186,7 +197,11 @@ class Registry:
             return self._registered.get(name)  # type: ignore[no-any-return]
         return supplier.load(self.kind, name)  # type: ignore[no-any-return]
 
-    def build(self, config: Mapping[str, Any], where: str) -> Any:
+    def build(
+        self,
+        config: Mapping[str, Any],
+        where: str,
+    ) -> Any:
         """The part that a config describes.
 
         Errors: `ConfigError` naming `where`, the key that does not fit, and what the factory takes.
@@ -202,7 +217,12 @@ class Registry:
         check_arguments(factory, arguments, f"{where} (type {name!r})")
         return factory(**arguments)
 
-    def require(self, name: str, package: str, where: str) -> None:
+    def require(
+        self,
+        name: str,
+        package: str,
+        where: str,
+    ) -> None:
         """Check that a saved part can be built.
 
         Errors: `PluginMissingError` naming `package`, which brought the part when it was saved.
@@ -214,7 +234,11 @@ class Registry:
             )
 
 
-def check_arguments(factory: Callable[..., Any], arguments: Iterable[str], where: str) -> None:
+def check_arguments(
+    factory: Callable[..., Any],
+    arguments: Iterable[str],
+    where: str,
+) -> None:
     """Check that a factory takes exactly these keyword arguments.
 
     Errors: `ConfigError` naming the unknown or missing key, and what the factory takes.

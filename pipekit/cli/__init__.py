@@ -42,7 +42,11 @@ class VerbParser(argparse.ArgumentParser):
 
     _within = False
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(
+        self,
+        args: Any = None,
+        namespace: Any = None,
+    ) -> Any:
         """Parse intermixed arguments; that calls this method again, which then parses as usual."""
         if self._within:
             return super().parse_known_args(args, namespace)

@@ -160,7 +160,10 @@ def _load_pipeline(options: argparse.Namespace) -> Pipeline:
     )
 
 
-def _summary(job: Job, report: Report) -> str:
+def _summary(
+    job: Job,
+    report: Report,
+) -> str:
     """What a job did, in a line."""
     before = " was finished before" if report.before else ""
     failed = ""
@@ -170,7 +173,10 @@ def _summary(job: Job, report: Report) -> str:
     return f"{job.output.path}{before}: {counts}{failed}"
 
 
-def _jobs(options: argparse.Namespace, load_pipeline: Callable[[], Pipeline]) -> Iterator[Job]:
+def _jobs(
+    options: argparse.Namespace,
+    load_pipeline: Callable[[], Pipeline],
+) -> Iterator[Job]:
     """One job, or one for each input where the output is a folder."""
     from pipekit.jobs import Job, Limits, Reading, Shard, Source, Target
 

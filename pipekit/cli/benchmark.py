@@ -60,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _texts(options: argparse.Namespace, nlp: Pipeline) -> list[str]:
+def _texts(
+    options: argparse.Namespace,
+    nlp: Pipeline,
+) -> list[str]:
     from pipekit.corpora.sources import read_corpus
 
     texts = []
@@ -93,5 +96,8 @@ def _microseconds(seconds: float) -> str:
     return f"{1e6 * seconds:.2f}"
 
 
-def _share(seconds: float, whole: float) -> str:
+def _share(
+    seconds: float,
+    whole: float,
+) -> str:
     return f"{100 * seconds / whole:.1f} %"

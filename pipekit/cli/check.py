@@ -60,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     return HAS_ERRORS if report.errors else 0
 
 
-def tokenizer_for(format: str, lang: str) -> dict[str, Any]:
+def tokenizer_for(
+    format: str,
+    lang: str,
+) -> dict[str, Any]:
     """The option `tokenize`, for a reader that takes it."""
     from pipekit.pipeline.loading import blank
     from pipekit.registry import readers

@@ -74,7 +74,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(options: argparse.Namespace, nlp: Pipeline, path: Path) -> dict[str, Scores]:
+def _evaluate(
+    options: argparse.Namespace,
+    nlp: Pipeline,
+    path: Path,
+) -> dict[str, Scores]:
     """The scores on a file by precision."""
     from pipekit.corpora.sources import read_corpus
     from pipekit.evaluation.evaluate import evaluate
@@ -94,7 +98,10 @@ def _evaluate(options: argparse.Namespace, nlp: Pipeline, path: Path) -> dict[st
     return scores
 
 
-def _table(options: argparse.Namespace, scores: dict[str, Scores]) -> str:
+def _table(
+    options: argparse.Namespace,
+    scores: dict[str, Scores],
+) -> str:
     from pipekit.evaluation.scores import side_by_side
 
     if len(options.precision) > 1:
@@ -102,7 +109,10 @@ def _table(options: argparse.Namespace, scores: dict[str, Scores]) -> str:
     return scores[options.precision[0]].table(details=options.details)
 
 
-def _plain(options: argparse.Namespace, scores: dict[str, dict[str, Scores]]) -> dict[str, Any]:
+def _plain(
+    options: argparse.Namespace,
+    scores: dict[str, dict[str, Scores]],
+) -> dict[str, Any]:
     """The scores by file as plain data; several precisions have a level of their own."""
     plain: dict[str, Any] = {}
     for path, by_precision in scores.items():

@@ -78,7 +78,10 @@ def read_text_option(options: argparse.Namespace) -> str:
     return text.replace("\r\n", "\n")
 
 
-def training_options(parser: argparse.ArgumentParser, example: str) -> None:
+def training_options(
+    parser: argparse.ArgumentParser,
+    example: str,
+) -> None:
     """Which recipe, with which changes, on which device, into which folder.
 
     Args:

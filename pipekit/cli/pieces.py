@@ -45,7 +45,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(subwords: Subwords, nlp: Pipeline, text: str) -> Iterator[tuple[str, str]]:
+def _rows(
+    subwords: Subwords,
+    nlp: Pipeline,
+    text: str,
+) -> Iterator[tuple[str, str]]:
     """A row for each word: the word and its pieces; the numbers of both at the end."""
     from pipekit.parts.batch import Batch
 

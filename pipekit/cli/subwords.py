@@ -70,7 +70,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def first_texts(files: Sequence[Path], lang: str, chars: int) -> Iterator[str]:
+def first_texts(
+    files: Sequence[Path],
+    lang: str,
+    chars: int,
+) -> Iterator[str]:
     """The beginnings of files, in the form that a vocabulary is learned from.
 
     Args:

@@ -37,7 +37,12 @@ class Embeddings:
     requires: ClassVar[Sequence[str]] = ()
     assigns: ClassVar[Sequence[str]] = ()
 
-    def __init__(self, vectors: bool = True, *, tables: Tables | None = None) -> None:
+    def __init__(
+        self,
+        vectors: bool = True,
+        *,
+        tables: Tables | None = None,
+    ) -> None:
         if not isinstance(vectors, bool):
             raise ConfigError(
                 f"embeddings take vectors={vectors!r} in a recipe alone; elsewhere, {_HOW}"
@@ -48,7 +53,11 @@ class Embeddings:
         self.vectors = Vectors(tables)
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Read the file that `vectors` names into tables."""
         path = settings.get("vectors")
         tables: Tables = {}

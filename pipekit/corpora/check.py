@@ -65,7 +65,11 @@ class CorpusPart:
     labels: dict[str, Counter[str]] = field(default_factory=dict)
     texts: dict[str, Problem] = field(default_factory=dict)
 
-    def count(self, doc: Doc, where: Problem) -> None:
+    def count(
+        self,
+        doc: Doc,
+        where: Problem,
+    ) -> None:
         """Add a document that stands at a place."""
         self.documents += 1
         self.tokens += len(doc)
@@ -133,7 +137,12 @@ def _listed(counter: Counter[str]) -> str:
 
 
 def check(
-    path: StrPath, format: str, *, dev: StrPath | None = None, fewest: int = 3, **options: Any
+    path: StrPath,
+    format: str,
+    *,
+    dev: StrPath | None = None,
+    fewest: int = 3,
+    **options: Any,
 ) -> CheckReport:
     """Read a corpus to its end and report all faults.
 
@@ -161,7 +170,10 @@ def check(
 
 
 def _read(
-    path: StrPath, format: str, options: Mapping[str, Any], problems: list[Problem]
+    path: StrPath,
+    format: str,
+    options: Mapping[str, Any],
+    problems: list[Problem],
 ) -> CorpusPart:
     """The counts of a part; its problems are appended."""
     part = CorpusPart(str(path))
@@ -179,7 +191,10 @@ def _read(
 
 
 def _docs(
-    path: StrPath, format: str, options: Mapping[str, Any], on_problem: Callable[[Problem], None]
+    path: StrPath,
+    format: str,
+    options: Mapping[str, Any],
+    on_problem: Callable[[Problem], None],
 ) -> Iterator[Doc]:
     """The reader's documents; a reader without `on_problem` stops at its first problem."""
     reader = readers.get(format)
@@ -201,7 +216,11 @@ class _Fault(NamedTuple):
     what: str
 
 
-def _doc_problems(doc: Doc, file: str, places_of_names: dict[str, str]) -> Iterator[Problem]:
+def _doc_problems(
+    doc: Doc,
+    file: str,
+    places_of_names: dict[str, str],
+) -> Iterator[Problem]:
     if not doc.text.strip():
         what = "the document is empty: leave it out"
         yield replace(_place(doc, file), kind="empty", what=what)
@@ -213,7 +232,11 @@ def _doc_problems(doc: Doc, file: str, places_of_names: dict[str, str]) -> Itera
         yield from _repeated_names(meta, file, places_of_names)
 
 
-def _place(doc: Doc, file: str, row: int | None = None) -> Problem:
+def _place(
+    doc: Doc,
+    file: str,
+    row: int | None = None,
+) -> Problem:
     """The place of a document, or of its token `row` where lines are known, as an empty problem."""
     line = None
     lines = doc.tokens.get("line")
@@ -227,7 +250,11 @@ def _place(doc: Doc, file: str, row: int | None = None) -> Problem:
     return Problem(file, line, "", "")
 
 
-def _repeated_names(meta: Layer, file: str, places_of_names: dict[str, str]) -> Iterator[Problem]:
+def _repeated_names(
+    meta: Layer,
+    file: str,
+    places_of_names: dict[str, str],
+) -> Iterator[Problem]:
     """Sentences whose sent_id another one has; `places_of_names` is continued."""
     names = meta["sent_id"].strings()
     lines = meta["line"].values.tolist()
@@ -265,7 +292,11 @@ def _names_each_once(features: str) -> bool:
     return len(set(names)) == len(names)
 
 
-def _wrong(doc: Doc, name: str, is_right: Callable[[str], bool]) -> Iterator[tuple[int, str]]:
+def _wrong(
+    doc: Doc,
+    name: str,
+    is_right: Callable[[str], bool],
+) -> Iterator[tuple[int, str]]:
     """The rows of a token column with a wrong value; each distinct value is tested once."""
     column = doc.tokens.get(name)
     if column is None:
@@ -315,7 +346,10 @@ def _pairs(values: Iterable[str | None]) -> Iterator[str]:
             yield from value.split("|")
 
 
-def _rare(part: CorpusPart, fewest: int) -> Iterator[Problem]:
+def _rare(
+    part: CorpusPart,
+    fewest: int,
+) -> Iterator[Problem]:
     for kind, counter in part.labels.items():
         for label, count in sorted(counter.items()):
             if count < fewest:
@@ -323,7 +357,10 @@ def _rare(part: CorpusPart, fewest: int) -> Iterator[Problem]:
                 yield Problem(part.name, None, "rare", what)
 
 
-def _duplicates(train: CorpusPart, dev: CorpusPart) -> Iterator[Problem]:
+def _duplicates(
+    train: CorpusPart,
+    dev: CorpusPart,
+) -> Iterator[Problem]:
     for text, place in dev.texts.items():
         if text not in train.texts:
             continue
@@ -335,7 +372,10 @@ def _duplicates(train: CorpusPart, dev: CorpusPart) -> Iterator[Problem]:
         yield replace(place, kind="duplicate", what=what)
 
 
-def _unseen(train: CorpusPart, dev: CorpusPart) -> Iterator[Problem]:
+def _unseen(
+    train: CorpusPart,
+    dev: CorpusPart,
+) -> Iterator[Problem]:
     for kind, counter in dev.labels.items():
         train_labels = train.labels.get(kind, Counter())
         for label in sorted(counter.keys() - train_labels.keys()):

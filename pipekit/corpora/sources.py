@@ -40,7 +40,12 @@ class CorpusSource:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: Any) -> list[Doc]:
+def read_corpus(
+    path: Path,
+    format: str | None,
+    tokenize: Tokenize,
+    **options: Any,
+) -> list[Doc]:
     """The documents of a file or folder; without a format, that of its suffix.
 
     Errors: `DataError` for the corpus, `ConfigError` for format and options.
@@ -57,7 +62,10 @@ def read_corpus(path: Path, format: str | None, tokenize: Tokenize, **options: A
     return list(reader(path, **options))
 
 
-def read_source(source: CorpusSource, tokenize: Tokenize) -> list[Doc]:
+def read_source(
+    source: CorpusSource,
+    tokenize: Tokenize,
+) -> list[Doc]:
     """The documents of a recipe's source.
 
     Options that are not the reader's: `without` lists other corpora whose documents are left out;

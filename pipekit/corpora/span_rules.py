@@ -38,7 +38,9 @@ RUN = 8  # words in a row that are compared
 
 
 def read_rules(
-    path: str | Path, table: str, lexicon: str | Path | None = None
+    path: str | Path,
+    table: str,
+    lexicon: str | Path | None = None,
 ) -> Callable[[Sequence[Doc]], None]:
     """A function that rewrites documents by the rules of a TOML file.
 
@@ -57,7 +59,11 @@ def read_rules(
 class SpanRules:
     """The rules of a table; a call gives documents their new layers. Errors name `where`."""
 
-    def __init__(self, rules: MappingABC[str, Any], where: str = "the table") -> None:
+    def __init__(
+        self,
+        rules: MappingABC[str, Any],
+        where: str = "the table",
+    ) -> None:
         _check_keys(rules, RULE_KEYS, where)
         self.rename: dict[str, str] = dict(rules.get("rename", {}))
         self.layers: dict[str, MappingABC[str, Any]] = dict(rules.get("layers", {}))
@@ -87,13 +93,21 @@ class SpanRules:
                 layer.target = self.rename.get(layer.target or "ents", layer.target)
 
 
-def _check_keys(rules: MappingABC[str, Any], keys: Sequence[str], where: str) -> None:
+def _check_keys(
+    rules: MappingABC[str, Any],
+    keys: Sequence[str],
+    where: str,
+) -> None:
     for key in rules:
         if key not in keys:
             raise ConfigError(f"{where} has no {key!r}.{near(key, keys)}")
 
 
-def _flat_layer(doc: Doc, layer: Layer, rule: MappingABC[str, Any]) -> Layer:
+def _flat_layer(
+    doc: Doc,
+    layer: Layer,
+    rule: MappingABC[str, Any],
+) -> Layer:
     """The spans that a rule takes; of those that overlap, the ones that it prefers."""
     new_labels: dict[str | None, str | None] = dict(rule["labels"])
     new_labels.update(dict.fromkeys(rule.get("open", ())))
@@ -116,7 +130,11 @@ def _flat_layer(doc: Doc, layer: Layer, rule: MappingABC[str, Any]) -> Layer:
     return span_layer(start[remaining], end[remaining], flat_labels)
 
 
-def _capitalized(doc: Doc, start: Ints, end: Ints) -> Bools:
+def _capitalized(
+    doc: Doc,
+    start: Ints,
+    end: Ints,
+) -> Bools:
     """Which spans have a capital letter, bool[spans]."""
     firsts = doc.starts[start].tolist()
     lasts = doc.ends[end - 1].tolist()
@@ -124,7 +142,10 @@ def _capitalized(doc: Doc, start: Ints, end: Ints) -> Bools:
     return np.array([any(map(str.isupper, text)) for text in texts], dtype=bool)
 
 
-def without(docs: Sequence[Doc], others: Sequence[Doc]) -> list[Doc]:
+def without(
+    docs: Sequence[Doc],
+    others: Sequence[Doc],
+) -> list[Doc]:
     """The documents that the others do not have.
 
     A document counts as present if at least half of its runs of RUN words occur in the others. Case

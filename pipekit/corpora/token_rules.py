@@ -108,7 +108,11 @@ class TokenRules:
     Errors: `ConfigError` for an unknown key of a rule.
     """
 
-    def __init__(self, rules: Sequence[Rule], lexicon: Lexicon | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        lexicon: Lexicon | None = None,
+    ) -> None:
         for rule in rules:
             for key in rule:
                 if key not in CONDITIONS + EFFECTS:
@@ -120,7 +124,12 @@ class TokenRules:
         self._cache: dict[TokenFacts, TokenTags] = {}
 
     @classmethod
-    def read(cls, path: str | Path, table: str, lexicon: str | Path | None = None) -> TokenRules:
+    def read(
+        cls,
+        path: str | Path,
+        table: str,
+        lexicon: str | Path | None = None,
+    ) -> TokenRules:
         """The rules of a table of a TOML file, with the lexicon in another file.
 
         Errors: `ConfigError` naming file and table.
@@ -145,7 +154,11 @@ class TokenRules:
                 coded = encode_labels(values)
                 doc.tokens.set(name, coded.values, coded.labels)
 
-    def _tags(self, facts: TokenFacts, analyses: MappingABC[str, list[Analysis]]) -> TokenTags:
+    def _tags(
+        self,
+        facts: TokenFacts,
+        analyses: MappingABC[str, list[Analysis]],
+    ) -> TokenTags:
         """The tags after all rules; equal tokens are computed once."""
         if facts not in self._cache:
             token = _Token(facts, analyses.get(facts.form, []))
@@ -189,7 +202,11 @@ def _tag_grammemes(lexicon: Lexicon) -> list[frozenset[str]]:
 class _Token:
     """A token while rules are applied to it."""
 
-    def __init__(self, facts: TokenFacts, analyses: list[Analysis]) -> None:
+    def __init__(
+        self,
+        facts: TokenFacts,
+        analyses: list[Analysis],
+    ) -> None:
         self.facts = facts
         self.form = fold(facts.form)
         self.upos = facts.upos
@@ -292,7 +309,11 @@ class _Token:
             self.masked |= {"Voice", "LEMMA"}
 
 
-def _cased(lemma: str, case: str, form: str) -> str:
+def _cased(
+    lemma: str,
+    case: str,
+    form: str,
+) -> str:
     """The lemma in the case that `lemma_case` names."""
     if case == "form" and form.isupper() and len(form) > 1:
         return lemma.upper()

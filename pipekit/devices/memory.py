@@ -78,7 +78,10 @@ def release_gpu_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _call_glibc(name: str, *arguments: int) -> None:
+def _call_glibc(
+    name: str,
+    *arguments: int,
+) -> None:
     """Call a function of the C library; do nothing where there is no such function."""
     import ctypes
 

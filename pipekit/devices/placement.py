@@ -36,7 +36,10 @@ def pick_device(device: str | torch.device) -> torch.device:
     return target
 
 
-def _check_gpu(target: torch.device, name: str | torch.device) -> None:
+def _check_gpu(
+    target: torch.device,
+    name: str | torch.device,
+) -> None:
     import torch
 
     if not torch.cuda.is_available():
@@ -49,7 +52,10 @@ def _check_gpu(target: torch.device, name: str | torch.device) -> None:
         raise ConfigError(f"{name!r} cannot be used: the last GPU here is cuda:{gpus - 1}")
 
 
-def to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+def to_device(
+    array: NDArray[Any],
+    device: torch.device,
+) -> torch.Tensor:
     """An array as a tensor on a device.
 
     On a CPU array and tensor share their memory. To a GPU the array is copied from pinned memory
@@ -79,7 +85,10 @@ def to_arrays(tensors: Iterable[torch.Tensor]) -> list[NDArray[Any]]:
     return [tensor.numpy() for tensor in copies]
 
 
-def compile_parts(parts: Sequence[nn.Module], device: torch.device) -> None:
+def compile_parts(
+    parts: Sequence[nn.Module],
+    device: torch.device,
+) -> None:
     """Let torch compile networks for inputs of any length; it does so when they are first used.
 
     Errors: `ConfigError` where there are no networks, and where the compiler is missing that torch

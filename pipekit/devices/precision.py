@@ -17,7 +17,10 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 _RUNS = 8  # of a product that is timed
 
 
-def check_precision(precision: str, device: str) -> None:
+def check_precision(
+    precision: str,
+    device: str,
+) -> None:
     """Check that a device can compute in a precision.
 
     Errors: `ConfigError` for an unknown precision, and for one that this device or processor cannot
@@ -41,7 +44,10 @@ def check_precision(precision: str, device: str) -> None:
 
 
 @contextmanager
-def inference(device: torch.device, precision: str) -> Iterator[None]:
+def inference(
+    device: torch.device,
+    precision: str,
+) -> Iterator[None]:
     """A context in which networks compute in a precision, and nothing is kept for gradients.
 
     "int8" is for linear layers; the other layers then compute as under "auto".

@@ -54,7 +54,10 @@ def doc_to_bytes(doc: Text) -> bytes:
     return pack(items)
 
 
-def _pack_borders(starts: Values, ends: Values) -> tuple[int, bytes]:
+def _pack_borders(
+    starts: Values,
+    ends: Values,
+) -> tuple[int, bytes]:
     borders = np.empty(2 * len(starts) + 1, dtype=np.int32)
     borders[0] = 0
     borders[1::2] = starts
@@ -78,7 +81,10 @@ _COLUMN_ITEMS = 4
 _MOST = _DOC_ITEMS + _LAYER_ITEMS * MAX_LAYERS + _COLUMN_ITEMS * MAX_COLUMNS
 
 
-def doc_from_bytes(data: bytes, kind: type[TextT]) -> TextT:
+def doc_from_bytes(
+    data: bytes,
+    kind: type[TextT],
+) -> TextT:
     """The Doc of `doc_to_bytes`, as an object of class `kind`.
 
     Errors: `PipekitFormatError` naming the layer and column that do not fit.
@@ -112,7 +118,11 @@ def _check_version(items: list[Any]) -> None:
         )
 
 
-def _unpack_borders(text: str, stored: int, data: bytes) -> tuple[Values, Values]:
+def _unpack_borders(
+    text: str,
+    stored: int,
+    data: bytes,
+) -> tuple[Values, Values]:
     """Where tokens begin and end, int64[tokens] each."""
     if stored not in UNSIGNED or len(data) % (2 * DTYPES[stored].itemsize):
         _refuse("borders", f"of {len(data)} bytes are not pairs of dtype {stored}")
@@ -131,7 +141,11 @@ def _unpack_borders(text: str, stored: int, data: bytes) -> tuple[Values, Values
     return starts, ends
 
 
-def _check_gaps(text: str, gaps: list[int], ends: list[int]) -> None:
+def _check_gaps(
+    text: str,
+    gaps: list[int],
+    ends: list[int],
+) -> None:
     """Check that only white space lies outside tokens; `gaps` are its lengths between them."""
     last = ends[-1] if ends else 0
     between = [text[end : end + gap] for end, gap in zip(ends, gaps, strict=False) if gap]
@@ -140,7 +154,10 @@ def _check_gaps(text: str, gaps: list[int], ends: list[int]) -> None:
         _refuse("borders", "leave characters outside the tokens: only white space may lie there")
 
 
-def _unpack_layers(items: list[Any], types: list[type]) -> dict[str, Layer]:
+def _unpack_layers(
+    items: list[Any],
+    types: list[type],
+) -> dict[str, Layer]:
     layers: dict[str, Layer] = {}
     at = _DOC_ITEMS
     while at < len(items):
@@ -164,7 +181,12 @@ def _unpack_layers(items: list[Any], types: list[type]) -> dict[str, Layer]:
     return layers
 
 
-def _add_column(layer: Layer, layer_name: str, name: str, packed: PackedColumn) -> None:
+def _add_column(
+    layer: Layer,
+    layer_name: str,
+    name: str,
+    packed: PackedColumn,
+) -> None:
     if name in layer:
         fault: str | None = "stands there twice"
     else:
@@ -174,11 +196,17 @@ def _add_column(layer: Layer, layer_name: str, name: str, packed: PackedColumn) 
     layer.set_packed(name, packed)
 
 
-def _refuse(place: str, reason: str) -> NoReturn:
+def _refuse(
+    place: str,
+    reason: str,
+) -> NoReturn:
     raise PipekitFormatError(f"the Doc is damaged: {place} {reason}")
 
 
-def _refuse_types(place: str, choices: set[tuple[Any, ...]]) -> NoReturn:
+def _refuse_types(
+    place: str,
+    choices: set[tuple[Any, ...]],
+) -> NoReturn:
     wanted = []
     for choice in choices:
         names = ", ".join(kind.__name__ for kind in choice)

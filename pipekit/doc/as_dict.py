@@ -83,7 +83,10 @@ def doc_to_dict(doc: Text) -> dict[str, Any]:
     return data
 
 
-def _are_sents(name: str, tokens: Layer) -> bool:
+def _are_sents(
+    name: str,
+    tokens: Layer,
+) -> bool:
     """Whether a token column tells no more than the rows of "sents"."""
     if name != "sent_start":
         return False
@@ -91,12 +94,20 @@ def _are_sents(name: str, tokens: Layer) -> bool:
     return firsts.dtype == bool and bool(firsts[:1].all())
 
 
-def _section(data: dict[str, Any], key: str) -> dict[str, Any]:
+def _section(
+    data: dict[str, Any],
+    key: str,
+) -> dict[str, Any]:
     section: dict[str, Any] = data.setdefault(key, {})
     return section
 
 
-def _add_layer(data: dict[str, Any], doc: Text, name: str, layer: Layer) -> None:
+def _add_layer(
+    data: dict[str, Any],
+    doc: Text,
+    name: str,
+    layer: Layer,
+) -> None:
     """Add a layer in the most readable place from which it comes back whole."""
     if layer.kind == "span" and "text" not in layer:
         place = data if name == "ents" else _section(data, "spans")
@@ -120,7 +131,11 @@ def _are_scores(layer: Layer) -> bool:
     return all(layer[column].labels is None for column in layer)
 
 
-def _add_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
+def _add_columns(
+    data: dict[str, Any],
+    name: str,
+    layer: Layer,
+) -> None:
     """Name the columns of a layer that has no rows, unless they are the usual ones."""
     if layer.size or set(layer) == STANDARD[layer.kind]:
         return
@@ -129,7 +144,10 @@ def _add_columns(data: dict[str, Any], name: str, layer: Layer) -> None:
     _section(data, "columns")[name] = names
 
 
-def _span_rows(doc: Text, layer: Layer) -> list[PlainRow]:
+def _span_rows(
+    doc: Text,
+    layer: Layer,
+) -> list[PlainRow]:
     first = layer["start"].values
     last = layer["end"].values
     starts = np.append(doc.starts, len(doc.text))[first]  # a span may begin behind all tokens
@@ -159,7 +177,10 @@ def _rows(
     return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _whole(layer: Layer, names: Iterable[str]) -> PlainRow:
+def _whole(
+    layer: Layer,
+    names: Iterable[str],
+) -> PlainRow:
     """A layer with some of its columns, as it stands in "layers"."""
     whole: PlainRow = {"kind": layer.kind, "size": layer.size}
     if layer.target is not None:

@@ -12,7 +12,10 @@ from pipekit.words.arrays import Ints, offsets
 _MAX_LENGTH = 2**31 - 1  # characters: offsets are int32
 
 
-def join_words(words: Sequence[str], spaces: Sequence[bool | str] | None) -> tuple[str, Ints, Ints]:
+def join_words(
+    words: Sequence[str],
+    spaces: Sequence[bool | str] | None,
+) -> tuple[str, Ints, Ints]:
     """A text made of words, and where each of them begins and ends, int64[words].
 
     Args:
@@ -37,7 +40,10 @@ def join_words(words: Sequence[str], spaces: Sequence[bool | str] | None) -> tup
     return "".join(pieces), starts, starts + lengths
 
 
-def _gaps(words: Sequence[str], spaces: Sequence[bool | str] | None) -> list[str]:
+def _gaps(
+    words: Sequence[str],
+    spaces: Sequence[bool | str] | None,
+) -> list[str]:
     """The white space after each word."""
     if spaces is None:
         if not words:
@@ -54,7 +60,11 @@ def _gaps(words: Sequence[str], spaces: Sequence[bool | str] | None) -> list[str
     return gaps
 
 
-def check_borders(text: str, starts: Ints, ends: Ints) -> None:
+def check_borders(
+    text: str,
+    starts: Ints,
+    ends: Ints,
+) -> None:
     """Check that tokens ascend without overlap, and that only white space lies between them.
 
     Errors: `DocError` naming the first token that does not fit; `DocTooLargeError`.
@@ -83,7 +93,11 @@ def check_borders(text: str, starts: Ints, ends: Ints) -> None:
             raise DocError(f"{outside!r} after token {i} lies in no token: only white space may")
 
 
-def _check_order(text: str, starts: Ints, ends: Ints) -> None:
+def _check_order(
+    text: str,
+    starts: Ints,
+    ends: Ints,
+) -> None:
     previous = np.concatenate([[0], ends[:-1]])  # where the token before each one ends
     is_wrong = (starts >= ends) | (starts < 0) | (ends > len(text)) | (starts < previous)
     if is_wrong.any():

@@ -54,7 +54,10 @@ def _integer_ranges() -> list[tuple[int, int, int, int]]:
 _RANGES = _integer_ranges()
 
 
-def _holds(number: int, stored: int) -> bool:
+def _holds(
+    number: int,
+    stored: int,
+) -> bool:
     """Whether the dtype holds every value of the stored dtype."""
     if _BOOL in (stored, number):
         return (stored, number) == (_BYTE, _BOOL)
@@ -141,7 +144,10 @@ def bounds(values: Values) -> tuple[int, int]:
     return int(values.min()), int(values.max())
 
 
-def smallest(low: int, high: int) -> int:
+def smallest(
+    low: int,
+    high: int,
+) -> int:
     """The number of the smallest integer dtype that holds both."""
     if low >= 0 and high <= _TOPS[_BYTE]:
         return _BYTE
@@ -151,7 +157,10 @@ def smallest(low: int, high: int) -> int:
 # -- to bytes
 
 
-def pack_column(name: str, column: Column) -> PackedColumn:
+def pack_column(
+    name: str,
+    column: Column,
+) -> PackedColumn:
     """The column as bytes. Errors: `DocError` for a dtype that is not among those of a file."""
     number = _dtype_number(name, column.values)
     if column.labels is None:
@@ -159,13 +168,20 @@ def pack_column(name: str, column: Column) -> PackedColumn:
     return _pack_codes(column.values, number, column.labels)
 
 
-def _pack_numbers(values: Values, number: int) -> PackedColumn:
+def _pack_numbers(
+    values: Values,
+    number: int,
+) -> PackedColumn:
     stored = _stored_number(values, number)
     data = values.astype(DTYPES[stored], copy=False).tobytes()
     return 16 * stored + number, data, None
 
 
-def _pack_codes(values: Values, number: int, labels: Labels) -> PackedColumn:
+def _pack_codes(
+    values: Values,
+    number: int,
+    labels: Labels,
+) -> PackedColumn:
     codes = values.tolist()
     if not codes:
         return 16 * _BYTE + number, b"", ""
@@ -180,7 +196,10 @@ def _pack_codes(values: Values, number: int, labels: Labels) -> PackedColumn:
     return 16 * stored + number, data, used
 
 
-def _dtype_number(name: str, values: Values) -> int:
+def _dtype_number(
+    name: str,
+    values: Values,
+) -> int:
     number = _NUMBERS.get(values.dtype)
     if number is None:
         number = _NUMBERS.get(values.dtype.newbyteorder("<"))
@@ -191,7 +210,10 @@ def _dtype_number(name: str, values: Values) -> int:
     return number
 
 
-def _stored_number(values: Values, number: int) -> int:
+def _stored_number(
+    values: Values,
+    number: int,
+) -> int:
     """The number of the dtype that values of a dtype are stored as."""
     if number == _BOOL:
         return _BYTE
@@ -229,7 +251,10 @@ def unpack_column(packed: PackedColumn) -> Column:
     return Column(codes, labels[1:].split(separator))
 
 
-def column_fault(packed: PackedColumn, rows: int) -> str | None:
+def column_fault(
+    packed: PackedColumn,
+    rows: int,
+) -> str | None:
     """Why bytes are no column of so many rows, for the message of an error; None where they are."""
     pair, data, labels = packed
     sizes = _NUMBER_SIZES if labels is None else _CODE_SIZES
@@ -243,7 +268,12 @@ def column_fault(packed: PackedColumn, rows: int) -> str | None:
     return _codes_fault(pair, data, labels, rows)
 
 
-def _codes_fault(pair: int, data: bytes, labels: str, rows: int) -> str | None:
+def _codes_fault(
+    pair: int,
+    data: bytes,
+    labels: str,
+    rows: int,
+) -> str | None:
     number = pair & 15
     used = labels.count(labels[0]) if labels else 0
     if used > rows:

@@ -38,7 +38,11 @@ def concatenate(parts: Sequence[Doc]) -> Doc:
     return whole
 
 
-def _whole_layer(name: str, parts: Sequence[Doc], lengths: Sequence[int]) -> Layer:
+def _whole_layer(
+    name: str,
+    parts: Sequence[Doc],
+    lengths: Sequence[int],
+) -> Layer:
     """A layer of the whole, of the parts that have it."""
     first_tokens = offsets(lengths)
     first_spans = offsets(_linked_spans(part, name) for part in parts)
@@ -55,7 +59,10 @@ def _whole_layer(name: str, parts: Sequence[Doc], lengths: Sequence[int]) -> Lay
     return join(layers)
 
 
-def _linked_spans(part: Doc, name: str) -> int:
+def _linked_spans(
+    part: Doc,
+    name: str,
+) -> int:
     """How many spans the layer has that links of this layer point to."""
     target = LINKED
     links = part.layers.get(name)
@@ -67,7 +74,10 @@ def _linked_spans(part: Doc, name: str) -> int:
     return spans.size
 
 
-def _shifted(layer: Layer, shift: np.int64) -> Layer:
+def _shifted(
+    layer: Layer,
+    shift: np.int64,
+) -> Layer:
     """A layer whose spans or links point to rows from `shift` on; other layers as they are."""
     moved = layer.rows(0, layer.size)
     for edge in REQUIRED[layer.kind]:
@@ -75,7 +85,10 @@ def _shifted(layer: Layer, shift: np.int64) -> Layer:
     return moved
 
 
-def _mean(layers: Sequence[Layer], weights: Sequence[int]) -> Layer:
+def _mean(
+    layers: Sequence[Layer],
+    weights: Sequence[int],
+) -> Layer:
     """The weighted mean of layers of scores; the first layer where they are none.
 
     Scores are one row of floats, in the same columns of all layers.
@@ -93,7 +106,10 @@ def _mean(layers: Sequence[Layer], weights: Sequence[int]) -> Layer:
     return whole
 
 
-def cut_doc(doc: Doc, limit: int) -> list[Doc]:
+def cut_doc(
+    doc: Doc,
+    limit: int,
+) -> list[Doc]:
     """A document in parts of at most `limit` tokens, cut between sentences where that is possible.
 
     `rejoin` puts the parts together.
@@ -125,7 +141,10 @@ def longest_sentence(doc: Doc) -> int:
     return int(np.diff(borders).max(initial=0))
 
 
-def rejoin(doc: Doc, parts: Sequence[Doc]) -> None:
+def rejoin(
+    doc: Doc,
+    parts: Sequence[Doc],
+) -> None:
     """Give a document the layers of its parts, those of `cut_doc`."""
     if len(parts) > 1 or parts[0] is not doc:
         doc.layers = concatenate(parts).layers

@@ -61,7 +61,11 @@ class Doc(Text, Comparable):
         return Token(self, index % len(self))
 
     def char_span(
-        self, start: int, end: int, label: str | None = None, alignment_mode: str = "strict"
+        self,
+        start: int,
+        end: int,
+        label: str | None = None,
+        alignment_mode: str = "strict",
     ) -> Span | None:
         """The span of the characters from `start` up to `end`.
 
@@ -112,7 +116,11 @@ class Doc(Text, Comparable):
         """Named groups of spans."""
         return SpanGroups(self)
 
-    def set_spans(self, name: str, spans: Sequence[Span]) -> None:
+    def set_spans(
+        self,
+        name: str,
+        spans: Sequence[Span],
+    ) -> None:
         """Write a group of spans, with their labels and scores."""
         self.spans[name] = spans
 

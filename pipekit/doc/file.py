@@ -44,7 +44,12 @@ OnError = Literal["raise", "skip"]
 # -- writing
 
 
-def write_docs(docs: Iterable[Doc], path: FilePath, *, append: bool = False) -> None:
+def write_docs(
+    docs: Iterable[Doc],
+    path: FilePath,
+    *,
+    append: bool = False,
+) -> None:
     """Write a file of Docs.
 
     An old file of that name stays whole until the new one is complete.
@@ -91,7 +96,11 @@ def frame(doc: Doc) -> bytes:
 # -- reading
 
 
-def read_docs(path: FilePath, *, on_error: OnError = "raise") -> Iterator[Doc]:
+def read_docs(
+    path: FilePath,
+    *,
+    on_error: OnError = "raise",
+) -> Iterator[Doc]:
     """The Docs of a file, one at a time.
 
     Args:
@@ -108,7 +117,10 @@ def read_docs(path: FilePath, *, on_error: OnError = "raise") -> Iterator[Doc]:
     return _read(os.fspath(path), on_error)
 
 
-def _read(path: str, on_error: OnError) -> Iterator[Doc]:
+def _read(
+    path: str,
+    on_error: OnError,
+) -> Iterator[Doc]:
     for number, (place, doc) in enumerate(doc_places(path)):
         if isinstance(doc, Doc):
             yield doc
@@ -121,7 +133,10 @@ def _read(path: str, on_error: OnError) -> Iterator[Doc]:
         warnings.warn(message, PipekitWarning, stacklevel=2)
 
 
-def doc_places(path: FilePath, start: int = 0) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
+def doc_places(
+    path: FilePath,
+    start: int = 0,
+) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
     """The place of each record of a file, and its Doc, or the error of a damaged one.
 
     Args:
@@ -138,7 +153,10 @@ def doc_places(path: FilePath, start: int = 0) -> Iterator[tuple[Place, Doc | Pi
             yield place, doc
 
 
-def _check_magic(magic: bytes, path: str) -> None:
+def _check_magic(
+    magic: bytes,
+    path: str,
+) -> None:
     if not magic.startswith(_NAME):
         raise PipekitFormatError(
             f"{path} is no file of Docs: it begins with {magic!r} and not with {_NAME!r}"
@@ -168,7 +186,10 @@ class Place(NamedTuple):
     checksum: int
 
 
-def _places(file: BinaryIO, start: int = 0) -> Iterator[Place]:
+def _places(
+    file: BinaryIO,
+    start: int = 0,
+) -> Iterator[Place]:
     """All stretches of a file from `start` on, by its heads; records are not read."""
     size = _size(file)
     start = max(start, len(MAGIC))
@@ -185,12 +206,18 @@ def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _head_at(file: BinaryIO, start: int) -> Place | None:
+def _head_at(
+    file: BinaryIO,
+    start: int,
+) -> Place | None:
     file.seek(start)
     return _parse_head(file.read(_HEAD.size), start)
 
 
-def _parse_head(data: bytes, start: int) -> Place | None:
+def _parse_head(
+    data: bytes,
+    start: int,
+) -> Place | None:
     """The record of a head that lies at `start`; None where the bytes are no head."""
     if len(data) < _HEAD.size:
         return None
@@ -200,7 +227,10 @@ def _parse_head(data: bytes, start: int) -> Place | None:
     return Place(start, start + _HEAD.size + length, length, checksum)
 
 
-def _heads_within(window: bytes, start: int) -> Iterator[Place]:
+def _heads_within(
+    window: bytes,
+    start: int,
+) -> Iterator[Place]:
     """The records whose heads lie in a window, the bytes of the file from `start` on."""
     at = window.find(_MARK)
     while at >= 0:
@@ -210,7 +240,11 @@ def _heads_within(window: bytes, start: int) -> Iterator[Place]:
         at = window.find(_MARK, at + 1)
 
 
-def _next_head(file: BinaryIO, start: int, size: int) -> int:
+def _next_head(
+    file: BinaryIO,
+    start: int,
+    size: int,
+) -> int:
     """Where the next correct head begins; the end of the file where there is none."""
     width = _FIRST_WINDOW
     while start < size:
@@ -225,7 +259,10 @@ def _next_head(file: BinaryIO, start: int, size: int) -> int:
     return size
 
 
-def _record(file: BinaryIO, place: Place) -> bytes:
+def _record(
+    file: BinaryIO,
+    place: Place,
+) -> bytes:
     """The bytes of a record. Errors: `PipekitFormatError` with the kind of damage."""
     if place.length < 0:
         raise PipekitFormatError(f"{place.stop - place.start} bytes are no record")
@@ -266,7 +303,10 @@ def _go_to_end(file: File) -> None:
         file.truncate(end)
 
 
-def _ends_whole(file: BinaryIO, size: int) -> bool:
+def _ends_whole(
+    file: BinaryIO,
+    size: int,
+) -> bool:
     """Whether the file ends with a whole record; only its last bytes are searched for it."""
     start = max(size - _WINDOW, 0)
     file.seek(start)
@@ -284,7 +324,10 @@ def _end_of_records(file: BinaryIO) -> int:
     return end
 
 
-def _is_whole(file: BinaryIO, place: Place) -> bool:
+def _is_whole(
+    file: BinaryIO,
+    place: Place,
+) -> bool:
     try:
         _record(file, place)
     except PipekitFormatError:

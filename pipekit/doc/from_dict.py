@@ -26,7 +26,10 @@ _MOST_ROWS = 2**31 - 1
 PlainMap = Mapping[str, Any]
 
 
-def doc_from_dict(data: PlainMap, kind: type[TextT]) -> TextT:
+def doc_from_dict(
+    data: PlainMap,
+    kind: type[TextT],
+) -> TextT:
     """The Doc of `doc_to_dict`, or of plain data of that shape, as an object of class `kind`.
 
     Errors: `PipekitFormatError` naming the key that does not fit.
@@ -39,7 +42,10 @@ def doc_from_dict(data: PlainMap, kind: type[TextT]) -> TextT:
     return doc
 
 
-def _from_dict(data: PlainMap, kind: type[TextT]) -> TextT:
+def _from_dict(
+    data: PlainMap,
+    kind: type[TextT],
+) -> TextT:
     text = _typed(data.get("text"), str, "text")
     rows = _list(data.get("tokens"), "tokens")
     borders = [_borders(row, f"tokens[{i}]", len(text)) for i, row in enumerate(rows)]
@@ -55,20 +61,30 @@ def _from_dict(data: PlainMap, kind: type[TextT]) -> TextT:
     return doc
 
 
-def _borders(row: PlainRow, place: str, length: int) -> tuple[int, int]:
+def _borders(
+    row: PlainRow,
+    place: str,
+    length: int,
+) -> tuple[int, int]:
     """Start and end of a row, in characters of a text of this length."""
     start = _integer(row, "start", place, length)
     end = _integer(row, "end", place, length)
     return start, end
 
 
-def _check_words(doc: Text, rows: Sequence[PlainRow]) -> None:
+def _check_words(
+    doc: Text,
+    rows: Sequence[PlainRow],
+) -> None:
     for i, (row, word) in enumerate(zip(rows, doc.words, strict=True)):
         if row.get("text", word) != word:
             _refuse(f"tokens[{i}].text", f"is {row['text']!r}, but the text has {word!r} there")
 
 
-def _sent_starts(doc: Text, rows: Sequence[PlainRow]) -> Bools:
+def _sent_starts(
+    doc: Text,
+    rows: Sequence[PlainRow],
+) -> Bools:
     """Which tokens begin a sentence, bool[tokens]."""
     token_at = {start: i for i, start in enumerate(doc.starts.tolist())}
     firsts = np.zeros(len(doc), dtype=bool)
@@ -83,7 +99,10 @@ def _sent_starts(doc: Text, rows: Sequence[PlainRow]) -> Bools:
 # -- layers
 
 
-def _add_layers(doc: Text, data: PlainMap) -> None:
+def _add_layers(
+    doc: Text,
+    data: PlainMap,
+) -> None:
     columns = _columns(data)
     spans = _map(data.get("spans", {}), "spans")
     if "ents" in data:
@@ -113,13 +132,22 @@ def _columns(data: PlainMap) -> dict[str, list[str]]:
     return columns
 
 
-def _add(doc: Text, name: str, layer: Layer) -> None:
+def _add(
+    doc: Text,
+    name: str,
+    layer: Layer,
+) -> None:
     if name in doc.layers:
         _refuse(f"layer {name!r}", "stands there twice")
     doc.layers[name] = layer
 
 
-def _add_spans(doc: Text, name: str, data: Any, columns: Sequence[str] | None) -> None:
+def _add_spans(
+    doc: Text,
+    name: str,
+    data: Any,
+    columns: Sequence[str] | None,
+) -> None:
     rows = _list(data, name)
     length = len(doc.text)
     first_at = {length: len(doc)}  # an empty span may lie behind all tokens
@@ -143,7 +171,11 @@ def _add_spans(doc: Text, name: str, data: Any, columns: Sequence[str] | None) -
     _add(doc, name, layer)
 
 
-def _add_relations(doc: Text, data: PlainMap, columns: dict[str, list[str]]) -> None:
+def _add_relations(
+    doc: Text,
+    data: PlainMap,
+    columns: dict[str, list[str]],
+) -> None:
     targets = _map(data.get("targets", {}), "targets", ("relations",))
     if "relations" in data:
         rows = _list(data["relations"], "relations")
@@ -155,7 +187,11 @@ def _add_relations(doc: Text, data: PlainMap, columns: dict[str, list[str]]) -> 
         _refuse("targets.relations", "is the target of no relations")
 
 
-def _add_whole(doc: Text, name: str, whole: PlainMap) -> None:
+def _add_whole(
+    doc: Text,
+    name: str,
+    whole: PlainMap,
+) -> None:
     """Add a layer, or columns of the token layer, from "layers"."""
     place = f"layers.{name}"
     kind = _typed(whole.get("kind"), str, f"{place}.kind")
@@ -206,7 +242,11 @@ def _set_columns(
             layer.set(key, column.values, column.labels)
 
 
-def _column(values: list[Any], name: str, place: str) -> Column:
+def _column(
+    values: list[Any],
+    name: str,
+    place: str,
+) -> Column:
     """Plain values as a column.
 
     It has labels where values are strings, or where all are unset and the name is not that of
@@ -255,18 +295,29 @@ def _floats(values: list[float | None]) -> Values:
 # -- checks of plain data
 
 
-def _refuse(place: str, reason: str) -> NoReturn:
+def _refuse(
+    place: str,
+    reason: str,
+) -> NoReturn:
     raise PipekitFormatError(f"this is no Doc: {place} {reason}")
 
 
-def _typed(value: Any, kind: Any, place: str) -> Any:
+def _typed(
+    value: Any,
+    kind: Any,
+    place: str,
+) -> Any:
     if not isinstance(value, kind):
         wanted = getattr(kind, "__name__", kind)
         _refuse(place, f"is {value!r:.60}; it must be {wanted}")
     return value
 
 
-def _map(value: Any, place: str, keys: Sequence[str] | None = None) -> PlainMap:
+def _map(
+    value: Any,
+    place: str,
+    keys: Sequence[str] | None = None,
+) -> PlainMap:
     """A mapping whose keys are strings, and among `keys`."""
     _typed(value, Mapping, place)
     for key in value:
@@ -276,14 +327,22 @@ def _map(value: Any, place: str, keys: Sequence[str] | None = None) -> PlainMap:
     return value  # type: ignore[no-any-return]
 
 
-def _list(value: Any, place: str) -> list[PlainRow]:
+def _list(
+    value: Any,
+    place: str,
+) -> list[PlainRow]:
     """A list of rows."""
     for i, row in enumerate(_typed(value, list, place)):
         _typed(row, dict, f"{place}[{i}]")
     return value  # type: ignore[no-any-return]
 
 
-def _integer(row: PlainMap, key: str, place: str, top: int) -> int:
+def _integer(
+    row: PlainMap,
+    key: str,
+    place: str,
+    top: int,
+) -> int:
     value = row.get(key)
     if type(value) is not int or not 0 <= value <= top:
         _refuse(f"{place}.{key}", f"is {value!r:.60}; it must be an integer from 0 to {top}")

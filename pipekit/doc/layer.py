@@ -47,7 +47,13 @@ class Layer:
 
     __slots__ = ("_columns", "kind", "size", "target")
 
-    def __init__(self, kind: LayerKind, size: int, *, target: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: LayerKind,
+        size: int,
+        *,
+        target: str | None = None,
+    ) -> None:
         if kind not in LAYER_KINDS:
             raise DocError(f"a layer cannot be of kind {kind!r}.{near(kind, LAYER_KINDS)}")
         self.kind: LayerKind = kind
@@ -78,7 +84,12 @@ class Layer:
         self._columns[name] = self._checked(name, values, labels)
         return self
 
-    def _checked(self, name: str, values: Any, labels: Labels | None) -> Column:
+    def _checked(
+        self,
+        name: str,
+        values: Any,
+        labels: Labels | None,
+    ) -> Column:
         if labels is None and _are_strings(values):
             column = encode_labels(values)
             values = column.values
@@ -120,12 +131,20 @@ class Layer:
             return [None] * self.size
         return column.plain()
 
-    def put(self, name: str, column: Column) -> Layer:
+    def put(
+        self,
+        name: str,
+        column: Column,
+    ) -> Layer:
         """Add or replace a column without any check, quickly; `set` checks. Returns this layer."""
         self._columns[name] = column
         return self
 
-    def set_packed(self, name: str, packed: PackedColumn) -> None:
+    def set_packed(
+        self,
+        name: str,
+        packed: PackedColumn,
+    ) -> None:
         """Add a packed column that `column_fault` has passed; it is unpacked on first use."""
         self._columns[name] = packed
 
@@ -150,7 +169,11 @@ class Layer:
 
     # -- copies
 
-    def rows(self, start: int, stop: int) -> Layer:
+    def rows(
+        self,
+        start: int,
+        stop: int,
+    ) -> Layer:
         """The rows from start up to stop as a layer of their own; its columns are views."""
         part = self._empty(stop - start)
         for name, column in self._items():
@@ -196,7 +219,11 @@ def _are_strings(values: Any) -> bool:
     return all(value is None or isinstance(value, str) for value in values)
 
 
-def _check_codes(name: str, codes: Values, labels: Labels) -> None:
+def _check_codes(
+    name: str,
+    codes: Values,
+    labels: Labels,
+) -> None:
     if name == "score":
         raise DocError("a column 'score' holds numbers: give labels another name")
     if codes.dtype.kind not in "iu":
@@ -275,7 +302,10 @@ def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
     return Column(np.concatenate(pieces), list(codes))
 
 
-def _join_numbers(parts: Sequence[tuple[Column | None, int]], dtype: np.dtype[Any]) -> Column:
+def _join_numbers(
+    parts: Sequence[tuple[Column | None, int]],
+    dtype: np.dtype[Any],
+) -> Column:
     unset = np.nan if dtype.kind == "f" else 0
     pieces = []
     for part, rows in parts:
@@ -286,7 +316,10 @@ def _join_numbers(parts: Sequence[tuple[Column | None, int]], dtype: np.dtype[An
     return Column(np.concatenate(pieces))
 
 
-def _recode(column: Column, codes: Mapping[str, int]) -> NDArray[np.int32]:
+def _recode(
+    column: Column,
+    codes: Mapping[str, int],
+) -> NDArray[np.int32]:
     """The codes of a column's labels among other labels, int32[rows]."""
     new_codes = [codes[label] for label in column.labels or ()]
     table = np.array([*new_codes, -1], dtype=np.int32)  # -1 is last: unset stays unset

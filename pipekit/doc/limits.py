@@ -14,7 +14,10 @@ MAX_BARE_ROWS = 1_000_000  # of a layer without columns, whose size costs no byt
 LINKED = "ents"  # the span layer that links without a target link
 
 
-def check_layers(layers: Mapping[str, Layer], tokens: int) -> None:
+def check_layers(
+    layers: Mapping[str, Layer],
+    tokens: int,
+) -> None:
     """Check that layers fit a Doc of so many tokens, and the limits.
 
     Errors: `DocError` naming the layer and the column.
@@ -31,7 +34,12 @@ def check_layers(layers: Mapping[str, Layer], tokens: int) -> None:
         _check_layer(name, layer, layers, tokens)
 
 
-def _check_layer(name: str, layer: Layer, layers: Mapping[str, Layer], tokens: int) -> None:
+def _check_layer(
+    name: str,
+    layer: Layer,
+    layers: Mapping[str, Layer],
+    tokens: int,
+) -> None:
     if layer.kind == "token" and layer.size != tokens:
         raise DocError(f"layer {name!r} has {layer.size} rows for {tokens} tokens")
     if layer.size > MAX_BARE_ROWS and not layer.width:
@@ -45,13 +53,21 @@ def _check_layer(name: str, layer: Layer, layers: Mapping[str, Layer], tokens: i
         _check_links(name, layer, layers)
 
 
-def _check_spans(name: str, layer: Layer, tokens: int) -> None:
+def _check_spans(
+    name: str,
+    layer: Layer,
+    tokens: int,
+) -> None:
     _check_edges(name, layer, tokens)
     if layer.size and (layer["start"].values > layer["end"].values).any():
         raise DocError(f"layer {name!r} has a span that ends before it starts")
 
 
-def _check_links(name: str, layer: Layer, layers: Mapping[str, Layer]) -> None:
+def _check_links(
+    name: str,
+    layer: Layer,
+    layers: Mapping[str, Layer],
+) -> None:
     target = layer.target or LINKED
     spans = layers.get(target)
     if spans is None or spans.kind != "span":
@@ -59,7 +75,11 @@ def _check_links(name: str, layer: Layer, layers: Mapping[str, Layer]) -> None:
     _check_edges(name, layer, spans.size - 1)
 
 
-def _check_edges(name: str, layer: Layer, top: int) -> None:
+def _check_edges(
+    name: str,
+    layer: Layer,
+    top: int,
+) -> None:
     """Check that start and end, or head and tail, run from 0 to `top`."""
     for edge in REQUIRED[layer.kind]:
         column = layer.get(edge)

@@ -83,7 +83,12 @@ class Text:
         check_borders(text, first, last)
         self._fill(text, first, last)
 
-    def _fill(self, text: str, starts: Values, ends: Values) -> None:
+    def _fill(
+        self,
+        text: str,
+        starts: Values,
+        ends: Values,
+    ) -> None:
         self._text = text
         self._starts = starts.astype(np.int32, copy=False)
         self._ends = ends.astype(np.int32, copy=False)
@@ -95,7 +100,12 @@ class Text:
         self.vectors: Vectors | None = None
 
     @classmethod
-    def trusted(cls, text: str, starts: Values, ends: Values) -> Self:
+    def trusted(
+        cls,
+        text: str,
+        starts: Values,
+        ends: Values,
+    ) -> Self:
         """A document of a clean text and right offsets, without any check. For tokenizers.
 
         Arrays of int32 are kept, not copied, and become read-only.
@@ -165,7 +175,12 @@ class Text:
         return np.array([*firsts, len(self)], np.int64)
 
     def add_layer(
-        self, name: str, kind: LayerKind, size: int, *, target: str | None = None
+        self,
+        name: str,
+        kind: LayerKind,
+        size: int,
+        *,
+        target: str | None = None,
     ) -> Layer:
         """A new layer without columns, in place of an old one of that name; see `Layer`."""
         if name == "tokens":
@@ -238,7 +253,11 @@ class Text:
             doc.layers[QUESTIONS] = self.layers[QUESTIONS].copy()
         return doc
 
-    def part(self, start: int, end: int) -> Self:
+    def part(
+        self,
+        start: int,
+        end: int,
+    ) -> Self:
         """The tokens from start up to end as a document of their own.
 
         It has their token columns, the spans that lie within, the links between such spans, and
@@ -260,13 +279,22 @@ class Text:
                     doc.layers[name] = _links_between(layer, _is_within(spans, start, end))
         return doc
 
-    def _twin(self, text: str, starts: Values, ends: Values) -> Self:
+    def _twin(
+        self,
+        text: str,
+        starts: Values,
+        ends: Values,
+    ) -> Self:
         doc = self.trusted(text, starts, ends)
         doc.name = self.name
         doc.vectors = self.vectors
         return doc
 
-    def _characters(self, start: int, end: int) -> tuple[int, int]:
+    def _characters(
+        self,
+        start: int,
+        end: int,
+    ) -> tuple[int, int]:
         """Where some tokens begin, and where the next one begins, in characters."""
         if start >= end:
             return 0, 0
@@ -288,13 +316,21 @@ def _object_array(values: Sequence[str | None]) -> Values:
     return array
 
 
-def _is_within(spans: Layer, start: int, end: int) -> Bools:
+def _is_within(
+    spans: Layer,
+    start: int,
+    end: int,
+) -> Bools:
     """Which spans lie within the tokens from start up to end, bool[spans]."""
     mask: Bools = (spans["start"].values >= start) & (spans["end"].values <= end)
     return mask
 
 
-def _spans_within(spans: Layer, start: int, end: int) -> Layer:
+def _spans_within(
+    spans: Layer,
+    start: int,
+    end: int,
+) -> Layer:
     """The spans within the tokens from start up to end, counted from start."""
     inside = spans.take(_is_within(spans, start, end))
     for edge in REQUIRED["span"]:
@@ -302,7 +338,10 @@ def _spans_within(spans: Layer, start: int, end: int) -> Layer:
     return inside
 
 
-def _links_between(links: Layer, mask: Bools) -> Layer:
+def _links_between(
+    links: Layer,
+    mask: Bools,
+) -> Layer:
     """The links between spans of the mask, bool[spans], in the rows that these spans then have."""
     new_rows = np.cumsum(mask) - 1
     heads = links["head"].values

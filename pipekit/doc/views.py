@@ -64,7 +64,11 @@ class Token(Comparable):
 
     __slots__ = ("doc", "i")
 
-    def __init__(self, doc: Text, i: int) -> None:
+    def __init__(
+        self,
+        doc: Text,
+        i: int,
+    ) -> None:
         self.doc = doc
         self.i = i
 
@@ -187,7 +191,12 @@ class Span(Comparable):
     __slots__ = ("doc", "end", "layer", "row", "start")
 
     def __init__(
-        self, doc: Text, start: int, end: int, layer: Layer | None = None, row: int = -1
+        self,
+        doc: Text,
+        start: int,
+        end: int,
+        layer: Layer | None = None,
+        row: int = -1,
     ) -> None:
         self.doc = doc
         self.start = start
@@ -357,7 +366,10 @@ class Relation(NamedTuple):
         return f"<Relation {self}>"
 
 
-def _no_attribute(view: Token | Span, name: str) -> NoReturn:
+def _no_attribute(
+    view: Token | Span,
+    name: str,
+) -> NoReturn:
     """Errors: `AttributeError` naming the attribute that is likely meant."""
     names = [public for public in dir(type(view)) if not public.startswith("_")]
     kind = type(view).__name__
@@ -394,7 +406,11 @@ class SpanGroups(MutableMapping[str, Sequence[Span]]):
             Span(self._doc, start, end, layer, row) for row, (start, end) in enumerate(borders)
         )
 
-    def __setitem__(self, name: str, spans: Sequence[Span]) -> None:
+    def __setitem__(
+        self,
+        name: str,
+        spans: Sequence[Span],
+    ) -> None:
         for span in spans:
             if span.doc is not self._doc:
                 cure = f"make it from this one, doc[{span.start}:{span.end}]"

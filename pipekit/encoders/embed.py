@@ -62,7 +62,11 @@ class Embedder(nn.Module):
     vectors: Tensor
     vector_rows: Tensor
 
-    def __init__(self, settings: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        tables: Mapping[str, Any],
+    ) -> None:
         super().__init__()
         _check_settings(settings)
         sizes = {name: settings.get(name, size) for name, size in EMBEDDER_SETTINGS.items()}
@@ -91,7 +95,10 @@ class Embedder(nn.Module):
             nn.init.normal_(embedding.weight, std=0.3)
 
     @staticmethod
-    def prepare(settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Read the files that `lexicon` and `vectors` name into tables."""
         _check_settings(settings)
         complete = dict(settings)
@@ -133,7 +140,11 @@ class Embedder(nn.Module):
         embedded: Tensor = self.norm(functional.gelu(self.output(joined)))  # (words, width)
         return embedded[to_device(features.index, device)]
 
-    def _embed_column(self, name: str, numbers: Tensor) -> Tensor:
+    def _embed_column(
+        self,
+        name: str,
+        numbers: Tensor,
+    ) -> Tensor:
         """int64[words] to float[words, width of the column]."""
         if self.training and name in ("word", "vector"):
             keep = torch.rand_like(numbers, dtype=torch.float32) >= self.word_dropout
@@ -153,14 +164,22 @@ class TagBag(nn.Module):
 
     grammemes: Tensor
 
-    def __init__(self, lexicon: Lexicon, width: int) -> None:
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        width: int,
+    ) -> None:
         super().__init__()
         grammemes = torch.from_numpy(lexicon.tag_grammemes.astype(np.float32))
         self.register_buffer("grammemes", grammemes, persistent=False)  # (tags, grammemes)
         self.tags = nn.Parameter(torch.randn(lexicon.tags, width) * 0.1)
         self.each = nn.Linear(len(lexicon.grammemes), width, bias=False)
 
-    def forward(self, ids: Tensor, offsets: Tensor) -> list[Tensor]:
+    def forward(
+        self,
+        ids: Tensor,
+        offsets: Tensor,
+    ) -> list[Tensor]:
         """The tags of words, ``ids[offsets[i]:offsets[i + 1]]``, to twice float[words, width]."""
         table = self.tags + self.each(self.grammemes)  # (tags, width)
         mean = functional.embedding_bag(ids, table, offsets, mode="mean", include_last_offset=True)
@@ -205,7 +224,10 @@ def _feature_maker(
     return FeatureMaker(**arguments)
 
 
-def _column_embeddings(maker: FeatureMaker, sizes: Mapping[str, float]) -> nn.ModuleDict:
+def _column_embeddings(
+    maker: FeatureMaker,
+    sizes: Mapping[str, float],
+) -> nn.ModuleDict:
     """The embeddings that are learned for columns; a word's row among the vectors needs none."""
     embeddings = nn.ModuleDict()
     for name, count in maker.column_sizes.items():
@@ -214,14 +236,20 @@ def _column_embeddings(maker: FeatureMaker, sizes: Mapping[str, float]) -> nn.Mo
     return embeddings
 
 
-def _column_width(name: str, sizes: Mapping[str, float]) -> int:
+def _column_width(
+    name: str,
+    sizes: Mapping[str, float],
+) -> int:
     if name == "kind":
         return min(_KIND_WIDTH, 2 * len(ANALYSIS_KINDS))
     kind = name if name in ("word", "shape") else "affix"
     return int(sizes[f"{kind}_width"])
 
 
-def _bag_embeddings(maker: FeatureMaker, width: int) -> nn.ModuleDict:
+def _bag_embeddings(
+    maker: FeatureMaker,
+    width: int,
+) -> nn.ModuleDict:
     """The embeddings of bags but that of the tags, which `TagBag` embeds."""
     embeddings = nn.ModuleDict()
     for name, count in maker.bag_sizes.items():
@@ -244,5 +272,8 @@ def _vector_tables(tables: Mapping[str, NDArray[Any]]) -> tuple[Ints, Floats]:
     return rows, values
 
 
-def _bag_on(bag: Bag, device: torch.device) -> tuple[Tensor, Tensor]:
+def _bag_on(
+    bag: Bag,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
     return to_device(bag.ids, device), to_device(bag.offsets, device)

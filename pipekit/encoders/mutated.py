@@ -51,7 +51,11 @@ class Mutated(nn.Module):
     bare: ClassVar[int | None]
     update_reads_state = True
 
-    def __init__(self, width_in: int, width: int) -> None:
+    def __init__(
+        self,
+        width_in: int,
+        width: int,
+    ) -> None:
         super().__init__()
         has_bare = self.bare is not None and width_in == width
         projected = 2 if has_bare else 3
@@ -65,7 +69,11 @@ class Mutated(nn.Module):
         for weight in self.parameters():
             nn.init.uniform_(weight, -limit, limit)
 
-    def forward(self, padded: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        padded: Tensor,
+        state: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Read padded sequences.
 
         Args:
@@ -106,7 +114,11 @@ class Mutated(nn.Module):
         h = self.enter(2, blocks[2]) + h_bias
         return z, r, h
 
-    def enter(self, place: int, block: Tensor) -> Tensor:
+    def enter(
+        self,
+        place: int,
+        block: Tensor,
+    ) -> Tensor:
         """How the inputs of one of the sums enter it; `place` is 0 for z, 1 for r, 2 for h."""
         return block
 
@@ -125,7 +137,11 @@ class MUT1(Mutated):
         z, r, h = super().sums(padded)
         return torch.sigmoid(z), r, h
 
-    def enter(self, place: int, block: Tensor) -> Tensor:
+    def enter(
+        self,
+        place: int,
+        block: Tensor,
+    ) -> Tensor:
         return torch.tanh(block) if place == self.bare else block
 
     def gates(self) -> Gates:

@@ -85,7 +85,10 @@ class Recurrent(SequenceEncoder):
             self.remember(forget_bias)
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         """A layer in one direction.
 
         It takes padded inputs, float[sequences, longest, width_in], and gives a tuple that begins
@@ -110,13 +113,21 @@ class Recurrent(SequenceEncoder):
             cells[layer].append(cell)
         return cells
 
-    def through(self, flat: Tensor, plan: Windows) -> Tensor:
+    def through(
+        self,
+        flat: Tensor,
+        plan: Windows,
+    ) -> Tensor:
         states = super().through(flat, plan)
         if self.skip:
             states = torch.cat([states, flat], dim=1)
         return states
 
-    def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
+    def contextualize(
+        self,
+        padded: Tensor,
+        inside: Tensor,
+    ) -> Tensor:
         order = reverse(inside) if self.backwards else inside
 
         def read(
@@ -131,7 +142,11 @@ class Recurrent(SequenceEncoder):
 
         return self._read_layers(padded, read)
 
-    def _read_layers(self, embedded: Tensor, read: Reader) -> Tensor:
+    def _read_layers(
+        self,
+        embedded: Tensor,
+        read: Reader,
+    ) -> Tensor:
         """The states of the top layer, or the mix of all. The shape is that of `read`."""
         states: Tensor = self.dropout(embedded)
         layers = []
@@ -145,7 +160,11 @@ class Recurrent(SequenceEncoder):
             states = self.mix(layers)
         return states
 
-    def answers(self, flat: Tensor, plan: Windows) -> Iterator[tuple[Tensor, Tensor]]:
+    def answers(
+        self,
+        flat: Tensor,
+        plan: Windows,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         is_packed = self.packs and not self.training and flat.device.type == "cpu"
         if not is_packed:
             yield from super().answers(flat, plan)
@@ -154,7 +173,11 @@ class Recurrent(SequenceEncoder):
             columns = (column[group] for column in plan)
             yield self._read_packed(flat, Windows(*columns))
 
-    def _read_packed(self, flat: Tensor, plan: Windows) -> tuple[Tensor, Tensor]:
+    def _read_packed(
+        self,
+        flat: Tensor,
+        plan: Windows,
+    ) -> tuple[Tensor, Tensor]:
         """Windows, longest first, read as packed sequences.
 
         Returns: the states of rows, float[answers, states], and the rows, int64[answers].
@@ -192,7 +215,10 @@ class LSTM(Recurrent):
     """
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         return nn.LSTM(width_in, width, batch_first=True)
 
     def remember(self, bias: float) -> None:
@@ -209,7 +235,10 @@ class GRU(Recurrent):
     packs = True
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         return nn.GRU(width_in, width, batch_first=True)
 
 
@@ -219,7 +248,10 @@ class RNN(Recurrent):
     packs = True
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         return nn.RNN(width_in, width, batch_first=True)
 
 
@@ -227,7 +259,10 @@ class Mut1(Recurrent):
     """MUT1 of Jozefowicz et al. (2015)."""
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         return MUT1(width_in, width)
 
 
@@ -235,7 +270,10 @@ class Mut2(Recurrent):
     """MUT2 of Jozefowicz et al. (2015)."""
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         return MUT2(width_in, width)
 
 
@@ -243,5 +281,8 @@ class Mut3(Recurrent):
     """MUT3 of Jozefowicz et al. (2015)."""
 
     @staticmethod
-    def cell(width_in: int, width: int) -> nn.Module:
+    def cell(
+        width_in: int,
+        width: int,
+    ) -> nn.Module:
         return MUT3(width_in, width)

@@ -106,7 +106,11 @@ class SequenceEncoder(Encoder):
         self.overlap = overlap
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         features, tables = Embedder.prepare(settings.get("features") or {}, docs)
         return Prepared({**settings, "features": features}, tables)
 
@@ -121,7 +125,11 @@ class SequenceEncoder(Encoder):
             return flat.new_zeros(0, self.width)  # type: ignore[no-any-return]
         return self.through(flat, features.windows)
 
-    def through(self, flat: Tensor, plan: Windows) -> Tensor:
+    def through(
+        self,
+        flat: Tensor,
+        plan: Windows,
+    ) -> Tensor:
         """Embedded rows through the network, window by window.
 
         Args:
@@ -132,7 +140,11 @@ class SequenceEncoder(Encoder):
         """
         return by_row(list(self.answers(flat, plan)))
 
-    def answers(self, flat: Tensor, plan: Windows) -> Iterator[tuple[Tensor, Tensor]]:
+    def answers(
+        self,
+        flat: Tensor,
+        plan: Windows,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """For each group of windows its answers and their rows.
 
         Yields: float[answers, …] and int64[answers].
@@ -140,13 +152,21 @@ class SequenceEncoder(Encoder):
         for group in padded_groups(plan, cells_on(flat.device), flat.device):
             yield self._read_group(flat, group), group.row
 
-    def _read_group(self, flat: Tensor, group: PaddedGroup) -> Tensor:
+    def _read_group(
+        self,
+        flat: Tensor,
+        group: PaddedGroup,
+    ) -> Tensor:
         # A function of its own: what it computes is freed before the next group is read.
         padded = flat[group.rows]  # (windows, longest, in)
         states = self.contextualize(padded, group.inside)  # (windows, longest, …)
         return states.flatten(0, 1)[group.cell]
 
-    def contextualize(self, padded: Tensor, inside: Tensor) -> Tensor:
+    def contextualize(
+        self,
+        padded: Tensor,
+        inside: Tensor,
+    ) -> Tensor:
         """Padded sequences through the network.
 
         The answer in a cell depends only on cells that are inside its own sequence.

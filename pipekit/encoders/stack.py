@@ -74,7 +74,10 @@ def _check_choice(
         raise ConfigError(f"a transformer takes no {setting} = {value!r}.{near(value, choices)}")
 
 
-def sinusoids(length: int, width: int) -> Tensor:
+def sinusoids(
+    length: int,
+    width: int,
+) -> Tensor:
     """Sines and cosines of the positions, float[length, width].
 
     Source: Vaswani et al. 2017, section 3.5.
@@ -167,7 +170,10 @@ def slow_when_fused(states: Tensor) -> bool:
     return states.device.type == "cpu" and states.dtype == torch.bfloat16
 
 
-def attention_weights(scores: Tensor, mask: Tensor | None) -> Tensor:
+def attention_weights(
+    scores: Tensor,
+    mask: Tensor | None,
+) -> Tensor:
     """The softmax of masked scores; for masks see `Attention.mask`."""
     if mask is None:
         masked = scores
@@ -187,7 +193,11 @@ class StackBlock(nn.Module):
                  └────────────────────────▲  └───────────────────▲
     """
 
-    def __init__(self, shape: Shape, attention: nn.Module) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        attention: nn.Module,
+    ) -> None:
         super().__init__()
         width = shape.width
         hidden = shape.hidden or 4 * width

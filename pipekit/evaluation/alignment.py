@@ -66,7 +66,10 @@ class AlignedDocs(NamedTuple):
     masked: Mapping[int, frozenset[str]]  # by predicted row: features that gold leaves open
 
 
-def align(gold: Doc, predicted: Doc) -> AlignedDocs:
+def align(
+    gold: Doc,
+    predicted: Doc,
+) -> AlignedDocs:
     """Two Docs of the same text. Errors: `DataError` where the texts differ."""
     left = _side(gold)
     right = _side(predicted)
@@ -95,7 +98,10 @@ def align(gold: Doc, predicted: Doc) -> AlignedDocs:
     return AlignedDocs(left, right, same, masked)
 
 
-def column_strings(doc: Doc, name: str) -> list[str | None]:
+def column_strings(
+    doc: Doc,
+    name: str,
+) -> list[str | None]:
     """The values of a token column; None for each token where there is no such column."""
     column = doc.tokens.get(name)
     if column is None:
@@ -138,7 +144,10 @@ def _side(doc: Doc) -> Side:
     )
 
 
-def _check_texts(gold: Doc, predicted: Doc) -> None:
+def _check_texts(
+    gold: Doc,
+    predicted: Doc,
+) -> None:
     left = "".join(gold.text.split())
     right = "".join(predicted.text.split())
     if left == right:

@@ -24,7 +24,10 @@ _WORDS = re.compile(r"\w+")
 _HIDDEN = re.compile("[\u00ad\u0300\u0301\u200b]")
 
 
-def exact(gold: Sequence[str], predicted: str | None) -> float:
+def exact(
+    gold: Sequence[str],
+    predicted: str | None,
+) -> float:
     """1 where the predicted answer is a gold one, or where both sides have none; else 0."""
     if not gold or predicted is None:
         return _both_silent(gold, predicted)
@@ -32,7 +35,10 @@ def exact(gold: Sequence[str], predicted: str | None) -> float:
     return float(any(_words(answer) == predicted_words for answer in gold))
 
 
-def overlap(gold: Sequence[str], predicted: str | None) -> float:
+def overlap(
+    gold: Sequence[str],
+    predicted: str | None,
+) -> float:
     """The F1 of the words of the predicted answer and of the nearest gold one.
 
     It is 1 where both sides have no answer, and 0 where one side has none.
@@ -43,7 +49,10 @@ def overlap(gold: Sequence[str], predicted: str | None) -> float:
     return max(_f1(_words(answer), predicted_words) for answer in gold)
 
 
-def _both_silent(gold: Sequence[str], predicted: str | None) -> float:
+def _both_silent(
+    gold: Sequence[str],
+    predicted: str | None,
+) -> float:
     return float(not gold and predicted is None)
 
 
@@ -53,7 +62,10 @@ def _words(answer: str) -> list[str]:
     return _WORDS.findall(fold(visible))
 
 
-def _f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
+def _f1(
+    gold: Sequence[str],
+    predicted: Sequence[str],
+) -> float:
     shared = Counter(gold) & Counter(predicted)
     if not shared:
         return float(list(gold) == list(predicted))
@@ -95,7 +107,10 @@ def _first(answers: Sequence[str]) -> str | None:
     return answers[0]
 
 
-def answer_figures(gold: Doc, predicted: Doc) -> Iterator[Figure]:
+def answer_figures(
+    gold: Doc,
+    predicted: Doc,
+) -> Iterator[Figure]:
     """F1 and exact matches of the best answers, each a sum over the questions."""
     gold_answers = answers_of(gold)
     best = [_first(answers) for answers in answers_of(predicted)]

@@ -111,7 +111,10 @@ def _compare(
     return Figure(figure, counts, details)
 
 
-def _class_scores(doc: Doc, name: str) -> dict[str, float] | None:
+def _class_scores(
+    doc: Doc,
+    name: str,
+) -> dict[str, float] | None:
     """The score of each class that has one; None without such a layer of the document."""
     layer = doc.layers.get(name)
     if layer is None or layer.kind != "doc" or not layer.size:
@@ -137,7 +140,10 @@ def _predicted_classes(scores: Mapping[str, float]) -> ClassNames:
     return _likely(scores)
 
 
-def _sentiments(doc: Doc, layer: str) -> dict[Borders, str]:
+def _sentiments(
+    doc: Doc,
+    layer: str,
+) -> dict[Borders, str]:
     """The sentiment toward the entities of a layer, by their borders in the text."""
     columns = doc.layers.get(layer, ())
     if not any(name.startswith(SENTIMENT_OF) for name in columns):

@@ -65,7 +65,10 @@ def evaluate(
     return scores
 
 
-def figure(scores: Scores, names: str | Sequence[str]) -> float:
+def figure(
+    scores: Scores,
+    names: str | Sequence[str],
+) -> float:
     """The mean of the named figures, of all where none is named.
 
     Beside the names of figures, "sentiment macro" is the mean F1 of its classes, and
@@ -135,7 +138,10 @@ def _assigned(pipeline: Pipeline) -> list[str]:
     return names
 
 
-def _writers_of(layers: set[str], pipeline: Pipeline) -> list[str]:
+def _writers_of(
+    layers: set[str],
+    pipeline: Pipeline,
+) -> list[str]:
     """The names of the components that write any of the layers."""
     names = []
     for name, component in pipeline.components.items():
@@ -158,7 +164,10 @@ def _figures_of_gold(layers: Collection[str]) -> set[str]:
     return {"tokens", "sents", *layers, *outermost}
 
 
-def _untokenized(pipeline: Pipeline, doc: Doc) -> Doc | str:
+def _untokenized(
+    pipeline: Pipeline,
+    doc: Doc,
+) -> Doc | str:
     """The text alone; with questions about it, a Doc of the pipeline's own tokens."""
     if QUESTIONS not in doc.layers:
         return doc.text
@@ -167,7 +176,10 @@ def _untokenized(pipeline: Pipeline, doc: Doc) -> Doc | str:
     return tokenized
 
 
-def _bare(doc: Doc, names: Collection[str]) -> Doc:
+def _bare(
+    doc: Doc,
+    names: Collection[str],
+) -> Doc:
     """A copy with text, tokens, and some layers and token columns.
 
     A layer that nobody annotated is an empty span layer.

@@ -105,7 +105,10 @@ def _figures(
         yield from sentiment_figures(gold, predicted, layer)
 
 
-def _drop_outermost(scores: Scores, spans: Sequence[str]) -> None:
+def _drop_outermost(
+    scores: Scores,
+    spans: Sequence[str],
+) -> None:
     """Remove the figures of outermost spans where no spans are nested: they say nothing new."""
     for name in spans:
         outermost = f"{name} outermost"
@@ -115,7 +118,10 @@ def _drop_outermost(scores: Scores, spans: Sequence[str]) -> None:
             del scores.figures[outermost]
 
 
-def _group(doc: Doc, by: str) -> str:
+def _group(
+    doc: Doc,
+    by: str,
+) -> str:
     """The document's value in a column of "meta"; "-" for none, "mixed" for several."""
     meta = doc.layers.get("meta")
     if meta is None or by not in meta:

@@ -63,7 +63,10 @@ def token_figures(docs: AlignedDocs) -> Iterator[Figure]:
         yield Figure(name, _compare(docs, name), details)
 
 
-def _compare(docs: AlignedDocs, name: str) -> Counts:
+def _compare(
+    docs: AlignedDocs,
+    name: str,
+) -> Counts:
     gold = _values(docs.gold.doc, name, {})
     predicted = _values(docs.predicted.doc, name, docs.masked)
     annotated = 0

@@ -145,7 +145,11 @@ class Scores:
                 rows.append([f"{name}.{key}", *cells, *by_group])
         return markdown_table(rows)
 
-    def _detail(self, name: str, key: str) -> float | None:
+    def _detail(
+        self,
+        name: str,
+        key: str,
+    ) -> float | None:
         """The F1 of a detail, None where there is none."""
         details = self.details.get(name, {})
         if key not in details:
@@ -175,13 +179,19 @@ def side_by_side(scores: Mapping[str, Scores]) -> str:
     return markdown_table(rows)
 
 
-def _points(base: float | None, value: float | None) -> str:
+def _points(
+    base: float | None,
+    value: float | None,
+) -> str:
     if base is None or value is None:
         return "-"
     return f"{100 * (value - base):+.2f}"
 
 
-def _add(total: Figures, figures: Figures) -> None:
+def _add(
+    total: Figures,
+    figures: Figures,
+) -> None:
     for name, counts in figures.items():
         if name in total:
             counts = total[name] + counts

@@ -19,7 +19,10 @@ LabelledRelation = tuple[str, tuple[Borders, Borders]]  # label, (borders of hea
 Labelled = Set[tuple[str, object]]  # of either kind
 
 
-def span_figures(docs: AlignedDocs, layer: str) -> Iterator[Figure]:
+def span_figures(
+    docs: AlignedDocs,
+    layer: str,
+) -> Iterator[Figure]:
     """All spans of a layer, and those that lie within no other; details are labels."""
     gold = _spans(docs.gold, layer)
     predicted = _spans(docs.predicted, layer)
@@ -80,7 +83,10 @@ def _compare_sets(
     return Figure(name, counts, details)
 
 
-def _spans(side: Side, name: str) -> set[LabelledSpan] | None:
+def _spans(
+    side: Side,
+    name: str,
+) -> set[LabelledSpan] | None:
     layer = side.doc.layers.get(name)
     if layer is None:
         return None
@@ -88,7 +94,10 @@ def _spans(side: Side, name: str) -> set[LabelledSpan] | None:
     return set(zip(_labels(layer), borders, strict=True))
 
 
-def _borders(side: Side, layer: Layer) -> list[Borders]:
+def _borders(
+    side: Side,
+    layer: Layer,
+) -> list[Borders]:
     """The borders of each span of a layer."""
     starts = side.starts[layer["start"].values]
     ends = side.ends[layer["end"].values - 1]

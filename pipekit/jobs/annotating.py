@@ -112,7 +112,11 @@ class _Work:
         body: the file of rows, open.
     """
 
-    def __init__(self, job: Job, body: File | Stream) -> None:
+    def __init__(
+        self,
+        job: Job,
+        body: File | Stream,
+    ) -> None:
         self.job = job
         self.body = body
 
@@ -194,7 +198,12 @@ class _Work:
     def _next_commit(self) -> float:
         return time.monotonic() + self.job.limits.commit_seconds
 
-    def _put(self, record: Record, row: OutputRow, writer: OutputWriter) -> None:
+    def _put(
+        self,
+        record: Record,
+        row: OutputRow,
+        writer: OutputWriter,
+    ) -> None:
         reason = record.reason or row.reason
         if reason is None:
             writer.write(row.data)
@@ -240,7 +249,11 @@ class _Work:
         if self.job.output.body != self.job.output.path:
             self.body.truncate(0)
 
-    def _stopped(self, why: str, code: int) -> JobStopped:
+    def _stopped(
+        self,
+        why: str,
+        code: int,
+    ) -> JobStopped:
         return JobStopped(
             f"{why}. What was done is kept in {self.job.output.path}: "
             f"the same command with --resume goes on",
@@ -248,7 +261,11 @@ class _Work:
         )
 
 
-def _report(journal: Journal, *, before: bool) -> Report:
+def _report(
+    journal: Journal,
+    *,
+    before: bool,
+) -> Report:
     return Report(
         documents=journal.documents,
         words=journal.words,
@@ -265,7 +282,10 @@ def _caught_signals() -> Iterator[list[int]]:
     """
     caught: list[int] = []
 
-    def catch(number: int, frame: object) -> None:
+    def catch(
+        number: int,
+        frame: object,
+    ) -> None:
         if caught:
             raise KeyboardInterrupt
         caught.append(number)

@@ -21,7 +21,10 @@ Block = Sequence[Line]  # the lines of a sentence
 # -- CoNLL-U
 
 
-def conllu_records(lines: Lines, reading: Reading) -> Iterator[Record]:
+def conllu_records(
+    lines: Lines,
+    reading: Reading,
+) -> Iterator[Record]:
     """A record for each sentence, or for each document: from one `# newdoc` to the next."""
     blocks: list[Block] = []
     for block in lines.blocks():
@@ -37,7 +40,11 @@ def _begins_document(block: Block) -> bool:
     return any(line.data.startswith(b"# newdoc") for line in block)
 
 
-def _conllu_record(lines: Lines, blocks: Sequence[Block], end: Mark) -> Record:
+def _conllu_record(
+    lines: Lines,
+    blocks: Sequence[Block],
+    end: Mark,
+) -> Record:
     """The sentences of some blocks as one Doc; the first block without a sentence is the reason."""
     path = lines.source.path
     keys = _comment_keys(blocks)
@@ -62,7 +69,10 @@ def _has_words(block: Block) -> bool:
 
 
 def _sentences(
-    block: Block, path: Path, keys: frozenset[str], problems: list[Problem]
+    block: Block,
+    path: Path,
+    keys: frozenset[str],
+    problems: list[Problem],
 ) -> list[Sentence]:
     """The sentences of a block, with the numbers of their lines in the whole file."""
     data = b"".join(line.data for line in block)
@@ -75,7 +85,10 @@ def _sentences(
     ]
 
 
-def _doc_name(first: Sentence, path: Path) -> str:
+def _doc_name(
+    first: Sentence,
+    path: Path,
+) -> str:
     """The name of the document by its first sentence."""
     for key in ("newdoc", "sent_id"):
         name = first.meta.get(key)
@@ -106,7 +119,11 @@ def _comment_key(comment: bytes) -> str:
 # -- files of Docs
 
 
-def docs_records(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:
+def docs_records(
+    source: Source,
+    begin: Mark,
+    reading: Reading,
+) -> Iterator[Record]:
     """A record for each Doc of a file."""
     number = begin.line
     for place, doc in doc_places(source.path, begin.offset):

@@ -48,7 +48,10 @@ class Format(NamedTuple):
 # -- what is written of a document
 
 
-def check_selection(names: Collection[str], written: Iterable[str]) -> Selection:
+def check_selection(
+    names: Collection[str],
+    written: Iterable[str],
+) -> Selection:
     """The layers and columns that `names` select, of those that are `written`.
 
     Errors: `ConfigError` with the nearest name, for a name that nothing writes.
@@ -66,7 +69,10 @@ def layer_names(names: Iterable[str]) -> Selection:
     return frozenset(name.split(".")[0] for name in names)
 
 
-def select(doc: Doc, selection: Selection) -> Doc:
+def select(
+    doc: Doc,
+    selection: Selection,
+) -> Doc:
     """A document with the selected layers and token columns only, and the targets of its links."""
     if not selection:
         return doc
@@ -80,7 +86,10 @@ def select(doc: Doc, selection: Selection) -> Doc:
     return part
 
 
-def _selected_columns(doc: Doc, selection: Selection) -> list[str]:
+def _selected_columns(
+    doc: Doc,
+    selection: Selection,
+) -> list[str]:
     if "tokens" in selection:
         return list(doc.tokens)
     columns = set(selection)
@@ -90,7 +99,10 @@ def _selected_columns(doc: Doc, selection: Selection) -> list[str]:
     return [name for name in doc.tokens if name in columns]
 
 
-def _selected_layers(doc: Doc, selection: Selection) -> list[str]:
+def _selected_layers(
+    doc: Doc,
+    selection: Selection,
+) -> list[str]:
     """In the order of the document; "meta" is always selected."""
     wanted = (selection - {"tokens"}) | {"meta"}
     targets = set()
@@ -104,7 +116,11 @@ def _selected_layers(doc: Doc, selection: Selection) -> list[str]:
 # -- JSON lines
 
 
-def _jsonl(doc: Doc, record: Record, selection: Selection) -> bytes:
+def _jsonl(
+    doc: Doc,
+    record: Record,
+    selection: Selection,
+) -> bytes:
     """The fields of the record and the annotations as one JSON object.
 
     A field whose name an annotation takes, such as a sentiment by human hand, moves into "input".
@@ -121,14 +137,20 @@ def _jsonl(doc: Doc, record: Record, selection: Selection) -> bytes:
     return text.encode()
 
 
-def _has_tokens(doc: Doc, selection: Selection) -> bool:
+def _has_tokens(
+    doc: Doc,
+    selection: Selection,
+) -> bool:
     """Whether tokens are selected, or a column of theirs."""
     if not selection or "tokens" in selection:
         return True
     return any(name in selection for name in doc.tokens)
 
 
-def _split_fields(record: Record, data: Fields) -> tuple[Fields, Fields]:
+def _split_fields(
+    record: Record,
+    data: Fields,
+) -> tuple[Fields, Fields]:
     """The fields whose names are free, or whose values are those of the annotation; the others."""
     free = {}
     taken = {}
@@ -147,12 +169,19 @@ def _json(value: Any) -> str:
 # -- files of Docs
 
 
-def _docs(doc: Doc, record: Record, selection: Selection) -> bytes:
+def _docs(
+    doc: Doc,
+    record: Record,
+    selection: Selection,
+) -> bytes:
     part = _with_fields(select(doc, selection), record)
     return frame(part)
 
 
-def _with_fields(doc: Doc, record: Record) -> Doc:
+def _with_fields(
+    doc: Doc,
+    record: Record,
+) -> Doc:
     """The document with a name, and the fields of its record as strings in the layer "meta".
 
     The document is changed in place. One that was a Doc already has its own name and fields.
@@ -182,7 +211,11 @@ def _name_of(record: Record) -> str:
 # -- CoNLL-U
 
 
-def _conllu(doc: Doc, record: Record, selection: Selection) -> bytes:
+def _conllu(
+    doc: Doc,
+    record: Record,
+    selection: Selection,
+) -> bytes:
     part = _with_fields(select(doc, selection), record)
     if not isinstance(record.source, Doc):
         part.layers["meta"] = _comments(part)

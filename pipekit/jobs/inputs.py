@@ -35,7 +35,11 @@ _OF_FILES: dict[str, Callable[[Source, Mark, Reading], Iterator[Record]]] = {
 }
 
 
-def records(sources: Sequence[Source], reading: Reading, start: Position) -> Iterator[Record]:
+def records(
+    sources: Sequence[Source],
+    reading: Reading,
+    start: Position,
+) -> Iterator[Record]:
     """The records of all inputs from a position on; of a shard, only its own."""
     number = start.number
     begin = Mark(start.offset, start.line)
@@ -56,7 +60,11 @@ def records(sources: Sequence[Source], reading: Reading, start: Position) -> Ite
         begin = Mark(0, 0)
 
 
-def _until_damage(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:
+def _until_damage(
+    source: Source,
+    begin: Mark,
+    reading: Reading,
+) -> Iterator[Record]:
     """The records of an input. Of a damaged file, the last one has the damage as its reason."""
     end = begin
     try:
@@ -74,7 +82,11 @@ def _until_damage(source: Source, begin: Mark, reading: Reading) -> Iterator[Rec
         )
 
 
-def _read(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:
+def _read(
+    source: Source,
+    begin: Mark,
+    reading: Reading,
+) -> Iterator[Record]:
     read_file = _OF_FILES.get(source.format)
     if read_file is not None:
         yield from read_file(source, begin, reading)

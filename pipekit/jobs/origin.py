@@ -83,7 +83,10 @@ def _suppliers(nlp: Pipeline) -> list[Supplier]:
 # -- settings
 
 
-def describe_settings(job: Job, nlp: Pipeline) -> Description:
+def describe_settings(
+    job: Job,
+    nlp: Pipeline,
+) -> Description:
     """The options of the command line on which the bytes of the output depend.
 
     Errors: `ConfigError` for an annotation to write that nothing writes.
@@ -101,7 +104,10 @@ def describe_settings(job: Job, nlp: Pipeline) -> Description:
     }
 
 
-def _selection(job: Job, nlp: Pipeline) -> Collection[str]:
+def _selection(
+    job: Job,
+    nlp: Pipeline,
+) -> Collection[str]:
     """What is written; it is checked unless inputs may bring any layer."""
     names = job.output.only
     if any(source.format in DOC_FORMATS for source in job.inputs):
@@ -118,7 +124,10 @@ def _layers_written(nlp: Pipeline) -> set[str]:
     return names
 
 
-def _device_types(job: Job, nlp: Pipeline) -> str:
+def _device_types(
+    job: Job,
+    nlp: Pipeline,
+) -> str:
     """On these, scores depend in their last digit, but not on the number of devices."""
     types = set()
     for name in job.options.get("devices") or [nlp.device_name]:
@@ -130,7 +139,11 @@ def _device_types(job: Job, nlp: Pipeline) -> str:
 # -- differences
 
 
-def changes(kind: str, before: Description, now: Description) -> list[str]:
+def changes(
+    kind: str,
+    before: Description,
+    now: Description,
+) -> list[str]:
     """The differences of two descriptions, in words.
 
     Args:
@@ -150,7 +163,10 @@ def changes(kind: str, before: Description, now: Description) -> list[str]:
     return sentences
 
 
-def _input_change(before: list[Any] | None, now: list[Any] | None) -> str:
+def _input_change(
+    before: list[Any] | None,
+    now: list[Any] | None,
+) -> str:
     if before is None:
         return "is new"
     if now is None:

@@ -54,7 +54,12 @@ class Target(NamedTuple):
     only: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: str | Path, format: str | None = None, only: Iterable[str] = ()) -> Target:
+    def of(
+        cls,
+        path: str | Path,
+        format: str | None = None,
+        only: Iterable[str] = (),
+    ) -> Target:
         """An output; without `format`, the suffix of its name tells the format.
 
         Errors: `ConfigError` where neither tells a format that can be written.
@@ -110,7 +115,10 @@ def _format_of(path: Path) -> str | None:
     return input_format(path)
 
 
-def _unknown_format(path: Path, format: str | None) -> str:
+def _unknown_format(
+    path: Path,
+    format: str | None,
+) -> str:
     if format:
         return f"--to is {format!r}.{near(format, OUTPUT_FORMATS)}"
     formats = near(path.suffix.strip("."), OUTPUT_FORMATS)
@@ -151,7 +159,11 @@ class OutputWriter:
     """
 
     def __init__(
-        self, target: Target, body: File | Stream, output_size: int, errors_size: int
+        self,
+        target: Target,
+        body: File | Stream,
+        output_size: int,
+        errors_size: int,
     ) -> None:
         self._target = target
         self._body = body
@@ -172,7 +184,11 @@ class OutputWriter:
         """Add a row to the chunk."""
         self._chunk.append(row)
 
-    def fail(self, record: Record, reason: str) -> None:
+    def fail(
+        self,
+        record: Record,
+        reason: str,
+    ) -> None:
         """Write a record that failed, with its place, to the file of failures."""
         row: Fields = {"file": record.file, **record.place, "reason": reason}
         text = clean(json.dumps(row, ensure_ascii=False)) + "\n"

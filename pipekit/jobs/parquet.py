@@ -49,7 +49,11 @@ def arrow() -> Any:
 # -- reading
 
 
-def parquet_rows(path: Path, start: int, text: str) -> Iterator[ParquetRow]:
+def parquet_rows(
+    path: Path,
+    start: int,
+    text: str,
+) -> Iterator[ParquetRow]:
     """The rows of a file from number `start` on.
 
     Args:
@@ -74,7 +78,10 @@ def parquet_rows(path: Path, start: int, text: str) -> Iterator[ParquetRow]:
                 number += 1
 
 
-def _open(path: Path, text: str) -> Any:
+def _open(
+    path: Path,
+    text: str,
+) -> Any:
     pa = arrow()
     try:
         file = pa.parquet.ParquetFile(path)
@@ -90,7 +97,10 @@ def _open(path: Path, text: str) -> Any:
 # -- writing
 
 
-def from_lines(lines: Path, target: Path) -> None:
+def from_lines(
+    lines: Path,
+    target: Path,
+) -> None:
     """Make a Parquet file of a file of JSON objects, one a line; it replaces `target`.
 
     A column has the type that all of its values have. Values of several types, such as a string
@@ -130,7 +140,11 @@ class _Sink(io.RawIOBase):
         return chunks
 
 
-def _file(pa: Any, kind: ColumnKind, lines: Path) -> Iterator[bytes]:
+def _file(
+    pa: Any,
+    kind: ColumnKind,
+    lines: Path,
+) -> Iterator[bytes]:
     """The bytes of the Parquet file."""
     schema = _schema(pa, kind)
     sink = _Sink()
@@ -173,7 +187,10 @@ def kind_of(value: Any) -> ColumnKind:
     return name
 
 
-def merged_kinds(a: ColumnKind, b: ColumnKind) -> ColumnKind:
+def merged_kinds(
+    a: ColumnKind,
+    b: ColumnKind,
+) -> ColumnKind:
     """The type that holds the values of both."""
     if a is None:
         return b
@@ -192,17 +209,26 @@ def merged_kinds(a: ColumnKind, b: ColumnKind) -> ColumnKind:
     return _JSON
 
 
-def _schema(pa: Any, kind: ColumnKind) -> Any:
+def _schema(
+    pa: Any,
+    kind: ColumnKind,
+) -> Any:
     columns = kind if isinstance(kind, dict) else {}
     return pa.schema(_fields(pa, columns))
 
 
-def _fields(pa: Any, kinds: dict[str, Any]) -> list[tuple[str, Any]]:
+def _fields(
+    pa: Any,
+    kinds: dict[str, Any],
+) -> list[tuple[str, Any]]:
     """The names and types of columns, or of the fields of an object."""
     return [(name, _type(pa, kind)) for name, kind in kinds.items()]
 
 
-def _type(pa: Any, kind: ColumnKind) -> Any:
+def _type(
+    pa: Any,
+    kind: ColumnKind,
+) -> Any:
     """The type of pyarrow; an object without keys has none of its own, and is a string of JSON."""
     if isinstance(kind, dict) and kind:
         return pa.struct(_fields(pa, kind))
@@ -218,7 +244,10 @@ def _type(pa: Any, kind: ColumnKind) -> Any:
     return pa.string()
 
 
-def _shaped(value: Any, kind: ColumnKind) -> Any:
+def _shaped(
+    value: Any,
+    kind: ColumnKind,
+) -> Any:
     """A value in the form that its column takes."""
     if value is None:
         return None

@@ -21,7 +21,13 @@ class Progress:
         shown: whether there is a bar at all; there never is one outside a terminal.
     """
 
-    def __init__(self, inputs: Sequence[Source], start: Position, *, shown: bool) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[Source],
+        start: Position,
+        *,
+        shown: bool,
+    ) -> None:
         from tqdm import tqdm
 
         sizes = [source.size for source in inputs]
@@ -43,7 +49,11 @@ class Progress:
         self._words = 0
         self._begun = time.monotonic()
 
-    def show(self, record: Record, words: int) -> None:
+    def show(
+        self,
+        record: Record,
+        words: int,
+    ) -> None:
         """Count a document."""
         if self._bar.disable:
             return

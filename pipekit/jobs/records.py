@@ -52,7 +52,11 @@ class Source:
     format: str
 
     @classmethod
-    def of(cls, path: str | Path, format: str | None = None) -> Source:
+    def of(
+        cls,
+        path: str | Path,
+        format: str | None = None,
+    ) -> Source:
         """An input; without `format`, the suffix of its name tells the format.
 
         Errors: `ConfigError` with the formats there are.
@@ -169,7 +173,11 @@ class Lines:
                 yield lines.text(line.begin, line.data)
     """
 
-    def __init__(self, source: Source, start: Mark) -> None:
+    def __init__(
+        self,
+        source: Source,
+        start: Mark,
+    ) -> None:
         self.source = source
         self.mark = start
         self._returned: list[Line] = []  # the next one last
@@ -250,7 +258,11 @@ class Lines:
             reason=reason,
         )
 
-    def text(self, begin: Mark, data: bytes) -> Record:
+    def text(
+        self,
+        begin: Mark,
+        data: bytes,
+    ) -> Record:
         """A record that is a text without other fields."""
         try:
             return self.record(begin, data.decode())
@@ -258,7 +270,10 @@ class Lines:
             return self.record(begin, reason=not_utf8(data, error.start))
 
 
-def not_utf8(data: bytes, at: int) -> str:
+def not_utf8(
+    data: bytes,
+    at: int,
+) -> str:
     """The reason of a record whose byte `at` is no UTF-8, with the cure."""
     return (
         f"is no UTF-8: byte {at} of it is 0x{data[at]:02x}: "

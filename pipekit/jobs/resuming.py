@@ -34,7 +34,10 @@ def journal_to_resume(job: Job) -> Journal | None:
     return None
 
 
-def _checked_journal(job: Job, journal: Journal | None) -> Journal | None:
+def _checked_journal(
+    job: Job,
+    journal: Journal | None,
+) -> Journal | None:
     if journal is None:
         _refuse_leftover(job.output, "has no journal to go on by")
         return None
@@ -45,7 +48,10 @@ def _checked_journal(job: Job, journal: Journal | None) -> Journal | None:
     return journal
 
 
-def _refuse_leftover(output: Target, what: str) -> None:
+def _refuse_leftover(
+    output: Target,
+    what: str,
+) -> None:
     """Errors: `ConfigError` for a file of rows that holds something."""
     for path in (output.path, output.body):
         if path.exists() and path.stat().st_size:
@@ -60,7 +66,10 @@ def _refuse_stdin(job: Job) -> None:
         )
 
 
-def _refuse_shortened(path: Path, size: int) -> None:
+def _refuse_shortened(
+    path: Path,
+    size: int,
+) -> None:
     if not size:
         return
     if not path.exists() or path.stat().st_size < size:
@@ -70,7 +79,11 @@ def _refuse_shortened(path: Path, size: int) -> None:
         )
 
 
-def refuse_changes(job: Job, journal: Journal, origin: Mapping[str, Description]) -> None:
+def refuse_changes(
+    job: Job,
+    journal: Journal,
+    origin: Mapping[str, Description],
+) -> None:
     """Errors: `ConfigError` with all differences between the origins of output and job."""
     differences = []
     for kind, description in origin.items():

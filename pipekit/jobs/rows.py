@@ -42,7 +42,12 @@ class OutputRow(NamedTuple):
 OutputRows = Generator[tuple[Record, OutputRow]]
 
 
-def row_of(doc: Doc, record: Record, format: str, selection: Selection) -> OutputRow:
+def row_of(
+    doc: Doc,
+    record: Record,
+    format: str,
+    selection: Selection,
+) -> OutputRow:
     """An annotated document as a row of a format."""
     if doc.error is not None:
         return OutputRow.failed(doc.error)
@@ -95,7 +100,11 @@ def _mark_ends(chunks: Iterable[list[Item]]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _rows_of_docs(results: Generator[Result], format: str, selection: Selection) -> OutputRows:
+def _rows_of_docs(
+    results: Generator[Result],
+    format: str,
+    selection: Selection,
+) -> OutputRows:
     with closing(results):
         for item, doc, error in results:
             if error is not None:
@@ -116,7 +125,10 @@ def _rows_of_workers(answers: Generator[tuple[Item, Response]]) -> OutputRows:
             yield item.context, row
 
 
-def _announce_failure(item: Item, error: ProcessingError) -> None:
+def _announce_failure(
+    item: Item,
+    error: ProcessingError,
+) -> None:
     """Tell the listeners of "doc_failed"."""
     hooks.tell(
         "doc_failed",
@@ -158,7 +170,12 @@ class RowAnnotator(Annotator):
         )
         return item._replace(context=record)
 
-    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Response:
+    def answer(
+        self,
+        item: Item,
+        doc: Doc,
+        error: Exception | None,
+    ) -> Response:
         """The row of a document, or what failed on it."""
         if error is not None:
             return Response(b"", 0, Failure.of(error))
@@ -168,7 +185,12 @@ class RowAnnotator(Annotator):
             failure = Failure("DocError", row.reason)
         return Response(row.data, row.words, failure)
 
-    def failed(self, item: Item, reason: str, component: str | None = None) -> Response:
+    def failed(
+        self,
+        item: Item,
+        reason: str,
+        component: str | None = None,
+    ) -> Response:
         """The answer to a document that no process survived."""
         message = f"{item.title}: {reason}"
         return Response(b"", 0, Failure("ProcessingError", message, component))

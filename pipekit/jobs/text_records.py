@@ -26,7 +26,10 @@ class Content(NamedTuple):
     reason: str | None = None
 
 
-def find_text(fields: Any, name: str) -> Content:
+def find_text(
+    fields: Any,
+    name: str,
+) -> Content:
     """The text in the field `name`; a dotted name leads into objects within objects."""
     if not isinstance(fields, dict):
         return _without_text(name, f": it is not an object but {type(fields).__name__}")
@@ -44,7 +47,10 @@ def find_text(fields: Any, name: str) -> Content:
     return _without_text(name, f", but {kind}")
 
 
-def _without_text(name: str, why: str) -> Content:
+def _without_text(
+    name: str,
+    why: str,
+) -> Content:
     return _unreadable(f"has no text in the field {name!r}{why}")
 
 
@@ -55,7 +61,10 @@ def _unreadable(reason: str) -> Content:
 # -- plain text
 
 
-def plain_text_records(lines: Lines, reading: Reading) -> Iterator[Record]:
+def plain_text_records(
+    lines: Lines,
+    reading: Reading,
+) -> Iterator[Record]:
     """A record for each line or paragraph, or for the whole file."""
     if reading.unit == "file":
         yield from _whole_file(lines)
@@ -84,7 +93,10 @@ def _paragraphs(lines: Lines) -> Iterator[Record]:
 # -- JSON lines
 
 
-def jsonl_records(lines: Lines, reading: Reading) -> Iterator[Record]:
+def jsonl_records(
+    lines: Lines,
+    reading: Reading,
+) -> Iterator[Record]:
     """A record for each line that is not empty."""
     for line in lines:
         if line.data.strip():
@@ -92,7 +104,10 @@ def jsonl_records(lines: Lines, reading: Reading) -> Iterator[Record]:
             yield lines.record(line.begin, *content)
 
 
-def _parse(data: bytes, name: str) -> Content:
+def _parse(
+    data: bytes,
+    name: str,
+) -> Content:
     try:
         value = json.loads(data.decode())
         return find_text(value, name)
@@ -113,7 +128,11 @@ class _Row(NamedTuple):
     fault: str | None = None
 
 
-def table_records(delimiter: str, lines: Lines, reading: Reading) -> Iterator[Record]:
+def table_records(
+    delimiter: str,
+    lines: Lines,
+    reading: Reading,
+) -> Iterator[Record]:
     """A record for each row after the first, which names the columns."""
     csv.field_size_limit(_CELL_CHARACTERS)
     names: list[str] | None = None
@@ -128,7 +147,12 @@ def table_records(delimiter: str, lines: Lines, reading: Reading) -> Iterator[Re
         yield lines.record(row.begin, *content)
 
 
-def _row_content(row: _Row, names: list[str], delimiter: str, text: str) -> Content:
+def _row_content(
+    row: _Row,
+    names: list[str],
+    delimiter: str,
+    text: str,
+) -> Content:
     """The cells as fields, with the text in the column `text`."""
     if row.fault is not None:
         return _unreadable(row.fault)
@@ -140,20 +164,30 @@ def _row_content(row: _Row, names: list[str], delimiter: str, text: str) -> Cont
     return find_text(fields, text)
 
 
-def _check_column(text: str, names: list[str], source: Source) -> None:
+def _check_column(
+    text: str,
+    names: list[str],
+    source: Source,
+) -> None:
     """Errors: `ConfigError` for a table without the column of the text."""
     if text not in names:
         columns = near(text, names)
         raise ConfigError(f"{source.path}: has no column {text!r}: --text names another.{columns}")
 
 
-def _column_names(source: Source, delimiter: str) -> list[str]:
+def _column_names(
+    source: Source,
+    delimiter: str,
+) -> list[str]:
     """The first row; a reader that begins further down has not seen it."""
     with Lines(source, Mark(0, 0)) as lines:
         return next(_rows(lines, delimiter)).cells
 
 
-def _rows(lines: Lines, delimiter: str) -> Iterator[_Row]:
+def _rows(
+    lines: Lines,
+    delimiter: str,
+) -> Iterator[_Row]:
     """The rows of a table, without empty ones.
 
     A row may be several lines. Of one that cannot be read, only the first line is given up: the
@@ -208,7 +242,11 @@ def _undecoded_byte(cells: list[str]) -> int | None:
 # -- Parquet
 
 
-def parquet_records(source: Source, begin: Mark, reading: Reading) -> Iterator[Record]:
+def parquet_records(
+    source: Source,
+    begin: Mark,
+    reading: Reading,
+) -> Iterator[Record]:
     """A record for each row."""
     for row in parquet.parquet_rows(source.path, begin.offset, reading.text):
         text, fields, reason = find_text(row.fields, reading.text)

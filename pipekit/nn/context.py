@@ -32,7 +32,10 @@ def narrow_layer(
     )
 
 
-def sentence_lstm(hidden: int, states: int) -> nn.LSTM | None:
+def sentence_lstm(
+    hidden: int,
+    states: int,
+) -> nn.LSTM | None:
     """An LSTM for `read_sequences`; its two directions are `states` wide together. None for 0."""
     if not states:
         return None

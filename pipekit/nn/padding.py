@@ -64,7 +64,10 @@ def windows(
     return Windows(begins, ends - begins, first, last)
 
 
-def length_groups(lengths: Ints, cells: int) -> list[Ints]:
+def length_groups(
+    lengths: Ints,
+    cells: int,
+) -> list[Ints]:
     """The numbers of sequences, grouped by like length, the longest first.
 
     A group has as many sequences as keep ``sequences * longest`` within `cells`, but at least one.
@@ -80,7 +83,10 @@ def length_groups(lengths: Ints, cells: int) -> list[Ints]:
     return groups
 
 
-def grid(starts: Ints, lengths: Ints) -> tuple[Ints, Bools]:
+def grid(
+    starts: Ints,
+    lengths: Ints,
+) -> tuple[Ints, Bools]:
     """Sequences as a padded matrix of row numbers, and which cells are no padding.
 
     Returns:

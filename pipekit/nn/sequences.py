@@ -99,7 +99,10 @@ def reverse(inside: Tensor) -> Tensor:
     return cells.flatten()
 
 
-def reorder(padded: Tensor, order: Tensor) -> Tensor:
+def reorder(
+    padded: Tensor,
+    order: Tensor,
+) -> Tensor:
     """The cells of float[sequences, longest, width] in the order that `reverse` gives.
 
     Done twice, the cells are as before.

@@ -82,7 +82,11 @@ class Encoder(nn.Module):
     width: int
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Complete the settings of a recipe by what training documents and other files tell.
 
         Complete settings stay as they are.
@@ -141,7 +145,11 @@ class Head(nn.Module):
         self.encoder = encoder or NO_ENCODER
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         """Complete the settings of a recipe by the labels of the training documents."""
         return Prepared(dict(settings), {})
 
@@ -149,7 +157,11 @@ class Head(nn.Module):
         """Tensors on the device, computed from ``batch.vectors(self.encoder.name)``."""
         raise NotImplementedError
 
-    def decode(self, batch: Batch, scores: Any) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: Any,
+    ) -> None:
         """Write the annotations that the scores stand for to the documents."""
         raise NotImplementedError
 
@@ -162,7 +174,10 @@ class Head(nn.Module):
         self.decode(batch, self.scores(batch))
 
 
-def under(tables: Mapping[str, NDArray[Any]], prefix: str) -> Tables:
+def under(
+    tables: Mapping[str, NDArray[Any]],
+    prefix: str,
+) -> Tables:
     """The tables whose names begin with a prefix, by the rest of their names.
 
     For instance ``under({"lexicon.tags": a, "lemmas": b}, "lexicon.")`` is ``{"tags": a}``.

@@ -43,7 +43,10 @@ class SpanRows(NamedTuple):
         return SpanRows(*(column[rows] for column in self))
 
 
-def label_names(docs: Sequence[Doc], layer: str) -> list[str]:
+def label_names(
+    docs: Sequence[Doc],
+    layer: str,
+) -> list[str]:
     """The labels that spans of a layer have in some documents, sorted."""
     labels: set[str | None] = set()
     for doc in docs:
@@ -55,7 +58,10 @@ def label_names(docs: Sequence[Doc], layer: str) -> list[str]:
     return sorted(label for label in labels if label is not None)
 
 
-def annotated(batch: Batch, layer: str) -> Bools:
+def annotated(
+    batch: Batch,
+    layer: str,
+) -> Bools:
     """Which tokens belong to documents that have a layer, bool[tokens]."""
     has_layer = [layer in doc.layers for doc in batch.docs]
     lengths = np.diff(batch.offsets)
@@ -86,7 +92,10 @@ def batch_spans(
     return SpanRows(*np.concatenate(parts, axis=1))
 
 
-def _label_codes(spans: Layer, codes: _Codes) -> list[int]:
+def _label_codes(
+    spans: Layer,
+    codes: _Codes,
+) -> list[int]:
     column = spans.get("label")
     if column is None:
         return [UNKNOWN] * spans.size
@@ -190,7 +199,10 @@ def _settle_crossing(
     return stays
 
 
-def _crossing_pairs(start: Ints, end: Ints) -> tuple[Ints, Ints]:
+def _crossing_pairs(
+    start: Ints,
+    end: Ints,
+) -> tuple[Ints, Ints]:
     """The rows of spans of which the second begins within the first and ends behind it.
 
     Returns: two arrays, int64[pairs].

@@ -270,7 +270,11 @@ class Assembly:
             raise
         return self.components[name]
 
-    def _place(self, before: str | None, after: str | None) -> int:
+    def _place(
+        self,
+        before: str | None,
+        after: str | None,
+    ) -> int:
         """The position in the order before or after a component; the end if none is named."""
         if before and after:
             raise ConfigError("give before= or after=, not both")
@@ -318,7 +322,11 @@ class Assembly:
         one_thread_after_fork()
         return part.eval()
 
-    def _encoder_ref(self, component: str, encoder: str) -> EncoderRef:
+    def _encoder_ref(
+        self,
+        component: str,
+        encoder: str,
+    ) -> EncoderRef:
         """What a component is told of the encoder that it names."""
         if encoder not in self.encoders:
             raise ConfigError(
@@ -402,7 +410,11 @@ class Assembly:
         """Documents as a batch that can ask the encoders and the tokenizer."""
         return Batch(docs, self._encode, self.tokenize)
 
-    def _encode(self, name: str, batch: Batch) -> torch.Tensor:
+    def _encode(
+        self,
+        name: str,
+        batch: Batch,
+    ) -> torch.Tensor:
         encoder = self.encoders[name]
         vectors: torch.Tensor = encoder(encoder.features(batch))  # (tokens, width)
         return vectors
@@ -430,7 +442,11 @@ def _inserted(
     return dict(items)
 
 
-def _check_promises(part: object, name: str, type: str) -> None:
+def _check_promises(
+    part: object,
+    name: str,
+    type: str,
+) -> None:
     """Errors: `PluginContractError`, naming the package, where a factory built no component."""
     for attribute in ("requires", "assigns", "__call__"):
         if not hasattr(part, attribute):

@@ -40,15 +40,28 @@ class Specs:
         """A pipeline has been loaded: `pipeline`, in full a `Pipeline`."""
 
     @hookspec
-    def batch_done(self, docs: tuple[Doc, ...], seconds: float) -> None:
+    def batch_done(
+        self,
+        docs: tuple[Doc, ...],
+        seconds: float,
+    ) -> None:
         """A batch has passed through all components."""
 
     @hookspec
-    def doc_failed(self, document: int, component: str, error: Exception) -> None:
+    def doc_failed(
+        self,
+        document: int,
+        component: str,
+        error: Exception,
+    ) -> None:
         """A document failed, and the caller asked to go on; `document` counts from 0."""
 
     @hookspec
-    def train_step(self, step: int, losses: Mapping[str, float]) -> None:
+    def train_step(
+        self,
+        step: int,
+        losses: Mapping[str, float],
+    ) -> None:
         """An optimizer step is done; `losses` has the loss of each component."""
 
 
@@ -60,7 +73,11 @@ class Hooks:
         self._manager.add_hookspecs(Specs)
         self._has_installed = False
 
-    def add(self, listener: object, name: str | None = None) -> None:
+    def add(
+        self,
+        listener: object,
+        name: str | None = None,
+    ) -> None:
         """Let an object listen.
 
         Errors: pluggy's, naming the hook and the argument, where a function does not fit its hook.
@@ -77,7 +94,11 @@ class Hooks:
         """Let an object listen no more."""
         self._manager.unregister(listener)
 
-    def tell(self, hook: str, **news: Any) -> None:
+    def tell(
+        self,
+        hook: str,
+        **news: Any,
+    ) -> None:
         """Call a hook, with the arguments `news`, on each listener in turn."""
         self._add_installed()
         listeners = getattr(self._manager.hook, hook).get_hookimpls()
@@ -112,7 +133,10 @@ def _package(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}"
 
 
-def _warn(message: str, error: BaseException) -> None:
+def _warn(
+    message: str,
+    error: BaseException,
+) -> None:
     reason = f"{type(error).__name__}: {error}"
     warnings.warn(f"{message}: {reason}", PipekitWarning, stacklevel=4)
 

@@ -15,7 +15,11 @@ from pipekit.subwords import published as vocabularies
 ENCODER = "main"
 
 
-def import_bert(folder: str | os.PathLike[str], *, lang: str = "ru") -> Pipeline:
+def import_bert(
+    folder: str | os.PathLike[str],
+    *,
+    lang: str = "ru",
+) -> Pipeline:
     """A pipeline of one encoder, called "main", from a published checkpoint.
 
         nlp = pipekit.import_bert("rubert-tiny2")

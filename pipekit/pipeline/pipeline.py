@@ -62,7 +62,12 @@ class Pipeline(Assembly):
 
     # -- documents
 
-    def __call__(self, text: str | Doc, *, overwrite: bool = False) -> Doc:
+    def __call__(
+        self,
+        text: str | Doc,
+        *,
+        overwrite: bool = False,
+    ) -> Doc:
         """A text, or a Doc whose tokens are kept, through all components.
 
             doc = nlp("Мама мыла раму.")
@@ -201,7 +206,11 @@ class Pipeline(Assembly):
 
     # -- questions
 
-    def answer(self, text: str | Doc, question: str) -> Answer | None:
+    def answer(
+        self,
+        text: str | Doc,
+        question: str,
+    ) -> Answer | None:
         """The best answer to a question that stands in the text; None where there is none.
 
             answer = nlp.answer("Мама мыла раму.", "Что мыла мама?")
@@ -292,7 +301,12 @@ class Pipeline(Assembly):
         """
         return required_vectors(self).most_similar(positive, negative, top=top)
 
-    def encode(self, text: str | Doc, *, encoder: str | None = None) -> Floats:
+    def encode(
+        self,
+        text: str | Doc,
+        *,
+        encoder: str | None = None,
+    ) -> Floats:
         """The vectors of a text's tokens in context, as components read them.
 
             vectors = nlp.encode("Мама мыла раму.")  # float32[tokens, width]
@@ -327,7 +341,12 @@ class Pipeline(Assembly):
         """The pipeline as bytes, for `pipekit.from_bytes`; half: weights as float16."""
         return dump_pipeline(self, half=half)
 
-    def to_disk(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
+    def to_disk(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        half: bool = False,
+    ) -> None:
         """Write the pipeline to one file, or leave the old one intact; half: weights as float16.
 
         Errors: `StoreError`.
@@ -340,7 +359,11 @@ class Pipeline(Assembly):
         return f"<Pipeline {name}: {components}>"
 
 
-def _check_arguments(texts: object, on_error: str, max_delay: float | None) -> None:
+def _check_arguments(
+    texts: object,
+    on_error: str,
+    max_delay: float | None,
+) -> None:
     if on_error not in ON_ERROR:
         raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
     if max_delay is not None and not max_delay >= 0:
@@ -349,7 +372,10 @@ def _check_arguments(texts: object, on_error: str, max_delay: float | None) -> N
         raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
 
 
-def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
+def _with_progress(
+    texts: Iterable[Any],
+    progress: bool,
+) -> Iterable[Any]:
     if not progress:
         return texts
     from tqdm import tqdm
@@ -357,7 +383,10 @@ def _with_progress(texts: Iterable[Any], progress: bool) -> Iterable[Any]:
     return tqdm(texts, unit=" docs", disable=None)
 
 
-def _items(numbered: Iterable[tuple[int, Any]], as_tuples: bool) -> Iterator[Item]:
+def _items(
+    numbered: Iterable[tuple[int, Any]],
+    as_tuples: bool,
+) -> Iterator[Item]:
     """What the caller passed, with its number in the stream, as items."""
     for number, entry in numbered:
         if as_tuples:

@@ -96,7 +96,11 @@ class Clock:
         self.seconds: _Times = {}
 
     @contextmanager
-    def __call__(self, name: str, kind: str) -> Iterator[None]:
+    def __call__(
+        self,
+        name: str,
+        kind: str,
+    ) -> Iterator[None]:
         begin = self.now()
         yield
         key = (name, kind)
@@ -112,7 +116,11 @@ class Clock:
         return time.perf_counter()
 
 
-def profile(nlp: Pipeline, texts: Sequence[str], runs: int = 5) -> Profile:
+def profile(
+    nlp: Pipeline,
+    texts: Sequence[str],
+    runs: int = 5,
+) -> Profile:
     """The times of a pipeline on some texts.
 
     Each run sends the texts through stage by stage, and then through the whole pipeline; the
@@ -136,7 +144,11 @@ def profile(nlp: Pipeline, texts: Sequence[str], runs: int = 5) -> Profile:
     return result
 
 
-def _run_stages(nlp: Pipeline, texts: Sequence[str], clock: Clock) -> None:
+def _run_stages(
+    nlp: Pipeline,
+    texts: Sequence[str],
+    clock: Clock,
+) -> None:
     """A chunk of texts through the pipeline, each stage by itself."""
     with clock("tokenizer", AROUND):
         docs = nlp.tokenize(texts)
@@ -147,10 +159,17 @@ def _run_stages(nlp: Pipeline, texts: Sequence[str], clock: Clock) -> None:
         _run_batch(nlp, group, clock)
 
 
-def _run_batch(nlp: Pipeline, docs: Sequence[Doc], clock: Clock) -> None:
+def _run_batch(
+    nlp: Pipeline,
+    docs: Sequence[Doc],
+    clock: Clock,
+) -> None:
     vectors: dict[str, Tensor] = {}
 
-    def encode(encoder: str, _: Batch) -> Tensor:
+    def encode(
+        encoder: str,
+        _: Batch,
+    ) -> Tensor:
         return vectors[encoder]
 
     batch = Batch(docs, encode, nlp.tokenize)
@@ -163,7 +182,11 @@ def _run_batch(nlp: Pipeline, docs: Sequence[Doc], clock: Clock) -> None:
         _run_components(nlp, batch, clock)
 
 
-def _run_components(nlp: Pipeline, batch: Batch, clock: Clock) -> None:
+def _run_components(
+    nlp: Pipeline,
+    batch: Batch,
+    clock: Clock,
+) -> None:
     for name, component in nlp.components.items():
         if not isinstance(component, Head):
             with clock(name, AROUND):

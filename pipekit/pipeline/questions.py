@@ -44,7 +44,10 @@ class Answer(NamedTuple):
     score: float
 
 
-def ask(doc: Doc, questions: Sequence[str]) -> Doc:
+def ask(
+    doc: Doc,
+    questions: Sequence[str],
+) -> Doc:
     """A copy of a document with tokens and these questions, and nothing else."""
     copy = doc.copy(bare=True)
     column = encode_labels(list(questions))
@@ -67,7 +70,11 @@ def written_answers(doc: Doc) -> list[list[Answer]]:
     return answers
 
 
-def _answer(doc: Doc, layer: Layer, row: int) -> Answer:
+def _answer(
+    doc: Doc,
+    layer: Layer,
+    row: int,
+) -> Answer:
     """A row of the layer of answers, in characters."""
     first_token = layer["start"][row]
     last_token = layer["end"][row] - 1
@@ -78,7 +85,11 @@ def _answer(doc: Doc, layer: Layer, row: int) -> Answer:
     return Answer(doc.text[start:end], start, end, score)
 
 
-def balanced(text: str, start: int, end: int) -> tuple[int, int]:
+def balanced(
+    text: str,
+    start: int,
+    end: int,
+) -> tuple[int, int]:
     """The borders of an answer, without quotes and brackets at its edges that lack their partner.
 
         balanced("«Яндекс", 0, 7)  # (1, 7)
@@ -130,7 +141,10 @@ def answer_pairs(
     return _answers(reader_of(pipeline), _with_questions(pipeline, pairs), top)
 
 
-def _with_questions(pipeline: Assembly, pairs: Iterable[TextQuestion]) -> Iterator[Doc]:
+def _with_questions(
+    pipeline: Assembly,
+    pairs: Iterable[TextQuestion],
+) -> Iterator[Doc]:
     """A document for each text, with all questions that follow each other."""
     for text, same_text in groupby(pairs, key=itemgetter(0)):
         doc = as_doc(pipeline, text)
@@ -138,7 +152,11 @@ def _with_questions(pipeline: Assembly, pairs: Iterable[TextQuestion]) -> Iterat
         yield ask(doc, questions)
 
 
-def _answers(reader: Assembly, docs: Iterable[Doc], top: int) -> Iterator[list[Answer]]:
+def _answers(
+    reader: Assembly,
+    docs: Iterable[Doc],
+    top: int,
+) -> Iterator[list[Answer]]:
     for doc in docs_through(reader, docs):
         for answers in written_answers(doc):
             yield answers[:top]

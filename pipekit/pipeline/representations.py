@@ -35,7 +35,11 @@ def required_vectors(pipeline: Assembly) -> Vectors:
     return vectors
 
 
-def token_vectors(pipeline: Assembly, text: str | Doc, encoder: str | None) -> Floats:
+def token_vectors(
+    pipeline: Assembly,
+    text: str | Doc,
+    encoder: str | None,
+) -> Floats:
     """The vectors that an encoder gives to the tokens of a document, float32[tokens, width].
 
     Long documents go through in parts, as they do in `Pipeline.pipe`. Errors: `ConfigError` without
@@ -67,13 +71,19 @@ def attention_maps(
     return maps
 
 
-def _batches(pipeline: Assembly, text: str | Doc) -> list[Batch]:
+def _batches(
+    pipeline: Assembly,
+    text: str | Doc,
+) -> list[Batch]:
     """A document as one batch, or as several where it is long."""
     parts = in_parts(as_doc(pipeline, text))
     return [pipeline.batch([part]) for part in parts]
 
 
-def _encoder_name(pipeline: Assembly, name: str | None) -> str:
+def _encoder_name(
+    pipeline: Assembly,
+    name: str | None,
+) -> str:
     """The encoder of that name, or the only one where none is named."""
     encoders = pipeline.encoders
     if not encoders:

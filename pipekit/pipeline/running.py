@@ -75,7 +75,10 @@ class DocPart(NamedTuple):
         return max(1, len(self.doc))
 
 
-def as_doc(pipeline: Assembly, text: str | Doc) -> Doc:
+def as_doc(
+    pipeline: Assembly,
+    text: str | Doc,
+) -> Doc:
     """A text as a Doc with tokens and sentences; a Doc as it is."""
     if isinstance(text, Doc):
         return text
@@ -83,7 +86,10 @@ def as_doc(pipeline: Assembly, text: str | Doc) -> Doc:
     return doc
 
 
-def in_parts(doc: Doc, limit: int | None = None) -> list[Doc]:
+def in_parts(
+    doc: Doc,
+    limit: int | None = None,
+) -> list[Doc]:
     """A document as parts of CHUNK_WORDS words at most.
 
     With a smaller `limit`, parts are of so many words, or of as many as the longest sentence has:
@@ -107,7 +113,11 @@ class Run:
         on_component: called with the name of each component that begins, and with "tokenizer".
     """
 
-    def __init__(self, pipeline: Assembly, order: Order) -> None:
+    def __init__(
+        self,
+        pipeline: Assembly,
+        order: Order,
+    ) -> None:
         self.pipeline = pipeline
         self.order = order
         self.room = Room()
@@ -187,14 +197,22 @@ class Run:
             docs.append(DocPart(item, doc))
         return docs
 
-    def _check_given_layers(self, item: Item, doc: Doc) -> None:
+    def _check_given_layers(
+        self,
+        item: Item,
+        doc: Doc,
+    ) -> None:
         """Errors: `ProcessingError` for a document without a layer that it has to bring."""
         for layer in self.pipeline.given:
             if not doc.has_annotation(layer):
                 reason = f"it needs Docs that bring the layer {layer!r}, which this one lacks"
                 raise _failure(item, "pipeline", DocError(reason))
 
-    def _refuse_overwriting(self, number: int, doc: Doc) -> None:
+    def _refuse_overwriting(
+        self,
+        number: int,
+        doc: Doc,
+    ) -> None:
         """Errors: `DocError` for a caller's Doc with a layer that a component would replace."""
         for name, component in self.pipeline.components.items():
             for layer in component.assigns:
@@ -248,7 +266,11 @@ class Run:
             raise _too_large(parts[0], shortage, device)
         return False
 
-    def _run(self, docs: Sequence[Doc], first: Item) -> str | None:
+    def _run(
+        self,
+        docs: Sequence[Doc],
+        first: Item,
+    ) -> str | None:
         """Send a batch through all components; None, or where memory ran out, which one failed.
 
         A shortage is returned as text: an exception would hold the tensors of the batch.
@@ -272,7 +294,11 @@ class Run:
         hooks.tell("batch_done", docs=batch.docs, seconds=seconds)
         return None
 
-    def _bare_doc(self, source: str | Doc, error: ProcessingError) -> Doc:
+    def _bare_doc(
+        self,
+        source: str | Doc,
+        error: ProcessingError,
+    ) -> Doc:
         """The document of a failure: with tokens only, if the tokenizer can make them, and why."""
         try:
             if isinstance(source, Doc):
@@ -285,7 +311,10 @@ class Run:
         return doc
 
 
-def docs_through(pipeline: Assembly, docs: Iterable[Doc]) -> Iterator[Doc]:
+def docs_through(
+    pipeline: Assembly,
+    docs: Iterable[Doc],
+) -> Iterator[Doc]:
     """Docs through the components, as a stream. Errors: `ProcessingError` for the first failure."""
     items = (Item(number, doc) for number, doc in enumerate(docs))
     chunks = chunked(items, CHUNK_WORDS)
@@ -296,7 +325,10 @@ def docs_through(pipeline: Assembly, docs: Iterable[Doc]) -> Iterator[Doc]:
         yield result.doc
 
 
-def _divided(items: Sequence[Item], error: ProcessingError) -> list[Sequence[Item]]:
+def _divided(
+    items: Sequence[Item],
+    error: ProcessingError,
+) -> list[Sequence[Item]]:
     """Items that failed together, as shares to be tried apart.
 
     These are halves, since the error may name the wrong document. Only a document that is too large
@@ -317,7 +349,10 @@ def _shared_layers(doc: Doc) -> dict[str, Layer]:
     return {name: layer.shared() for name, layer in doc.layers.items()}
 
 
-def _written_back(item: Item, doc: Doc) -> Doc:
+def _written_back(
+    item: Item,
+    doc: Doc,
+) -> Doc:
     """The document for the caller: the caller's own Doc, with the new layers, or the new Doc."""
     if not isinstance(item.source, Doc):
         return doc
@@ -337,7 +372,11 @@ def _is_divisible(parts: Sequence[DocPart]) -> bool:
     return longest_sentence(doc) < len(doc)
 
 
-def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
+def _failure(
+    item: Item,
+    component: str,
+    error: Exception,
+) -> ProcessingError:
     """The failure of a component, with its document; a broken contract remains one."""
     kind = ProcessingError
     if isinstance(error, PluginContractError):
@@ -349,7 +388,11 @@ def _failure(item: Item, component: str, error: Exception) -> ProcessingError:
     return kind(message, document=item.number, component=component)
 
 
-def _too_large(part: DocPart, shortage: str, device: str) -> OutOfMemoryError:
+def _too_large(
+    part: DocPart,
+    shortage: str,
+    device: str,
+) -> OutOfMemoryError:
     """The failure of a document that does not fit into memory.
 
     It has no cause: the traceback of a cause would hold the tensors.
@@ -368,7 +411,11 @@ def _too_large(part: DocPart, shortage: str, device: str) -> OutOfMemoryError:
     )
 
 
-def _lost(item: Item, component: str, error: Exception) -> DeviceError:
+def _lost(
+    item: Item,
+    component: str,
+    error: Exception,
+) -> DeviceError:
     return DeviceError(
         f"{item.title}, or one computed with it: {component} failed: {error}. "
         "After such an error a process cannot use its GPU any more: start a new one"
@@ -398,7 +445,11 @@ def _check_contract(
                 _check_spans(name, assigned, doc)
 
 
-def _check_spans(name: str, assigned: str, doc: Doc) -> None:
+def _check_spans(
+    name: str,
+    assigned: str,
+    doc: Doc,
+) -> None:
     """Errors: `PluginContractError` for spans outside the document, and scores that are NaN."""
     layer = doc.layers[assigned]
     starts = layer["start"].values

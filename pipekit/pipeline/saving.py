@@ -56,7 +56,11 @@ def save_pipeline(
     store.save(path, header, arrays, half=half)
 
 
-def dump_pipeline(pipeline: Assembly, *, half: bool = False) -> bytes:
+def dump_pipeline(
+    pipeline: Assembly,
+    *,
+    half: bool = False,
+) -> bytes:
     """A pipeline as bytes; half: weights as float16."""
     header, arrays = _contents(pipeline)
     return store.to_bytes(header, arrays, half=half)
@@ -176,7 +180,10 @@ def read_pipeline(
     return pipeline
 
 
-def _checked_config(header: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _checked_config(
+    header: Mapping[str, Any],
+    where: str,
+) -> dict[str, Any]:
     """The config in a header. Errors: `CorruptModelError` for a header of another shape."""
     config = header.get("config")
     if not _has_parts(config):
@@ -251,7 +258,10 @@ def _with_duplicates(container: store.Container) -> _Arrays:
     return arrays
 
 
-def _by_part(arrays: _Arrays, where: str) -> tuple[_ByPart, _ByPart]:
+def _by_part(
+    arrays: _Arrays,
+    where: str,
+) -> tuple[_ByPart, _ByPart]:
     """The tables and the weights of each part, by "<kind>/<name>"."""
     tables: _ByPart = {}
     weights: _ByPart = {}
@@ -277,7 +287,10 @@ class _Address(NamedTuple):
     key: str
 
 
-def _address(name: str, where: str) -> _Address:
+def _address(
+    name: str,
+    where: str,
+) -> _Address:
     """The owner of the array "<kind>/<name of the part>/<tables or weights>/<key>"."""
     kind, _, rest = name.partition("/")
     part, _, rest = rest.partition("/")
@@ -288,7 +301,11 @@ def _address(name: str, where: str) -> _Address:
     return _Address(f"{kind}/{part}", group == "tables", key)
 
 
-def _load_weights(part: Any, weights: _Arrays, where: str) -> None:
+def _load_weights(
+    part: Any,
+    weights: _Arrays,
+    where: str,
+) -> None:
     if not weights and not _weights(part):
         return
     import torch

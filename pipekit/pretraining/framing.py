@@ -105,7 +105,11 @@ def next_sentence(
     return pairs(slices, first, either(follows, second, elsewhere), follows, special)
 
 
-def divided(slices: Pieces, length: int, random: np.random.Generator) -> tuple[Texts, Texts]:
+def divided(
+    slices: Pieces,
+    length: int,
+    random: np.random.Generator,
+) -> tuple[Texts, Texts]:
     """Two consecutive texts of each slice, a quarter to three quarters of the pieces each.
 
     Both begin with a sentence if one begins within reach, else with a word; both end anywhere. So
@@ -121,7 +125,10 @@ def divided(slices: Pieces, length: int, random: np.random.Generator) -> tuple[T
     return first, second
 
 
-def single(slices: Pieces, special: Special) -> Sequences:
+def single(
+    slices: Pieces,
+    special: Special,
+) -> Sequences:
     """Each slice, uint32[rows, length - 2], between [CLS] and [SEP]."""
     rows, size = slices.shape
     ids = np.empty((rows, size + 2), dtype=np.int64)
@@ -133,7 +140,10 @@ def single(slices: Pieces, special: Special) -> Sequences:
     return Sequences(torch.from_numpy(ids), torch.from_numpy(begins))
 
 
-def border(slices: Pieces, begin: Ints) -> Ints:
+def border(
+    slices: Pieces,
+    begin: Ints,
+) -> Ints:
     """Where a text of each row may begin, int64[rows]: within reach of `begin` at the first
     sentence, else at the first word, else at `begin` itself.
     """
@@ -146,7 +156,11 @@ def border(slices: Pieces, begin: Ints) -> Ints:
     return borders
 
 
-def either(mask: Bools, first: Texts, second: Texts) -> Texts:
+def either(
+    mask: Bools,
+    first: Texts,
+    second: Texts,
+) -> Texts:
     """The first of two texts where the mask is true, else the second."""
     return Texts(
         np.where(mask, first.slice, second.slice),

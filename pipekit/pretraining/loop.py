@@ -112,7 +112,10 @@ def _checked(recipe: PretrainingRecipe) -> Mapping[str, Any]:
     return section
 
 
-def begin_with(vectors: Sequence[str], encoder: Bert) -> None:
+def begin_with(
+    vectors: Sequence[str],
+    encoder: Bert,
+) -> None:
     """Add static word vectors to the initial vectors of the pieces that are words.
 
     A random matrix turns the vectors into the width of the network; their spread becomes that of
@@ -234,14 +237,22 @@ class Pretrainer:
             with undisturbed():
                 self.save()
 
-    def sequences(self, slices: Pieces, *seed: int) -> Sequences:
+    def sequences(
+        self,
+        slices: Pieces,
+        *seed: int,
+    ) -> Sequences:
         """Slices as rows, on the device; the seed decides how texts are put together."""
         random = np.random.default_rng([self.settings.seed, *seed])
         special = self.encoder.subwords.special
         rows = self.framing.rows(slices, self.settings.length, special, random)
         return rows.to(self.device)
 
-    def losses(self, sequences: Sequences, *seed: int) -> dict[str, Tensor]:
+    def losses(
+        self,
+        sequences: Sequences,
+        *seed: int,
+    ) -> dict[str, Tensor]:
         """The losses of rows; the seed decides what is hidden."""
         seeds = np.random.SeedSequence([self.settings.seed, *seed])
         random = torch.Generator(self.device).manual_seed(int(seeds.generate_state(1)[0]))
@@ -318,7 +329,10 @@ class Pretrainer:
         self.progress = PretrainingProgress(**progress)
 
 
-def parameter_groups(parts: nn.Module, decay: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    parts: nn.Module,
+    decay: float,
+) -> list[dict[str, Any]]:
     """The parameters for the optimizer: biases and norms do not decay (Devlin et al. 2019)."""
     matrices = []
     vectors = []

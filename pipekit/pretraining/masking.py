@@ -56,7 +56,12 @@ class Corrupted(NamedTuple):
 class Chances:
     """Random numbers for the whole words of rows."""
 
-    def __init__(self, sequences: Sequences, special: Special, random: torch.Generator) -> None:
+    def __init__(
+        self,
+        sequences: Sequences,
+        special: Special,
+        random: torch.Generator,
+    ) -> None:
         self.ordinary = ordinary(sequences.ids, special)
         # The number of each piece's word over all rows. A special piece counts as a word, so that
         # the pieces after it belong to no word before it.
@@ -70,7 +75,10 @@ class Chances:
         return chances[self._word].view_as(self.ordinary)
 
 
-def ordinary(ids: Tensor, special: Special) -> Tensor:
+def ordinary(
+    ids: Tensor,
+    special: Special,
+) -> Tensor:
     """Which pieces stand for text, bool[rows, length]."""
     return (ids != special.cls) & (ids != special.sep) & (ids != special.pad)
 

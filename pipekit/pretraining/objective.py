@@ -100,7 +100,11 @@ def in_one_pass(
     return losses
 
 
-def last_states(network: Network, ids: Tensor, segments: Tensor | None) -> Tensor:
+def last_states(
+    network: Network,
+    ids: Tensor,
+    segments: Tensor | None,
+) -> Tensor:
     """The last states of pieces, float[rows, length, width].
 
     A network with only one segment does not read `segments`.
@@ -117,19 +121,30 @@ class PieceHead(nn.Module):
     The pieces are scored by the vectors that the network embeds them by (Press and Wolf 2017).
     """
 
-    def __init__(self, width: int, pieces: nn.Embedding) -> None:
+    def __init__(
+        self,
+        width: int,
+        pieces: nn.Embedding,
+    ) -> None:
         super().__init__()
         self.mix = nn.Linear(width, pieces.embedding_dim)
         self.norm = nn.LayerNorm(pieces.embedding_dim)
         self.bias = nn.Parameter(torch.zeros(pieces.num_embeddings))
 
-    def forward(self, states: Tensor, pieces: nn.Embedding) -> Tensor:
+    def forward(
+        self,
+        states: Tensor,
+        pieces: nn.Embedding,
+    ) -> Tensor:
         """float[n, width] to float[n, pieces]."""
         mixed = self.norm(functional.gelu(self.mix(states)))
         return functional.linear(mixed, pieces.weight, self.bias)
 
 
-def cross_entropy(scores: Tensor, truth: Tensor) -> Tensor:
+def cross_entropy(
+    scores: Tensor,
+    truth: Tensor,
+) -> Tensor:
     """The mean over rows, in float32; 0 without rows."""
     total = functional.cross_entropy(scores.float(), truth, reduction="sum")
     return total / max(len(truth), 1)

@@ -38,7 +38,11 @@ class MaskedTokens(RowObjective):
         share: the share of the words that are hidden.
     """
 
-    def __init__(self, encoder: Bert, share: float = 0.15) -> None:
+    def __init__(
+        self,
+        encoder: Bert,
+        share: float = 0.15,
+    ) -> None:
         super().__init__()
         self.share = share
         self.special = encoder.subwords.special
@@ -127,7 +131,10 @@ class ReplacedTokens(Objective):
         }
 
 
-def _generator_shape(encoder: Bert, changes: Mapping[str, Any]) -> BertShape:
+def _generator_shape(
+    encoder: Bert,
+    changes: Mapping[str, Any],
+) -> BertShape:
     check_arguments(BertShape, changes, "[objectives.replaced] generator")
     shape = encoder.shape
     smaller = {
@@ -140,7 +147,10 @@ def _generator_shape(encoder: Bert, changes: Mapping[str, Any]) -> BertShape:
     return replace(shape, **smaller)
 
 
-def sample(scores: Tensor, random: torch.Generator) -> Tensor:
+def sample(
+    scores: Tensor,
+    random: torch.Generator,
+) -> Tensor:
     """A column for each row of scores, drawn by their softmax (the Gumbel-max trick), int64[n]."""
     noise = torch.rand(scores.shape, generator=random, device=scores.device)
     noise.clamp_(1e-9, 1 - 1e-7)
@@ -195,7 +205,10 @@ OBJECTIVES: dict[str, type[Objective]] = {
 }
 
 
-def build_objectives(settings: Mapping[str, Mapping[str, Any]], encoder: Bert) -> nn.ModuleDict:
+def build_objectives(
+    settings: Mapping[str, Mapping[str, Any]],
+    encoder: Bert,
+) -> nn.ModuleDict:
     """Objectives by name, each with its settings.
 
     Errors: `ConfigError` naming an unknown objective or setting.

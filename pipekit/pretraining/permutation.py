@@ -30,7 +30,11 @@ class Permutation(Objective):
     at a position.
     """
 
-    def __init__(self, encoder: Bert, share: float = 1 / 6) -> None:
+    def __init__(
+        self,
+        encoder: Bert,
+        share: float = 1 / 6,
+    ) -> None:
         super().__init__()
         if encoder.network.embed.positions is None or encoder.shape.relative:
             raise ConfigError(
@@ -70,7 +74,12 @@ def draw_order(
     return rank.masked_fill_(is_known, 0)
 
 
-def foretell(network: Network, sequences: Sequences, order: Tensor, mask: int) -> Tensor:
+def foretell(
+    network: Network,
+    sequences: Sequences,
+    order: Tensor,
+    mask: int,
+) -> Tensor:
     """The states that predict the pieces of rank above 0, float[pieces, width], from left to right.
 
     Both streams are one pass: the queries of a row stand behind its pieces.

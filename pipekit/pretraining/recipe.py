@@ -84,7 +84,10 @@ class PretrainingRecipe:
     texts: Sequence[TextFiles]
 
 
-def read_pretraining_recipe(path: Path, overrides: Sequence[str] = ()) -> PretrainingRecipe:
+def read_pretraining_recipe(
+    path: Path,
+    overrides: Sequence[str] = (),
+) -> PretrainingRecipe:
     """The recipe in a TOML file.
 
     Args:
@@ -119,7 +122,10 @@ def read_pretraining_recipe(path: Path, overrides: Sequence[str] = ()) -> Pretra
     )
 
 
-def _texts(entry: Mapping[str, Any], where: str) -> list[TextFiles]:
+def _texts(
+    entry: Mapping[str, Any],
+    where: str,
+) -> list[TextFiles]:
     """The files of one [[text]]."""
     if not isinstance(entry.get("path"), str):
         raise ConfigError(f'{where} needs path = "…"')

@@ -58,14 +58,20 @@ def cut(
     return np.memmap(path, dtype="<u4", mode="r")
 
 
-def _shard_name(text: Path, encoder: Bert) -> str:
+def _shard_name(
+    text: Path,
+    encoder: Bert,
+) -> str:
     state = text.stat()
     file = f"{text.resolve()} {state.st_size} {state.st_mtime_ns} ".encode()
     key = blake2b(file + encoder.subwords.table.tobytes(), digest_size=8)
     return f"{text.name.split('.')[0]}-{key.hexdigest()}.pieces"
 
 
-def doc_pieces(docs: Sequence[Doc], encoder: Bert) -> Pieces:
+def doc_pieces(
+    docs: Sequence[Doc],
+    encoder: Bert,
+) -> Pieces:
     """Documents end to end as pieces, with the marks of what begins at each."""
     batch = Batch(docs)
     pieces = encoder.pieces(batch)
@@ -98,7 +104,12 @@ class Corpus:
 
     HELD_OUT = 0.005  # of each shard
 
-    def __init__(self, sources: Iterable[TextSource], length: int, seed: int) -> None:
+    def __init__(
+        self,
+        sources: Iterable[TextSource],
+        length: int,
+        seed: int,
+    ) -> None:
         self.sources = list(sources)
         self.length = length
         self.seed = seed
@@ -123,7 +134,11 @@ class Corpus:
         self._epoch = -1
         self._order = self.train
 
-    def read(self, numbers: Ints, shift: int = 0) -> Pieces:
+    def read(
+        self,
+        numbers: Ints,
+        shift: int = 0,
+    ) -> Pieces:
         """Slices by number, each of which begins `shift` pieces later, uint32[slices, length]."""
         shard = np.searchsorted(self._borders, numbers, "right") - 1
         begin = (numbers - self._borders[shard]) * self.length + shift
@@ -132,7 +147,11 @@ class Corpus:
             rows.append(self.sources[source].pieces[first : first + self.length])
         return np.stack(rows) if rows else np.zeros((0, self.length), np.uint32)
 
-    def batch(self, step: int, rows: int) -> Pieces:
+    def batch(
+        self,
+        step: int,
+        rows: int,
+    ) -> Pieces:
         """The slices of a step.
 
         Every epoch reads all slices in an order of its own, cut at other places.

@@ -38,7 +38,10 @@ _APPEND = os.O_RDWR | os.O_CREAT | _BINARY
 
 
 @contextmanager
-def _call(name: str, path: str) -> Iterator[int | None]:
+def _call(
+    name: str,
+    path: str,
+) -> Iterator[int | None]:
     """Around one I/O call; gives what the failpoint returns.
 
     Errors: `StoreError` naming the path, the call and the reason.
@@ -53,7 +56,10 @@ def _call(name: str, path: str) -> Iterator[int | None]:
         raise _store_error(error, f"{path}: {name} failed: {reason}") from error
 
 
-def _store_error(cause: OSError, message: str) -> StoreError:
+def _store_error(
+    cause: OSError,
+    message: str,
+) -> StoreError:
     error = StoreError(message)
     error.errno = cause.errno
     return error
@@ -71,7 +77,12 @@ class File:
             file.sync()
     """
 
-    def __init__(self, path: FilePath, *, append: bool = False) -> None:
+    def __init__(
+        self,
+        path: FilePath,
+        *,
+        append: bool = False,
+    ) -> None:
         self.path = os.fspath(path)
         self.written = 0
         self._gathered: list[Bytes] = []
@@ -153,7 +164,12 @@ class File:
         self.close()
 
 
-def write_atomically(path: FilePath, chunks: Iterable[Bytes], *, size: int | None = None) -> None:
+def write_atomically(
+    path: FilePath,
+    chunks: Iterable[Bytes],
+    *,
+    size: int | None = None,
+) -> None:
     """Write a file, in place of an old one of that name if there is any.
 
     At every moment the path holds either the old bytes or the new ones.
@@ -177,7 +193,12 @@ def write_atomically(path: FilePath, chunks: Iterable[Bytes], *, size: int | Non
     sync_name(target)
 
 
-def _write_and_replace(target: str, beside: str, chunks: Iterable[Bytes], size: int | None) -> None:
+def _write_and_replace(
+    target: str,
+    beside: str,
+    chunks: Iterable[Bytes],
+    size: int | None,
+) -> None:
     file = None
     try:
         with File(beside) as file:

@@ -32,7 +32,10 @@ def pack(message: Any) -> bytes:
     return packed
 
 
-def unpack(data: bytes, what: str) -> Any:
+def unpack(
+    data: bytes,
+    what: str,
+) -> Any:
     """The plain data of `pack`. Keys must be strings.
 
     Errors: `PipekitFormatError` naming `what` and the broken limit.
@@ -44,7 +47,11 @@ def unpack(data: bytes, what: str) -> Any:
         raise PipekitFormatError(f"{what} is damaged: {error}") from error
 
 
-def unpack_flat(data: bytes, what: str, most: int) -> list[Any]:
+def unpack_flat(
+    data: bytes,
+    what: str,
+    most: int,
+) -> list[Any]:
     """A list of at most `most` numbers, strings and bytes, without lists in it.
 
     Errors: `PipekitFormatError` naming `what`.
@@ -153,7 +160,10 @@ def _check_heads(data: bytes) -> None:
         raise ValueError(f"the message ends after {at} bytes of {len(data)}")
 
 
-def _next_item(data: bytes, at: int) -> tuple[int, int]:
+def _next_item(
+    data: bytes,
+    at: int,
+) -> tuple[int, int]:
     """Where the item behind this head begins, and how many items lie within this one."""
     if at >= len(data):
         raise ValueError(f"it is cut short after {len(data)} bytes")
@@ -166,7 +176,12 @@ def _next_item(data: bytes, at: int) -> tuple[int, int]:
     return at + size + length * unit, length * inner
 
 
-def _check_list(inner: int, room: int, depth: int, budget: int) -> None:
+def _check_list(
+    inner: int,
+    room: int,
+    depth: int,
+    budget: int,
+) -> None:
     """Check a list of `inner` items, each of which takes a byte of the `room` behind its head."""
     if inner > room:
         raise ValueError(f"a list of {inner} items in the last {room} bytes")

@@ -100,12 +100,18 @@ class _Row:
     sha256: bytes
 
 
-def _data_size(stored: str, shape: tuple[int, ...]) -> int:
+def _data_size(
+    stored: str,
+    shape: tuple[int, ...],
+) -> int:
     """Bytes of a tensor's data."""
     return math.prod(shape) * _DTYPES[stored].itemsize
 
 
-def _lead(stored: str, shape: tuple[int, ...]) -> bytes:
+def _lead(
+    stored: str,
+    shape: tuple[int, ...],
+) -> bytes:
     """The message of a tensor up to its data, which come last."""
     empty = pack({"dtype": stored, "shape": shape, "data": b""})
     size = _data_size(stored, shape)
@@ -144,12 +150,20 @@ def save(
     write_atomically(path, chunks, size=sum(map(len, chunks)))
 
 
-def to_bytes(header: Header, tensors: Tensors, *, half: bool = False) -> bytes:
+def to_bytes(
+    header: Header,
+    tensors: Tensors,
+    *,
+    half: bool = False,
+) -> bytes:
     """The bytes that `save` writes."""
     return b"".join(_chunks(header, tensors, half))
 
 
-def fingerprint(header: Header, tensors: Tensors) -> str:
+def fingerprint(
+    header: Header,
+    tensors: Tensors,
+) -> str:
     """A checksum of header and tensors.
 
     It is the checksum of the file's beginning, in which the checksums of all tensors stand.
@@ -158,7 +172,11 @@ def fingerprint(header: Header, tensors: Tensors) -> str:
     return sha256(prefix).hexdigest()
 
 
-def _chunks(header: Header, tensors: Tensors, half: bool) -> Iterator[Bytes]:
+def _chunks(
+    header: Header,
+    tensors: Tensors,
+    half: bool,
+) -> Iterator[Bytes]:
     """The file in pieces: prefix, header, then beginning and data of each tensor."""
     _check_plain(header, "header", MAX_DEPTH - 1)
     arrays = {}
@@ -191,7 +209,10 @@ def _chunks(header: Header, tensors: Tensors, half: bool) -> Iterator[Bytes]:
     yield from messages
 
 
-def _header_message(header: Header, index: list[dict[str, Any]]) -> bytes:
+def _header_message(
+    header: Header,
+    index: list[dict[str, Any]],
+) -> bytes:
     message = pack({"requires": sorted(FEATURES), "header": header, "tensors": index})
     try:
         unpack(message, "the header")
@@ -202,7 +223,11 @@ def _header_message(header: Header, index: list[dict[str, Any]]) -> bytes:
     return message
 
 
-def _stored_array(name: str, tensor: NDArray[Any], half: bool) -> NDArray[Any]:
+def _stored_array(
+    name: str,
+    tensor: NDArray[Any],
+    half: bool,
+) -> NDArray[Any]:
     """The array as it lies in the file."""
     _check_tensor_name(name)
     dtype = _DTYPES.get(tensor.dtype.name)
@@ -240,7 +265,11 @@ def _is_tensor_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def _check_plain(value: Any, place: str, depth: int) -> None:
+def _check_plain(
+    value: Any,
+    place: str,
+    depth: int,
+) -> None:
     """Check that a value of at most this depth comes back as it is.
 
     Errors: `ConfigError` naming the place.
@@ -326,7 +355,11 @@ class _Reader:
         header, index = self._header()
         return Container(header, {row.name: self._tensor(row) for row in index})
 
-    def _refuse(self, reason: str, cure: str = _CURE) -> NoReturn:
+    def _refuse(
+        self,
+        reason: str,
+        cure: str = _CURE,
+    ) -> NoReturn:
         raise CorruptModelError(f"{self.where}: {reason}. {cure}")
 
     def _header(self) -> tuple[dict[str, Any], list[_Row]]:
@@ -367,7 +400,11 @@ class _Reader:
             )
         return length, checksum
 
-    def _index(self, data: list[Any], start: int) -> list[_Row]:
+    def _index(
+        self,
+        data: list[Any],
+        start: int,
+    ) -> list[_Row]:
         """The rows of the index: tensors from byte `start` on, sorted, without gaps."""
         rows = [self._row(row, number) for number, row in enumerate(data)]
         end = start
@@ -385,7 +422,11 @@ class _Reader:
             self._refuse(f"{self.size - end} bytes follow its end")
         return rows
 
-    def _row(self, data: Any, number: int) -> _Row:
+    def _row(
+        self,
+        data: Any,
+        number: int,
+    ) -> _Row:
         if not isinstance(data, dict) or _types_of(data) != _ROW_TYPES:
             self._refuse(f"line {number} of the index does not consist of {', '.join(_ROW_TYPES)}")
         row = _Row(**{**data, "shape": tuple(data["shape"])})
@@ -419,7 +460,10 @@ class _Reader:
         return array
 
 
-def _may_be_stored(dtype: str, stored: str) -> bool:
+def _may_be_stored(
+    dtype: str,
+    stored: str,
+) -> bool:
     if dtype not in _DTYPES:
         return False
     return stored == dtype or (dtype, stored) == ("float32", "float16")

@@ -91,7 +91,10 @@ def prepare(recipe: Recipe) -> PreparedParts:
     return PreparedParts(build_pipeline(recipe, train), train, np.array(until), dev)
 
 
-def build_pipeline(recipe: Recipe, docs: Sequence[Doc]) -> Pipeline:
+def build_pipeline(
+    recipe: Recipe,
+    docs: Sequence[Doc],
+) -> Pipeline:
     """The pipeline of a recipe, before it learns.
 
     A part with a `source` is the part of a saved pipeline. The other parts are new, and begin with
@@ -133,7 +136,11 @@ def _invent(
 
 
 def _take(
-    blueprint: Blueprint, kind: str, name: str, part: Mapping[str, Any], docs: Sequence[Doc]
+    blueprint: Blueprint,
+    kind: str,
+    name: str,
+    part: Mapping[str, Any],
+    docs: Sequence[Doc],
 ) -> None:
     """The settings and tables of a part of a saved pipeline, with the changes of the recipe."""
     path = part["source"]
@@ -161,7 +168,11 @@ def _hint(part: Mapping[str, Any]) -> str:
     return "" if "part" in part else ' Take a part of another name with part = "NAME".'
 
 
-def _check_changes(kind: str, name: str, changes: Mapping[str, Any]) -> None:
+def _check_changes(
+    kind: str,
+    name: str,
+    changes: Mapping[str, Any],
+) -> None:
     """A source brings the type of a part, and the tables that the weights of a component need."""
     for key, value in changes.items():
         is_table = kind == "components" and key in PATH_KEYS and isinstance(value, str)
@@ -172,7 +183,9 @@ def _check_changes(kind: str, name: str, changes: Mapping[str, Any]) -> None:
 
 
 def _completed(
-    settings: Mapping[str, Any], tables: Tables, docs: Sequence[Doc]
+    settings: Mapping[str, Any],
+    tables: Tables,
+    docs: Sequence[Doc],
 ) -> tuple[dict[str, Any], Tables]:
     """Changed settings of an encoder, and its tables.
 
@@ -191,7 +204,11 @@ def _kind_of(table: str) -> str:
     return table.partition(".")[0]
 
 
-def _load_weights(pipeline: Pipeline, blueprint: Blueprint, start: str) -> None:
+def _load_weights(
+    pipeline: Pipeline,
+    blueprint: Blueprint,
+    start: str,
+) -> None:
     """Copy the weights of `start`, and those of the parts with a source."""
     if start:
         pairs = {name: name for name in modules(pipeline) if name not in blueprint.origins}

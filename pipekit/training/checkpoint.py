@@ -37,7 +37,8 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, optimizer: torch.optim.Optimizer
+    path: Path,
+    optimizer: torch.optim.Optimizer,
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Weights by name, and the progress; the optimizer and torch's random numbers are set back.
 

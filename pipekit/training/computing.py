@@ -19,7 +19,10 @@ from pipekit.devices.memory import keep_memory
 from pipekit.storage.files import write_atomically
 
 
-def set_up(seed: int, threads: int) -> None:
+def set_up(
+    seed: int,
+    threads: int,
+) -> None:
     """Make a process ready to train; 0 leaves the number of its threads as it is."""
     keep_memory()
     torch.manual_seed(seed)
@@ -37,7 +40,10 @@ def without_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def autocast(device: torch.device, mixed_precision: bool) -> torch.autocast:
+def autocast(
+    device: torch.device,
+    mixed_precision: bool,
+) -> torch.autocast:
     """The precision of a step: bfloat16 if it is wanted and the device has units for it."""
     enabled = mixed_precision and has_bfloat16(device.type)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
@@ -72,7 +78,10 @@ def undisturbed() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def schedule(share: float, warmup: float) -> float:
+def schedule(
+    share: float,
+    warmup: float,
+) -> float:
     """The factor on the learning rate after a `share` of all steps: a line up to 1 over the share
     `warmup`, then half a cosine down to 0.
     """
@@ -81,7 +90,10 @@ def schedule(share: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (share - warmup) / max(1 - warmup, 1e-9)))
 
 
-def write_log(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_log(
+    path: Path,
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
     """Write all figures of a training, a line of JSON for each evaluation."""
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_atomically(path, [line.encode() for line in lines])

@@ -38,7 +38,11 @@ class Learning:
     unfrozen, and where nothing learns.
     """
 
-    def __init__(self, settings: TrainingSettings, parts: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        parts: Mapping[str, nn.Module],
+    ) -> None:
         self.settings = settings
         self.parts = parts
         self.frozen: list[nn.Module] = []
@@ -146,7 +150,10 @@ def layers_of(part: nn.Module) -> list[nn.Module]:
 
 
 def selected_layers(
-    parts: Mapping[str, nn.Module], name: str, setting: str, layered: bool = False
+    parts: Mapping[str, nn.Module],
+    name: str,
+    setting: str,
+    layered: bool = False,
 ) -> list[nn.Module]:
     """The modules that a name in a setting means: a part, layers of it, or a network within it.
 
@@ -169,12 +176,14 @@ def selected_layers(
     except AttributeError:
         networks = [f"{part_name}.{key}" for key, _ in part.named_children()]
         raise ConfigError(
-            f"[training] {setting} names {name!r}, which is no network there."
-            f"{near(name, networks)}"
+            f"[training] {setting} names {name!r}, which is no network there.{near(name, networks)}"
         ) from None
 
 
-def _part_of(name: str, parts: Mapping[str, nn.Module]) -> str | None:
+def _part_of(
+    name: str,
+    parts: Mapping[str, nn.Module],
+) -> str | None:
     """The longest name of a part that a name begins with."""
     for part in sorted(parts, key=len, reverse=True):
         if re.match(rf"{re.escape(part)}($|[.\[])", name):
@@ -182,7 +191,12 @@ def _part_of(name: str, parts: Mapping[str, nn.Module]) -> str | None:
     return None
 
 
-def _slice(layers: list[nn.Module], name: str, inside: str, setting: str) -> list[nn.Module]:
+def _slice(
+    layers: list[nn.Module],
+    name: str,
+    inside: str,
+    setting: str,
+) -> list[nn.Module]:
     numbers = _SLICE.fullmatch(inside)
     selected = []
     if numbers:
@@ -211,6 +225,10 @@ def _rest(module: nn.Module) -> None:
             network.train()
 
 
-def _check(setting: str, right: bool, wanted: str) -> None:
+def _check(
+    setting: str,
+    right: bool,
+    wanted: str,
+) -> None:
     if not right:
         raise ConfigError(f"{setting}: {wanted}")

@@ -102,7 +102,13 @@ def train(
 class Trainer:
     """The state of one training, and its steps."""
 
-    def __init__(self, recipe: Recipe, prepared: PreparedParts, output: Path, device: str) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        prepared: PreparedParts,
+        output: Path,
+        device: str,
+    ) -> None:
         self.settings = recipe.settings
         self.output = output
         self.data = prepared
@@ -318,7 +324,10 @@ class Trainer:
 
 
 @contextmanager
-def swapped(weights: Mapping[str, Tensor], averages: Mapping[str, Tensor]) -> Iterator[None]:
+def swapped(
+    weights: Mapping[str, Tensor],
+    averages: Mapping[str, Tensor],
+) -> Iterator[None]:
     """Within this context the weights are their averages, and the averages the weights."""
     _swap(weights, averages)
     try:
@@ -327,7 +336,10 @@ def swapped(weights: Mapping[str, Tensor], averages: Mapping[str, Tensor]) -> It
         _swap(weights, averages)
 
 
-def _swap(weights: Mapping[str, Tensor], averages: Mapping[str, Tensor]) -> None:
+def _swap(
+    weights: Mapping[str, Tensor],
+    averages: Mapping[str, Tensor],
+) -> None:
     with torch.no_grad():
         for name, average in averages.items():
             weight = weights[name].clone()
@@ -350,7 +362,10 @@ def lowered(doc: Doc) -> Doc:
     return copy
 
 
-def flat(scores: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+def flat(
+    scores: Mapping[str, Any],
+    prefix: str = "",
+) -> dict[str, float]:
     """Nested figures under dotted names."""
     figures: dict[str, float] = {}
     for name, value in scores.items():

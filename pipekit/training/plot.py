@@ -10,7 +10,10 @@ from pipekit.drawing import empty_figure
 from pipekit.training.loop import flat
 
 
-def plot(log: Path, image: Path) -> None:
+def plot(
+    log: Path,
+    image: Path,
+) -> None:
     """Draw every figure over the epochs. Errors: `ConfigError` without matplotlib."""
     figure = empty_figure(8, 5)
     rows = list(srsly.read_jsonl(log))

@@ -111,7 +111,10 @@ class Recipe:
     raw: Mapping[str, Any]
 
 
-def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(
+    path: str | os.PathLike[str],
+    overrides: Sequence[str] = (),
+) -> Recipe:
     """The recipe in a TOML file.
 
     Args:
@@ -124,7 +127,10 @@ def read_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     return parse_recipe(read_toml(file, overrides), file)
 
 
-def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Recipe:
+def parse_recipe(
+    raw: Mapping[str, Any],
+    file: Path = Path("recipe.toml"),
+) -> Recipe:
     """The recipe in a mapping of the same shape as the file. Errors: as `read_recipe`."""
     check_sections(raw, SECTIONS, file)
     for kind in ("encoders", "components"):
@@ -151,7 +157,10 @@ def parse_recipe(raw: Mapping[str, Any], file: Path = Path("recipe.toml")) -> Re
     )
 
 
-def _settings(section: Mapping[str, Any], file: Path) -> TrainingSettings:
+def _settings(
+    section: Mapping[str, Any],
+    file: Path,
+) -> TrainingSettings:
     where = f"{file}: [training]"
     defaults = TrainingSettings()
     for key, value in section.items():
@@ -163,7 +172,10 @@ def _settings(section: Mapping[str, Any], file: Path) -> TrainingSettings:
     return settings_of(TrainingSettings, section, where, at_least_one=counts)
 
 
-def _numbers(value: Any, setting: str) -> dict[str, float]:
+def _numbers(
+    value: Any,
+    setting: str,
+) -> dict[str, float]:
     """A table of numbers under dotted names.
 
     TOML reads `encoders.main = 0.1` as a table within a table.
@@ -183,7 +195,11 @@ def _numbers(value: Any, setting: str) -> dict[str, float]:
     return numbers
 
 
-def _sources(raw: Mapping[str, Any], part: str, file: Path) -> list[CorpusSource]:
+def _sources(
+    raw: Mapping[str, Any],
+    part: str,
+    file: Path,
+) -> list[CorpusSource]:
     """The corpora under [[train]] or [[dev]]."""
     own_keys = ("path", "format", "repeat", "until")
     sources = []

@@ -17,7 +17,10 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 S = TypeVar("S")
 
 
-def read_toml(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def read_toml(
+    file: Path,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
     """A recipe as it stands in its file.
 
     Args:
@@ -42,7 +45,11 @@ def read_toml(file: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return raw
 
 
-def check_sections(raw: Mapping[str, Any], sections: Iterable[str], file: Path) -> None:
+def check_sections(
+    raw: Mapping[str, Any],
+    sections: Iterable[str],
+    file: Path,
+) -> None:
     """Errors: `ConfigError` naming a section that recipes of this kind do not have."""
     for section in raw:
         if section not in sections:
@@ -50,7 +57,10 @@ def check_sections(raw: Mapping[str, Any], sections: Iterable[str], file: Path) 
 
 
 def settings_of(
-    kind: type[S], section: Mapping[str, Any], where: str, at_least_one: Iterable[str] = ()
+    kind: type[S],
+    section: Mapping[str, Any],
+    where: str,
+    at_least_one: Iterable[str] = (),
 ) -> S:
     """A section as a dataclass of settings, all of which have defaults.
 
@@ -73,7 +83,10 @@ def settings_of(
     return kind(**section)
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
+def _override(
+    raw: dict[str, Any],
+    override: str,
+) -> None:
     """Set one value of a recipe; numbers in the key are places in a list: train.0.path=…"""
     key, equals, text = override.partition("=")
     if not equals:
@@ -105,7 +118,11 @@ def data_folder(base: Path) -> str:
     return "data"
 
 
-def filled(value: Any, base: Path, key: str = "") -> Any:
+def filled(
+    value: Any,
+    base: Path,
+    key: str = "",
+) -> Any:
     """A recipe with variables filled in, and with absolute paths under PATH_KEYS.
 
     Args:
@@ -122,7 +139,10 @@ def filled(value: Any, base: Path, key: str = "") -> Any:
     return str(base / text) if key in PATH_KEYS and text else text
 
 
-def _variable(name: str, base: Path) -> str:
+def _variable(
+    name: str,
+    base: Path,
+) -> str:
     if name == "PIPEKIT_DATA":
         return data_folder(base)
     if name not in os.environ:

@@ -31,12 +31,18 @@ def modules(pipeline: Pipeline) -> dict[str, nn.Module]:
     return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
 
 
-def named(prefix: str, module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def named(
+    prefix: str,
+    module: nn.Module,
+) -> Iterator[tuple[str, Tensor]]:
     """The tensors of a part, by names that begin with that of the part."""
     return ((f"{prefix}.{name}", tensor) for name, tensor in module.state_dict().items())
 
 
-def merge_settings(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge_settings(
+    settings: Mapping[str, Any],
+    changes: Mapping[str, Any],
+) -> dict[str, Any]:
     """Settings with changes; in a table within a table only the named keys are changed."""
     merged = {**settings, **changes}
     for key, new in changes.items():
@@ -63,7 +69,12 @@ def shared(tables: Mapping[str, Tables]) -> dict[str, Tables]:
     return unique
 
 
-def start_from(pipeline: Pipeline, saved: Pipeline, pairs: Mapping[str, str], setting: str) -> None:
+def start_from(
+    pipeline: Pipeline,
+    saved: Pipeline,
+    pairs: Mapping[str, str],
+    setting: str,
+) -> None:
     """Copy the tensors that have the same name and shape in a saved pipeline, and print how many.
 
     Args:
@@ -92,7 +103,10 @@ def start_from(pipeline: Pipeline, saved: Pipeline, pairs: Mapping[str, str], se
         print(f"{setting}: {match.taken} of {match.total} tensors of {name}{misfit}")
 
 
-def copied(ours: nn.Module, theirs: nn.Module) -> Match:
+def copied(
+    ours: nn.Module,
+    theirs: nn.Module,
+) -> Match:
     """Copy the tensors that have the same name and shape in another part."""
     sources = theirs.state_dict()
     targets = ours.state_dict()

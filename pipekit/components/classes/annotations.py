@@ -19,7 +19,10 @@ from pipekit.errors import DataError
 from pipekit.words.arrays import Floats, Ints
 
 
-def document_labels(docs: Sequence[Doc], layer: str) -> list[str]:
+def document_labels(
+    docs: Sequence[Doc],
+    layer: str,
+) -> list[str]:
     """The classes in a layer of the documents, sorted. Errors: `DataError` for less than two."""
     names: set[str] = set()
     for doc in docs:
@@ -63,7 +66,10 @@ def document_targets(
     return np.array(numbers, dtype=np.int64), table.reshape(-1, len(labels))
 
 
-def _has_class(classes: Layer, label: str) -> bool:
+def _has_class(
+    classes: Layer,
+    label: str,
+) -> bool:
     if label not in classes:
         return False
     probability = classes[label][0]
@@ -89,7 +95,10 @@ def write_document_classes(
             classes.set(label, rows[:, column])
 
 
-def entity_labels(docs: Sequence[Doc], entities: str) -> list[str]:
+def entity_labels(
+    docs: Sequence[Doc],
+    entities: str,
+) -> list[str]:
     """The classes of the sentiment toward the spans of a layer, sorted.
 
     Errors: `DataError` for less than two.
@@ -127,7 +136,10 @@ def entity_targets(
     return numbers, targets[numbers]
 
 
-def _span_targets(spans: Layer, labels: Sequence[str]) -> Floats:
+def _span_targets(
+    spans: Layer,
+    labels: Sequence[str],
+) -> Floats:
     """The classes of each span of a layer, float32[spans, classes]; an unset column has none."""
     targets = np.zeros((spans.size, len(labels)), dtype=np.float32)
     for number, label in enumerate(labels):
@@ -153,7 +165,10 @@ def write_entity_classes(
         start = end
 
 
-def class_probabilities(logits: Tensor, exclusive: bool) -> Floats:
+def class_probabilities(
+    logits: Tensor,
+    exclusive: bool,
+) -> Floats:
     """Softmax of logits [rows, classes] of exclusive classes, sigmoid of others, in float32."""
     logits = logits.detach().float()
     if exclusive:

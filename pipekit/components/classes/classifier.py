@@ -97,7 +97,11 @@ class Classifier(Head):
         self.register_buffer("class_weights", weights, persistent=False)
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         completed = dict(settings)
         power = completed.pop("balance", 0.0)
         strength = completed.pop("strength", 5.0)
@@ -143,7 +147,11 @@ class Classifier(Head):
         linear: Tensor = self.terms(batch, document_texts(batch), np.arange(documents))
         return logits + linear
 
-    def decode(self, batch: Batch, scores: Tensor) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: Tensor,
+    ) -> None:
         probabilities = class_probabilities(scores, self.exclusive)
         write_document_classes(batch.docs, self.layer, self.labels, probabilities)
 

@@ -124,7 +124,11 @@ class EntitySentiment(Head):
             self.tables = self.terms.tables
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         completed = dict(settings)
         power = completed.pop("balance", 0.0)
         strength = completed.pop("strength", 1.0)
@@ -165,7 +169,11 @@ class EntitySentiment(Head):
         linear: Tensor = self.terms(batch, texts, entities.doc)
         return logits + linear
 
-    def _read_tokens(self, batch: Batch, rows: Ints) -> Tensor:
+    def _read_tokens(
+        self,
+        batch: Batch,
+        rows: Ints,
+    ) -> Tensor:
         """Hidden states of all tokens, float[T, W]; those of entities, `rows`, have a mark."""
         vectors = batch.vectors(self.encoder.name)
         is_entity = np.zeros(len(batch), dtype=np.int64)
@@ -174,7 +182,13 @@ class EntitySentiment(Head):
         hidden: Tensor = self.context(vectors, batch.sequences, marks)
         return hidden
 
-    def _pool(self, batch: Batch, entities: EntityRows, hidden: Tensor, rows: Ints) -> Tensor:
+    def _pool(
+        self,
+        batch: Batch,
+        entities: EntityRows,
+        hidden: Tensor,
+        rows: Ints,
+    ) -> Tensor:
         """Each entity and its surroundings, float[E, (heads + 2) * W]."""
         device = hidden.device
         size = len(entities)
@@ -197,7 +211,11 @@ class EntitySentiment(Head):
         )
         return torch.cat(pooled, dim=1)
 
-    def decode(self, batch: Batch, scores: Tensor) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: Tensor,
+    ) -> None:
         probabilities = class_probabilities(scores, exclusive=True)
         write_entity_classes(batch.docs, self.entities, self.labels, probabilities)
 

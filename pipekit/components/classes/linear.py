@@ -99,7 +99,11 @@ def balanced_weights(
     return np.asarray(ratio**power, dtype=np.float32)
 
 
-def class_weight_settings(targets: Floats, exclusive: bool, power: float) -> list[float]:
+def class_weight_settings(
+    targets: Floats,
+    exclusive: bool,
+    power: float,
+) -> list[float]:
     """`balanced_weights` as a setting that can be saved, rounded to four digits."""
     weights = balanced_weights(targets, exclusive, power)
     return [round(float(weight), 4) for weight in weights]
@@ -175,7 +179,12 @@ class FittedTerms(nn.Module):
     fold_weights: Tensor | None  # (terms, FOLDS * classes)
     fold_bias: Tensor  # (FOLDS * classes,)
 
-    def __init__(self, tables: Tables, pieces: Sequence[int], classes: int) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        pieces: Sequence[int],
+        classes: int,
+    ) -> None:
         super().__init__()
         self.tables = {name: tables[name] for name in VOCABULARY_TABLES}
         self.vocabulary = Vocabulary(self.tables, tuple(pieces))
@@ -188,7 +197,13 @@ class FittedTerms(nn.Module):
         self._register("fold_bias", tables.get("fold_bias"), saved=False)
         self.trust = nn.Parameter(torch.ones(()))
 
-    def _register(self, name: str, array: Floats | None, *, saved: bool) -> None:
+    def _register(
+        self,
+        name: str,
+        array: Floats | None,
+        *,
+        saved: bool,
+    ) -> None:
         values = None if array is None else torch.from_numpy(array)
         self.register_buffer(name, values, persistent=saved)
 

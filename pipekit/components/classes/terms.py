@@ -79,7 +79,11 @@ class Vocabulary:
         pieces: the lengths of pieces of words; none for words alone.
     """
 
-    def __init__(self, tables: dict[str, NDArray[np.generic]], pieces: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        tables: dict[str, NDArray[np.generic]],
+        pieces: tuple[int, ...],
+    ) -> None:
         self.hashes: Hashes = tables["hashes"].astype(np.uint64, copy=False)
         self.idf = tables["idf"].astype(np.float32, copy=False)
         self.piece = tables["piece"].astype(bool, copy=False)
@@ -88,7 +92,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def terms(self, batch: Batch, tokens: TermTokens) -> Terms:
+    def terms(
+        self,
+        batch: Batch,
+        tokens: TermTokens,
+    ) -> Terms:
         """The known terms of each text, with weights (1 + log count) * idf, normalised."""
         size = max(len(self), 1)
         parts = occurrences(batch, tokens, self.pieces)
@@ -107,7 +115,11 @@ class Vocabulary:
             offsets=np.searchsorted(text, np.arange(tokens.texts + 1)),
         )
 
-    def _keys(self, part: Occurrences, size: int) -> Ints:
+    def _keys(
+        self,
+        part: Occurrences,
+        size: int,
+    ) -> Ints:
         """Text and vocabulary row of each occurrence of a known term, as pairs in one number."""
         # Distinct and sorted hashes are looked up in a third of the time.
         distinct, index = np.unique(part.hashes, return_inverse=True)
@@ -170,7 +182,11 @@ class Occurrences(NamedTuple):
     hashes: Hashes
 
 
-def occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]) -> list[Occurrences]:
+def occurrences(
+    batch: Batch,
+    tokens: TermTokens,
+    pieces: tuple[int, ...],
+) -> list[Occurrences]:
     """Every term of every text: words and pairs of words; then, with `pieces`, pieces of words.
 
     Marked tokens are no source of pieces. The two words of a pair have the same mark.
@@ -181,7 +197,10 @@ def occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]) -> li
     return parts
 
 
-def _word_occurrences(batch: Batch, tokens: TermTokens) -> Occurrences:
+def _word_occurrences(
+    batch: Batch,
+    tokens: TermTokens,
+) -> Occurrences:
     """Words, and pairs of words that stand side by side."""
     plain = batch.distinct.plain
     distinct = plain.hashes(plain.starts, plain.ends)
@@ -202,7 +221,11 @@ def _word_occurrences(batch: Batch, tokens: TermTokens) -> Occurrences:
     )
 
 
-def _piece_occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]) -> Occurrences:
+def _piece_occurrences(
+    batch: Batch,
+    tokens: TermTokens,
+    pieces: tuple[int, ...],
+) -> Occurrences:
     """Pieces of the words that are not marked."""
     hashes, begins = _pieces(batch.distinct.plain, pieces)
     unmarked = np.flatnonzero(tokens.mark == 0)
@@ -216,7 +239,10 @@ def _piece_occurrences(batch: Batch, tokens: TermTokens, pieces: tuple[int, ...]
     )
 
 
-def _pieces(words: Words, lengths: tuple[int, ...]) -> tuple[Hashes, Ints]:
+def _pieces(
+    words: Words,
+    lengths: tuple[int, ...],
+) -> tuple[Hashes, Ints]:
     """Hashes of the pieces of each word, and their offsets by word, int64[words + 1].
 
     A piece has one of the lengths. A border of the word counts as a character: the pieces of length
@@ -236,7 +262,10 @@ def _pieces(words: Words, lengths: tuple[int, ...]) -> tuple[Hashes, Ints]:
     return np.concatenate(hashes)[order], begins
 
 
-def _piece_places(words: Words, length: int) -> list[tuple[Ints, Ints, int, int]]:
+def _piece_places(
+    words: Words,
+    length: int,
+) -> list[tuple[Ints, Ints, int, int]]:
     """Pieces of one length: owners, first characters, size without borders, number of the border.
 
     The number is 1 for no border, 2 for the border before a word, 3 for the border behind it.

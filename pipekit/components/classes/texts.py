@@ -47,7 +47,10 @@ class EntityRows(NamedTuple):
         return EntityRows(self.start[rows], self.end[rows], self.doc[rows])
 
 
-def entity_rows(batch: Batch, layer: str) -> EntityRows:
+def entity_rows(
+    batch: Batch,
+    layer: str,
+) -> EntityRows:
     """The spans of a layer in all documents; those without the layer have none."""
     spans = batch_spans(batch, layer, ())
     doc = np.searchsorted(batch.offsets, spans.start, "right") - 1
@@ -68,7 +71,11 @@ class Surroundings(NamedTuple):
     distance: Ints
 
 
-def tokens_around(batch: Batch, entities: EntityRows, window: int) -> Surroundings:
+def tokens_around(
+    batch: Batch,
+    entities: EntityRows,
+    window: int,
+) -> Surroundings:
     """The tokens of each entity, and those of its sentence at most `window` before or behind it.
 
     An entity across a border of sentences sees the sentence in which it begins.
@@ -89,7 +96,11 @@ def tokens_around(batch: Batch, entities: EntityRows, window: int) -> Surroundin
     return Surroundings(owner, row, before + behind)
 
 
-def entity_texts(batch: Batch, entities: EntityRows, window: int) -> TermTokens:
+def entity_texts(
+    batch: Batch,
+    entities: EntityRows,
+    window: int,
+) -> TermTokens:
     """Each entity as a text: all tokens around it unmarked, then the nearest ones again, marked.
 
     Marks: 1 before the entity, 2 within, 3 behind.

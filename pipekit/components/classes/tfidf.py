@@ -98,7 +98,11 @@ class Tfidf(Head):
         self.bias = nn.Parameter(torch.from_numpy(bias))
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         completed = dict(settings)
         strength = completed.pop("strength", 5.0)
         power = completed.pop("balance", 1.0)
@@ -149,7 +153,11 @@ class Tfidf(Head):
             return entity_targets(batch.docs, self.entities, self.labels)
         return document_targets(batch.docs, self.layer, self.labels, self.exclusive)
 
-    def decode(self, batch: Batch, scores: Tensor) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: Tensor,
+    ) -> None:
         probabilities = class_probabilities(scores, self.exclusive)
         if self.entities:
             write_entity_classes(batch.docs, self.entities, self.labels, probabilities)

@@ -115,7 +115,11 @@ class EntityRecognizer(Head):
         emissions: Tensor = self.emit(hidden)
         return emissions.float()
 
-    def decode(self, batch: Batch, scores: Tensor) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: Tensor,
+    ) -> None:
         """Write the spans of the best path of each sentence."""
         every = np.arange(len(batch.sequences) - 1)
         grids = _sentence_grids(batch, every)

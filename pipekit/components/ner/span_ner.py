@@ -191,7 +191,11 @@ class SpanRecognizer(Head):
             columns.append(functional.pad(score, padding))
         return torch.stack(columns, 1)
 
-    def _possible(self, batch: Batch, device: torch.device) -> Tensor:
+    def _possible(
+        self,
+        batch: Batch,
+        device: torch.device,
+    ) -> Tensor:
         """Which spans lie within one sentence, bool[N, L]."""
         lengths = np.diff(batch.sequences)
         sentence_end = np.repeat(batch.sequences[1:], lengths)  # int64[N]
@@ -221,7 +225,11 @@ class SpanRecognizer(Head):
 
     # -- from candidates to documents
 
-    def decode(self, batch: Batch, scores: SpanCandidates) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: SpanCandidates,
+    ) -> None:
         """Write the candidates with a label from the threshold on, once overlaps are settled."""
         probabilities = scores.classes.softmax(1)[:, 1:]  # (C, labels)
         probability, label = probabilities.max(1)  # (C,) each

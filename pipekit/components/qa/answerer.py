@@ -112,7 +112,11 @@ class QuestionAnswerer(Head):
         self.network = PassageNetwork(encoder.width, mixed, hidden, longest)
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         completed = dict(settings)
         tables: Tables = {}
         lexicon = None
@@ -201,7 +205,11 @@ class QuestionAnswerer(Head):
                 probability=probability[probable],
             )
 
-    def decode(self, batch: Batch, scores: tuple[Questions, ScoredAnswers]) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: tuple[Questions, ScoredAnswers],
+    ) -> None:
         questions, answers = scores
         by_doc: list[list[Candidate]] = [[] for _ in batch.docs]
         order = np.argsort(answers.question, kind="stable")
@@ -266,7 +274,12 @@ class QuestionAnswerer(Head):
             places.append(self._places(gold[question], start, start + length))
         return places
 
-    def _places(self, gold: Ints, start: int, end: int) -> list[int]:
+    def _places(
+        self,
+        gold: Ints,
+        start: int,
+        end: int,
+    ) -> list[int]:
         """Where answers int64[answers, 2] stand among the scores of the passage ``[start, end)``.
 
         It is [-1], "no answer here", for a passage without an answer; and empty for a passage
@@ -285,7 +298,10 @@ class QuestionAnswerer(Head):
         return right
 
 
-def _mask(places: Sequence[Sequence[int]], scores: Tensor) -> Tensor:
+def _mask(
+    places: Sequence[Sequence[int]],
+    scores: Tensor,
+) -> Tensor:
     """True at the given places of each row, bool of the shape of the scores."""
     mask = np.zeros(scores.shape, dtype=bool)
     for row, columns in enumerate(places):

@@ -56,7 +56,10 @@ def _by_score(item: tuple[tuple[int, int], float]) -> tuple[float, tuple[int, in
     return -score, span
 
 
-def answer_layer(candidates: Sequence[Candidate], offset: int) -> Layer:
+def answer_layer(
+    candidates: Sequence[Candidate],
+    offset: int,
+) -> Layer:
     """Answers to the questions of a document whose first token row is `offset`."""
     starts = [candidate.start - offset for candidate in candidates]
     ends = [candidate.end - offset for candidate in candidates]

@@ -37,7 +37,10 @@ class WordHashes(NamedTuple):
     hashes: NDArray[np.uint32]
 
 
-def word_lemmas(batch: Batch, lexicon: Lexicon | None) -> WordHashes:
+def word_lemmas(
+    batch: Batch,
+    lexicon: Lexicon | None,
+) -> WordHashes:
     """All lemmas that the lexicon allows for each distinct word of a batch.
 
     A word stands for itself where there is no lexicon, or where the lexicon has no lemma for it.
@@ -162,7 +165,11 @@ def _mark(
     table[of_rows, of_columns] = value
 
 
-def word_rarity(lemmas: WordHashes, tables: Tables, size: int) -> Floats:
+def word_rarity(
+    lemmas: WordHashes,
+    tables: Tables,
+    size: int,
+) -> Floats:
     """How rare each of `size` distinct words is, float32[size]: the least rarity of its lemmas.
 
     It lies between 0 for a lemma that is in every text and 1 for one that is in none: minus the log
@@ -182,7 +189,10 @@ def word_rarity(lemmas: WordHashes, tables: Tables, size: int) -> Floats:
     return least / np.float32(whole)
 
 
-def learn_rarity(docs: Sequence[Doc], lexicon: Lexicon | None) -> Tables:
+def learn_rarity(
+    docs: Sequence[Doc],
+    lexicon: Lexicon | None,
+) -> Tables:
     """The tables of the lemmas that at least two documents have.
 
     Returns:
@@ -206,7 +216,10 @@ def learn_rarity(docs: Sequence[Doc], lexicon: Lexicon | None) -> Tables:
     }
 
 
-def _document_lemmas(batch: Batch, lexicon: Lexicon | None) -> NDArray[np.uint32]:
+def _document_lemmas(
+    batch: Batch,
+    lexicon: Lexicon | None,
+) -> NDArray[np.uint32]:
     """The lemmas of each document, each once, uint32[lemmas of all documents]."""
     lemmas = word_lemmas(batch, lexicon)
     counts = np.bincount(lemmas.owners, minlength=len(batch.distinct.plain))

@@ -226,7 +226,10 @@ def _question_worth(passages: Passages) -> Tensor:
     return passages.question_rarity * passages.question_mask
 
 
-def _matched_worth(passages: Passages, kind: int) -> Tensor:
+def _matched_worth(
+    passages: Passages,
+    kind: int,
+) -> Tensor:
     """The worth of the words of the question that each token is like, float[N, T, Q].
 
     `kind` is how like the two must be at least.

@@ -47,7 +47,11 @@ class Questions(NamedTuple):
         return Questions(self.doc[numbers], self.row[numbers], texts)
 
 
-def batch_questions(batch: Batch, *, gold: bool = False) -> Questions:
+def batch_questions(
+    batch: Batch,
+    *,
+    gold: bool = False,
+) -> Questions:
     """The questions of all documents; with `gold`, only of those that have answers too."""
     docs: list[int] = []
     rows: list[int] = []
@@ -68,7 +72,11 @@ def batch_questions(batch: Batch, *, gold: bool = False) -> Questions:
     )
 
 
-def gold_spans(batch: Batch, doc: int, row: int) -> Ints:
+def gold_spans(
+    batch: Batch,
+    doc: int,
+    row: int,
+) -> Ints:
     """The annotated answers to a question, as token rows of the batch, int64[answers, 2]."""
     layer = batch.docs[doc].layers["answers"]
     if not layer.size:
@@ -108,7 +116,11 @@ class QuestionPassages(NamedTuple):
         )
 
 
-def own_passages(batch: Batch, questions: Questions, size: int) -> QuestionPassages:
+def own_passages(
+    batch: Batch,
+    questions: Questions,
+    size: int,
+) -> QuestionPassages:
     """Each question with each passage of its document.
 
     A passage has at most `size` tokens; neighbours share a quarter of that.
@@ -128,7 +140,11 @@ def own_passages(batch: Batch, questions: Questions, size: int) -> QuestionPassa
     )
 
 
-def foreign_passages(batch: Batch, questions: Questions, size: int) -> QuestionPassages:
+def foreign_passages(
+    batch: Batch,
+    questions: Questions,
+    size: int,
+) -> QuestionPassages:
     """Some questions, drawn by chance, with the first passage of another document.
 
     There are none in a batch of less than two documents with tokens.

@@ -134,7 +134,11 @@ class RelationExtractor(Head):
         self.others = OtherPairs(kinds, labels, dropout)
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         if settings.get("patterns"):
             return Prepared(dict(settings), {})
         layer = settings.get("entities", "ents")
@@ -166,7 +170,11 @@ class RelationExtractor(Head):
             score=score,
         )
 
-    def _candidates(self, batch: Batch, numbers: Sequence[int]) -> tuple[Entities, EntityPairs]:
+    def _candidates(
+        self,
+        batch: Batch,
+        numbers: Sequence[int],
+    ) -> tuple[Entities, EntityPairs]:
         """The entities and the candidate pairs of some documents, given by number."""
         entities = read_entities(batch, self.layer, self.kinds, numbers)
         pairs = candidate_pairs(entities, self.allowed, self.sentences, self.neighbours)
@@ -204,7 +212,11 @@ class RelationExtractor(Head):
         joint = (alone + torch.cat(parts)) / self.temperature
         return alone, joint.masked_fill(forbidden, _FORBIDDEN)
 
-    def decode(self, batch: Batch, scores: ScoredLinks) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: ScoredLinks,
+    ) -> None:
         order = np.lexsort((scores.label, scores.tail, scores.head))
         head = scores.head[order]
         tail = scores.tail[order]
@@ -287,7 +299,10 @@ class RelationExtractor(Head):
         )
 
 
-def _chunks(size: int, device: torch.device) -> list[slice]:
+def _chunks(
+    size: int,
+    device: torch.device,
+) -> list[slice]:
     """The pairs that are scored together; one empty chunk where there are none."""
     step = CPU_PAIRS if device.type == "cpu" else GPU_PAIRS
     begins = range(0, max(size, 1), step)
@@ -315,7 +330,10 @@ def read_patterns(patterns: Sequence[str]) -> Inventory:
     return Inventory(kinds, labels, allowed.reshape(-1, len(labels)))
 
 
-def gold_links(doc: Doc, layer: str) -> Layer | None:
+def gold_links(
+    doc: Doc,
+    layer: str,
+) -> Layer | None:
     """The annotated relations, if they have labels and link spans of the layer."""
     links = doc.layers.get("relations")
     if links is None or links.target != layer:
@@ -325,7 +343,10 @@ def gold_links(doc: Doc, layer: str) -> Layer | None:
     return links
 
 
-def doc_patterns(doc: Doc, layer: str) -> Iterator[str]:
+def doc_patterns(
+    doc: Doc,
+    layer: str,
+) -> Iterator[str]:
     """The pattern of each annotated relation between spans of the layer."""
     links = gold_links(doc, layer)
     if links is None or "label" not in doc.layers[layer]:

@@ -80,7 +80,11 @@ class TokenReader(nn.Module):
         states = read_sequences(self.network, self.dropout(marked), sequences)
         return torch.cat([narrow, states], dim=1)
 
-    def _mark(self, narrow: Tensor, entities: Entities) -> Tensor:
+    def _mark(
+        self,
+        narrow: Tensor,
+        entities: Entities,
+    ) -> Tensor:
         """Add the marks to the first and the last token of each entity, float[T, H]."""
         first_tokens = entities.start
         last_tokens = entities.end - 1
@@ -242,7 +246,11 @@ class PairScorer(nn.Module):
         )
         return PairCodes(*to_device(np.stack(columns), device))
 
-    def forward(self, states: EntityStates, codes: PairCodes) -> Tensor:
+    def forward(
+        self,
+        states: EntityStates,
+        codes: PairCodes,
+    ) -> Tensor:
         """Logits float[P, L]."""
         left = states.left[codes.head]
         right = states.right[codes.tail]
@@ -265,7 +273,10 @@ class PairScorer(nn.Module):
         return logits
 
 
-def _entity_means(tokens: Tensor, entities: Entities) -> Tensor:
+def _entity_means(
+    tokens: Tensor,
+    entities: Entities,
+) -> Tensor:
     """The mean of the tokens of each entity, float[E, W]."""
     device = tokens.device
     lengths = entities.end - entities.start
@@ -291,7 +302,12 @@ class OtherPairs(nn.Module):
     between spans. No gradient passes to the scores that are read here.
     """
 
-    def __init__(self, kinds: int, labels: int, dropout: float) -> None:
+    def __init__(
+        self,
+        kinds: int,
+        labels: int,
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.types = nn.Embedding(kinds * kinds, _OTHERS_WIDTH)
         nn.init.normal_(self.types.weight, std=0.1)

@@ -110,7 +110,10 @@ def _span_columns(
     return np.stack(columns).astype(np.int64)
 
 
-def _kind_codes(spans: Layer, kinds: Mapping[str, int]) -> Ints:
+def _kind_codes(
+    spans: Layer,
+    kinds: Mapping[str, int],
+) -> Ints:
     """The number of each span's label, int64[spans]."""
     label = spans.get("label")
     if label is None:
@@ -147,7 +150,10 @@ def candidate_pairs(
     return EntityPairs(head[keep], tail[keep])
 
 
-def tokens_between(entities: Entities, pairs: EntityPairs) -> tuple[Ints, Ints]:
+def tokens_between(
+    entities: Entities,
+    pairs: EntityPairs,
+) -> tuple[Ints, Ints]:
     """The token rows ``[start, end)`` between head and tail, int64[pairs] each.
 
     There are none, ``start >= end``, where the two touch or overlap.

@@ -5,7 +5,10 @@ from __future__ import annotations
 COMMON, NAME, FOREIGN = range(3)  # kinds of words by how their lemmas are capitalised
 
 
-def stays_as_written(word: str, kind: int) -> bool:
+def stays_as_written(
+    word: str,
+    kind: int,
+) -> bool:
     """Whether a word that is its own lemma keeps its capitals.
 
     So do symbols, addresses, hashtags, foreign words, and names such as YouTube.
@@ -25,7 +28,10 @@ def stays_as_written(word: str, kind: int) -> bool:
     return any(map(str.isupper, rest))
 
 
-def capitalise(lemma: str, word: str) -> str:
+def capitalise(
+    lemma: str,
+    word: str,
+) -> str:
     """The lemma of a proper name in the case of the word.
 
         capitalise("нато", "НАТО")                          # "НАТО"

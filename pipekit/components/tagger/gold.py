@@ -38,7 +38,10 @@ def gold_tokens(docs: Sequence[Doc]) -> GoldTokens:
     )
 
 
-def _column(docs: Sequence[Doc], name: str) -> Strings:
+def _column(
+    docs: Sequence[Doc],
+    name: str,
+) -> Strings:
     strings: Strings = []
     for doc in docs:
         column = doc.tokens.get(name)

@@ -63,7 +63,10 @@ class LemmaCandidates(NamedTuple):
         )
 
 
-def script_of(form: str, lemma: str) -> Script:
+def script_of(
+    form: str,
+    lemma: str,
+) -> Script:
     """The shortest edit of the end that makes the lemma of a folded form; both in lower case.
 
     Example:
@@ -154,7 +157,11 @@ class LemmaRules:
             scripts=np.full(len(words), self.number[SAME]),
         )
 
-    def _matches(self, keys: ShortHashes, words: Ints) -> CandidateRows:
+    def _matches(
+        self,
+        keys: ShortHashes,
+        words: Ints,
+    ) -> CandidateRows:
         """The rules under the key of each word."""
         starts = np.searchsorted(self._keys, keys)
         ends = np.searchsorted(self._keys, keys, side="right")
@@ -166,7 +173,11 @@ class LemmaRules:
             scripts=self._scripts[rules],
         )
 
-    def script(self, form: str, lemma: str) -> int:
+    def script(
+        self,
+        form: str,
+        lemma: str,
+    ) -> int:
         """The number of the script that makes this lemma of a form, -1 for none.
 
         It spells the lemma with ё if that was learned, otherwise with е.
@@ -177,7 +188,11 @@ class LemmaRules:
             script = script_of(folded, fold(lemma))
         return self.number.get(script, -1)
 
-    def apply(self, word: str, script: int) -> str:
+    def apply(
+        self,
+        word: str,
+        script: int,
+    ) -> str:
         """The lemma of a normalised word; a word of which nothing would be left stays as it is."""
         front, back, tail = self.scripts[script]
         end = max(len(word) - back, 0)

@@ -207,7 +207,11 @@ class Tagger(Head):
             return self.rules.candidates(words, None)
         return self.rules.candidates(words, batch.analyses(lexicon))
 
-    def decode(self, batch: Batch, scores: TagScores) -> None:
+    def decode(
+        self,
+        batch: Batch,
+        scores: TagScores,
+    ) -> None:
         """Write the columns of all documents."""
         best = scores.best.cpu().numpy()
         pos = self.tags.part_of[best]
@@ -346,7 +350,10 @@ def _lexicon_of(tables: Tables) -> Lexicon | None:
     return Lexicon.shared(tables)
 
 
-def _frequent_tags(gold: GoldTokens, min_count: int) -> list[str]:
+def _frequent_tags(
+    gold: GoldTokens,
+    min_count: int,
+) -> list[str]:
     """The tags that occur so often, sorted."""
     counts = count_tags(gold)
     return sorted(tag for tag, times in counts.items() if times >= min_count)
@@ -359,7 +366,10 @@ def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
         yield doc, slice(start, end)
 
 
-def _without_lead(codes: NDArray[Any], doc: Doc) -> NDArray[Any]:
+def _without_lead(
+    codes: NDArray[Any],
+    doc: Doc,
+) -> NDArray[Any]:
     """The codes of a document's tokens, unset for white space that the text begins with.
 
     Such white space is a token, yet no word.

@@ -59,7 +59,11 @@ class TagSet:
         self.values = _value_columns(self._table)
         self.allowed = cache(self._allowed)
 
-    def _allowed(self, part: str | None, features: str | None) -> Bools:
+    def _allowed(
+        self,
+        part: str | None,
+        features: str | None,
+    ) -> Bools:
         """The tags that agree with an annotation, bool[T]; all of them where none does."""
         every = np.ones(len(self._table), dtype=bool)
         if features is None:
@@ -121,7 +125,10 @@ class _PartialLoss(torch.autograd.Function):
         return loss[:, 0]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(
+        ctx: Any,
+        gradient: Tensor,
+    ) -> tuple[Tensor, None]:
         every, good = ctx.saved_tensors
         return (every - good) * gradient[:, None], None
 
@@ -134,7 +141,10 @@ def _places(
     return np.array([place[string] for string in strings], dtype=np.int32)
 
 
-def _place(name: str, names: Sequence[str]) -> int:
+def _place(
+    name: str,
+    names: Sequence[str],
+) -> int:
     if name not in names:
         return -1
     return names.index(name)

@@ -62,7 +62,10 @@ def read_brat(
                 yield _annotated(doc, annotation, misaligned)
 
 
-def _pairs(files: Mapping[str, CorpusFile], part: str) -> Iterator[tuple[str, Annotation]]:
+def _pairs(
+    files: Mapping[str, CorpusFile],
+    part: str,
+) -> Iterator[tuple[str, Annotation]]:
     """Each text with its annotation."""
     for name, file in files.items():
         if not name.endswith(".txt"):
@@ -79,7 +82,11 @@ def _pairs(files: Mapping[str, CorpusFile], part: str) -> Iterator[tuple[str, An
         file.fail(None, "file", what)
 
 
-def _annotated(doc: Doc, annotation: Annotation, misaligned: Misaligned) -> Doc:
+def _annotated(
+    doc: Doc,
+    annotation: Annotation,
+    misaligned: Misaligned,
+) -> Doc:
     file = annotation.file
     doc.name = PurePosixPath(file.name).stem
     Aligner(file, misaligned).write(doc, annotation.spans, annotation.links)
@@ -87,7 +94,10 @@ def _annotated(doc: Doc, annotation: Annotation, misaligned: Misaligned) -> Doc:
     return doc
 
 
-def _parse(file: CorpusFile, text: str) -> Annotation:
+def _parse(
+    file: CorpusFile,
+    text: str,
+) -> Annotation:
     annotation = Annotation(file, [], [])
     for number, line in _joined(file):
         kind = line[0]
@@ -120,7 +130,12 @@ def _joined(file: CorpusFile) -> Iterator[tuple[int, str]]:
         yield first, joined
 
 
-def _add_entity(annotation: Annotation, number: int, line: str, text: str) -> None:
+def _add_entity(
+    annotation: Annotation,
+    number: int,
+    line: str,
+    text: str,
+) -> None:
     try:
         key, place, surface = line.split("\t", 2)
         label, offsets = place.split(" ", 1)
@@ -145,7 +160,12 @@ def _fragment(offsets: str) -> tuple[int, int]:
     return start, end
 
 
-def _check_surface(file: CorpusFile, span: CharSpan, text: str, surface: str) -> None:
+def _check_surface(
+    file: CorpusFile,
+    span: CharSpan,
+    text: str,
+    surface: str,
+) -> None:
     """Note where the file repeats another text than that of the span. White space is ignored."""
     actual = text[span.start : span.end]
     if actual.split() == surface.split():
@@ -157,7 +177,11 @@ def _check_surface(file: CorpusFile, span: CharSpan, text: str, surface: str) ->
     file.note(span.line, "offsets", what)
 
 
-def _add_relation(annotation: Annotation, number: int, line: str) -> None:
+def _add_relation(
+    annotation: Annotation,
+    number: int,
+    line: str,
+) -> None:
     try:
         label, head, tail = line.split("\t", 2)[1].split()
         arguments = dict(argument.split(":", 1) for argument in (head, tail))

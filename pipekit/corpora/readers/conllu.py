@@ -97,7 +97,9 @@ def read_conllu(
 
 
 def conllu_sentences(
-    file: CorpusFile, columns: Sequence[str], meta: frozenset[str]
+    file: CorpusFile,
+    columns: Sequence[str],
+    meta: frozenset[str],
 ) -> Iterator[Sentence]:
     """The sentences of a file, with some of its columns and comments.
 
@@ -129,7 +131,10 @@ def _blocks(file: CorpusFile) -> Iterator[SentenceBlock]:
         yield _block(number, rest)
 
 
-def _block(number: int, lines: list[str]) -> SentenceBlock:
+def _block(
+    number: int,
+    lines: list[str],
+) -> SentenceBlock:
     comments = [line for line in lines if line[0] == "#"]
     if comments:
         lines = [line for line in lines if line[0] != "#"]
@@ -139,7 +144,11 @@ def _block(number: int, lines: list[str]) -> SentenceBlock:
 class _Parser:
     """The parser of one sentence; `rows` are its split lines, `numbers` the line number of each."""
 
-    def __init__(self, file: CorpusFile, block: SentenceBlock) -> None:
+    def __init__(
+        self,
+        file: CorpusFile,
+        block: SentenceBlock,
+    ) -> None:
         self.file = file
         self.line = block.line
         self.comments = block.comments
@@ -148,7 +157,11 @@ class _Parser:
         self.numbers: Sequence[int] = range(first, first + len(block.lines))
         self.heads: list[int] = []
 
-    def sentence(self, columns: Sequence[str], meta: frozenset[str]) -> Sentence | None:
+    def sentence(
+        self,
+        columns: Sequence[str],
+        meta: frozenset[str],
+    ) -> Sentence | None:
         """The sentence, or None if a fault in it was reported."""
         if not self._is_table() or not self._is_numbered():
             return None
@@ -252,7 +265,11 @@ class _Parser:
             self.heads[root] = root
         return True
 
-    def _gaps(self, table: _Table, text: str | None) -> list[str]:
+    def _gaps(
+        self,
+        table: _Table,
+        text: str | None,
+    ) -> list[str]:
         """The white space after each word, from MISC or from the comment `# text`."""
         forms = table[_FORM]
         misc = table[_MISC]
@@ -272,12 +289,20 @@ class _Parser:
             return gaps
         return [*inner_gaps, gaps[-1]]
 
-    def _fail(self, line: int, kind: str, what: str) -> bool:
+    def _fail(
+        self,
+        line: int,
+        kind: str,
+        what: str,
+    ) -> bool:
         self.file.fail(line, kind, what)
         return False
 
 
-def _strings(table: _Table, name: str) -> Sequence[str | None]:
+def _strings(
+    table: _Table,
+    name: str,
+) -> Sequence[str | None]:
     """A column of labels, with None for unset."""
     values = table[COLUMNS[name]]
     if "_" not in values:
@@ -292,7 +317,10 @@ def _strings(table: _Table, name: str) -> Sequence[str | None]:
     return [None if value == "_" else value for value in values]
 
 
-def _features(values: Sequence[str], upos: Sequence[str]) -> list[str | None]:
+def _features(
+    values: Sequence[str],
+    upos: Sequence[str],
+) -> list[str | None]:
     """Features, where `_` means none ("") if the word has a part of speech."""
     features: list[str | None] = list(values)
     for row, value in enumerate(values):
@@ -315,7 +343,10 @@ def _row_of_head(count: int) -> dict[str, int]:
     return rows
 
 
-def _is_range(identifier: str, expected: int) -> bool:
+def _is_range(
+    identifier: str,
+    expected: int,
+) -> bool:
     """Whether the id is a range of several words that begins with the expected one."""
     match = _RANGE.fullmatch(identifier)
     if match is None:
@@ -323,7 +354,11 @@ def _is_range(identifier: str, expected: int) -> bool:
     return expected == int(match[1]) < int(match[2])
 
 
-def _merge(words: ConlluRows, surface: list[str], target: dict[str, int]) -> None:
+def _merge(
+    words: ConlluRows,
+    surface: list[str],
+    target: dict[str, int],
+) -> None:
     """Resolve a range: give its words their white space, or make one word of them.
 
     One word is made where they do not spell the form of the range. The word that governs the
@@ -353,7 +388,10 @@ def _comments(lines: list[str]) -> dict[str, str]:
     return comments
 
 
-def _spaces_after(misc: str, gap: str) -> str:
+def _spaces_after(
+    misc: str,
+    gap: str,
+) -> str:
     """The white space in the convention of UDPipe, `SpacesAfter=\\s\\n`; without it, `gap`."""
     for entry in misc.split("|"):
         if entry.startswith("SpacesAfter="):
@@ -362,7 +400,10 @@ def _spaces_after(misc: str, gap: str) -> str:
     return gap
 
 
-def _gaps_in(text: str, forms: Sequence[str]) -> list[str] | None:
+def _gaps_in(
+    text: str,
+    forms: Sequence[str],
+) -> list[str] | None:
     """The white space between the forms in the text; None if the text has anything else."""
     gaps = []
     at = 0

@@ -22,7 +22,10 @@ _ESCAPES = str.maketrans(
 )
 
 
-def write_conllu(docs: Iterable[Doc], file: StrPath | TextIO) -> None:
+def write_conllu(
+    docs: Iterable[Doc],
+    file: StrPath | TextIO,
+) -> None:
     """Write the words, white space, annotations and comments of Docs.
 
     Annotations are the token columns `pos`, `xpos`, `morph`, `lemma`, `head` and `dep`; comments
@@ -92,14 +95,20 @@ def _gaps(doc: Doc) -> list[str]:
     return gaps
 
 
-def _text(words: list[str], gaps: list[str]) -> str:
+def _text(
+    words: list[str],
+    gaps: list[str],
+) -> str:
     """The text of a sentence in one line, without the white space after it."""
     pieces = [word + gap for word, gap in zip(words, gaps, strict=True)]
     pieces[-1] = words[-1]
     return _LINE_END.sub(" ", "".join(pieces))
 
 
-def _meta_comments(doc: Doc, number: int) -> list[tuple[str, str]]:
+def _meta_comments(
+    doc: Doc,
+    number: int,
+) -> list[tuple[str, str]]:
     """The comments of a sentence from the layer "meta": newdoc, then in the order of `META`."""
     layer = doc.layers["meta"]
     values = {key: layer[key][number] for key in layer if layer[key].labels is not None}
@@ -116,7 +125,10 @@ def _meta_comments(doc: Doc, number: int) -> list[tuple[str, str]]:
     return comments
 
 
-def _name_comments(doc: Doc, number: int) -> list[tuple[str, str]]:
+def _name_comments(
+    doc: Doc,
+    number: int,
+) -> list[tuple[str, str]]:
     """The comments of a sentence of a Doc without "meta": from the name of the Doc."""
     if not doc.name:
         return [("newdoc", "")] if number == 0 else []
@@ -126,7 +138,12 @@ def _name_comments(doc: Doc, number: int) -> list[tuple[str, str]]:
     return comments
 
 
-def _table(doc: Doc, rows: list[int], words: list[str], gaps: list[str]) -> Iterator[str]:
+def _table(
+    doc: Doc,
+    rows: list[int],
+    words: list[str],
+    gaps: list[str],
+) -> Iterator[str]:
     columns: list[Iterable[str | None]] = [repeat(None)] * WIDTH
     columns[0] = map(str, range(1, len(rows) + 1))
     columns[_FORM] = words
@@ -144,7 +161,11 @@ def _table(doc: Doc, rows: list[int], words: list[str], gaps: list[str]) -> Iter
         yield "\t".join([_cell(value, doc) for value in cells]) + "\n"
 
 
-def _head(row: int, head: int, ids: dict[int, int]) -> str | None:
+def _head(
+    row: int,
+    head: int,
+    ids: dict[int, int],
+) -> str | None:
     """The id of the head. The format has none for a head in another sentence."""
     if head == row:
         return "0"
@@ -159,7 +180,10 @@ def _misc(gap: str) -> str | None:
     return "SpacesAfter=" + gap.translate(_ESCAPES)
 
 
-def _cell(value: str | None, doc: Doc) -> str:
+def _cell(
+    value: str | None,
+    doc: Doc,
+) -> str:
     if value and ("\t" in value or "\n" in value or "\r" in value):
         raise DataError(
             f"{doc.name or 'a document'}: {value!r} holds a tab or a line end, "

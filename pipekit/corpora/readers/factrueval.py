@@ -78,7 +78,10 @@ def _pieces(file: CorpusFile) -> dict[str, _Piece]:
     return pieces
 
 
-def _objects(file: CorpusFile, pieces: Mapping[str, _Piece]) -> list[CharSpan]:
+def _objects(
+    file: CorpusFile,
+    pieces: Mapping[str, _Piece],
+) -> list[CharSpan]:
     """The objects of an .objects file."""
     objects = []
     for number, line in enumerate(file.lines(), 1):
@@ -95,7 +98,10 @@ def _objects(file: CorpusFile, pieces: Mapping[str, _Piece]) -> list[CharSpan]:
     return objects
 
 
-def _naming(parts: list[_Piece], label: str) -> list[_Piece]:
+def _naming(
+    parts: list[_Piece],
+    label: str,
+) -> list[_Piece]:
     """The parts that name an object with this label; all parts where none does."""
     types = FACTRUEVAL_PARTS.get(label)
     if types is None:

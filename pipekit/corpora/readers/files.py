@@ -80,14 +80,24 @@ class CorpusFile:
     on_problem: OnProblem | None = None
     noted: list[Problem] = field(default_factory=list)
 
-    def fail(self, line: int | None, kind: str, what: str) -> None:
+    def fail(
+        self,
+        line: int | None,
+        kind: str,
+        what: str,
+    ) -> None:
         """Report a fault that cannot be repaired. Errors: `DataError` without `on_problem`."""
         problem = Problem(self.name, line, kind, what)
         if self.on_problem is None:
             raise DataError(str(problem))
         self.on_problem(problem)
 
-    def note(self, line: int | None, kind: str, what: str) -> None:
+    def note(
+        self,
+        line: int | None,
+        kind: str,
+        what: str,
+    ) -> None:
         """Report a fault that was repaired."""
         problem = Problem(self.name, line, kind, what)
         if self.on_problem is None:
@@ -145,7 +155,12 @@ class CorpusFile:
             reason = error.strerror
         self.fail(None, "file", f"cannot be read: {reason}: get the file again, or check the path")
 
-    def _decode(self, data: bytes, offset: int, line: int) -> str:
+    def _decode(
+        self,
+        data: bytes,
+        offset: int,
+        line: int,
+    ) -> str:
         """Bytes that begin at `offset` of the file, in its line `line`, as text."""
         is_first = offset == 0
         encoding = "utf-8-sig" if is_first else "utf-8"
@@ -178,7 +193,9 @@ def _encoding_hint(data: bytes) -> str:
 
 @contextmanager
 def corpus(
-    path: StrPath, suffixes: tuple[str, ...], on_problem: OnProblem | None = None
+    path: StrPath,
+    suffixes: tuple[str, ...],
+    on_problem: OnProblem | None = None,
 ) -> Iterator[dict[str, CorpusFile]]:
     """The files of a corpus by name, in order of name.
 
@@ -208,7 +225,10 @@ def corpus(
             _warn(str(place), noted)
 
 
-def _warn(corpus_name: str, noted: list[Problem]) -> None:
+def _warn(
+    corpus_name: str,
+    noted: list[Problem],
+) -> None:
     lines = [f"{corpus_name} was read with repairs, {len(noted)} in all:"]
     lines += [f"  {problem}" for problem in noted[:_SHOWN]]
     if len(noted) > _SHOWN:
@@ -216,7 +236,11 @@ def _warn(corpus_name: str, noted: list[Problem]) -> None:
     warnings.warn("\n".join(lines), PipekitWarning, stacklevel=2)
 
 
-def _openers(place: Path, suffixes: tuple[str, ...], stack: ExitStack) -> dict[str, Opener]:
+def _openers(
+    place: Path,
+    suffixes: tuple[str, ...],
+    stack: ExitStack,
+) -> dict[str, Opener]:
     """What opens each file, by name. A zip archive stays open until `stack` closes it."""
     openers: dict[str, Opener] = {}
     if place.is_dir():
@@ -240,7 +264,10 @@ def _opener(path: Path) -> Opener:
     return partial(opener, path, "rb")
 
 
-def _is_wanted(name: str, suffixes: tuple[str, ...]) -> bool:
+def _is_wanted(
+    name: str,
+    suffixes: tuple[str, ...],
+) -> bool:
     """Whether a suffix fits. Hidden files and the folders that macOS adds to archives never do."""
     parts = name.split("/")
     if any(part.startswith((".", "__MACOSX")) for part in parts):

@@ -79,7 +79,10 @@ def read_iob(
                 yield _doc(file, block, scheme)
 
 
-def _sentences(file: CorpusFile, columns: _Columns) -> Iterator[Sentence]:
+def _sentences(
+    file: CorpusFile,
+    columns: _Columns,
+) -> Iterator[Sentence]:
     rows: list[list[str]] = []
     meta: dict[str, str] = {}
     width = 0  # of the first row
@@ -108,7 +111,11 @@ def _sentences(file: CorpusFile, columns: _Columns) -> Iterator[Sentence]:
         yield _sentence(first, rows, columns, meta)
 
 
-def _row_fault(row: Sequence[str], width: int, columns: _Columns) -> str:
+def _row_fault(
+    row: Sequence[str],
+    width: int,
+    columns: _Columns,
+) -> str:
     """What the row lacks; "" where it has all that is asked for."""
     if len(row) != width:
         return f"the first row has {width}"
@@ -119,7 +126,10 @@ def _row_fault(row: Sequence[str], width: int, columns: _Columns) -> str:
 
 
 def _sentence(
-    first: int, rows: Sequence[Sequence[str]], columns: _Columns, meta: Mapping[str, str]
+    first: int,
+    rows: Sequence[Sequence[str]],
+    columns: _Columns,
+    meta: Mapping[str, str],
 ) -> Sentence:
     words = [row[columns.word] for row in rows]
     gaps = [" "] * len(rows)
@@ -129,7 +139,11 @@ def _sentence(
     return Sentence(first, words, gaps, strings, {}, meta)
 
 
-def _doc(file: CorpusFile, block: Sequence[Sentence], scheme: Scheme) -> Doc:
+def _doc(
+    file: CorpusFile,
+    block: Sequence[Sentence],
+    scheme: Scheme,
+) -> Doc:
     [doc] = assemble([block], [f"{Path(file.name).name}:{block[0].line}"])
     doc.tokens.remove(_TAGS)
     starts: list[int] = []
@@ -152,7 +166,12 @@ def _doc(file: CorpusFile, block: Sequence[Sentence], scheme: Scheme) -> Doc:
     return doc
 
 
-def _tag(file: CorpusFile, line: int, text: str | None, scheme: Scheme) -> Tag | None:
+def _tag(
+    file: CorpusFile,
+    line: int,
+    text: str | None,
+    scheme: Scheme,
+) -> Tag | None:
     """The tag that a text spells; None for outside."""
     if text is None or text == "O":
         return None
@@ -177,14 +196,22 @@ def _tag_spans(tags: Sequence[Tag | None]) -> Iterator[tuple[int, int, str]]:
         before = tag
 
 
-def _continues(before: Tag | None, tag: Tag | None) -> bool:
+def _continues(
+    before: Tag | None,
+    tag: Tag | None,
+) -> bool:
     """Whether the tag continues the span of the tag before it."""
     if before is None or tag is None or tag.label != before.label:
         return False
     return before.prefix not in _END + _SINGLE and tag.prefix not in _BEGIN + _SINGLE
 
 
-def _note_breaks(file: CorpusFile, line: int, tags: Sequence[Tag | None], scheme: Scheme) -> None:
+def _note_breaks(
+    file: CorpusFile,
+    line: int,
+    tags: Sequence[Tag | None],
+    scheme: Scheme,
+) -> None:
     """Note the tags of a sentence, which begins in this line, that break the scheme."""
     before: Tag | None = None
     for number, tag in enumerate([*tags, None], line):
@@ -197,7 +224,11 @@ def _note_breaks(file: CorpusFile, line: int, tags: Sequence[Tag | None], scheme
         before = tag
 
 
-def _note_open_end(file: CorpusFile, line: int, tag: Tag | None) -> None:
+def _note_open_end(
+    file: CorpusFile,
+    line: int,
+    tag: Tag | None,
+) -> None:
     """Note the last tag of a span if BIOES would write E or S for it."""
     if tag is not None and tag.prefix in _BEGIN + _INSIDE:
         what = f"{tag.prefix}-{tag.label} ends a span: BIOES writes E or S there; read as such"
@@ -205,7 +236,13 @@ def _note_open_end(file: CorpusFile, line: int, tag: Tag | None) -> None:
 
 
 def _note_beginning(
-    file: CorpusFile, line: int, tag: Tag, scheme: Scheme, *, continues: bool, is_first: bool
+    file: CorpusFile,
+    line: int,
+    tag: Tag,
+    scheme: Scheme,
+    *,
+    continues: bool,
+    is_first: bool,
 ) -> None:
     """Note a tag whose prefix does not suit the beginning of a span.
 

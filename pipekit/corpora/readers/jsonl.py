@@ -75,7 +75,10 @@ def read_jsonl(
                     yield doc
 
 
-def _records(file: CorpusFile, text: str) -> Iterator[JsonRecord]:
+def _records(
+    file: CorpusFile,
+    text: str,
+) -> Iterator[JsonRecord]:
     for number, line in enumerate(file.lines(), 1):
         if not line.strip():
             continue
@@ -101,7 +104,10 @@ def _is_doc(data: Mapping[str, Any]) -> bool:
 
 
 def _docs(
-    file: CorpusFile, batch: Sequence[JsonRecord], text: str, tokenize: Tokenize
+    file: CorpusFile,
+    batch: Sequence[JsonRecord],
+    text: str,
+    tokenize: Tokenize,
 ) -> Iterator[Doc | None]:
     """A Doc for each record; None for a Doc of `Doc.to_dict` that cannot be read."""
     texts = [record.data[text] for record in batch if not _is_doc(record.data)]
@@ -113,7 +119,10 @@ def _docs(
             yield next(tokenized)
 
 
-def _stored_doc(file: CorpusFile, record: JsonRecord) -> Doc | None:
+def _stored_doc(
+    file: CorpusFile,
+    record: JsonRecord,
+) -> Doc | None:
     try:
         return Doc.from_dict(record.data)
     except (PipekitError, KeyError, TypeError, ValueError) as error:
@@ -122,11 +131,19 @@ def _stored_doc(file: CorpusFile, record: JsonRecord) -> Doc | None:
         return None
 
 
-def _place(file: CorpusFile, record: JsonRecord) -> str:
+def _place(
+    file: CorpusFile,
+    record: JsonRecord,
+) -> str:
     return f"{Path(file.name).name}:{record.line}"
 
 
-def _annotate(doc: Doc, record: JsonRecord, aligner: Aligner, meta: Sequence[str]) -> None:
+def _annotate(
+    doc: Doc,
+    record: JsonRecord,
+    aligner: Aligner,
+    meta: Sequence[str],
+) -> None:
     """Write the name, meta data, entities, relations and classes of a record."""
     file = aligner.file
     line, data = record
@@ -147,7 +164,11 @@ def _annotate(doc: Doc, record: JsonRecord, aligner: Aligner, meta: Sequence[str
             _write_classes(file, line, doc, key, data[key])
 
 
-def _spans(file: CorpusFile, line: int, entities: Sequence[Any]) -> list[CharSpan]:
+def _spans(
+    file: CorpusFile,
+    line: int,
+    entities: Sequence[Any],
+) -> list[CharSpan]:
     spans = []
     for place, entity in enumerate(entities):
         start, end, label = _span_parts(entity)
@@ -170,7 +191,10 @@ def _span_parts(entity: Any) -> tuple[Any, Any, Any]:
     return None, None, None
 
 
-def _key(entity: Any, place: int) -> str:
+def _key(
+    entity: Any,
+    place: int,
+) -> str:
     """The id of an entity, or its place in the list."""
     if isinstance(entity, dict) and "id" in entity:
         return str(entity["id"])
@@ -178,7 +202,10 @@ def _key(entity: Any, place: int) -> str:
 
 
 def _links(
-    file: CorpusFile, line: int, relations: Any, entities: Sequence[Any]
+    file: CorpusFile,
+    line: int,
+    relations: Any,
+    entities: Sequence[Any],
 ) -> list[Link] | None:
     """The relations between entities; None where the record has no list of them."""
     if not isinstance(relations, list):
@@ -207,7 +234,10 @@ def _link_parts(relation: Any) -> tuple[Any, Any, Any]:
     return None, None, None
 
 
-def _argument_key(argument: Any, entities: Sequence[Any]) -> str:
+def _argument_key(
+    argument: Any,
+    entities: Sequence[Any],
+) -> str:
     """The key of an entity that is named by its place in the list or by its id."""
     if type(argument) is int and 0 <= argument < len(entities):
         return _key(entities[argument], argument)
@@ -215,7 +245,11 @@ def _argument_key(argument: Any, entities: Sequence[Any]) -> str:
 
 
 def _write_classes(
-    file: CorpusFile, line: int, doc: Doc, key: str, scores: Mapping[str, Any]
+    file: CorpusFile,
+    line: int,
+    doc: Doc,
+    key: str,
+    scores: Mapping[str, Any],
 ) -> None:
     if not all(isinstance(score, int | float) for score in scores.values()):
         what = f'{key} holds a value that is no number: write {{"label": 1.0, …}}'

@@ -39,7 +39,10 @@ class Sentence(NamedTuple):
     meta: Mapping[str, str]
 
 
-def grouped(sentences: Iterable[Sentence], group: Grouping) -> Iterator[list[Sentence]]:
+def grouped(
+    sentences: Iterable[Sentence],
+    group: Grouping,
+) -> Iterator[list[Sentence]]:
     """The sentences of each Doc: one, those of a document, or a number of them.
 
     Errors: `ConfigError` for an unknown grouping.
@@ -83,7 +86,10 @@ def bunched(blocks: Iterable[list[Sentence]]) -> Iterator[list[list[Sentence]]]:
         yield bunch
 
 
-def assemble(blocks: Sequence[Sequence[Sentence]], names: Sequence[str]) -> list[Doc]:
+def assemble(
+    blocks: Sequence[Sequence[Sentence]],
+    names: Sequence[str],
+) -> list[Doc]:
     """A Doc for each block of sentences, without white space at its end. They share label tables.
 
     Token columns: those of the sentences, and `sent_start`; a column without any value in a Doc is
@@ -120,7 +126,10 @@ def assemble(blocks: Sequence[Sequence[Sentence]], names: Sequence[str]) -> list
     return docs
 
 
-def _char_offsets(words: list[str], gaps: list[str]) -> tuple[Ints, Ints]:
+def _char_offsets(
+    words: list[str],
+    gaps: list[str],
+) -> tuple[Ints, Ints]:
     """Where each word begins and ends in the text of all words and gaps."""
     lengths = np.fromiter(map(len, words), np.int32, len(words))
     steps = lengths + np.fromiter(map(len, gaps), np.int32, len(gaps))
@@ -128,7 +137,11 @@ def _char_offsets(words: list[str], gaps: list[str]) -> tuple[Ints, Ints]:
     return starts, starts + lengths
 
 
-def _token_layer(sentences: Sequence[Sentence], rows: Ints, first_rows: Ints) -> Layer:
+def _token_layer(
+    sentences: Sequence[Sentence],
+    rows: Ints,
+    first_rows: Ints,
+) -> Layer:
     """The token columns of all sentences, end to end.
 
     `rows` are the token offsets of the sentences, int64[sentences + 1]; `first_rows` the row where
@@ -157,7 +170,10 @@ def _partly_unset(layer: Layer) -> list[str]:
     return [key for key in columns if int(layer[key].values.min()) < 0]
 
 
-def _without_empty(layer: Layer, partial: Sequence[str]) -> Layer:
+def _without_empty(
+    layer: Layer,
+    partial: Sequence[str],
+) -> Layer:
     """The layer without those of the columns `partial` that have no value in it."""
     for key in partial:
         if int(layer[key].values.max()) < 0:
@@ -173,7 +189,11 @@ def _meta_layer(sentences: Sequence[Sentence]) -> Layer:
     return layer
 
 
-def set_strings(layer: Layer, key: str, values: Sequence[str | None]) -> None:
+def set_strings(
+    layer: Layer,
+    key: str,
+    values: Sequence[str | None],
+) -> None:
     """Set a labelled column, also where all values are None."""
     column = encode_labels(values)
     layer.set(key, column.values, column.labels)

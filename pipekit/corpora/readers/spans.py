@@ -63,7 +63,10 @@ class Aligner:
             )
 
     def write(
-        self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link] | None = None
+        self,
+        doc: Doc,
+        spans: Sequence[CharSpan],
+        links: Sequence[Link] | None = None,
     ) -> None:
         """Write the spans as the layer "ents" and the links as the layer "relations".
 
@@ -78,7 +81,11 @@ class Aligner:
         if links is not None:
             self._write_links(doc, spans, links)
 
-    def _aligned(self, doc: Doc, spans: Sequence[CharSpan]) -> tuple[list[CharSpan], Ints, Ints]:
+    def _aligned(
+        self,
+        doc: Doc,
+        spans: Sequence[CharSpan],
+    ) -> tuple[list[CharSpan], Ints, Ints]:
         """The spans that are written, and their token rows (end exclusive), int64[spans] each."""
         inside = [span for span in spans if self._is_inside(doc, span)]
         char_starts = np.array([span.start for span in inside], np.int64)
@@ -93,7 +100,11 @@ class Aligner:
                 stays[i] = True
         return aligned, starts[stays], ends[stays]
 
-    def _is_inside(self, doc: Doc, span: CharSpan) -> bool:
+    def _is_inside(
+        self,
+        doc: Doc,
+        span: CharSpan,
+    ) -> bool:
         if 0 <= span.start < span.end <= len(doc.text):
             return True
         what = (
@@ -103,7 +114,13 @@ class Aligner:
         self.file.fail(span.line, "offsets", what)
         return False
 
-    def _fits(self, doc: Doc, span: CharSpan, start: int, end: int) -> bool:
+    def _fits(
+        self,
+        doc: Doc,
+        span: CharSpan,
+        start: int,
+        end: int,
+    ) -> bool:
         """Whether a span with these token rows is written; reports it where it is misaligned."""
         if start >= end:
             white = picture(doc.text, span.start, span.end)
@@ -127,7 +144,12 @@ class Aligner:
         self.file.note(span.line, "offsets", f"{what}: read as {tokens}")
         return True
 
-    def _write_links(self, doc: Doc, spans: Sequence[CharSpan], links: Sequence[Link]) -> None:
+    def _write_links(
+        self,
+        doc: Doc,
+        spans: Sequence[CharSpan],
+        links: Sequence[Link],
+    ) -> None:
         row_of_key = {span.key: row for row, span in enumerate(spans)}
         heads: list[int] = []
         tails: list[int] = []
@@ -150,7 +172,11 @@ class Aligner:
         layer.set("label", column.values, column.labels)
 
 
-def picture(text: str, start: int, end: int) -> str:
+def picture(
+    text: str,
+    start: int,
+    end: int,
+) -> str:
     """The characters in brackets, with some of their surroundings, in one line.
 
     `picture("Мэр Иванова тут", 7, 11)` is "Мэр Ива[нова] тут".
@@ -165,7 +191,10 @@ def picture(text: str, start: int, end: int) -> str:
     return shown.replace("\n", " ")
 
 
-def _hint(doc: Doc, span: CharSpan) -> str:
+def _hint(
+    doc: Doc,
+    span: CharSpan,
+) -> str:
     """The end of a message, where the end of a span seems to be that of its last character."""
     is_inclusive = span.end + 1 in doc.ends and span.end not in doc.starts
     if is_inclusive and span.start in doc.starts:

@@ -66,7 +66,11 @@ def read_squad(
                     yield doc
 
 
-def _paragraphs(file: CorpusFile, begin: int, end: int | None) -> Iterator[Paragraph]:
+def _paragraphs(
+    file: CorpusFile,
+    begin: int,
+    end: int | None,
+) -> Iterator[Paragraph]:
     try:
         articles = json.loads(file.text() or "{}").get("data", [])
     except (ValueError, AttributeError, RecursionError) as error:
@@ -90,7 +94,11 @@ def _is_paragraph(data: Any) -> bool:
     return isinstance(data.get("context"), str) and isinstance(data.get("qas"), list)
 
 
-def _annotate(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> None:
+def _annotate(
+    file: CorpusFile,
+    doc: Doc,
+    paragraph: Paragraph,
+) -> None:
     """Write the layers "questions" and "answers"."""
     texts: list[str] = []
     ids: list[str] = []
@@ -114,7 +122,12 @@ def _annotate(file: CorpusFile, doc: Doc, paragraph: Paragraph) -> None:
     doc.layers["answers"] = answers_layer.set("question", columns[:, 2])
 
 
-def _answer_rows(file: CorpusFile, doc: Doc, answer: Any, where: str) -> tuple[int, int] | None:
+def _answer_rows(
+    file: CorpusFile,
+    doc: Doc,
+    answer: Any,
+    where: str,
+) -> tuple[int, int] | None:
     """The token rows of an answer; None, with a note, if the paragraph does not have it."""
     if not _is_answer(answer):
         what = f"{where}: {answer!r} has no string 'text' and number 'answer_start': left out"
@@ -145,7 +158,11 @@ def _is_answer(data: Any) -> bool:
     )
 
 
-def _nearest(text: str, part: str, start: int) -> int | None:
+def _nearest(
+    text: str,
+    part: str,
+    start: int,
+) -> int | None:
     """The place of the part that is nearest to `start`, of two the first; None if it has none."""
     places = [place for place in range(len(text)) if text.startswith(part, place)]
     return min(places, key=lambda place: abs(place - start), default=None)

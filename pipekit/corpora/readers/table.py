@@ -136,7 +136,9 @@ def read_table(
 
 
 def _docs(
-    groups: Sequence[list[TableRow]], text: str, tokenize: Tokenize
+    groups: Sequence[list[TableRow]],
+    text: str,
+    tokenize: Tokenize,
 ) -> Iterator[tuple[Doc, list[TableRow]]]:
     """A Doc for the rows of each text, many tokenized at a time."""
     remaining = iter(groups)
@@ -145,7 +147,11 @@ def _docs(
         yield from zip(docs, batch, strict=True)
 
 
-def _rows(file: CorpusFile, needed: Sequence[str], shares: Sequence[float]) -> list[TableRow]:
+def _rows(
+    file: CorpusFile,
+    needed: Sequence[str],
+    shares: Sequence[float],
+) -> list[TableRow]:
     """The rows between two shares of the table."""
     csv.field_size_limit(_CSV_LIMIT)
     delimiter = "\t" if stem(file.name).endswith(".tsv") else ","
@@ -177,7 +183,10 @@ def _rows(file: CorpusFile, needed: Sequence[str], shares: Sequence[float]) -> l
     return rows[first:last]
 
 
-def _by_text(table: Sequence[TableRow], text: str) -> list[list[TableRow]]:
+def _by_text(
+    table: Sequence[TableRow],
+    text: str,
+) -> list[list[TableRow]]:
     """The rows of each text, in the order of their first ones."""
     groups: dict[str, list[TableRow]] = {}
     for row in table:
@@ -185,7 +194,12 @@ def _by_text(table: Sequence[TableRow], text: str) -> list[list[TableRow]]:
     return list(groups.values())
 
 
-def _name(file: CorpusFile, doc: Doc, row: TableRow, meta: Sequence[str]) -> None:
+def _name(
+    file: CorpusFile,
+    doc: Doc,
+    row: TableRow,
+    meta: Sequence[str],
+) -> None:
     """Set the Doc's name and the layer "meta" from its first row."""
     doc.name = f"{Path(file.name).name}:{row.line}"
     layer = doc.add_layer("meta", "doc", 1).set("line", [row.line])
@@ -194,7 +208,11 @@ def _name(file: CorpusFile, doc: Doc, row: TableRow, meta: Sequence[str]) -> Non
             set_strings(layer, key, [row.cells[key]])
 
 
-def _write_classes(doc: Doc, layer_name: str, scores: ClassScores | None) -> None:
+def _write_classes(
+    doc: Doc,
+    layer_name: str,
+    scores: ClassScores | None,
+) -> None:
     if scores is None:
         return
     layer = doc.add_layer(layer_name, "doc", 1)
@@ -203,7 +221,9 @@ def _write_classes(doc: Doc, layer_name: str, scores: ClassScores | None) -> Non
 
 
 def _spans(
-    file: CorpusFile, group: Sequence[TableRow], columns: Sequence[str]
+    file: CorpusFile,
+    group: Sequence[TableRow],
+    columns: Sequence[str],
 ) -> list[CharSpan | None]:
     """The span of each row; None for offsets that are no numbers."""
     start_column, end_column, label_column = columns
@@ -247,11 +267,18 @@ def _write_spans(
         doc.layers["ents"].set(SENTIMENT_OF + name, np.array(column, np.float32))
 
 
-def _score(scores: ClassScores | None, name: str) -> float:
+def _score(
+    scores: ClassScores | None,
+    name: str,
+) -> float:
     return np.nan if scores is None else scores.get(name, 0.0)
 
 
-def _is_inside(file: CorpusFile, doc: Doc, span: CharSpan) -> bool:
+def _is_inside(
+    file: CorpusFile,
+    doc: Doc,
+    span: CharSpan,
+) -> bool:
     """Whether the aligner writes the span: it lies in the text and is not only white space."""
     if 0 <= span.start < span.end <= len(doc.text) and doc.text[span.start : span.end].strip():
         return True

@@ -25,7 +25,11 @@ class TextPiece(NamedTuple):
 
 
 def read_text(
-    path: StrPath, *, tokenize: Tokenize, unit: Unit = "line", on_problem: OnProblem | None = None
+    path: StrPath,
+    *,
+    tokenize: Tokenize,
+    unit: Unit = "line",
+    on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
     """Docs of a text file (.gz, .xz), or of all such files in a folder or zip archive.
 
@@ -47,7 +51,11 @@ def read_text(
             yield from _docs(file, cut(file), tokenize)
 
 
-def _docs(file: CorpusFile, pieces: Iterable[TextPiece], tokenize: Tokenize) -> Iterator[Doc]:
+def _docs(
+    file: CorpusFile,
+    pieces: Iterable[TextPiece],
+    tokenize: Tokenize,
+) -> Iterator[Doc]:
     file_name = Path(file.name).name
     pieces = iter(pieces)
     while batch := list(islice(pieces, _BATCH)):

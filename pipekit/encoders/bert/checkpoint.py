@@ -76,7 +76,10 @@ class _Part(NamedTuple):
     shape: tuple[int, ...]
 
 
-def read_checkpoint(folder: Path, pieces: int) -> Checkpoint:
+def read_checkpoint(
+    folder: Path,
+    pieces: int,
+) -> Checkpoint:
     """The network in a folder, for a vocabulary of so many pieces.
 
     All names and shapes are checked before the first tensor is read.
@@ -196,7 +199,11 @@ class _Reader:
     skipped: int
     heads: int
 
-    def find(self, name: str, shape: tuple[int, ...]) -> list[_Part]:
+    def find(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+    ) -> list[_Part]:
         """The parts of one of our tensors, from top to bottom.
 
         Errors: `ConfigError` for a part that is missing or does not fit.
@@ -222,7 +229,11 @@ class _Reader:
             patterns = [f"{stored}.{last}" for stored in self.kind.names[stem]]
         return [stored.replace("{n}", layer) for stored in patterns]
 
-    def _checked(self, name: str, shape: tuple[int, ...]) -> str:
+    def _checked(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+    ) -> str:
         """The name with the prefix where the file has it; the stored tensor is checked."""
         if not name:
             return name
@@ -242,7 +253,11 @@ class _Reader:
             )
         return present[0]
 
-    def read(self, name: str, parts: Iterable[_Part]) -> Tensor:
+    def read(
+        self,
+        name: str,
+        parts: Iterable[_Part],
+    ) -> Tensor:
         """One of our tensors, put together of its parts, float32."""
         whole = torch.cat([self._values(part) for part in parts])
         if self.kind.by_head and name.endswith("attention.project.weight"):

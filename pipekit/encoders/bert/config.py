@@ -106,7 +106,11 @@ class PublishedConfig:
             network.update(self._distances(kind, network))
         return network
 
-    def shape(self, kind: PublishedKind, network: Mapping[str, Any]) -> BertShape:
+    def shape(
+        self,
+        kind: PublishedKind,
+        network: Mapping[str, Any],
+    ) -> BertShape:
         """The shape of the network from the settings that `network` gives."""
         try:
             return shape_of(kind.family, network)
@@ -173,7 +177,11 @@ class PublishedConfig:
             if value != expected:
                 self.refuse(f"{key} = {value!r} is not supported, only {expected}")
 
-    def _distances(self, kind: PublishedKind, network: Mapping[str, Any]) -> dict[str, Any]:
+    def _distances(
+        self,
+        kind: PublishedKind,
+        network: Mapping[str, Any],
+    ) -> dict[str, Any]:
         """The settings that DeBERTa has beside the others."""
         norm = str(self.values.get("norm_rel_ebd", "none"))
         if norm not in ("none", "layer_norm"):

@@ -64,7 +64,11 @@ class Distances(nn.Module):
         self.register_buffer("rows", rows, persistent=False)
         self._rows: list[int] = rows.tolist()  # here too, so that no device is waited for
 
-    def forward(self, mask: Tensor | None, length: int) -> Where:
+    def forward(
+        self,
+        mask: Tensor | None,
+        length: int,
+    ) -> Where:
         """The distances within sequences of so many cells; only the vectors of these are used."""
         reach = min(length - 1, self.farthest)
         first = self._rows[self.farthest - reach]
@@ -76,7 +80,10 @@ class Distances(nn.Module):
         return Where(mask, self.dropout(self.norm(vectors)), row)
 
 
-def _buckets(distances: Tensor, shape: BertShape) -> Tensor:
+def _buckets(
+    distances: Tensor,
+    shape: BertShape,
+) -> Tensor:
     """The bucket of each distance; both have either sign.
 
     Half of the buckets are for one near distance each. The others are for far distances, ever more
@@ -131,7 +138,11 @@ class DisentangledAttention(Attention):
         lowest = torch.finfo(added.dtype).min / 2
         return added.masked_fill(~where.mask, lowest)
 
-    def _project_distances(self, vectors: Tensor, query: Tensor) -> Tensor:
+    def _project_distances(
+        self,
+        vectors: Tensor,
+        query: Tensor,
+    ) -> Tensor:
         """Queries and keys of the distances, float[2, heads, head width, distances]."""
         head_width = query.shape[3]
         width = self.heads * head_width

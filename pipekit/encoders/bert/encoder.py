@@ -131,7 +131,11 @@ class Bert(Encoder):
             nn.init.zeros_(self.beside.weight)  # so that a pretrained network begins as it was
 
     @classmethod
-    def prepare(cls, settings: Mapping[str, Any], docs: Sequence[Doc]) -> Prepared:
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
         complete = {**settings, "subwords": True, "features": None}
         tables: Tables = {}
         if settings.get("features"):
@@ -207,7 +211,11 @@ class Bert(Encoder):
         for group in padded_groups(features.windows, cells_on(device), device):
             yield self._frame(flat, group)
 
-    def _frame(self, flat: Tensor, group: PaddedGroup) -> Framed:
+    def _frame(
+        self,
+        flat: Tensor,
+        group: PaddedGroup,
+    ) -> Framed:
         """Put [CLS] before and [SEP] behind the pieces of each window.
 
         ids        [CLS] Ма ма [SEP] [PAD]
@@ -239,7 +247,11 @@ class Bert(Encoder):
                 maps[start] = AttentionMap(labels[: array.shape[2]], array)
         return [attention for _, attention in sorted(maps.items())]
 
-    def _word_vectors(self, features: PieceFeatures, owner: Tensor) -> Tensor | None:
+    def _word_vectors(
+        self,
+        features: PieceFeatures,
+        owner: Tensor,
+    ) -> Tensor | None:
         """For each piece the embedded features of its word, float[pieces, embedding width].
 
         Args:
@@ -283,7 +295,10 @@ class Bert(Encoder):
         return totals / lengths
 
 
-def _in_cells(beside: Tensor, framed: Framed) -> Tensor:
+def _in_cells(
+    beside: Tensor,
+    framed: Framed,
+) -> Tensor:
     """float[pieces, width] in the cells of windows, float[windows, longest + 2, width].
 
     Special pieces and padding have zeros; in all windows but the longest [SEP] stands on padding.

@@ -85,7 +85,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-def shape_of(family: str, network: Mapping[str, Any]) -> BertShape:
+def shape_of(
+    family: str,
+    network: Mapping[str, Any],
+) -> BertShape:
     """The shape of a family's network, with some settings changed.
 
     For instance ``shape_of("roberta", {"layers": 6})``.

@@ -26,7 +26,11 @@ class PieceEmbedding(nn.Module):
     (sequences, longest, embedding width)                     (sequences, longest, width)
     """
 
-    def __init__(self, pieces: int, shape: BertShape) -> None:
+    def __init__(
+        self,
+        pieces: int,
+        shape: BertShape,
+    ) -> None:
         super().__init__()
         width = shape.embedding_width or shape.width
         self.pieces = nn.Embedding(pieces, width)
@@ -71,7 +75,11 @@ class Network(nn.Module):
         pieces: how many pieces the vocabulary has.
     """
 
-    def __init__(self, pieces: int, shape: BertShape) -> None:
+    def __init__(
+        self,
+        pieces: int,
+        shape: BertShape,
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.embed = PieceEmbedding(pieces, shape)

@@ -151,7 +151,12 @@ class Annotator:
             return Item(source.number, Doc.from_bytes(source.value))
         return Item(source.number, source.value)
 
-    def answer(self, item: Item, doc: Doc, error: Exception | None) -> Response:
+    def answer(
+        self,
+        item: Item,
+        doc: Doc,
+        error: Exception | None,
+    ) -> Response:
         """The result of a `Run` as a response.
 
         A document that cannot be written as bytes has failed too.
@@ -164,7 +169,12 @@ class Annotator:
             return _bare_response(bare, f"{item.title}: {unfit}")
         return Response(data, len(doc), failure)
 
-    def failed(self, item: Item, reason: str, component: str | None = None) -> Response:
+    def failed(
+        self,
+        item: Item,
+        reason: str,
+        component: str | None = None,
+    ) -> Response:
         """The response for a document that no worker survived.
 
         Its tokens are the words between white space, since the tokenizer itself may be what ended
@@ -177,7 +187,11 @@ class Annotator:
         return _bare_response(doc, f"{item.title}: {reason}", component)
 
 
-def _bare_response(doc: Doc, reason: str, component: str | None = None) -> Response:
+def _bare_response(
+    doc: Doc,
+    reason: str,
+    component: str | None = None,
+) -> Response:
     doc.error = reason
     failure = Failure("ProcessingError", reason, component)
     return Response(doc.to_bytes(), len(doc), failure)
@@ -192,7 +206,10 @@ def _split_at_spaces(text: str) -> Doc:
     return Doc(text, starts=starts, ends=ends)
 
 
-def _checked_size(value: _Value, item: Item) -> _Value:
+def _checked_size(
+    value: _Value,
+    item: Item,
+) -> _Value:
     """The value itself. Errors: `DocTooLargeError` for one that does not fit into a message."""
     size = len(value)
     if size > LARGEST:
@@ -204,7 +221,10 @@ def _checked_size(value: _Value, item: Item) -> _Value:
 
 
 @cache
-def _run(annotator: Annotator, order: Order) -> Run:
+def _run(
+    annotator: Annotator,
+    order: Order,
+) -> Run:
     """The run of a process. What it learns about memory lasts as long as the process."""
     return Run(annotator.pipeline, order)
 

@@ -60,7 +60,10 @@ def annotate_in_workers(
             yield _result(item, response)
 
 
-def _result(item: Item, response: Response) -> Result:
+def _result(
+    item: Item,
+    response: Response,
+) -> Result:
     doc = Doc.from_bytes(response.made)
     if response.failure is not None:
         error = response.failure.of_document(item.number)
@@ -154,7 +157,11 @@ def _prepared(
         yield Chunk(error=error)
 
 
-def _prepared_chunk(annotator: Annotator, run: Run, items: list[Item]) -> Chunk:
+def _prepared_chunk(
+    annotator: Annotator,
+    run: Run,
+    items: list[Item],
+) -> Chunk:
     """Items as requests, and the responses to those that cannot travel."""
     chunk = Chunk(items)
     for item in items:
@@ -299,7 +306,11 @@ class Supervisor:
         else:
             self._note_responses(worker, worker.task, message)
 
-    def _note_start(self, worker: Worker, failure: Failure | None) -> None:
+    def _note_start(
+        self,
+        worker: Worker,
+        failure: Failure | None,
+    ) -> None:
         """A worker has loaded the pipeline, or has not. Errors: what kept it from loading."""
         if failure is not None:
             message = f"a worker process cannot load the pipeline: {failure.message}"
@@ -322,7 +333,12 @@ class Supervisor:
 
     # -- deaths
 
-    def _replace(self, worker: Worker, *, hung: bool = False) -> None:
+    def _replace(
+        self,
+        worker: Worker,
+        *,
+        hung: bool = False,
+    ) -> None:
         """Part with a worker that died or hangs; `_give_tasks` starts another.
 
         The documents that it had are tried again, or have failed.
@@ -345,7 +361,11 @@ class Supervisor:
         tasks = self._next_tries(worker.task, reason, worker.component, hung)
         self.tasks.extendleft(reversed(tasks))
 
-    def _count_failed_start(self, code: int, hung: bool) -> None:
+    def _count_failed_start(
+        self,
+        code: int,
+        hung: bool,
+    ) -> None:
         """Errors: `ProcessingError` unless the worker was killed, which may be bad luck."""
         if hung:
             raise ProcessingError(

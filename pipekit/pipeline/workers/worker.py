@@ -52,7 +52,10 @@ class Message(NamedTuple):
 # -- in the worker
 
 
-def serve(connection: Connection, annotator: Annotator) -> None:
+def serve(
+    connection: Connection,
+    annotator: Annotator,
+) -> None:
     """Load the pipeline and answer messages until the parent is gone."""
     _end_with_parent()
     with suppress(EOFError, ConnectionError):
@@ -66,7 +69,11 @@ def serve(connection: Connection, annotator: Annotator) -> None:
             _answer(connection, annotator, connection.recv())
 
 
-def _answer(connection: Connection, annotator: Annotator, message: Message) -> None:
+def _answer(
+    connection: Connection,
+    annotator: Annotator,
+    message: Message,
+) -> None:
     groups: list[Sequence[Request]] = [message.requests]
     on_component: Callable[[str], object] | None = None
     if message.is_apart:
@@ -134,7 +141,11 @@ class Worker:
         """Whether it waits for a task."""
         return self.ready and self.task is None
 
-    def give(self, task: Task, order: Order) -> bool:
+    def give(
+        self,
+        task: Task,
+        order: Order,
+    ) -> bool:
         """Send it a task; False if it is dead."""
         message = Message(task.requests, task.is_apart, order)
         try:
