@@ -44,7 +44,10 @@ def test_the_first_five_minutes(nlp: pipekit.Pipeline) -> None:
     assert "".join(token.text_with_ws for token in doc) == TEXT
 
 
-NEWS = "Вчера в Москве президент России Владимир Путин встретился с главой Сбербанка Германом Грефом. Они говорили о развитии банка."
+NEWS = (
+    "Вчера в Москве президент России Владимир Путин встретился с главой Сбербанка "
+    "Германом Грефом. Они говорили о развитии банка."
+)
 
 
 def test_names_have_normal_forms_and_scores(nlp: pipekit.Pipeline) -> None:
@@ -78,7 +81,10 @@ def test_sentiment_is_said_of_the_document_and_of_each_name(nlp: pipekit.Pipelin
 
 
 def test_a_question_is_answered_from_the_text(nlp: pipekit.Pipeline) -> None:
-    text = "Столица Франции — Париж. Башня была построена в 1889 году по проекту инженера Гюстава Эйфеля."
+    text = (
+        "Столица Франции — Париж. Башня была построена в 1889 году "
+        "по проекту инженера Гюстава Эйфеля."
+    )
     answer = nlp.answer(text, "В каком году была построена башня?")
     assert answer is not None
     assert "1889" in answer.text
@@ -177,7 +183,10 @@ def test_a_document_and_its_file_say_the_same(nlp: pipekit.Pipeline, tmp_path: P
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two documents as dicts say the same; scores may differ in their last digits, since batches differ."""
+    """Whether two documents as dicts say the same.
+
+    Scores may differ in their last digits, since batches differ.
+    """
     if isinstance(one, float):
         return one == pytest.approx(other, abs=1e-4)
     if isinstance(one, dict):

@@ -1,4 +1,4 @@
-"""Objectives of pretraining against slow plain versions, and how their rows are made of a corpus."""
+"""Objectives of pretraining against slow plain versions, and the rows that they learn from."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def bert(family: str = "bert", **network: Any) -> Bert:
 
 
 def corpus(rows: int, size: int, pieces: int = 60, seed: int = 1) -> Pieces:
-    """Slices of pieces of chance; a word has two of them on an average, a sentence eight, and none begins where no word does."""
+    """Slices of random pieces.
+
+    A word has two of them on average, a sentence eight; a sentence begins with a word.
+    """
     random = np.random.default_rng(seed)
     found = random.integers(len(SPECIAL), pieces, (rows, size)).astype(np.uint32)
     words = random.random((rows, size)) < 0.5
@@ -190,9 +193,7 @@ def test_the_loss_of_hidden_pieces_is_the_mean_of_their_surprise() -> None:
 
 
 @torch.no_grad()
-def test_the_losses_of_exchanged_pieces_are_those_of_a_generator_and_of_one_that_finds_what_it_wrote() -> (
-    None
-):
+def test_losses_of_exchanged_pieces_are_those_of_generator_and_discriminator() -> None:
     encoder, sequences = bert().eval(), rows_of("single")
     objective = build_objectives({"replaced": {"share": 0.4, "weight": 7.0}}, encoder)[
         "replaced"
@@ -382,7 +383,7 @@ def test_a_batch_in_which_nothing_is_chosen_has_no_loss(name: str) -> None:
 
 
 def simple(framing: str, step: int) -> Sequences:
-    """Rows that say one word again and again, and pairs of texts that begin with the same one unless they were exchanged."""
+    """Rows of one word again and again; pairs of texts begin alike unless they were exchanged."""
     random, made = np.random.default_rng(step), FRAMINGS[framing]
     size = made.needs(16)
     once, texts = random.integers(5, 25, (16, 1)), np.minimum(5 + np.arange(size), 60)
@@ -413,7 +414,7 @@ def test_what_can_be_told_is_learned(name: str) -> None:
 
 
 def two_streams(network: Network, ids: list[int], order: list[int], target: int) -> Tensor:
-    """The state by which one piece is foretold, by the equations of Yang et al. 2019 (section 2.3), piece by piece."""
+    """The state that predicts one piece, by Yang et al. 2019 (section 2.3), piece by piece."""
     given = [place for place in range(len(ids)) if order[place] < order[target]]
     embedded = network.embed(torch.tensor([ids]))[0]
     content = {place: embedded[place] for place in given}

@@ -1,4 +1,4 @@
-"""Learning from raw text: texts as pieces on disk, the order in which they are read, and a loop that can be stopped anywhere."""
+"""Learning from raw text: pieces on disk, the order of reading, a loop that can be stopped."""
 
 from __future__ import annotations
 

@@ -111,7 +111,8 @@ def test_a_recipe_that_is_no_recipe_is_told_as_such(tmp_path: Path) -> None:
 
 def test_settings_can_be_overridden_by_their_path(written: Callable[[str], Path]) -> None:
     path = written(
-        "[training]\nepochs = 3\n[encoders.main]\ntype = 'gru'\n[[train]]\npath = 'x'\nformat = 'conllu'"
+        "[training]\nepochs = 3\n[encoders.main]\ntype = 'gru'\n"
+        "[[train]]\npath = 'x'\nformat = 'conllu'"
     )
     changes = [
         "training.epochs=5",

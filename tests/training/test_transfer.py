@@ -1,4 +1,4 @@
-"""Transfer learning in recipes: what is frozen, unfrozen, slowed down, mixed, stopped early, and taken from saved pipelines."""
+"""Transfer learning in recipes: parts frozen, unfrozen, slowed down, mixed, and taken over."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def changed(before: Mapping[str, torch.Tensor], part: nn.Module) -> set[str]:
 
 
 def moves(made: Trainer) -> list[tuple[float, dict[str, set[str]]]]:
-    """For each step of a training the share of all steps before it, and what changes of each part."""
+    """For each step of a training the share of steps before it, and what changes in each part."""
     found = []
     for epoch in range(made.settings.epochs):
         for docs in made.batches(epoch):
@@ -199,7 +199,7 @@ def test_a_training_interrupted_while_layers_are_unfrozen_goes_on_exactly(
     assert learn(raw, tmp_path, resume=True).to_bytes() == uninterrupted
 
 
-def test_the_state_of_a_weight_is_found_again_by_its_name_when_the_groups_of_the_optimizer_are_others(
+def test_the_state_of_a_weight_is_found_by_its_name_when_the_groups_are_others(
     tmp_path: Path,
 ) -> None:
     first = trainer(tmp_path, recipe(DEEP))
@@ -247,7 +247,10 @@ def test_a_weight_learns_at_the_product_of_all_factors_that_are_meant_for_it(
     rate = next(group["lr"] / group["factor"] for group in made.optimizer.param_groups)
 
     def step(part: str, name: str) -> float:
-        """The largest change of a tensor: in its first step, Adam changes a weight by its rate, whatever the gradient."""
+        """The largest change of a tensor, in units of the rate.
+
+        In its first step Adam changes a weight by its rate, whatever the gradient.
+        """
         return float((made.parts[part].state_dict()[name] - before[part][name]).abs().max()) / rate
 
     assert step("components.tagger", next(iter(before["components.tagger"]))) == pytest.approx(
@@ -533,7 +536,10 @@ def test_a_source_may_be_changed_and_what_still_fits_is_kept(
     new = encoder.state_dict().keys() - same(encoder, first)
     assert {"mix.scores", "mix.scale", "embed.output.weight"} == new
     total = len(encoder.state_dict())
-    line = f"[encoders.main] source = '{saved}': {total - 3} of {total} tensors of encoders.main; embed.output.weight is [48, "
+    line = (
+        f"[encoders.main] source = '{saved}': {total - 3} of {total} tensors of encoders.main; "
+        "embed.output.weight is [48, "
+    )
     assert line in capsys.readouterr().out
 
 
@@ -575,12 +581,12 @@ def test_a_start_says_how_much_it_gives(
     lines = capsys.readouterr().out.splitlines()
     assert 0 < fits < total
     assert (
-        f"{fits} of {total} tensors of encoders.main; forwards.0.weight_ih_l0 is [48, 48] here and [24, 48] there"
-        in lines[0]
+        f"{fits} of {total} tensors of encoders.main; "
+        "forwards.0.weight_ih_l0 is [48, 48] here and [24, 48] there" in lines[0]
     )
     assert (
-        f"0 of {len(parts['components.second'].state_dict())} tensors of components.second; there is no components.second"
-        in lines[1]
+        f"0 of {len(parts['components.second'].state_dict())} tensors of components.second; "
+        "there is no components.second" in lines[1]
     )
 
 
@@ -589,7 +595,8 @@ def test_a_start_says_how_much_it_gives(
     [
         (
             {},
-            r"start = '.*' gives nothing to begin with: it has encoders.main, components.tagger, and the recipe encoders.second, comp",
+            r"start = '.*' gives nothing to begin with: it has encoders.main, "
+            "components.tagger, and the recipe encoders.second, comp",
         ),
         (
             {"source": "SAVED"},
