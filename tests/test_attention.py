@@ -1,4 +1,7 @@
-"""Attention: the weights that encoders give, and heat maps of them."""
+"""Attention: the weights that encoders give, and heat maps of them.
+
+Modules: attention, drawing, errors
+"""
 
 from __future__ import annotations
 

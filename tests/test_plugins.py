@@ -1,6 +1,8 @@
 """Packages that misbehave, installed for real.
 
 Each is an error for its own names only, and the message names the package and the cure.
+
+Modules: errors, registry, resources
 """
 
 from __future__ import annotations

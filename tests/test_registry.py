@@ -1,4 +1,7 @@
-"""Names and what they stand for."""
+"""Names and what they stand for.
+
+Modules: builtin, errors, registry
+"""
 
 from __future__ import annotations
 

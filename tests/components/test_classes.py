@@ -1,4 +1,9 @@
-"""Classes of texts and sentiment: components, views of documents, tables of texts, figures."""
+"""Classes of texts and sentiment: components, views of documents, tables of texts, figures.
+
+Modules: components.classes.annotations, components.classes.classifier,
+    components.classes.entity_sentiment, components.classes.linear, components.classes.pooling,
+    components.classes.terms, components.classes.texts, components.classes.tfidf
+"""
 
 from __future__ import annotations
 

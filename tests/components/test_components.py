@@ -1,4 +1,9 @@
-"""The same questions asked of every component that learns × every encoder."""
+"""The same questions asked of every component that learns × every encoder.
+
+Modules: components.tagger.capitals, components.tagger.gold, components.tagger.lemma_learning,
+    components.tagger.lemmas, components.tagger.ranking, components.tagger.tagger,
+    components.tagger.tags
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Recognizers of entities: the CRF against brute force, learning, scores, overlaps, corpora."""
+"""Recognizers of entities: the CRF against brute force, learning, scores, overlaps, corpora.
+
+Modules: components.ner.bioes, components.ner.crf, components.ner.ner, components.ner.span_ner
+"""
 
 from __future__ import annotations
 
@@ -135,22 +138,6 @@ SPANS = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.integers(0, 
 def arrays(spans: list[tuple[int, int, int]]) -> tuple[NDArray[np.int64], ...]:
     start, size, label = np.array(spans, dtype=np.int64).reshape(-1, 3).T
     return start, start + size, label
-
-
-@given(SPANS, st.booleans())
-def test_what_stays_fits_together_and_what_goes_does_not_fit_with_something_stronger(
-    spans: list[Any], nested: bool
-) -> None:
-    start, end, _ = arrays(spans)
-    stays = settle(start, end, np.arange(len(start)), nested=nested)
-
-    def clash(a: int, b: int) -> bool:
-        crossing = start[a] < start[b] < end[a] < end[b] or start[b] < start[a] < end[b] < end[a]
-        return crossing if nested else bool(start[a] < end[b] and start[b] < end[a])
-
-    for a in range(len(start)):
-        rivals = [b for b in range(len(start)) if b != a and stays[b] and clash(a, b)]
-        assert not rivals if stays[a] else min(rivals) < a
 
 
 @given(SPANS)

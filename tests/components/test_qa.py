@@ -1,4 +1,8 @@
-"""The reader: answers to questions, their metrics, and the corpora that it learns from."""
+"""The reader: answers to questions, their metrics, and the corpora that it learns from.
+
+Modules: components.qa.answerer, components.qa.candidates, components.qa.matching,
+    components.qa.network, components.qa.passages
+"""
 
 from __future__ import annotations
 

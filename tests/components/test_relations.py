@@ -1,4 +1,8 @@
-"""Relations: which pairs are candidates, and a small extractor that is trained for real."""
+"""Relations: which pairs are candidates, and a small extractor that is trained for real.
+
+Modules: components.relations.extractor, components.relations.network,
+    components.relations.pairs, components.relations.sparse_table
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,8 @@
+"""The check of a corpus: what it finds, and where it says it is.
+
+Modules: corpora.check
+"""
+
 from __future__ import annotations
 
 import json

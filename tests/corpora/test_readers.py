@@ -1,3 +1,12 @@
+"""Readers: files of every format, well-formed and broken, as Docs with gold layers.
+
+Modules: corpora.readers.brat, corpora.readers.conllu, corpora.readers.conllu_writer,
+    corpora.readers.factrueval, corpora.readers.files, corpora.readers.iob,
+    corpora.readers.jsonl, corpora.readers.sentences, corpora.readers.spans,
+    corpora.readers.squad, corpora.readers.table, corpora.readers.text, corpora.sources,
+    corpora.span_rules, corpora.token_rules
+"""
+
 from __future__ import annotations
 
 import gzip

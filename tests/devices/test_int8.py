@@ -1,4 +1,7 @@
-"""Linear layers in int8: near to float32, a row as it is alone, weights untouched."""
+"""Linear layers in int8: near to float32, a row as it is alone, weights untouched.
+
+Modules: devices.int8, devices.precision
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Memory that runs out: batches go in two, documents in parts, and all of them come out."""
+"""Memory that runs out: batches go in two, documents in parts, and all of them come out.
+
+Modules: devices.memory
+"""
 
 from __future__ import annotations
 

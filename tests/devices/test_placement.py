@@ -1,4 +1,7 @@
-"""Where networks compute, and what a process does with the memory of tensors."""
+"""Where networks compute, and what a process does with the memory of tensors.
+
+Modules: devices.forks, devices.memory, devices.placement, devices.precision
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Docs as bytes and as plain data: what comes back, and what is refused."""
+"""Docs as bytes and as plain data: what comes back, and what is refused.
+
+Modules: doc.as_bytes, doc.limits
+"""
 
 from __future__ import annotations
 

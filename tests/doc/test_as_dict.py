@@ -1,4 +1,7 @@
-"""Docs as plain data: what reads well, comes back, and is refused by its key."""
+"""Docs as plain data: what reads well, comes back, and is refused by its key.
+
+Modules: doc.as_dict, doc.from_dict
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Doc, Layer, Token, Span: what one writes is what one reads, and what no one wrote is None."""
+"""Doc, Layer, Token, Span: what one writes is what one reads, and what no one wrote is None.
+
+Modules: doc.borders, doc.columns, doc.cutting, doc.doc, doc.layer, doc.similarity, doc.text,
+    doc.views
+"""
 
 from __future__ import annotations
 

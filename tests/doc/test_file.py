@@ -1,4 +1,7 @@
-"""Files of Docs: read back, appended to, and read on behind damage."""
+"""Files of Docs: read back, appended to, and read on behind damage.
+
+Modules: doc.file
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Recurrent cells: what MUT1 to MUT3 compute, and what all cells share."""
+"""Recurrent cells: what MUT1 to MUT3 compute, and what all cells share.
+
+Modules: encoders.mutated, encoders.recurrent
+"""
 
 from __future__ import annotations
 

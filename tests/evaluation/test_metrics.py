@@ -1,3 +1,10 @@
+"""Figures against counts by hand, and their properties.
+
+Modules: evaluation.alignment, evaluation.answers, evaluation.classes, evaluation.evaluate,
+    evaluation.metrics, evaluation.morphology, evaluation.scores, evaluation.spans,
+    evaluation.tables
+"""
+
 from __future__ import annotations
 
 import json

@@ -1,6 +1,10 @@
 """Jobs over whole corpora: what they read and write, and how they survive.
 
 A job that died at any moment, and went on, leaves the bytes of one that never died.
+
+Modules: jobs.annotating, jobs.doc_records, jobs.formats, jobs.inputs, jobs.job, jobs.journal,
+    jobs.origin, jobs.outputs, jobs.parquet, jobs.progress, jobs.reading, jobs.records,
+    jobs.resuming, jobs.rows, jobs.text_records
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""A pipeline: its parts in order, documents through it as a stream, and a document that fails."""
+"""A pipeline: its parts in order, documents through it as a stream, and a document that fails.
+
+Modules: pipeline.assembly, pipeline.loading, pipeline.pipeline, pipeline.profiling,
+    pipeline.questions, pipeline.representations, pipeline.running, pipeline.saving
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Streams that are slow: documents come out while the source still waits, in their order, once.
 
 Nothing is left running.
+
+Modules: pipeline.streams
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """Worker processes that are killed, crash, hang, or never start.
 
 All documents but the guilty ones leave, in order and once.
+
+Modules: pipeline.hooks, pipeline.running, pipeline.workers.annotator,
+    pipeline.workers.supervisor, pipeline.workers.tasks, pipeline.workers.worker
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Objectives of pretraining against slow plain versions, and the rows that they learn from."""
+"""Objectives of pretraining against slow plain versions, and the rows that they learn from.
+
+Modules: pretraining.framing, pretraining.masking, pretraining.objective,
+    pretraining.objectives, pretraining.permutation, pretraining.shards
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Learning from raw text: pieces on disk, the order of reading, a loop that can be stopped."""
+"""Learning from raw text: pieces on disk, the order of reading, a loop that can be stopped.
+
+Modules: pretraining.loop, pretraining.recipe, pretraining.shards
+"""
 
 from __future__ import annotations
 

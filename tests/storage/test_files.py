@@ -1,6 +1,8 @@
 """Saving when the disk refuses, at each I/O call in turn.
 
 The old file or the new one is there, whole, and nothing beside it.
+
+Modules: storage.files, storage.store
 """
 
 from __future__ import annotations

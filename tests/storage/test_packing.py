@@ -1,4 +1,7 @@
-"""msgpack under limits: plain data come back, and bombs do not go off."""
+"""msgpack under limits: plain data come back, and bombs do not go off.
+
+Modules: storage.packing
+"""
 
 from __future__ import annotations
 

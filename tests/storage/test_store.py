@@ -1,4 +1,7 @@
-"""Pipeline files: their contents come back, and contents that no file holds are refused."""
+"""Pipeline files: their contents come back, and contents that no file holds are refused.
+
+Modules: storage.packing, storage.store
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Files that are no pipelines, were altered, or were made to do harm.
 
 Each is refused with a reason, and nothing in it is run.
+
+Modules: storage.store
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Subwords: vocabularies that are learned, vocabularies of others, and what holds of every cut."""
+"""Subwords: vocabularies that are learned, vocabularies of others, and what holds of every cut.
+
+Modules: subwords.cutter, subwords.published, subwords.sentencepiece
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,8 @@
+"""Tokens and sentences of Russian: cases, borders, texts of any kind.
+
+Modules: tokenizers.kinds, tokenizers.rules, tokenizers.sentences, tokenizers.special
+"""
+
 from __future__ import annotations
 
 import unicodedata

@@ -1,4 +1,8 @@
-"""Training: recipes, the loop, what it learns from, and that it can be stopped at any moment."""
+"""Training: recipes, the loop, what it learns from, and that it can be stopped at any moment.
+
+Modules: training.building, training.checkpoint, training.computing, training.loop,
+    training.plot, training.recipe, training.toml, training.transfer
+"""
 
 from __future__ import annotations
 

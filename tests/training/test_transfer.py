@@ -1,4 +1,7 @@
-"""Transfer learning in recipes: parts frozen, unfrozen, slowed down, mixed, and taken over."""
+"""Transfer learning in recipes: parts frozen, unfrozen, slowed down, mixed, and taken over.
+
+Modules: training.building, training.layers, training.loop, training.recipe, training.transfer
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Normal forms of names."""
+"""Normal forms of names.
+
+Modules: words.name_forms
+"""
 
 from __future__ import annotations
 
