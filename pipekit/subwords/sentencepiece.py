@@ -272,7 +272,11 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
     )
 
 
-def _last(message: WireMessage, number: int, default: Any) -> Any:
+def _last(
+    message: WireMessage,
+    number: int,
+    default: Any,
+) -> Any:
     """The last value of a field, which counts in this format, or the default.
 
     Errors: `PipekitFormatError` where the value is of another kind than the default.

@@ -146,7 +146,12 @@ class RuleTokenizer:
         sentence_starts = self._splitter.sentence_starts(tokens)
         return _split(tokens, sentence_starts, starts, lengths)
 
-    def tokens(self, text: str, offsets: Ints, lengths: Ints) -> SplitterTokens:
+    def tokens(
+        self,
+        text: str,
+        offsets: Ints,
+        lengths: Ints,
+    ) -> SplitterTokens:
         """The tokens of texts, without sentences.
 
         Args:
@@ -181,8 +186,9 @@ class RuleTokenizer:
     ) -> Mask:
         """Where a token or a gap begins, bool[characters + 1]."""
         actions = self._pairs[kinds[:-1], kinds[1:]]  # uint8[characters - 1]
-        repeats = (points[1:] == points[:-1]) & _REPEATS[kinds[1:]]
-        actions[repeats] = JOIN
+        is_same = points[1:] == points[:-1]
+        may_repeat = _REPEATS[kinds[1:]]
+        actions[is_same & may_repeat] = JOIN
         _join_inside(actions, kinds == CharKind.DIGIT, _IN_NUMBERS[kinds])
         _join_inside(actions, kinds <= CharKind.CAPITAL, kinds == CharKind.APOSTROPHE)
         if hidden is not None:
@@ -190,14 +196,16 @@ class RuleTokenizer:
         cuts = np.ones(len(points) + 1, dtype=bool)
         np.greater_equal(actions, CUT_LOOK, out=cuts[1:-1])
 
-        looks = np.flatnonzero((actions == JOIN_LOOK) | (actions == CUT_LOOK)) + 1
+        needs_look = (actions == JOIN_LOOK) | (actions == CUT_LOOK)
+        looks = np.flatnonzero(needs_look) + 1
         spaces = np.flatnonzero(kinds == CharKind.SPACE)
         spans: list[tuple[int, int]] = []
         for start, end in _runs(looks, spaces, len(points)):
             spans += self._specials.tokens(text, start, end)
         borders = np.array(spans, dtype=np.int64).reshape(-1, 2)  # (spans, 2)
         starts = borders[:, 0]
-        cuts[ranges(starts, borders[:, 1] - starts)] = False
+        ends = borders[:, 1]
+        cuts[ranges(starts, ends - starts)] = False
         cuts[borders] = True
         return cuts
 
@@ -211,16 +219,21 @@ class WhitespaceTokenizer:
 
     def _segment(self, text: str) -> Segments:
         spaces = np.fromiter(map(str.isspace, text), dtype=bool, count=len(text))
-        changes = np.ones(len(text) + 1, dtype=bool)
-        changes[1:-1] = spaces[1:] != spaces[:-1]
-        edges = np.flatnonzero(changes)
-        keep = ~spaces[edges[:-1]]
+        is_edge = np.ones(len(text) + 1, dtype=bool)
+        np.not_equal(spaces[1:], spaces[:-1], out=is_edge[1:-1])
+        edges = np.flatnonzero(is_edge)
+        starts = edges[:-1]
+        ends = edges[1:]
+        keep = ~spaces[starts]
         keep[:1] = True
-        starts = edges[:-1][keep].astype(np.int32)
-        ends = edges[1:][keep].astype(np.int32)
+        starts = starts[keep].astype(np.int32)
+        ends = ends[keep].astype(np.int32)
+
         lines = np.cumsum(np.isin(chars.codes(text), _LINE_ENDS))
+        first_lines = lines[starts[1:]]
+        last_lines = lines[ends[:-1] - 1]
         sentence_starts = np.ones(len(starts), dtype=bool)
-        sentence_starts[1:] = lines[starts[1:]] != lines[ends[:-1] - 1]
+        sentence_starts[1:] = first_lines != last_lines
         return Segments(starts, ends, sentence_starts)
 
 
@@ -238,8 +251,9 @@ class _Abbreviations:
         words = chars.normalize(chars.from_strings(list(bits)))
         hashes = words.word_hashes()
         order = np.argsort(hashes)
+        numbers = np.array(list(bits.values()), dtype=np.uint8)
         self._hashes = hashes[order]
-        self._bits = np.array(list(bits.values()), dtype=np.uint8)[order]
+        self._bits = numbers[order]
         self._longest = max(map(len, bits)) + 2  # stress marks
 
     def join(self, tokens: SplitterTokens) -> SplitterTokens:
@@ -295,7 +309,8 @@ def _following(tokens: SplitterTokens, rows: Ints) -> CharKinds:
 
     It is a space where a blank line or the end of the text comes first.
     """
-    starts = np.append(tokens.starts, len(tokens.points))[rows + 1]
+    starts = np.append(tokens.starts, len(tokens.points))
+    starts = starts[rows + 1]
     newlines = newlines_of(tokens.points)
     lines_before = np.searchsorted(newlines, tokens.ends[rows])
     lines_after = np.searchsorted(newlines, starts)
@@ -320,7 +335,11 @@ def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
             size = 0
 
 
-def _join_inside(actions: CharKinds, outer: Mask, inner: Mask) -> None:
+def _join_inside(
+    actions: CharKinds,
+    outer: Mask,
+    inner: Mask,
+) -> None:
     """Join a character with both neighbours, as in 0,5 and 13:30 and 1/2 and 01.02.2003 and can't.
 
     Args:
@@ -328,12 +347,18 @@ def _join_inside(actions: CharKinds, outer: Mask, inner: Mask) -> None:
         outer: the kinds of the neighbours, bool[characters].
         inner: the kinds of the character between them, bool[characters].
     """
-    middles = np.flatnonzero(inner[1:-1] & outer[:-2] & outer[2:])
+    left = outer[:-2]
+    right = outer[2:]
+    middles = np.flatnonzero(inner[1:-1] & left & right)
     actions[middles] = JOIN
     actions[middles + 1] = JOIN
 
 
-def _runs(looks: Ints, spaces: Ints, length: int) -> Iterable[tuple[int, int]]:
+def _runs(
+    looks: Ints,
+    spaces: Ints,
+    length: int,
+) -> Iterable[tuple[int, int]]:
     """The spans of the runs without spaces that need a closer look, each once.
 
     Args:
@@ -380,5 +405,10 @@ def _split(
     ends = (tokens.ends - text_starts).astype(np.int32)
     segments = []
     for i, j in zip(first.tolist(), last.tolist(), strict=True):
-        segments.append(Segments(starts[i:j], ends[i:j], sentence_starts[i:j]))
+        segment = Segments(
+            starts[i:j],
+            ends[i:j],
+            sentence_starts[i:j],
+        )
+        segments.append(segment)
     return segments

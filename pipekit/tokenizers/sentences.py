@@ -104,7 +104,8 @@ class Splitter:
         odds = np.zeros(len(candidates), dtype=np.int32)
         for rows in features(tokens, candidates, begins):
             odds += self._weights[rows]
-        scores = odds * self._scale + self._bias + NEWLINE * newlines[candidates]
+        scores = odds * self._scale + self._bias
+        scores = scores + NEWLINE * newlines[candidates]
         begins[candidates] = scores > 0
         return begins
 
@@ -123,7 +124,8 @@ def trained_model(lang: str) -> dict[str, Any]:
 def newlines_of(points: Codes) -> Ints:
     """Where lines end; a carriage return and a line feed together end one line."""
     places = np.flatnonzero(np.isin(points, _NEWLINES))
-    after = points[np.minimum(places + 1, len(points) - 1)]
+    next_places = np.minimum(places + 1, len(points) - 1)
+    after = points[next_places]
     is_pair = (points[places] == 0x0D) & (after == 0x0A)
     return np.compress(~is_pair, places)
 
@@ -134,7 +136,8 @@ def line_breaks(tokens: SplitterTokens) -> tuple[Mask, Mask]:
     A paragraph begins at the beginning of the text, and after a blank line.
     """
     following = np.searchsorted(tokens.starts, newlines_of(tokens.points))
-    counts = np.bincount(following, minlength=len(tokens.starts) + 1)[:-1]
+    counts = np.bincount(following, minlength=len(tokens.starts) + 1)
+    counts = counts[:-1]  # without those behind the last token
     begins = counts > 1
     begins[:1] = True
     return begins, counts == 1
@@ -152,7 +155,9 @@ def border_candidates(
     second_after = np.append(first[2:], CharKind.SPACE)
     is_spaced = tokens.starts[1:] > tokens.ends[:-1]
 
-    is_end = (before == CharKind.PERIOD) | (before == CharKind.ENDING) | (before == CharKind.EMOJI)
+    is_end = before == CharKind.PERIOD
+    is_end |= before == CharKind.ENDING
+    is_end |= before == CharKind.EMOJI
     is_in_clause = (before < CharKind.SPACE) | (before == CharKind.COMMA)
     flows = (after == CharKind.LETTER) & is_in_clause
     is_dash = (after == CharKind.DASH) & (second_after == CharKind.LETTER)
@@ -219,7 +224,12 @@ def _columns(
 ) -> dict[str, Hashes]:
     """The columns of each candidate by name, uint64[candidates] each."""
     before = places - 1
-    around = {"_1": places - 2, "0": before, "1": places, "2": places + 1}
+    around = {
+        "_1": places - 2,
+        "0": before,
+        "1": places,
+        "2": places + 1,
+    }
     firsts = np.flatnonzero(begins)
     paragraph = np.searchsorted(firsts, places, side="right")
     low = firsts[paragraph - 1]
@@ -249,7 +259,8 @@ def _forms(tokens: SplitterTokens, rows: Ints) -> tuple[Hashes, Hashes]:
 
     They are 0 for all tokens but those in `rows`.
     """
-    rows = rows[(rows >= 0) & (rows < len(tokens.starts))]
+    is_inside = (rows >= 0) & (rows < len(tokens.starts))
+    rows = rows[is_inside]
     starts = tokens.starts[rows]
     words = chars.words_at(tokens.points, starts, tokens.ends[rows])
     words = chars.normalize(words)
@@ -264,7 +275,8 @@ def _forms(tokens: SplitterTokens, rows: Ints) -> tuple[Hashes, Hashes]:
 def _shapes(tokens: SplitterTokens) -> Hashes:
     """Each token's first two and last kinds, and its length up to 4, as one number."""
     first, last = edge_kinds(tokens)
-    second = tokens.kinds[np.minimum(tokens.starts + 1, tokens.ends - 1)]
+    second_places = np.minimum(tokens.starts + 1, tokens.ends - 1)
+    second = tokens.kinds[second_places]
     lengths = np.minimum(tokens.ends - tokens.starts, 4)
     shapes: Hashes = first.astype(np.uint64) * np.uint64(32)
     shapes = (shapes + second) * np.uint64(32)
@@ -319,13 +331,18 @@ def _inner_capitals(first: CharKinds, paragraphs: Ints) -> Mask:
     """Words with a capital after a word or a comma of the same paragraph, bool[tokens]."""
     is_word = first <= CharKind.CAPITAL
     is_before = is_word | (first == CharKind.COMMA)
-    capitals = np.zeros(len(first), dtype=bool)
-    capitals[1:] = (first[1:] == CharKind.CAPITAL) & is_before[:-1]
+    capitals: Mask = first == CharKind.CAPITAL
+    capitals[:1] = False
+    capitals[1:] &= is_before[:-1]
     capitals[paragraphs] = False
     return capitals
 
 
-def _count(mask: Mask, left: Ints, right: Ints) -> Ints:
+def _count(
+    mask: Mask,
+    left: Ints,
+    right: Ints,
+) -> Ints:
     """How many are true in each ``[left, right)``."""
     sums = offsets(mask)
     counts: Ints = sums[right] - sums[left]

@@ -70,7 +70,12 @@ class Specials:
         self._whole = frozenset(hyphens["whole"].split())
         self._inflected = tuple(hyphens["inflected"].split())
 
-    def tokens(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    def tokens(
+        self,
+        text: str,
+        start: int,
+        end: int,
+    ) -> Iterator[tuple[int, int]]:
         """Spans within ``text[start:end]`` that are tokens, whatever the table of pairs says."""
         for match in self._finditer(text, start, end):
             branch = match.lastgroup
@@ -100,12 +105,14 @@ class Specials:
         words around it decide.
         """
         parts = _SEPARATOR.split(text)  # word, separator, word, …
-        is_name = parts[-2] == "." and parts[-1] in self._suffixes
+        words = parts[::2]
+        separators = parts[1::2]
+        is_name = separators[-1] == "." and words[-1] in self._suffixes
         if is_name or _plain(text) in self._whole:
             return [0, len(text)]
         borders = [0]
-        end = len(parts[0])
-        for left, separator, right in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+        end = len(words[0])
+        for separator, (left, right) in zip(separators, pairwise(words), strict=True):
             if separator == ".":
                 joins = _is_decimal(left, right)
             else:

@@ -141,8 +141,9 @@ class Words:
         """The prefix sums ``P``, uint64[letters + 1]."""
         powers, _ = self._powers
         letters = mix(self.codes.astype(np.uint64) + np.uint64(1))
-        sums = np.zeros(len(letters) + 1, dtype=np.uint64)
-        np.cumsum(letters * powers[:-1], dtype=np.uint64, out=sums[1:])
+        terms = letters * powers[:-1]
+        sums = np.zeros(len(terms) + 1, dtype=np.uint64)
+        np.cumsum(terms, dtype=np.uint64, out=sums[1:])
         return sums
 
     def hashes(self, starts: Ints, ends: Ints) -> Hashes:
@@ -202,8 +203,9 @@ def visible(words: Words) -> Words:
     begins = np.zeros(len(points) + 1, dtype=bool)
     begins[words.starts] = True
     for (letter, mark), composed in _COMPOSED.items():
-        pairs = (points[1:] == mark) & (points[:-1] == letter)
-        marks = np.flatnonzero(pairs & ~begins[1:-1]) + 1
+        is_mark = points[1:] == mark
+        is_after_letter = points[:-1] == letter
+        marks = np.flatnonzero(is_mark & is_after_letter & ~begins[1:-1]) + 1
         points[marks - 1] = composed
         keep[marks] = False
     return Words(points, words.starts, words.ends).filter(keep)

@@ -84,8 +84,8 @@ def shapes(words: Words) -> Words:
     classes = np.where(points < _SHAPE_LIMIT, _SHAPES[inside], np.uint32(_LETTER))
 
     keep = np.ones(len(classes), dtype=bool)
-    differs = classes[1:] != classes[:-1]
-    keep[2:] = differs[1:] | (classes[2:] != classes[:-2])
+    third = classes[2:]
+    keep[2:] = (third != classes[1:-1]) | (third != classes[:-2])
     keep[words.starts[words.lengths > 0]] = True
     keep[words.starts[words.lengths > 1] + 1] = True
     return Words(classes, words.starts, words.ends).filter(keep)

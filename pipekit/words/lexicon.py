@@ -98,7 +98,8 @@ class _Matches(NamedTuple):
         return cls(np.concatenate(words), np.concatenate(sets))
 
 
-_NO_MATCHES = _Matches(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+_NOTHING = np.zeros(0, dtype=np.int64)
+_NO_MATCHES = _Matches(_NOTHING, _NOTHING)
 
 
 class Lexicon:
@@ -285,7 +286,9 @@ class Lexicon:
             return _NO_MATCHES
         before_end = np.searchsorted(joiners, words.ends[rows]) - 1
         last = joiners[np.maximum(before_end, 0)]
-        inside = (last >= words.starts[rows]) & (last < words.ends[rows] - 1)
+        is_within = last >= words.starts[rows]
+        is_before_end = last < words.ends[rows] - 1
+        inside = is_within & is_before_end
         return self._splits(words, rows[inside], last[inside] + 1)
 
     def _after_prefix(self, words: Words, rows: Ints) -> _Matches:
