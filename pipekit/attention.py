@@ -141,7 +141,12 @@ def _draw(
     }
     for number, (title, weights) in enumerate(maps.items()):
         axes = panels.flat[number]
-        image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=brightest)
+        image = axes.imshow(
+            weights,
+            cmap="Blues",
+            vmin=0,
+            vmax=brightest,
+        )
         axes.set_title(title, fontsize=10)
         axes.set_yticks(ticks, labels=[])
         axes.set_xticks(ticks, labels=[])
@@ -153,7 +158,12 @@ def _draw(
         axes.set_visible(False)
     figure.supylabel("the token that reads", fontsize=10)
     figure.supxlabel("what it looks at", fontsize=10)
-    figure.colorbar(image, ax=panels, shrink=min(1.0, 0.4 + 0.2 / rows), label="attention weight")
+    figure.colorbar(
+        image,
+        ax=panels,
+        shrink=min(1.0, 0.4 + 0.2 / rows),
+        label="attention weight",
+    )
 
 
 def _short(label: str) -> str:

@@ -66,7 +66,10 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
     verbs = whole.add_subparsers(
-        dest="verb", required=True, metavar="VERB", parser_class=VerbParser
+        dest="verb",
+        required=True,
+        metavar="VERB",
+        parser_class=VerbParser,
     )
     for name, summary in VERBS.items():
         module = importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}")

@@ -156,7 +156,10 @@ def _load_pipeline(options: argparse.Namespace) -> Pipeline:
 
     device = "cpu" if options.devices else options.device
     return load(
-        options.pipeline, device=device, precision=options.precision, exclude=options.exclude
+        options.pipeline,
+        device=device,
+        precision=options.precision,
+        exclude=options.exclude,
     )
 
 

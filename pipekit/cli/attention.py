@@ -37,7 +37,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="draw all heads of a layer, from 1 on (default: the mean of the heads of each layer)",
     )
-    parser.add_argument("--head", type=int, metavar="N", help="draw one head, from 1 on")
+    parser.add_argument(
+        "--head",
+        type=int,
+        metavar="N",
+        help="draw one head, from 1 on",
+    )
     parser.set_defaults(run=run)
 
 
@@ -53,7 +58,12 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= number <= len(sentences):
         raise DataError(f"there is no sentence {number}: the text has {len(sentences)}")
     sentence = sentences[number - 1]
-    heat_map(sentence, options.output, layer=options.layer, head=options.head)
+    heat_map(
+        sentence,
+        options.output,
+        layer=options.layer,
+        head=options.head,
+    )
     layers, heads, tokens, _ = sentence.weights.shape
     print(
         f"{options.output}: sentence {number} of {len(sentences)}, "

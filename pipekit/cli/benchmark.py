@@ -26,7 +26,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     precision_option(parser)
     parser.add_argument(
-        "--threads", type=int, default=1, help="the threads of torch on the CPU (default: 1)"
+        "--threads",
+        type=int,
+        default=1,
+        help="the threads of torch on the CPU (default: 1)",
     )
     parser.set_defaults(run=run)
 

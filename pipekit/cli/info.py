@@ -13,7 +13,10 @@ from pipekit.cli.display import table
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument(
-        "pipeline", nargs="?", metavar="PIPELINE", help="an installed name, a file, or a folder"
+        "pipeline",
+        nargs="?",
+        metavar="PIPELINE",
+        help="an installed name, a file, or a folder",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)

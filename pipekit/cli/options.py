@@ -18,7 +18,11 @@ def pipeline_options(parser: argparse.ArgumentParser) -> None:
         "--device", default="auto", help="cpu, cuda, cuda:0, … or auto (the default)"
     )
     parser.add_argument(
-        "--exclude", nargs="+", default=[], metavar="COMPONENT", help="components to leave out"
+        "--exclude",
+        nargs="+",
+        default=[],
+        metavar="COMPONENT",
+        help="components to leave out",
     )
 
 
@@ -54,7 +58,12 @@ def text_options(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="the text (default: that of --file, or of standard input)",
     )
-    parser.add_argument("--file", type=Path, metavar="FILE", help="a text file, UTF-8")
+    parser.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="a text file, UTF-8",
+    )
 
 
 def read_text_option(options: argparse.Namespace) -> str:
@@ -87,7 +96,12 @@ def training_options(
     Args:
         example: a change of a setting, for the help: "training.epochs=3".
     """
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a .toml file")
+    parser.add_argument(
+        "recipe",
+        type=Path,
+        metavar="RECIPE",
+        help="a .toml file",
+    )
     parser.add_argument(
         "-o",
         "--output",

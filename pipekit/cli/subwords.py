@@ -31,7 +31,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="wordpiece (the default), bpe or unigram",
     )
     parser.add_argument(
-        "--size", type=int, default=16_000, help="how many pieces at most (default: 16000)"
+        "--size",
+        type=int,
+        default=16_000,
+        help="how many pieces at most (default: 16000)",
     )
     parser.add_argument(
         "--chars",

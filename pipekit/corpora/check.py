@@ -226,7 +226,11 @@ def _doc_problems(
         yield replace(_place(doc, file), kind="empty", what=what)
     for fault in (*_bad_pos(doc), *_bad_features(doc), *_overlaps(doc)):
         what = f"{doc[fault.row].text!r}: {fault.what}"
-        yield replace(_place(doc, file, fault.row), kind=fault.kind, what=what)
+        yield replace(
+            _place(doc, file, fault.row),
+            kind=fault.kind,
+            what=what,
+        )
     meta = doc.layers.get("meta")
     if meta is not None and "sent_id" in meta:
         yield from _repeated_names(meta, file, places_of_names)

@@ -34,8 +34,16 @@ def join_words(
                 f"the space after word {i} is {gap!r}: only white space may stand between words"
             )
         pieces += word, gap
-    lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-    gap_lengths = np.fromiter(map(len, gaps), dtype=np.int64, count=len(words))
+    lengths = np.fromiter(
+        map(len, words),
+        dtype=np.int64,
+        count=len(words),
+    )
+    gap_lengths = np.fromiter(
+        map(len, gaps),
+        dtype=np.int64,
+        count=len(words),
+    )
     starts = offsets(lengths + gap_lengths)[:-1]
     return "".join(pieces), starts, starts + lengths
 

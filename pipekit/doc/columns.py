@@ -130,7 +130,11 @@ def encode_labels(strings: Sequence[str | None]) -> Column:
     labels = sorted({string for string in strings if string is not None})
     codes: dict[str | None, int] = {label: code for code, label in enumerate(labels)}
     codes[None] = -1
-    values = np.fromiter(map(codes.__getitem__, strings), dtype=np.int32, count=len(strings))
+    values = np.fromiter(
+        map(codes.__getitem__, strings),
+        dtype=np.int32,
+        count=len(strings),
+    )
     return Column(values, labels)
 
 

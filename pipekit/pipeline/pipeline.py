@@ -198,7 +198,12 @@ class Pipeline(Assembly):
                     if on_error == "raise":
                         raise error
                     component = error.component or ""
-                    hooks.tell("doc_failed", document=item.number, component=component, error=error)
+                    hooks.tell(
+                        "doc_failed",
+                        document=item.number,
+                        component=component,
+                        error=error,
+                    )
                     if on_error == "skip":
                         continue
                 doc.vectors = self.vectors or doc.vectors

@@ -143,7 +143,11 @@ class Arrivals(Generic[_T]):
         self._error: BaseException | None = None  # what the source raised
 
     def __iter__(self) -> Generator[list[_T]]:
-        threading.Thread(target=self._read, name="pipekit-source", daemon=True).start()
+        threading.Thread(
+            target=self._read,
+            name="pipekit-source",
+            daemon=True,
+        ).start()
         patient = True
         try:
             while True:

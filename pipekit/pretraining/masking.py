@@ -71,7 +71,11 @@ class Chances:
     def draw(self) -> Tensor:
         """A number between 0 and 1 for each piece, float[rows, length]; equal within a word."""
         words = len(self._word) + 1
-        chances = torch.rand(words, generator=self._random, device=self._word.device)
+        chances = torch.rand(
+            words,
+            generator=self._random,
+            device=self._word.device,
+        )
         return chances[self._word].view_as(self.ordinary)
 
 
@@ -115,7 +119,12 @@ def _other_pieces(
     """A random ordinary piece for each place, int64[rows, length]."""
     excluded = sorted(set(special))
     count = pieces - len(excluded)
-    others = torch.randint(count, ids.shape, generator=random, device=ids.device)
+    others = torch.randint(
+        count,
+        ids.shape,
+        generator=random,
+        device=ids.device,
+    )
     for number in excluded:
         others += others >= number
     return others

@@ -103,7 +103,11 @@ class Subwords:
         """The numbers of the special pieces. Errors: `PipekitFormatError` where one is missing."""
         return Special(*map(self._special, SPECIAL))
 
-    def cut(self, words: Sequence[str], spaced: Sequence[bool]) -> Cut:
+    def cut(
+        self,
+        words: Sequence[str],
+        spaced: Sequence[bool],
+    ) -> Cut:
         """The pieces of words; a word that has none is one unknown piece.
 
         Args:
@@ -213,7 +217,10 @@ def _tokenizer(text: bytes) -> Tokenizer:
         return tokenizer
 
 
-def _check_numbers(tokenizer: Tokenizer, added: list[dict[str, Any]]) -> None:
+def _check_numbers(
+    tokenizer: Tokenizer,
+    added: list[dict[str, Any]],
+) -> None:
     """The library does not read the numbers of added pieces, but counts on."""
     for token in added:
         name = token["content"]
@@ -245,7 +252,10 @@ def _added_tokens(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(content.get("added_tokens") or ())
 
 
-def _hide_added(added: list[dict[str, Any]], model: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _hide_added(
+    added: list[dict[str, Any]],
+    model: Mapping[str, Any],
+) -> list[dict[str, Any]]:
     """Added pieces, with the special ones under names that no text has.
 
     Special pieces that the model has as well are left out: see `_hide_in_model`.
@@ -259,7 +269,10 @@ def _hide_added(added: list[dict[str, Any]], model: Mapping[str, Any]) -> list[d
     return hidden
 
 
-def _hide_in_model(added: list[dict[str, Any]], model: dict[str, Any]) -> dict[str, Any]:
+def _hide_in_model(
+    added: list[dict[str, Any]],
+    model: dict[str, Any],
+) -> dict[str, Any]:
     """A model with its special pieces, except the unknown one, under names that no text has.
 
     The pieces keep their numbers. BPE makes a piece only by merging others, so its pieces also keep
@@ -367,7 +380,10 @@ def _untrained(
     return library.Tokenizer(model), trainer
 
 
-def _pre_tokenizer_of(library: Any, algorithm: str) -> Any:
+def _pre_tokenizer_of(
+    library: Any,
+    algorithm: str,
+) -> Any:
     """The step that marks the space before a word, or takes it away for WordPiece."""
     if algorithm == "wordpiece":
         return library.pre_tokenizers.WhitespaceSplit()

@@ -38,7 +38,10 @@ _RENUMBERED = {"camembert", "CamembertTokenizer", "CamembertTokenizerFast"}
 _ALBERT = {"albert", "AlbertTokenizer", "AlbertTokenizerFast"}
 
 
-def from_settings(settings: str | Mapping[str, Any], texts: Iterable[str]) -> Subwords:
+def from_settings(
+    settings: str | Mapping[str, Any],
+    texts: Iterable[str],
+) -> Subwords:
     """The subwords that a recipe asks for.
 
     Args:
@@ -157,7 +160,10 @@ def _special_tokens(pieces: Mapping[str, int]) -> list[dict[str, Any]]:
     return [_special_token(number, alias) for number, alias in sorted(numbered)]
 
 
-def _special_token(number: int, piece: str) -> dict[str, Any]:
+def _special_token(
+    number: int,
+    piece: str,
+) -> dict[str, Any]:
     return {
         "id": number,
         "content": piece,

@@ -112,7 +112,10 @@ def tokenizer_json(
 # -- pieces
 
 
-def _pieces(model: WireMessage, shift: bool) -> list[ModelPiece]:
+def _pieces(
+    model: WireMessage,
+    shift: bool,
+) -> list[ModelPiece]:
     """All pieces in the order of their numbers, with a mask and a padding."""
     pieces = [_piece(fields(message)) for message in model.get(1, ())]
     mask = MASK
@@ -147,7 +150,10 @@ def _is_added(piece: ModelPiece) -> bool:
     return piece.kind in (_UNKNOWN, _CONTROL, _OWN, _UNUSED) or piece.text in _SPECIAL_NAMES
 
 
-def _added(number: int, piece: ModelPiece) -> dict[str, Any]:
+def _added(
+    number: int,
+    piece: ModelPiece,
+) -> dict[str, Any]:
     return {
         "id": number,
         "content": piece.text,
@@ -162,7 +168,10 @@ def _added(number: int, piece: ModelPiece) -> dict[str, Any]:
 # -- the parts of a tokenizer.json
 
 
-def _unigram(pieces: list[ModelPiece], unknown: int) -> dict[str, Any]:
+def _unigram(
+    pieces: list[ModelPiece],
+    unknown: int,
+) -> dict[str, Any]:
     return {
         "type": "Unigram",
         "unk_id": unknown,
@@ -171,7 +180,10 @@ def _unigram(pieces: list[ModelPiece], unknown: int) -> dict[str, Any]:
     }
 
 
-def _bpe(pieces: list[ModelPiece], unknown: int) -> dict[str, Any]:
+def _bpe(
+    pieces: list[ModelPiece],
+    unknown: int,
+) -> dict[str, Any]:
     return {
         "type": "BPE",
         "unk_token": pieces[unknown].text,
@@ -254,7 +266,10 @@ def fields(data: bytes) -> WireMessage:
     return message
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def _varint(
+    data: bytes,
+    place: int,
+) -> tuple[int, int]:
     """A number of seven bits a byte, the lowest first, and where it ends."""
     value = 0
     for shift in range(0, _VARINT_BITS, 7):

@@ -112,7 +112,10 @@ def kind_table(characters: Mapping[str, str]) -> CharKinds:
     return table
 
 
-def kinds_of(points: Codes, table: CharKinds) -> tuple[CharKinds, Mask | None]:
+def kinds_of(
+    points: Codes,
+    table: CharKinds,
+) -> tuple[CharKinds, Mask | None]:
     """The kinds of code points, uint8[characters], and a mask of the invisible ones among them.
 
     An invisible character takes the kind of the character before it. After a space, or at the

@@ -139,7 +139,11 @@ class RuleTokenizer:
         return segments
 
     def _segment_group(self, texts: Sequence[str]) -> list[Segments]:
-        lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        lengths = np.fromiter(
+            map(len, texts),
+            dtype=np.int64,
+            count=len(texts),
+        )
         steps = lengths + len(_BETWEEN)
         starts = np.cumsum(steps) - steps
         tokens = self.tokens(_BETWEEN.join(texts), starts, lengths)
@@ -218,7 +222,11 @@ class WhitespaceTokenizer:
         return [self._segment(text) for text in texts]
 
     def _segment(self, text: str) -> Segments:
-        spaces = np.fromiter(map(str.isspace, text), dtype=bool, count=len(text))
+        spaces = np.fromiter(
+            map(str.isspace, text),
+            dtype=bool,
+            count=len(text),
+        )
         is_edge = np.ones(len(text) + 1, dtype=bool)
         np.not_equal(spaces[1:], spaces[:-1], out=is_edge[1:-1])
         edges = np.flatnonzero(is_edge)
@@ -240,7 +248,11 @@ class WhitespaceTokenizer:
 class _Abbreviations:
     """Words that keep their period, by hash, each with the bits of what may come next."""
 
-    def __init__(self, lists: Mapping[str, str], additions: Iterable[str]) -> None:
+    def __init__(
+        self,
+        lists: Mapping[str, str],
+        additions: Iterable[str],
+    ) -> None:
         bits: dict[str, int] = {}
         for name, listed in lists.items():
             for word in listed.split():
@@ -285,7 +297,11 @@ class _Abbreviations:
         is_word = first[before] <= CharKind.DIGIT
         return periods[is_short & is_word]
 
-    def _keeps_period(self, tokens: SplitterTokens, periods: Ints) -> Mask:
+    def _keeps_period(
+        self,
+        tokens: SplitterTokens,
+        periods: Ints,
+    ) -> Mask:
         """Whether each period belongs to the word before it, bool[periods]."""
         before = periods - 1
         starts = tokens.starts[before]
@@ -304,7 +320,10 @@ class _Abbreviations:
         return keeps
 
 
-def _following(tokens: SplitterTokens, rows: Ints) -> CharKinds:
+def _following(
+    tokens: SplitterTokens,
+    rows: Ints,
+) -> CharKinds:
     """The kind that begins the token after each of these tokens, uint8[rows].
 
     It is a space where a blank line or the end of the text comes first.

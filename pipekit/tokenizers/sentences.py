@@ -254,7 +254,10 @@ def _columns(
     return columns | _context(tokens, places, low, high)
 
 
-def _forms(tokens: SplitterTokens, rows: Ints) -> tuple[Hashes, Hashes]:
+def _forms(
+    tokens: SplitterTokens,
+    rows: Ints,
+) -> tuple[Hashes, Hashes]:
     """Hashes of whole tokens (Я is not я) and of their last two letters, uint64[tokens] each.
 
     They are 0 for all tokens but those in `rows`.
@@ -305,7 +308,10 @@ def _context(
         count = _count(mask, left, right)
         return _logarithm(count * 64 // size)
 
-    def balance(opening: Mask, closing: Mask) -> Hashes:
+    def balance(
+        opening: Mask,
+        closing: Mask,
+    ) -> Hashes:
         opened = _count(opening, left, places)
         closed = _count(closing, left, places)
         signs: Ints = np.clip(opened - closed, -1, 1)
@@ -327,7 +333,10 @@ def _context(
     }
 
 
-def _inner_capitals(first: CharKinds, paragraphs: Ints) -> Mask:
+def _inner_capitals(
+    first: CharKinds,
+    paragraphs: Ints,
+) -> Mask:
     """Words with a capital after a word or a comma of the same paragraph, bool[tokens]."""
     is_word = first <= CharKind.CAPITAL
     is_before = is_word | (first == CharKind.COMMA)

@@ -88,7 +88,11 @@ class Specials:
             borders = self._borders(branch, match.group())
             yield from pairwise([first + border for border in borders])
 
-    def _borders(self, branch: str, text: str) -> list[int]:
+    def _borders(
+        self,
+        branch: str,
+        text: str,
+    ) -> list[int]:
         """Where the tokens of a match begin, and where its last one ends."""
         if branch == "parts":
             return self._borders_of_parts(text)
@@ -124,7 +128,11 @@ class Specials:
             borders.append(end)
         return borders
 
-    def _joins(self, left: str, right: str) -> bool:
+    def _joins(
+        self,
+        left: str,
+        right: str,
+    ) -> bool:
         """Whether a hyphen makes one word of both sides."""
         head = _plain(left)
         tail = _plain(right)
@@ -143,7 +151,10 @@ class Specials:
         return not head.endswith(self._inflected)
 
 
-def _pattern(literals: Iterable[str], units: Iterable[str]) -> re.Pattern[str]:
+def _pattern(
+    literals: Iterable[str],
+    units: Iterable[str],
+) -> re.Pattern[str]:
     pattern = _BRANCHES.replace("LITERALS", _any_of(literals))
     pattern = pattern.replace("UNITS", _any_of(units))
     for name, part in _PARTS.items():
@@ -176,5 +187,8 @@ def _plain(word: str) -> str:
     return normalize("NFC", word).lower().replace("ё", "е")
 
 
-def _is_decimal(left: str, right: str) -> bool:
+def _is_decimal(
+    left: str,
+    right: str,
+) -> bool:
     return left[-1:].isdigit() and right[:1].isdigit()

@@ -122,7 +122,9 @@ class Trainer:
         for group in self.learning.groups:
             self.parameters += [parameter for _, parameter in group["params"]]
         self.optimizer = torch.optim.AdamW(
-            map(dict, self.learning.groups), lr=self.settings.learning_rate, fused=True
+            map(dict, self.learning.groups),
+            lr=self.settings.learning_rate,
+            fused=True,
         )
         self.average: dict[str, Tensor] = {}
         if self.settings.average:
@@ -210,7 +212,11 @@ class Trainer:
                 progress.batch = number + 1
             bar.update()
             total = f"{sum(losses.values()):.3f}"
-            bar.set_postfix(loss=total, best=f"{progress.best:.4f}", refresh=False)
+            bar.set_postfix(
+                loss=total,
+                best=f"{progress.best:.4f}",
+                refresh=False,
+            )
             hooks.tell("train_step", step=progress.step, losses=losses)
             if time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
                 self.save()

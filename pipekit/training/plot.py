@@ -18,7 +18,16 @@ def plot(
     figure = empty_figure(8, 5)
     rows = list(srsly.read_jsonl(log))
     epochs = [row["epoch"] for row in rows]
-    curves = [flat({"score": row["score"], **row["scores"], "loss": row["loss"]}) for row in rows]
+    curves = [
+        flat(
+            {
+                "score": row["score"],
+                **row["scores"],
+                "loss": row["loss"],
+            }
+        )
+        for row in rows
+    ]
     scores, losses = figure.subplots(2, 1, sharex=True)
     for name in curves[0]:
         axes = losses if name.startswith("loss") else scores

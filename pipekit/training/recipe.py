@@ -142,7 +142,10 @@ def parse_recipe(
                 )
     raw = filled(raw, file.resolve().parent)
     meta = dict(raw.get("pipeline", {}))
-    pipeline = {"lang": meta.pop("lang", "ru"), "given": meta.pop("given", [])}
+    pipeline = {
+        "lang": meta.pop("lang", "ru"),
+        "given": meta.pop("given", []),
+    }
     for key in ("tokenizer", "encoders", "components"):
         if key in raw:
             pipeline[key] = raw[key]
@@ -165,7 +168,10 @@ def _settings(
     defaults = TrainingSettings()
     for key, value in section.items():
         if isinstance(getattr(defaults, key, None), Mapping):
-            section = {**section, key: _numbers(value, f"{where} {key}")}
+            section = {
+                **section,
+                key: _numbers(value, f"{where} {key}"),
+            }
         if key == "freeze" and isinstance(value, str):
             raise ConfigError(f"{where} freeze = {value!r}: a list is needed, such as [{value!r}]")
     counts = ("epochs", "batch_words", "evaluate_every")

@@ -35,7 +35,10 @@ def offsets(lengths: Ints | Bools | Iterable[int]) -> Ints:
     return borders
 
 
-def ranges(starts: Ints, lengths: Ints) -> Ints:
+def ranges(
+    starts: Ints,
+    lengths: Ints,
+) -> Ints:
     """All integers of the ranges ``[start, start + length)``, end to end."""
     if not lengths.size:
         return np.zeros(0, dtype=np.int64)
@@ -64,7 +67,10 @@ def pair_keys(
     return keys
 
 
-def split_pairs(keys: Ints, size: int) -> tuple[Ints, Ints]:
+def split_pairs(
+    keys: Ints,
+    size: int,
+) -> tuple[Ints, Ints]:
     """The pairs that `pair_keys` put together with this `size`."""
     first, second = np.divmod(keys, size)
     return first, second

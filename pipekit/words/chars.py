@@ -116,7 +116,11 @@ class Words:
         return len(self.starts)
 
     @classmethod
-    def of_lengths(cls, points: Codes, lengths: Ints) -> Words:
+    def of_lengths(
+        cls,
+        points: Codes,
+        lengths: Ints,
+    ) -> Words:
         """Code points cut into words of these lengths."""
         borders = offsets(lengths)
         return cls(points, borders[:-1], borders[1:])
@@ -143,10 +147,18 @@ class Words:
         letters = mix(self.codes.astype(np.uint64) + np.uint64(1))
         terms = letters * powers[:-1]
         sums = np.zeros(len(terms) + 1, dtype=np.uint64)
-        np.cumsum(terms, dtype=np.uint64, out=sums[1:])
+        np.cumsum(
+            terms,
+            dtype=np.uint64,
+            out=sums[1:],
+        )
         return sums
 
-    def hashes(self, starts: Ints, ends: Ints) -> Hashes:
+    def hashes(
+        self,
+        starts: Ints,
+        ends: Ints,
+    ) -> Hashes:
         """The 64-bit hash of each piece ``codes[start:end]``.
 
         Equal pieces of any two batches have equal hashes. The hash of an empty piece is 0.
@@ -238,7 +250,11 @@ def _has_unusual(points: Codes) -> bool:
 
 def from_strings(words: list[str]) -> Words:
     """Strings as Words."""
-    lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+    lengths = np.fromiter(
+        map(len, words),
+        dtype=np.int64,
+        count=len(words),
+    )
     return Words.of_lengths(codes("".join(words)), lengths)
 
 

@@ -91,7 +91,10 @@ def shapes(words: Words) -> Words:
     return Words(classes, words.starts, words.ends).filter(keep)
 
 
-def bucket(hashes: Hashes, size: int) -> Ints:
+def bucket(
+    hashes: Hashes,
+    size: int,
+) -> Ints:
     """Numbers 1 .. size - 1, by the hash."""
     remainders = hashes % np.uint64(size - 1)
     return remainders.astype(np.int64) + 1
@@ -218,12 +221,20 @@ class FeatureMaker:
         """Short affixes are few and need fewer buckets."""
         return min(self.affix_buckets, 16 << 4 * length)
 
-    def _prefix_column(self, words: Words, length: int) -> Ints:
+    def _prefix_column(
+        self,
+        words: Words,
+        length: int,
+    ) -> Ints:
         longer = words.lengths > length
         starts = words.starts[longer]
         return self._affix_column(words, longer, starts, length)
 
-    def _suffix_column(self, words: Words, length: int) -> Ints:
+    def _suffix_column(
+        self,
+        words: Words,
+        length: int,
+    ) -> Ints:
         longer = words.lengths > length
         starts = words.ends[longer] - length
         return self._affix_column(words, longer, starts, length)
@@ -263,7 +274,10 @@ class FeatureMaker:
         return Bag(ids[order], offsets(counts))
 
 
-def _distinct_tags(analyses: Analyses, tags: int) -> Bag:
+def _distinct_tags(
+    analyses: Analyses,
+    tags: int,
+) -> Bag:
     """The tags of each word, each once: analyses are in order of tag, so doubles are neighbours."""
     words = len(analyses.kinds)
     owners = np.repeat(np.arange(words), np.diff(analyses.offsets))

@@ -58,7 +58,10 @@ def unpack_strings(array: NDArray[np.generic]) -> list[str]:
     return data.decode("utf-8").split("\n")
 
 
-def find(table: ShortHashes, keys: ShortHashes) -> Ints:
+def find(
+    table: ShortHashes,
+    keys: ShortHashes,
+) -> Ints:
     """The row of each key in a sorted table of unique keys, or -1."""
     rows = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return np.where(table[rows] == keys, rows, -1)
@@ -167,7 +170,11 @@ class Lexicon:
         """
         return len(self.edits)
 
-    def lemma(self, word: str, script: int) -> str:
+    def lemma(
+        self,
+        word: str,
+        script: int,
+    ) -> str:
         """The lemma of a normalised word by a script.
 
         Nothing of the word is left by a script that drops more letters than the word has.
@@ -191,7 +198,11 @@ class Lexicon:
             parts.append(matches)
         return self._expand(_Matches.join(parts), kinds)
 
-    def _expand(self, matches: _Matches, kinds: Ints) -> Analyses:
+    def _expand(
+        self,
+        matches: _Matches,
+        kinds: Ints,
+    ) -> Analyses:
         """The analyses of all sets, ragged by word and without doubles."""
         words, sets = matches
         starts = np.where(sets > 0, self._set_ends[sets - 1], 0)
@@ -206,7 +217,11 @@ class Lexicon:
         counts = np.bincount(owners, minlength=len(kinds))
         return Analyses(offsets(counts), tags, scripts, kinds)
 
-    def _forms(self, words: Words, rows: Ints) -> _Matches:
+    def _forms(
+        self,
+        words: Words,
+        rows: Ints,
+    ) -> _Matches:
         """Forms of the dictionary: words as they are, or after a prefix of forms (наи-, по-)."""
         parts = []
         for number, prefix in enumerate(self._form_prefixes):
@@ -279,7 +294,11 @@ class Lexicon:
             endings.append(numbers[hits])
         return np.concatenate(places), np.concatenate(cuts), np.concatenate(endings)
 
-    def _after_joiner(self, words: Words, rows: Ints) -> _Matches:
+    def _after_joiner(
+        self,
+        words: Words,
+        rows: Ints,
+    ) -> _Matches:
         """By the part after the last hyphen, the hash of a hashtag, and the like."""
         joiners = np.flatnonzero(np.isin(words.codes, _JOINERS))
         if not joiners.size:
@@ -291,7 +310,11 @@ class Lexicon:
         inside = is_within & is_before_end
         return self._splits(words, rows[inside], last[inside] + 1)
 
-    def _after_prefix(self, words: Words, rows: Ints) -> _Matches:
+    def _after_prefix(
+        self,
+        words: Words,
+        rows: Ints,
+    ) -> _Matches:
         """By what follows the longest known prefix that leaves a known word."""
         parts = [_NO_MATCHES]
         for length in range(self._longest_prefix, 0, -1):
@@ -304,7 +327,11 @@ class Lexicon:
             rows = rows[~np.isin(rows, matches.words)]
         return _Matches.join(parts)
 
-    def _by_suffix(self, words: Words, rows: Ints) -> _Matches:
+    def _by_suffix(
+        self,
+        words: Words,
+        rows: Ints,
+    ) -> _Matches:
         """By the longest ending of 2 to 5 letters that is frequent among forms."""
         parts = [_NO_MATCHES]
         for length in range(_LONGEST_GUESS, _SHORTEST_GUESS - 1, -1):

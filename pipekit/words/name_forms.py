@@ -49,7 +49,10 @@ class NameWord(NamedTuple):
     lemma: str
 
 
-def normal_form(words: Sequence[NameWord], label: str | None = None) -> str:
+def normal_form(
+    words: Sequence[NameWord],
+    label: str | None = None,
+) -> str:
     """The name in the nominative.
 
     Args:
@@ -79,14 +82,20 @@ def _place_of_head(words: Sequence[NameWord]) -> int | None:
     return None
 
 
-def _joined(words: Sequence[NameWord], forms: Sequence[str]) -> str:
+def _joined(
+    words: Sequence[NameWord],
+    forms: Sequence[str],
+) -> str:
     text = ""
     for word, form in zip(words, forms, strict=True):
         text += form + word.space
     return text.strip()
 
 
-def _modifier(word: NameWord, head: NameWord) -> str:
+def _modifier(
+    word: NameWord,
+    head: NameWord,
+) -> str:
     """A modifier before the head, in the head's gender and number."""
     if (
         word.pos not in _MODIFIER
@@ -147,7 +156,10 @@ def _is_nominative(word: NameWord) -> bool:
     return word.morph.get("Case") == "Nom"
 
 
-def adjective(lemma: str, feature: str) -> str:
+def adjective(
+    lemma: str,
+    feature: str,
+) -> str:
     """The nominative of an adjective from that of the masculine.
 
     Args:
@@ -204,7 +216,10 @@ def _plural_ending(stem: str) -> str:
     return "ы"
 
 
-def _cased(form: str, text: str) -> str:
+def _cased(
+    form: str,
+    text: str,
+) -> str:
     """The form with the capitals of the text, and with its ё: lemmas are written without ё."""
     if text.isupper() and len(text) > 1:
         return form.upper()

@@ -88,7 +88,11 @@ class Vectors:
                 " do not fit each other"
             )
 
-    def _check_columns(self, name: str, scale: str) -> None:
+    def _check_columns(
+        self,
+        name: str,
+        scale: str,
+    ) -> None:
         if name not in self.tables:
             return
         values = self.tables[name]
@@ -133,7 +137,11 @@ class Vectors:
         row = self.rows([word])[0]
         return bool(row >= 0)
 
-    def vector(self, word: str, *others: str) -> Floats | None:
+    def vector(
+        self,
+        word: str,
+        *others: str,
+    ) -> Floats | None:
         """The vector of a word, float32[width], of unit length.
 
         It is the vector of the first spelling in the table: the word itself, or one of `others`,
@@ -299,7 +307,10 @@ def pack_rows(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
     return (low | high).astype(np.uint8), steps
 
 
-def unpack_rows(values: NDArray[Any], scale: Floats) -> Floats:
+def unpack_rows(
+    values: NDArray[Any],
+    scale: Floats,
+) -> Floats:
     """Vectors, float32[rows, width].
 
     Args:
@@ -334,7 +345,10 @@ def _is_word(spelling: str) -> bool:
     return spelling[:1].isalpha() and spelling[-1:].isalpha()
 
 
-def guesses(ngrams: Floats, words: Words) -> Floats:
+def guesses(
+    ngrams: Floats,
+    words: Words,
+) -> Floats:
     """Vectors of normalised words by their n-grams, float32[words, width].
 
     Args:
@@ -350,7 +364,10 @@ def guesses(ngrams: Floats, words: Words) -> Floats:
     return unit(sums)
 
 
-def ngrams_of(words: Words, buckets: int) -> Bag:
+def ngrams_of(
+    words: Words,
+    buckets: int,
+) -> Bag:
     """The n-grams of normalised words as numbers of buckets."""
     maker = FeatureMaker(
         prefixes=(),

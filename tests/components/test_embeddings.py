@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.places import ROOT
-from helpers.word_vectors import tables
+from helpers.word_vectors import NAMES, tables
 from torch import Tensor
 from torch.nn import functional
 

@@ -165,4 +165,8 @@ def _nearest(
 ) -> int | None:
     """The place of the part that is nearest to `start`, of two the first; None if it has none."""
     places = [place for place in range(len(text)) if text.startswith(part, place)]
-    return min(places, key=lambda place: abs(place - start), default=None)
+    return min(
+        places,
+        key=lambda place: abs(place - start),
+        default=None,
+    )

@@ -270,7 +270,12 @@ class Bert(Encoder):
     ) -> Tensor:
         """The states of the pieces that windows answer for, float[answers, width]."""
         padded = None if beside is None else _in_cells(beside, framed)
-        layers = self.network(framed.ids, framed.inside, beside=padded, seen=seen)
+        layers = self.network(
+            framed.ids,
+            framed.inside,
+            beside=padded,
+            seen=seen,
+        )
         states: Tensor = layers[-1]  # (windows, longest + 2, width)
         if self.mix is not None:
             states = self.mix(layers)

@@ -126,7 +126,10 @@ class Worker:
     def __init__(self, annotator: Annotator) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(
-            target=serve, args=(theirs, annotator), name="pipekit-worker", daemon=True
+            target=serve,
+            args=(theirs, annotator),
+            name="pipekit-worker",
+            daemon=True,
         )
         with theirs, _interrupts_blocked():
             self.process.start()
