@@ -94,7 +94,13 @@ class Doc(Text, Comparable):
             return None
         if label is None:
             return Span(self, first, last)
-        return Span(self, first, last, span_layer([first], [last], [label]), row=0)
+        return Span(
+            self,
+            first,
+            last,
+            span_layer([first], [last], [label]),
+            row=0,
+        )
 
     # -- annotations
 
@@ -104,7 +110,14 @@ class Doc(Text, Comparable):
         borders = self.sent_borders()
         if borders is None:
             return None
-        return tuple(Span(self, start, end) for start, end in pairwise(borders.tolist()))
+        return tuple(
+            Span(
+                self,
+                start,
+                end,
+            )
+            for start, end in pairwise(borders.tolist())
+        )
 
     @property
     def ents(self) -> tuple[Span, ...] | None:

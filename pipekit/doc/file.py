@@ -89,7 +89,12 @@ def frame(doc: Doc) -> bytes:
             f"a Doc of {len(record)} bytes: a record counts up to {_MAX_RECORD}; "
             "split it into documents"
         )
-    head = _HEAD.pack(_MARK, len(record), crc32(record), 0)[:_CHECKED]
+    head = _HEAD.pack(
+        _MARK,
+        len(record),
+        crc32(record),
+        0,
+    )[:_CHECKED]
     return head + crc32(head).to_bytes(4, "little") + record
 
 

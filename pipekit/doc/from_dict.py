@@ -119,7 +119,11 @@ def _add_layers(
             layer.set(key, column.values, column.labels)
         _add(doc, name, layer)
     for name, whole in _map(data.get("layers", {}), "layers").items():
-        _add_whole(doc, name, _map(whole, f"layers.{name}", ("kind", "size", "target", "columns")))
+        _add_whole(
+            doc,
+            name,
+            _map(whole, f"layers.{name}", ("kind", "size", "target", "columns")),
+        )
 
 
 def _columns(data: PlainMap) -> dict[str, list[str]]:
@@ -238,7 +242,11 @@ def _set_columns(
     for key in keys:
         if key not in skip:
             _typed(key, str, f"a key of {place}")
-            column = _column([row.get(key) for row in rows], key, f"{place}[…].{key}")
+            column = _column(
+                [row.get(key) for row in rows],
+                key,
+                f"{place}[…].{key}",
+            )
             layer.set(key, column.values, column.labels)
 
 

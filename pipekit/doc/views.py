@@ -113,7 +113,11 @@ class Token(Comparable):
         if borders is None:
             return None
         row = int(np.searchsorted(borders, self.i, "right"))
-        return Span(self.doc, int(borders[row - 1]), int(borders[row]))
+        return Span(
+            self.doc,
+            int(borders[row - 1]),
+            int(borders[row]),
+        )
 
     @property
     def pos(self) -> str | None:
@@ -253,7 +257,13 @@ class Span(Comparable):
         None where a token has no lemma.
         """
         words = [
-            NameWord(token.text, token.whitespace, token.pos, token.morph or {}, token.lemma or "")
+            NameWord(
+                token.text,
+                token.whitespace,
+                token.pos,
+                token.morph or {},
+                token.lemma or "",
+            )
             for token in self
         ]
         if not all(word.lemma for word in words):
@@ -403,7 +413,14 @@ class SpanGroups(MutableMapping[str, Sequence[Span]]):
         ends = layer["end"].values.tolist()
         borders = zip(starts, ends, strict=True)
         return tuple(
-            Span(self._doc, start, end, layer, row) for row, (start, end) in enumerate(borders)
+            Span(
+                self._doc,
+                start,
+                end,
+                layer,
+                row,
+            )
+            for row, (start, end) in enumerate(borders)
         )
 
     def __setitem__(

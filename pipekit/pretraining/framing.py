@@ -117,7 +117,11 @@ def divided(
     """
     rows = np.arange(len(slices))
     size = length - 3
-    first_size = random.integers(size // 4, size - size // 4 + 1, len(slices))
+    first_size = random.integers(
+        size // 4,
+        size - size // 4 + 1,
+        len(slices),
+    )
     first_begin = border(slices, np.zeros_like(rows))
     second_begin = border(slices, first_begin + first_size)
     first = Texts(rows, first_begin, first_size)
@@ -186,8 +190,16 @@ def pairs(
     middle = 1 + first.size[:, None]  # (rows, 1): the place of the first [SEP]
     is_second = place > middle  # (rows, length)
     is_special = (place == 0) | (place == middle) | (place == length - 1)
-    source = np.where(is_second, second.slice[:, None], first.slice[:, None])
-    shift = np.where(is_second, second.begin[:, None] - middle - 1, first.begin[:, None] - 1)
+    source = np.where(
+        is_second,
+        second.slice[:, None],
+        first.slice[:, None],
+    )
+    shift = np.where(
+        is_second,
+        second.begin[:, None] - middle - 1,
+        first.begin[:, None] - 1,
+    )
     column = np.where(is_special, 0, place + shift)
     cells = slices[source, column]
     ids = np.where(is_special, special.sep, cells & NUMBER).astype(np.int64)

@@ -294,7 +294,11 @@ class Pretrainer:
         numbers = order[: EVALUATED * batch]
         values: dict[str, list[float]] = {}
         for begin in range(0, len(numbers), batch):
-            rows = self.sequences(self.corpus.read(numbers[begin : begin + batch]), 0, begin)
+            rows = self.sequences(
+                self.corpus.read(numbers[begin : begin + batch]),
+                0,
+                begin,
+            )
             for name, loss in self.losses(rows, 0, begin).items():
                 values.setdefault(name, []).append(float(loss))
         held_out = {name: float(np.mean(losses)) for name, losses in values.items()}

@@ -219,7 +219,11 @@ def build_objectives(
             raise ConfigError(
                 f"nothing is learned by the objective {name!r}.{near(name, OBJECTIVES)}"
             )
-        check_arguments(OBJECTIVES[name], {"encoder", *settings[name]}, f"[objectives.{name}]")
+        check_arguments(
+            OBJECTIVES[name],
+            {"encoder", *settings[name]},
+            f"[objectives.{name}]",
+        )
     for name, arguments in settings.items():
         objectives[name] = OBJECTIVES[name](encoder, **arguments)
     return objectives

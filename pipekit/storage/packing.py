@@ -154,7 +154,12 @@ def _check_heads(data: bytes) -> None:
         if is_list:
             items_left -= inner
             lists_left -= 1
-            _check_list(inner, len(data) - at, len(open_lists), min(items_left, lists_left))
+            _check_list(
+                inner,
+                len(data) - at,
+                len(open_lists),
+                min(items_left, lists_left),
+            )
             open_lists.append(inner)
     if at != len(data):
         raise ValueError(f"the message ends after {at} bytes of {len(data)}")

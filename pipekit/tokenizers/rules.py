@@ -228,7 +228,11 @@ class WhitespaceTokenizer:
             count=len(text),
         )
         is_edge = np.ones(len(text) + 1, dtype=bool)
-        np.not_equal(spaces[1:], spaces[:-1], out=is_edge[1:-1])
+        np.not_equal(
+            spaces[1:],
+            spaces[:-1],
+            out=is_edge[1:-1],
+        )
         edges = np.flatnonzero(is_edge)
         starts = edges[:-1]
         ends = edges[1:]

@@ -216,4 +216,9 @@ def _load_weights(
         start_from(pipeline, saved, pairs, f"[training] start = {start!r}")
     for name, origin in blueprint.origins.items():
         saved = blueprint.saved[origin.path]
-        start_from(pipeline, saved, {name: origin.part}, f"[{name}] source = {origin.path!r}")
+        start_from(
+            pipeline,
+            saved,
+            {name: origin.part},
+            f"[{name}] source = {origin.path!r}",
+        )

@@ -97,7 +97,11 @@ def start_from(
         reason = misfits[0] if misfits else lacking
         raise ConfigError(f"{setting} gives nothing to begin with: {reason}")
     for name in learning:
-        absent = Match(0, len(ours[name].state_dict()), f"there is no {pairs[name]}")
+        absent = Match(
+            0,
+            len(ours[name].state_dict()),
+            f"there is no {pairs[name]}",
+        )
         match = matches.get(name, absent)
         misfit = f"; {match.misfit}" if match.misfit else ""
         print(f"{setting}: {match.taken} of {match.total} tensors of {name}{misfit}")

@@ -66,4 +66,8 @@ def table_rows(
     begins = offsets(sizes)
     first = begins[level] + start
     last = first + length - (1 << level)
-    return np.where(end > start, np.stack([first, last]), begins[-1])
+    return np.where(
+        end > start,
+        np.stack([first, last]),
+        begins[-1],
+    )

@@ -259,7 +259,11 @@ class _Parser:
             pairs = zip(self.numbers, self.rows, strict=True)
             line = next(number for number, row in pairs if row[_HEAD] not in row_of_head)
             wanted = f"write 0 for a root, or the id of a word, at most {len(self.rows)}"
-            return self._fail(line, "ids", f"the head is {error.args[0]!r}: {wanted}")
+            return self._fail(
+                line,
+                "ids",
+                f"the head is {error.args[0]!r}: {wanted}",
+            )
         while _ROOT in self.heads:
             root = self.heads.index(_ROOT)
             self.heads[root] = root

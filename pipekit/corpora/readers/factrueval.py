@@ -72,7 +72,11 @@ def _pieces(file: CorpusFile) -> dict[str, _Piece]:
             continue
         try:
             key, type_name, start, length = line.split()[:4]
-            pieces[key] = _Piece(type_name, int(start), int(start) + int(length))
+            pieces[key] = _Piece(
+                type_name,
+                int(start),
+                int(start) + int(length),
+            )
         except ValueError:
             file.fail(number, "columns", f"{line[:60]!r} is no span: write id, type, start, length")
     return pieces

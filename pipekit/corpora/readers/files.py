@@ -220,7 +220,15 @@ def corpus(
                     f"{place}: holds no file that ends in {' or '.join(suffixes)}: check the path"
                 )
         noted: list[Problem] = []
-        yield {name: CorpusFile(name, openers[name], on_problem, noted) for name in sorted(openers)}
+        yield {
+            name: CorpusFile(
+                name,
+                openers[name],
+                on_problem,
+                noted,
+            )
+            for name in sorted(openers)
+        }
         if noted:
             _warn(str(place), noted)
 

@@ -251,7 +251,11 @@ def _note_beginning(
     """
     if tag.prefix in _INSIDE + _END and not continues and scheme != "iob1":
         writes = f"{scheme.upper()} writes B there; read as B"
-        file.note(line, "tags", f"{tag.prefix}-{tag.label} begins a span: {writes}")
+        file.note(
+            line,
+            "tags",
+            f"{tag.prefix}-{tag.label} begins a span: {writes}",
+        )
     if tag.prefix == _BEGIN and is_first and scheme == "iob1":
         what = f"B-{tag.label} follows no span of that label: IOB1 writes I there; read as I"
         file.note(line, "tags", what)

@@ -116,7 +116,11 @@ def assemble(
     for name, (start, end), (first, last) in zip(names, row_ranges, sentence_ranges, strict=True):
         origin = starts[start]
         text = "".join(pieces[2 * start : 2 * end])
-        doc = Doc.trusted(text, starts[start:end] - origin, ends[start:end] - origin)
+        doc = Doc.trusted(
+            text,
+            starts[start:end] - origin,
+            ends[start:end] - origin,
+        )
         doc.name = name
         doc.layers = {
             "tokens": _without_empty(tokens.rows(start, end), partial),
@@ -132,7 +136,11 @@ def _char_offsets(
 ) -> tuple[Ints, Ints]:
     """Where each word begins and ends in the text of all words and gaps."""
     lengths = np.fromiter(map(len, words), np.int32, len(words))
-    steps = lengths + np.fromiter(map(len, gaps), np.int32, len(gaps))
+    steps = lengths + np.fromiter(
+        map(len, gaps),
+        np.int32,
+        len(gaps),
+    )
     starts = np.cumsum(steps) - steps
     return starts, starts + lengths
 

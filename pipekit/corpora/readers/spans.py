@@ -95,7 +95,12 @@ class Aligner:
         aligned: list[CharSpan] = []
         stays = np.zeros(len(inside), dtype=bool)
         for i, span in enumerate(inside):
-            if self._fits(doc, span, int(starts[i]), int(ends[i])):
+            if self._fits(
+                doc,
+                span,
+                int(starts[i]),
+                int(ends[i]),
+            ):
                 aligned.append(span)
                 stays[i] = True
         return aligned, starts[stays], ends[stays]

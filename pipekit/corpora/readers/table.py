@@ -233,7 +233,15 @@ def _spans(
         end = cells[end_column].strip()
         if start.isdecimal() and end.isdecimal():
             label = cells[label_column]
-            spans.append(CharSpan(int(start), int(end), label, line, str(number)))
+            spans.append(
+                CharSpan(
+                    int(start),
+                    int(end),
+                    label,
+                    line,
+                    str(number),
+                )
+            )
             continue
         spans.append(None)
         what = (

@@ -131,7 +131,11 @@ class DisentangledAttention(Attention):
         sequences, heads, _, _ = query.shape
         row = where.row.expand(sequences, heads, -1, -1)  # (sequences, heads, longest, longest)
         added = _products(query, distance_key, row)
-        added = added + _products(key, distance_query, row.transpose(2, 3)).transpose(2, 3)
+        added = added + _products(
+            key,
+            distance_query,
+            row.transpose(2, 3),
+        ).transpose(2, 3)
         added = added * self.scale
         if where.mask is None:
             return added
