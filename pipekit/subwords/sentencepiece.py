@@ -56,6 +56,14 @@ _SHIFTED = (
 )
 
 
+_PRE_TOKENIZER = {
+    "type": "Metaspace",
+    "replacement": START,
+    "prepend_scheme": "never",
+    "split": True,
+}
+
+
 def tokenizer_json(
     data: bytes,
     before: list[dict[str, Any]] | None = None,
@@ -84,29 +92,17 @@ def tokenizer_json(
         )
     pieces = _pieces(model, shift)
     unknown = _number_of_unknown(pieces)
-    added = []
-    for number, piece in enumerate(pieces):
-        if _is_added(piece):
-            added.append(_added(number, piece))
-    content = {
-        "version": "1.0",
-        "added_tokens": added,
-        "normalizer": {
-            "type": "Sequence",
-            "normalizers": [*(before or ()), *_normalizers(normalizer)],
-        },
-        "pre_tokenizer": {
-            "type": "Metaspace",
-            "replacement": START,
-            "prepend_scheme": "never",
-            "split": True,
-        },
-    }
+    steps = [*(before or ()), *_normalizers(normalizer)]
+    build = _bpe
     if algorithm == UNIGRAM:
-        content["model"] = _unigram(pieces, unknown)
-    else:
-        content["model"] = _bpe(pieces, unknown)
-    return content
+        build = _unigram
+    return {
+        "version": "1.0",
+        "added_tokens": _added_tokens(pieces),
+        "normalizer": {"type": "Sequence", "normalizers": steps},
+        "pre_tokenizer": dict(_PRE_TOKENIZER),
+        "model": build(pieces, unknown),
+    }
 
 
 # -- pieces
@@ -144,6 +140,14 @@ def _number_of_unknown(pieces: list[ModelPiece]) -> int:
         if piece.kind == _UNKNOWN:
             return number
     raise PipekitFormatError("this SentencePiece model has no piece for what is unknown")
+
+
+def _added_tokens(pieces: list[ModelPiece]) -> list[dict[str, Any]]:
+    added = []
+    for number, piece in enumerate(pieces):
+        if _is_added(piece):
+            added.append(_added(number, piece))
+    return added
 
 
 def _is_added(piece: ModelPiece) -> bool:
