@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 ALGORITHMS = ("bpe", "unigram", "wordpiece")
 START = "▁"  # the space before a word, in the pieces of BPE and Unigram
 PAD = "[PAD]"
-UNKNOWN = "[UNK]"
+UNK = "[UNK]"
 CLS = "[CLS]"
 SEP = "[SEP]"
 MASK = "[MASK]"
-SPECIAL = (PAD, UNKNOWN, CLS, SEP, MASK)
+SPECIAL = (PAD, UNK, CLS, SEP, MASK)
 # The names of the special pieces in published vocabularies; the first that a vocabulary has counts.
 ALIASES = {
     PAD: (PAD, "<pad>"),
-    UNKNOWN: (UNKNOWN, "<unk>"),
+    UNK: (UNK, "<unk>"),
     CLS: (CLS, "<s>", "<cls>"),
     SEP: (SEP, "</s>", "<sep>"),
     MASK: (MASK, "<mask>"),
@@ -152,7 +152,7 @@ class Subwords:
 
     def spell(self, ids: Iterable[int]) -> list[str]:
         """The pieces of these numbers, as the vocabulary has them."""
-        return [self._names.get(int(number), UNKNOWN) for number in ids]
+        return [self._names.get(int(number), UNK) for number in ids]
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -365,15 +365,15 @@ def _untrained(
     }
     frequent = {"min_frequency": 2, "limit_alphabet": letters}
     if algorithm == "bpe":
-        model = models.BPE(unk_token=UNKNOWN)
+        model = models.BPE(unk_token=UNK)
         trainer = trainers.BpeTrainer(**frequent, **common)
     elif algorithm == "wordpiece":
-        model = models.WordPiece(unk_token=UNKNOWN)
+        model = models.WordPiece(unk_token=UNK)
         trainer = trainers.WordPieceTrainer(**frequent, **common)
     else:
         model = models.Unigram()
         trainer = trainers.UnigramTrainer(
-            unk_token=UNKNOWN,
+            unk_token=UNK,
             shrinking_factor=_SHRINKING,
             **common,
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipekit.errors import ConfigError, PipekitFormatError
-from pipekit.subwords.cutter import ALIASES, UNKNOWN, Subwords, from_text, learn_subwords
+from pipekit.subwords.cutter import ALIASES, UNK, Subwords, from_text, learn_subwords
 from pipekit.subwords.sentencepiece import tokenizer_json
 
 # The files that hold a vocabulary, the most complete first.
@@ -215,10 +215,10 @@ def _is_lower(pieces: Iterable[str]) -> bool:
 
 
 def _unknown_of(pieces: Mapping[str, int]) -> str:
-    for alias in ALIASES[UNKNOWN]:
+    for alias in ALIASES[UNK]:
         if alias in pieces:
             return alias
-    return UNKNOWN
+    return UNK
 
 
 def _byte_level(file: Path) -> dict[str, Any]:
