@@ -238,9 +238,8 @@ def test_the_public_names_are_what_is_there() -> None:
         pipekit.nosuch  # noqa: B018
 
 
-# Names by convention: the two functions of a verb, the suffixes of a reader, and what the face
-# offers for pipelines as `store` does for tensors.
-CONVENTIONS = {"add", "run", "SUFFIXES", "load", "from_bytes"}
+# Names by convention: the two functions of a verb, and the suffixes of a reader.
+CONVENTIONS = {"add", "run", "SUFFIXES"}
 
 
 def test_one_public_name_stands_for_one_thing() -> None:
