@@ -64,11 +64,15 @@ _LATER = {
     "read_docs": "pipekit.doc.file",
     "write_docs": "pipekit.doc.file",
 }
+# Modules that may be named without an import of their own: `pipekit.devices.keep_memory()`.
+_MODULES = ("attention", "devices", "errors", "jobs", "registry", "resources")
 
 logging.getLogger("pipekit").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"pipekit.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'pipekit' has no attribute {name!r}")
     return getattr(importlib.import_module(_LATER[name]), name)

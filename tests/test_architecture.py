@@ -238,6 +238,12 @@ def test_the_public_names_are_what_is_there() -> None:
         pipekit.nosuch  # noqa: B018
 
 
+def test_public_modules_are_there_without_an_import_of_their_own() -> None:
+    names = ("attention.heat_map", "devices.keep_memory", "jobs.Job", "resources.read")
+    for name in names:
+        imported(f"import pipekit; assert callable(pipekit.{name})")
+
+
 # Names by convention: the two functions of a verb, and the suffixes of a reader.
 CONVENTIONS = {"add", "run", "SUFFIXES"}
 
