@@ -38,7 +38,7 @@ from pipekit.tokenizers.kinds import (
 from pipekit.tokenizers.sentences import Splitter, SplitterTokens, newlines_of
 from pipekit.tokenizers.special import Specials
 from pipekit.words import chars
-from pipekit.words.arrays import Codes, Ints, ranges
+from pipekit.words.arrays import Codes, Ints, offsets, ranges
 
 # A blank line ends every token and every sentence, so texts joined by it are cut as if alone.
 _BETWEEN = "\n\n"
@@ -144,8 +144,7 @@ class RuleTokenizer:
             dtype=np.int64,
             count=len(texts),
         )
-        steps = lengths + len(_BETWEEN)
-        starts = np.cumsum(steps) - steps
+        starts = offsets(lengths + len(_BETWEEN))[:-1]
         tokens = self.tokens(_BETWEEN.join(texts), starts, lengths)
         sentence_starts = self._splitter.sentence_starts(tokens)
         return _split(tokens, sentence_starts, starts, lengths)

@@ -16,7 +16,7 @@ from pipekit.doc.text import QUESTIONS
 from pipekit.nn.padding import grid, windows
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
-from pipekit.words.arrays import Floats, Ints, ranges
+from pipekit.words.arrays import Floats, Ints, offsets, ranges
 from pipekit.words.chars import codes
 from pipekit.words.lexicon import Lexicon
 
@@ -210,7 +210,7 @@ def sentence_numbers(batch: Batch) -> Ints:
     is_stop = np.zeros(len(plain), dtype=bool)
     is_stop[single] = np.isin(letters, codes(_STOPS))
     stops = is_stop[batch.distinct.index]  # bool[tokens]
-    stops_before = np.cumsum(stops) - stops
+    stops_before = offsets(stops)[:-1]
     sequence = np.searchsorted(batch.sequences, np.arange(len(batch)), "right")
     numbers: Ints = sequence + stops_before
     return numbers

@@ -141,7 +141,7 @@ def _char_offsets(
         np.int32,
         len(gaps),
     )
-    starts = np.cumsum(steps) - steps
+    starts = offsets(steps)[:-1]
     return starts, starts + lengths
 
 
