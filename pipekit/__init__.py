@@ -16,6 +16,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from pipekit.builtin import RELEASE
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.doc.views import Morph, Relation, Span, Token
@@ -50,7 +51,7 @@ __all__ = [
     "write_docs",
 ]
 
-__version__ = "0.3.0"
+__version__ = RELEASE
 
 # Imported on first use, so that `import pipekit` stays quick and needs no torch.
 _LATER = {

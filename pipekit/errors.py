@@ -8,6 +8,7 @@
     │   ├── PluginImportError    the package does not import
     │   ├── PluginConflictError  two packages bring one name
     │   ├── PluginMissingError   a saved pipeline needs a package that is not installed
+    │   ├── PluginVersionError   the package is made for another version of pipekit
     │   └── PluginContractError  its component did something that components may not do
     ├── PipekitFormatError       bytes that are not what they should be: file, place, reason
     │   └── CorruptModelError    a pipeline file that is truncated or altered
@@ -60,6 +61,10 @@ class PluginConflictError(PluginError):
 
 class PluginMissingError(PluginError):
     """A package that a saved pipeline needs is not installed."""
+
+
+class PluginVersionError(PluginError):
+    """A package requires another version of pipekit than the installed one."""
 
 
 class ProcessingError(PipekitError):

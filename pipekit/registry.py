@@ -14,22 +14,22 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import catalogue
 
-from pipekit import builtin
+from pipekit import builtin, installed
 from pipekit.errors import (
     ConfigError,
     PluginConflictError,
     PluginImportError,
     PluginMissingError,
+    PluginVersionError,
     UnknownComponentError,
     UnknownNameError,
     near,
 )
+from pipekit.installed import Entry
 
 _NAME = re.compile(r"\w[\w.\-]{0,79}", re.ASCII)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' devices
@@ -72,7 +72,7 @@ class Supplier:
     package: str
     version: str
     target: str
-    entry: EntryPoint | None = None
+    entry: Entry | None = None
 
     def load(
         self,
@@ -81,8 +81,12 @@ class Supplier:
     ) -> Any:
         """Import the factory.
 
-        Errors: `PluginImportError` naming package, version, entry point and reason.
+        Errors: `PluginImportError` naming package, version, entry point and reason; before the
+        import, `PluginVersionError` for a package that requires another version of pipekit.
         """
+        refusal = self.entry and self.entry.package.refusal()
+        if refusal:
+            raise PluginVersionError(f"the {kind} {name!r} is brought by {self}, which {refusal}")
         try:
             factory = self._import()
             if not callable(factory):
@@ -150,7 +154,7 @@ class Registry:
     def names(self) -> list[str]:
         """All names, in order; nothing is imported."""
         names = set(builtin.PARTS.get(self.group, {}))
-        names.update(entry.name for entry in entry_points(group=self.group))
+        names.update(entry.name for entry in installed.entries(self.group))
         names.update(self._registered.get_all())
         return sorted(names)
 
@@ -159,9 +163,10 @@ class Registry:
         suppliers = []
         target = builtin.PARTS.get(self.group, {}).get(name)
         if target is not None:
-            suppliers.append(Supplier(builtin.DISTRIBUTION, _own_version(), target))
-        for entry in _distinct(entry_points(group=self.group, name=name)):
-            suppliers.append(_supplier_of(entry))
+            suppliers.append(Supplier(builtin.DISTRIBUTION, builtin.RELEASE, target))
+        for entry in installed.entries(self.group, name):
+            package = entry.package
+            suppliers.append(Supplier(package.name, package.version, entry.target, entry))
         if name in self._registered:
             factory = self._registered.get(name)
             target = f"{factory.__module__}:{factory.__qualname__}"
@@ -175,7 +180,8 @@ class Registry:
         """
         suppliers = self.suppliers(name)
         if not suppliers:
-            message = f"no {self.kind} is called {name!r}.{near(name, self.names())}"
+            cures = near(name, self.names()) + installed.unreadable()
+            message = f"no {self.kind} is called {name!r}.{cures}"
             if self.kind == "component":
                 raise UnknownComponentError(message)
             raise UnknownNameError(message)
@@ -231,6 +237,7 @@ class Registry:
             raise PluginMissingError(
                 f"{where} needs the {self.kind} {name!r}, which {package} brought when the "
                 f"pipeline was saved and which is not installed: pip install {package}"
+                f"{installed.unreadable()}"
             )
 
 
@@ -253,31 +260,6 @@ def check_arguments(
     for key, parameter in parameters.items():
         if key not in keys and parameter.default is parameter.empty:
             raise ConfigError(f"{where} needs {key!r}. It takes: {', '.join(parameters)}")
-
-
-def _supplier_of(entry: EntryPoint) -> Supplier:
-    if entry.dist is None:
-        return Supplier("?", "?", entry.value, entry)
-    return Supplier(entry.dist.name, entry.dist.version, entry.value, entry)
-
-
-def _distinct(entries: Iterable[EntryPoint]) -> list[EntryPoint]:
-    """One entry for each package: a package that lies twice on the path is listed twice."""
-    by_package: dict[tuple[str, str], EntryPoint] = {}
-    for entry in entries:
-        package = entry.dist.name if entry.dist else ""
-        by_package[package, entry.value] = entry
-    return list(by_package.values())
-
-
-@cache
-def _own_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(builtin.DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0+source"
 
 
 tokenizers = Registry("tokenizer")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from helpers.packages import Site
 from hypothesis import settings
 
 from pipekit.doc import Doc
@@ -31,6 +32,18 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip("no corpora: set PIPEKIT_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Site]:
+    """A folder on the path of imports, into which a test installs packages."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    packages = Site(tmp_path)
+    yield packages
+    packages.forget()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ ROOT = Path(pipekit.__file__).parent
 # From the lowest to the highest; those on one line know nothing of each other.
 LEVELS = (
     "errors builtin",
-    "registry drawing storage",
+    "installed drawing storage",
+    "registry",
     "attention resources",
     "words",
     "doc",
@@ -41,12 +42,13 @@ LEVELS = (
     "__main__",
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms.split()}
-IN_ROOT = {"errors", "builtin", "registry", "drawing", "attention", "resources"}
+IN_ROOT = {"errors", "builtin", "installed", "registry", "drawing", "attention", "resources"}
 FACES = {"__init__", "__main__"}
 
 # The modules that may import an outside package.
 DOORS = {
     "catalogue": {"registry"},
+    "packaging": {"installed"},
     "pluggy": {"pipeline.hooks"},
     "msgpack": {"storage.packing"},
     "srsly": {"training.plot"},

@@ -53,14 +53,6 @@ COMPONENT = """
 """
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    found = Site(tmp_path)
-    yield found
-    found.forget()
-
-
 def component(name: str, module: str) -> dict[str, str]:
     return {"pipekit_components": f"{name} = {module}:Part"}
 

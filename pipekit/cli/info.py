@@ -45,11 +45,14 @@ def _in_line(value: Any) -> str:
 
 
 def installation_facts() -> dict[str, Any]:
-    """Versions, devices, and every name with the packages that bring it. No plugin is imported."""
+    """Versions, devices, every name with the packages that bring it, faults of these packages.
+
+    No plugin is imported.
+    """
     import torch
 
     import pipekit
-    from pipekit import registry
+    from pipekit import installed, registry
 
     facts: dict[str, Any] = {
         "pipekit": pipekit.__version__,
@@ -66,6 +69,7 @@ def installation_facts() -> dict[str, Any]:
         registry.readers,
     ):
         facts[f"{parts.kind}s"] = _names_with_packages(parts)
+    facts["faults"] = installed.faults()
     return facts
 
 

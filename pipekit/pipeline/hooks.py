@@ -14,12 +14,12 @@ nothing more; the others are not affected.
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from pipekit.errors import PipekitWarning
+from pipekit import installed
+from pipekit.errors import PipekitWarning, PluginVersionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,21 +116,16 @@ class Hooks:
         if self._has_installed:
             return
         self._has_installed = True
-        for entry in entry_points(group=GROUP):
-            package = _package(entry)
-            name = f"{entry.name} of {package}"
+        for entry in installed.entries(GROUP):
+            package = entry.package
             try:
-                self.add(entry.load(), name=name)
+                refusal = package.refusal()
+                if refusal:
+                    raise PluginVersionError(f"{package} {refusal}")
+                self.add(entry.load(), name=f"{entry.name} of {package}")
             except (Exception, SystemExit) as error:
-                listener = f"{entry.name!r} of {package} ({entry.value})"
+                listener = f"{entry.name!r} of {package} ({entry.target})"
                 _warn(f"the listener {listener} is left out", error)
-
-
-def _package(entry: EntryPoint) -> str:
-    """The name and version of the package that brings a listener."""
-    if entry.dist is None:
-        return "?"
-    return f"{entry.dist.name} {entry.dist.version}"
 
 
 def _warn(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipekit import registry
+from pipekit import installed, registry
 from pipekit.errors import UnknownNameError, near
 from pipekit.pipeline.pipeline import Pipeline
 from pipekit.pipeline.saving import read_pipeline
@@ -74,15 +74,15 @@ def _path(name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    installed = registry.pipelines.names()
+    names = registry.pipelines.names()
     if not isinstance(name, str) or path.name != name:
         raise UnknownNameError(
-            f"{path}: no such file or folder. "
-            f"Installed pipelines: {', '.join(installed) or 'none'}."
+            f"{path}: no such file or folder. Installed pipelines: {', '.join(names) or 'none'}."
         )
-    if name not in installed:
+    if name not in names:
         raise UnknownNameError(
-            f"no pipeline is called {name!r}, and no file or folder is.{near(name, installed)}"
+            f"no pipeline is called {name!r}, and no file or folder is."
+            f"{near(name, names)}{installed.unreadable()}"
         )
     locate = registry.pipelines.get(name)
     return Path(locate())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
 
@@ -22,20 +22,31 @@ class Site:
         self.modules: set[str] = set()
 
     def install(
-        self, name: str, source: str, entry_points: Mapping[str, str], version: str = "1.0"
-    ) -> None:
-        """A package of one module: `entry_points` are lines "part = module:object", by group."""
+        self,
+        name: str,
+        source: str,
+        entry_points: Mapping[str, str],
+        version: str = "1.0",
+        requires: Sequence[str] = (),
+    ) -> Path:
+        """A package of one module, and the folder of its metadata.
+
+        Args:
+            entry_points: lines "part = module:object", by group.
+            requires: what it depends on, such as "pipekit-nlp>=0.3".
+        """
         module = name.replace("-", "_")
         (self.folder / f"{module}.py").write_text(dedent(source), encoding="utf-8")
         metadata = self.folder / f"{module}-{version}.dist-info"
         metadata.mkdir(exist_ok=True)
-        (metadata / "METADATA").write_text(
-            METADATA.format(name=name, version=version), encoding="utf-8"
-        )
+        headers = METADATA.format(name=name, version=version)
+        headers += "".join(f"Requires-Dist: {line}\n" for line in requires)
+        (metadata / "METADATA").write_text(headers, encoding="utf-8")
         lines = [f"[{group}]\n{line}\n" for group, line in entry_points.items()]
         (metadata / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
         self.modules.add(module)
         importlib.invalidate_caches()
+        return metadata
 
     def uninstall(self, name: str, version: str = "1.0") -> None:
         """Take the package away, as pip would."""
