@@ -158,6 +158,10 @@ class Registry:
         names.update(self._registered.get_all())
         return sorted(names)
 
+    def is_own(self, name: str) -> bool:
+        """Whether pipekit itself brings a name."""
+        return name in builtin.PARTS.get(self.group, {})
+
     def suppliers(self, name: str) -> list[Supplier]:
         """The packages that bring a name: none, one, or several in conflict."""
         suppliers = []

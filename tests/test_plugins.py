@@ -278,7 +278,7 @@ class Part:
         (
             "doc.add_layer('things', 'span', 1).set('start', [0]).set('end', [1])"
             ".set('score', [float('nan')])",
-            "wrote a score that is no number to 'things'",
+            "wrote a score that is no number to the column 'score' of 'things'",
         ),
     ],
 )
@@ -288,7 +288,8 @@ def test_a_component_that_breaks_a_rule_is_named_with_the_document(
     nlp = build(site, body)
     with pytest.raises(PluginContractError, match=message) as caught:
         nlp("Мама мыла раму.")
-    assert str(caught.value).startswith("document 0, 'Мама мыла раму.': rude failed: ")
+    beginning = "document 0, 'Мама мыла раму.': rude failed: rude 1.0 (rude:Part) "
+    assert str(caught.value).startswith(beginning)
     assert (caught.value.document, caught.value.component) == (0, "rude")
 
 

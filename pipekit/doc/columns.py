@@ -88,9 +88,9 @@ def _value_sizes() -> tuple[dict[int, int], dict[int, int]]:
 _NUMBER_SIZES, _CODE_SIZES = _value_sizes()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """A column of a layer.
+    """A column of a layer. A column equals itself only.
 
     Attributes:
         values: numbers, or codes into `labels`, [rows]; code -1 is unset.

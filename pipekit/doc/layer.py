@@ -124,6 +124,10 @@ class Layer:
             column = self._columns[name] = unpack_column(column)
         return column
 
+    def columns(self) -> Iterator[tuple[str, Column]]:
+        """The name and column of each."""
+        return ((name, self[name]) for name in self._columns)
+
     def values(self, name: str) -> list[Any]:
         """The values of a column as plain Python objects, None where unset or not written."""
         column = self.get(name)
@@ -176,7 +180,7 @@ class Layer:
     ) -> Layer:
         """The rows from start up to stop as a layer of their own; its columns are views."""
         part = self._empty(stop - start)
-        for name, column in self._items():
+        for name, column in self.columns():
             part._columns[name] = Column(column.values[start:stop], column.labels)
         return part
 
@@ -184,32 +188,44 @@ class Layer:
         """Some rows as a layer of their own: rows by number, or a mask, bool[size]."""
         size = int(rows.sum()) if rows.dtype == bool else len(rows)
         part = self._empty(size)
-        for name, column in self._items():
+        for name, column in self.columns():
             part._columns[name] = Column(column.values[rows], column.labels)
         return part
 
     def copy(self) -> Layer:
         """The same rows in arrays of their own."""
         twin = self._empty(self.size)
-        for name, column in self._items():
+        for name, column in self.columns():
             twin._columns[name] = Column(column.values.copy(), column.labels)
-        return twin
-
-    def shared(self) -> Layer:
-        """A layer with the same arrays; columns set on one of the two are not set on the other."""
-        twin = self._empty(self.size)
-        twin._columns.update(self._columns)
         return twin
 
     def _empty(self, size: int) -> Layer:
         return Layer(self.kind, size, target=self.target)
 
-    def _items(self) -> Iterator[tuple[str, Column]]:
-        return ((name, self[name]) for name in self._columns)
-
     def __repr__(self) -> str:
         columns = ", ".join(self._columns) or "no columns"
         return f"<Layer {self.kind}, {self.size} rows: {columns}>"
+
+
+# What a layer held at some time: kind, size, target, columns. Two are equal if they have the very
+# same columns. A plain tuple is made several times as quickly as one with names.
+Held = tuple[LayerKind, int, str | None, dict[str, Column | PackedColumn]]
+
+
+def held_by(layers: Sequence[Layer | None]) -> list[Held | None]:
+    """What each layer holds now; arrays are shared, and not copied. None stays None."""
+    return [
+        None if layer is None else (layer.kind, layer.size, layer.target, layer._columns.copy())
+        for layer in layers
+    ]
+
+
+def layer_of(held: Held) -> Layer:
+    """A layer of its own that holds the same, with the same arrays."""
+    kind, size, target, columns = held
+    layer = Layer(kind, size, target=target)
+    layer._columns = columns.copy()
+    return layer
 
 
 def _are_strings(values: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
@@ -19,6 +20,8 @@ from pipekit.words.arrays import Bools, Ints
 if TYPE_CHECKING:
     from pipekit.words.vectors import Vectors
 
+# All that a document holds beside its layers: text, starts, ends, name and error.
+own_of = attrgetter("_text", "_starts", "_ends", "name", "error")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 QUESTIONS = "questions"  # the layer of questions to a document: they are input, not annotation
 

@@ -16,6 +16,7 @@ from pipekit.doc.columns import Column
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.parts.batch import Batch
+from pipekit.parts.results import segments_breach, vectors_breach
 from pipekit.registry import Registry, check_name
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ if TYPE_CHECKING:
 _Settings = dict[str, Any]  # of a part: its type and the arguments that build it
 
 _REGISTRIES: dict[str, Registry] = {
+    "tokenizer": registry.tokenizers,
     "encoders": registry.encoders,
     "components": registry.components,
+}
+_PROMISES = {  # what a part of each kind has
+    "tokenizer": ("segment",),
+    "encoders": ("width", "features", "forward", "__call__"),
+    "components": ("requires", "assigns", "__call__"),
 }
 _CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
 
@@ -70,6 +77,7 @@ class Assembly:
         tokenizer = config.get("tokenizer") or {"type": self.lang}
         self.tokenizer_config = dict(tokenizer)
         self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
+        _check_promises(self.tokenizer, "tokenizer", "tokenizer", self.tokenizer_config["type"])
         self.configs = {"encoders": {}, "components": {}}
         self.encoders = {}
         self.components = {}
@@ -315,8 +323,7 @@ class Assembly:
             arguments["tables"] = tables
         factories = _REGISTRIES[kind]
         part = factories.build(arguments, f"[{kind}.{name}]")
-        if is_component:
-            _check_promises(part, name, config["type"])
+        _check_promises(part, kind, name, config["type"])
         if not _is_network(part):
             return part
         one_thread_after_fork()
@@ -336,6 +343,22 @@ class Assembly:
         from pipekit.parts.contracts import EncoderRef
 
         return EncoderRef(encoder, self.encoders[encoder].width)
+
+    def brought_by(
+        self,
+        kind: str,
+        name: str = "",
+    ) -> str:
+        """The package that brings the type of a part, with its version and entry point.
+
+        Args:
+            kind: "tokenizer", "encoders" or "components".
+            name: of the encoder or component.
+        """
+        configs = {**self.configs, "tokenizer": {"": self.tokenizer_config}}
+        type = configs[kind].get(name, {}).get("type", name)
+        suppliers = _REGISTRIES[kind].suppliers(type)
+        return "; ".join(map(str, suppliers)) or repr(type)
 
     def _check_component(self, name: str) -> None:
         if name not in self.components:
@@ -399,6 +422,10 @@ class Assembly:
         cleaned = [clean(text) for text in texts]
         docs = []
         segmented = self.tokenizer.segment(cleaned)
+        if not registry.tokenizers.is_own(self.tokenizer_config["type"]):
+            breach = segments_breach(cleaned, segmented)
+            if breach:
+                raise PluginContractError(f"{self.brought_by('tokenizer')} {breach}")
         for text, segments in zip(cleaned, segmented, strict=True):
             doc = Doc.trusted(text, segments.starts, segments.ends)
             sentence_starts = Column(segments.sentence_starts)  # bool[tokens]
@@ -417,6 +444,12 @@ class Assembly:
     ) -> torch.Tensor:
         encoder = self.encoders[name]
         vectors: torch.Tensor = encoder(encoder.features(batch))  # (tokens, width)
+        is_foreign = not registry.encoders.is_own(self.configs["encoders"][name]["type"])
+        shape = (len(batch), encoder.width)
+        breach = vectors_breach(vectors, shape, self.device_name, finite=is_foreign)
+        if breach:
+            brought_by = self.brought_by("encoders", name)
+            raise PluginContractError(f"the encoder {name!r}: {brought_by} {breach}")
         return vectors
 
 
@@ -444,14 +477,20 @@ def _inserted(
 
 def _check_promises(
     part: object,
+    kind: str,
     name: str,
     type: str,
 ) -> None:
-    """Errors: `PluginContractError`, naming the package, where a factory built no component."""
-    for attribute in ("requires", "assigns", "__call__"):
-        if not hasattr(part, attribute):
-            supplier = registry.components.supplier(type)
-            raise PluginContractError(
-                f"component {name!r}, brought by {supplier}, has no {attribute}: "
-                "it cannot stand in a pipeline"
-            )
+    """Errors: `PluginContractError`, naming the package, where a factory built another thing."""
+    faults = [f"has no {promise}" for promise in _PROMISES[kind] if not hasattr(part, promise)]
+    if kind == "components" and not faults:
+        for promise in ("requires", "assigns"):
+            names = getattr(part, promise)
+            if isinstance(names, str) or not all(isinstance(each, str) for each in names):
+                faults.append(f"has {promise} = {names!r}, which is no tuple of names")
+    if faults:
+        supplier = "; ".join(map(str, _REGISTRIES[kind].suppliers(type)))
+        raise PluginContractError(
+            f"{kind.removesuffix('s')} {name!r}, brought by {supplier}, {faults[0]}: "
+            "it cannot stand in a pipeline"
+        )

@@ -8,14 +8,13 @@ chunk of items ──tokenize──▶ Docs ──cut──▶ parts ──gathe
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from pipekit.devices.memory import Room, lost_device, ran_out, release_gpu_memory
-from pipekit.doc import Doc, Layer
+from pipekit.doc import Doc
 from pipekit.doc.cutting import cut_doc, longest_sentence, rejoin
 from pipekit.errors import (
     ConfigError,
@@ -26,13 +25,10 @@ from pipekit.errors import (
     PluginContractError,
     ProcessingError,
 )
-from pipekit.parts.batch import Batch
+from pipekit.parts.watch import Watch
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked, gather
-
-if TYPE_CHECKING:
-    from pipekit.parts.contracts import Component
 
 
 class Order(NamedTuple):
@@ -252,13 +248,12 @@ class Run:
         """
         words = _words(parts)
         docs = [part.doc for part in parts]
-        layers_before = [_shared_layers(doc) for doc in docs]
-        shortage = self._run(docs, parts[0].item)
+        watch = Watch(docs)
+        shortage = self._run(docs, parts[0].item, watch)
         if shortage is None:
             self.room.passed(words)
             return True
-        for doc, layers in zip(docs, layers_before, strict=True):
-            doc.layers = layers
+        watch.restore()
         release_gpu_memory()
         self.room.failed(words)
         if not _is_divisible(parts):
@@ -270,6 +265,7 @@ class Run:
         self,
         docs: Sequence[Doc],
         first: Item,
+        watch: Watch,
     ) -> str | None:
         """Send a batch through all components; None, or where memory ran out, which one failed.
 
@@ -283,7 +279,10 @@ class Run:
                     self.on_component(name)
                 try:
                     answer: object = component(batch)  # type: ignore[func-returns-value]
-                    _check_contract(name, component, batch, answer)
+                    breach = watch.breach(batch.docs, component.assigns, answer)
+                    if breach:
+                        brought_by = self.pipeline.brought_by("components", name)
+                        raise PluginContractError(f"{brought_by} {breach}")
                 except Exception as error:
                     if ran_out(error):
                         return f"{name} failed: {type(error).__name__}: {error}"
@@ -299,16 +298,27 @@ class Run:
         source: str | Doc,
         error: ProcessingError,
     ) -> Doc:
-        """The document of a failure: with tokens only, if the tokenizer can make them, and why."""
+        """The document of a failure: with tokens only, the tokenizer's if it can make them."""
         try:
             if isinstance(source, Doc):
                 doc = source.copy(bare=True)
             else:
                 doc = as_doc(self.pipeline, source)
         except Exception:
-            doc = Doc(words=[])
+            text = source if isinstance(source, str) else ""
+            doc = split_at_spaces(text)
         doc.error = str(error)
         return doc
+
+
+def split_at_spaces(text: str) -> Doc:
+    """A text as a Doc whose tokens are the words between white space, where no tokenizer can."""
+    starts = []
+    ends = []
+    for match in re.finditer(r"\A\s+|\S+", text):
+        starts.append(match.start())
+        ends.append(match.end())
+    return Doc(text, starts=starts, ends=ends)
 
 
 def docs_through(
@@ -342,11 +352,6 @@ def _divided(
         start = end = len(items) // 2
     shares = [items[:start], items[start:end], items[end:]]
     return [share for share in shares if share]
-
-
-def _shared_layers(doc: Doc) -> dict[str, Layer]:
-    """The layers of a document as they are now; columns are shared, and not copied."""
-    return {name: layer.shared() for name, layer in doc.layers.items()}
 
 
 def _written_back(
@@ -420,53 +425,3 @@ def _lost(
         f"{item.title}, or one computed with it: {component} failed: {error}. "
         "After such an error a process cannot use its GPU any more: start a new one"
     )
-
-
-def _check_contract(
-    name: str,
-    component: Component,
-    batch: Batch,
-    answer: object,
-) -> None:
-    """Errors: `PluginContractError` for a component that did not write what it promised."""
-    if answer is not None:
-        kind = type(answer).__name__
-        raise PluginContractError(
-            f"component {name!r} returned {kind}: it writes to the documents and returns nothing"
-        )
-    for doc in batch.docs:
-        for assigned in component.assigns:
-            if not doc.has_annotation(assigned):
-                raise PluginContractError(
-                    f"component {name!r} assigns {assigned!r} but wrote none to {doc!r}"
-                )
-            layer = doc.layers.get(assigned)
-            if layer is not None and layer.kind == "span":
-                _check_spans(name, assigned, doc)
-
-
-def _check_spans(
-    name: str,
-    assigned: str,
-    doc: Doc,
-) -> None:
-    """Errors: `PluginContractError` for spans outside the document, and scores that are NaN."""
-    layer = doc.layers[assigned]
-    starts = layer["start"].values
-    ends = layer["end"].values
-    if layer.size:
-        begin_before = int(starts.min()) < 0
-        end_after = int(ends.max()) > len(doc)
-        are_empty = bool((starts >= ends).any())
-        if begin_before or end_after or are_empty:
-            raise PluginContractError(
-                f"component {name!r} wrote a span of {assigned!r} that does not lie in {doc!r}"
-            )
-    score = layer.get("score")
-    if score is None:
-        return
-    is_nan = np.isnan(score.values)
-    if bool(is_nan.any()):
-        raise PluginContractError(
-            f"component {name!r} wrote a score that is no number to {assigned!r} of {doc!r}"
-        )

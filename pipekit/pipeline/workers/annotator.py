@@ -6,7 +6,6 @@ Messages are plain data: texts, Docs as their bytes, failures as strings.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pipekit.devices.memory import keep_memory
 from pipekit.doc import Doc
 from pipekit.errors import DocTooLargeError, PipekitError, ProcessingError
 from pipekit.pipeline.assembly import Assembly
-from pipekit.pipeline.running import Order, Run
+from pipekit.pipeline.running import Order, Run, split_at_spaces
 from pipekit.pipeline.saving import read_pipeline
 from pipekit.pipeline.streams import Item
 from pipekit.storage import store
@@ -183,7 +182,7 @@ class Annotator:
         if isinstance(item.source, Doc):
             doc = item.source.copy(bare=True)
         else:
-            doc = _split_at_spaces(item.source)
+            doc = split_at_spaces(item.source)
         return _bare_response(doc, f"{item.title}: {reason}", component)
 
 
@@ -195,15 +194,6 @@ def _bare_response(
     doc.error = reason
     failure = Failure("ProcessingError", reason, component)
     return Response(doc.to_bytes(), len(doc), failure)
-
-
-def _split_at_spaces(text: str) -> Doc:
-    starts = []
-    ends = []
-    for match in re.finditer(r"\A\s+|\S+", text):
-        starts.append(match.start())
-        ends.append(match.end())
-    return Doc(text, starts=starts, ends=ends)
 
 
 def _checked_size(

@@ -1,0 +1,107 @@
+"""The results of tokenizers and encoders: what may be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipekit.doc.borders import check_borders
+from pipekit.errors import DocError
+from pipekit.words.arrays import offsets
+from pipekit.words.chars import codes
+
+_ARRAYS = ("starts", "ends", "sentence_starts")
+
+
+def segments_breach(
+    texts: Sequence[str],
+    segments: Sequence[Any],
+) -> str | None:
+    """Why a tokenizer's segments do not fit the texts; None where they do.
+
+    Tokens ascend without overlap, and all characters but white space lie in them.
+    """
+    if len(segments) != len(texts):
+        return f"gave the segments of {len(segments)} texts for {len(texts)}"
+    for each in segments:
+        for name in _ARRAYS:
+            array = getattr(each, name, None)
+            kinds = "b" if name == "sentence_starts" else "iu"
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+                wanted = "booleans" if kinds == "b" else "integers"
+                return f"gave {name} that are no array of {wanted}: {array!r:.60}"
+        shapes = {getattr(each, name).shape for name in _ARRAYS}
+        if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+            return f"gave arrays of the shapes {', '.join(map(str, shapes))}: they have one length"
+    if _are_right(texts, segments):
+        return None
+    for text, each in zip(texts, segments, strict=True):
+        try:
+            check_borders(text, each.starts.astype(np.int64), each.ends.astype(np.int64))
+        except DocError as error:
+            return f"gave tokens that do not fit {text!r:.60}: {error}"
+    return None
+
+
+def _are_right(
+    texts: Sequence[str],
+    segments: Sequence[Any],
+) -> bool:
+    """Whether the tokens fit, by a look at all texts together; the texts lie end to end."""
+    text_offsets = offsets(map(len, texts))
+    starts = [np.zeros(0, np.int64)]
+    ends = [np.zeros(0, np.int64)]
+    for each, offset in zip(segments, text_offsets[:-1], strict=True):
+        starts.append(each.starts + offset)
+        ends.append(each.ends + offset)
+    first = np.concatenate(starts)
+    last = np.concatenate(ends)
+    before = np.concatenate([[0], last[:-1]])
+    points = codes("".join(texts))
+    if (first < before).any() or (first >= last).any() or (last > len(points)).any():
+        return False
+    counts = offsets(len(each.starts) for each in segments)
+    for number, text in enumerate(texts):
+        begin, end = counts[number : number + 2]
+        offset = text_offsets[number]
+        if begin == end:
+            if text:
+                return False
+        elif first[begin] != offset or last[end - 1] > offset + len(text):
+            return False
+    size = len(points) + 1
+    steps = np.bincount(first, minlength=size) - np.bincount(last, minlength=size)
+    gaps = points[np.cumsum(steps)[:-1] == 0]
+    return not gaps.tobytes().decode("utf-32-le").strip()
+
+
+def vectors_breach(
+    vectors: Any,
+    shape: tuple[int, int],
+    device: str,
+    *,
+    finite: bool,
+) -> str | None:
+    """Why an encoder's vectors are not those of a batch; None where they are.
+
+    Args:
+        vectors: what the encoder gave.
+        shape: the number of tokens, and the width of the encoder.
+        device: where the weights lie.
+        finite: look for NaN and infinity too, for which a GPU has to finish its work.
+    """
+    import torch
+
+    if not isinstance(vectors, torch.Tensor):
+        return f"gave a {type(vectors).__name__}: vectors are a tensor"
+    if tuple(vectors.shape) != shape:
+        return f"gave vectors of the shape {tuple(vectors.shape)}: it is {shape}"
+    if not vectors.is_floating_point():
+        return f"gave vectors of {vectors.dtype}: they are floats"
+    if str(vectors.device) != device:
+        return f"gave vectors on {vectors.device}: the pipeline is on {device}"
+    if finite and not bool(torch.isfinite(vectors).all()):
+        return "gave vectors with numbers that are not finite"
+    return None

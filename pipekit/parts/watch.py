@@ -1,0 +1,279 @@
+"""A watch on the documents of a batch: what a component did to them that it may not do.
+
+A component may write the layers and token columns that it `assigns`, and has to. Text, tokens, and
+all that the documents hold already are not its own.
+
+The documents of a batch are compared together, which costs little; so a breach does not say which
+of them it concerns. Whoever wants to know tries the documents apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter, is_
+from typing import cast
+
+import numpy as np
+
+from pipekit.doc import Doc, Layer
+from pipekit.doc.columns import Column, Labels, Values
+from pipekit.doc.layer import Held, held_by, layer_of
+from pipekit.doc.text import own_of
+from pipekit.parts.written import Address, Written, columns_of, title
+
+_layers_of = attrgetter("layers")
+_values_of = attrgetter("values")
+_labels_of = attrgetter("labels")
+
+
+class Watch:
+    """The documents of a batch, before and after each component.
+
+        watch = Watch(docs)
+        for component in components:
+            answer = component(batch)
+            breach = watch.breach(batch.docs, component.assigns, answer)
+
+    What one component has written, the next may not change.
+    """
+
+    def __init__(self, docs: Sequence[Doc]) -> None:
+        self._docs = tuple(docs)
+        self._own = list(map(own_of, docs))
+        self._layers = [layers.copy() for layers in map(_layers_of, docs)]
+        # What each layer held when it was looked at last, in the order of the documents.
+        self._held: dict[str, list[Held | None]] = {}
+        self._columns: dict[Address, _Contents] = {
+            ("", "start"): _Contents([doc.starts for doc in docs]),
+            ("", "end"): _Contents([doc.ends for doc in docs]),
+        }
+        for name in dict.fromkeys(chain.from_iterable(self._layers)):
+            held = held_by([layers.get(name) for layers in self._layers])
+            self._held[name] = held
+            for column, columns in columns_of(held).items():
+                self._columns[name, column] = _contents(columns)
+        self._first = self._held.copy()
+
+    def restore(self) -> None:
+        """Give the documents the layers that they had at first."""
+        for number, doc in enumerate(self._docs):
+            names = self._layers[number]
+            layers = {name: self._first[name][number] for name in names}
+            doc.layers = {name: layer_of(held) for name, held in layers.items() if held}
+
+    def breach(
+        self,
+        docs: Sequence[Doc],
+        assigns: Sequence[str],
+        answer: object,
+    ) -> str | None:
+        """What a component did against its contract; None where it kept it.
+
+        Args:
+            docs: those that the batch has now.
+            assigns: the layers and columns that the component may write, and has to.
+            answer: what the component returned.
+        """
+        if answer is not None:
+            kind = type(answer).__name__
+            return f"returned {kind}: it writes to the documents and returns nothing"
+        if len(docs) != len(self._docs) or not all(map(is_, docs, self._docs)):
+            return "dropped, reordered or replaced documents of its batch"
+        if not _are_identical(self._own, list(map(own_of, docs))):
+            return "changed the text, the tokens, the name or the error of a document"
+        rights = Rights(assigns)
+        try:
+            written = self._changed_layers(rights)
+            self._check_contents(rights)
+            for name in written:
+                self._check_written(name, rights)
+            self._check_promises(assigns)
+        except _Breach as breach:
+            return str(breach)
+        return None
+
+    def _changed_layers(self, rights: Rights) -> set[str]:
+        """The layers that the component wrote, or wrote to. Errors: `_Breach` if it may not."""
+        layers = list(map(_layers_of, self._docs))
+        if set(map(type, layers)) - {dict}:
+            raise _Breach("replaced the layers of a document")
+        changed = {layer for layer, column in self._columns if (layer, column) in rights}
+        count = 0
+        for name in self._held.keys() | rights.layers:
+            now = [of_doc.get(name) for of_doc in layers]
+            count += len(now) - now.count(None)
+            wrong = set(map(type, now)) - {Layer, type(None)}
+            if wrong:
+                raise _Breach(f"wrote a {wrong.pop().__name__} as the layer {name!r}")
+            held = held_by(now)
+            before = self._held.get(name)
+            if held == before:
+                continue
+            if before is not None and name not in rights.layers:
+                _check_changes(name, before, held, rights)
+            changed.add(name)
+            self._held[name] = held
+        if count != sum(map(len, layers)):
+            names = set(chain.from_iterable(layers)) - self._held.keys()
+            raise _Breach(f"wrote {', '.join(map(repr, names))}, which it does not assign")
+        return changed & self._held.keys()
+
+    def _check_contents(self, rights: Rights) -> None:
+        """Errors: `_Breach` for changes within arrays or labels that are not assigned."""
+        for address, contents in self._columns.items():
+            if address not in rights and contents.have_changed():
+                raise _Breach(f"changed values of {title(address)}, which it does not assign")
+
+    def _check_written(
+        self,
+        name: str,
+        rights: Rights,
+    ) -> None:
+        """Errors: `_Breach` for columns that the component wrote and that do not fit."""
+        written = Written(name, self._docs, self._held)
+        breach = written.breach(rights)
+        if breach:
+            raise _Breach(breach)
+        for column, columns in written.columns.items():
+            if (name, column) in rights:
+                self._columns[name, column] = _contents(columns)
+
+    def _check_promises(self, assigns: Sequence[str]) -> None:
+        """Errors: `_Breach` for a layer that was promised and not written."""
+        for name in assigns:
+            if None not in self._held.get(name, (None,)):
+                continue
+            for doc in self._docs:
+                if not doc.has_annotation(name):
+                    raise _Breach(f"assigns {name!r} but wrote none to {doc!r}")
+
+
+class _Breach(Exception):
+    """What a component did against its contract."""
+
+
+class Rights:
+    """What a component may write, by the names in its `assigns`.
+
+    ("pos", "sents", "ents.sentiment") allows the token columns "pos" and "sent_start", the columns
+    "sentiment", "sentiment.positive" and so on of the layer "ents", and layers of these names.
+
+    Attributes:
+        layers: those that it may write as a whole.
+    """
+
+    def __init__(self, assigns: Sequence[str]) -> None:
+        self.layers = set(assigns) - {"tokens"}
+        self._columns = []  # layer, and how the names of columns begin
+        for name in assigns:
+            layer, _, column = name.partition(".")
+            if column:
+                self._columns.append((layer, f"{column}."))
+            token_column = "sent_start" if name == "sents" else name
+            self._columns.append(("tokens", f"{token_column}."))
+
+    def __contains__(self, address: object) -> bool:
+        """Whether a column may be written."""
+        layer, column = cast(Address, address)
+        return layer in self.layers or any(
+            layer == own_layer and f"{column}.".startswith(beginning)
+            for own_layer, beginning in self._columns
+        )
+
+
+class _Contents:
+    """The values and labels of a column, of all documents that have it.
+
+    Args:
+        arrays: the values, one array for each document.
+        labels: the distinct lists of labels.
+    """
+
+    def __init__(
+        self,
+        arrays: Sequence[Values],
+        labels: Sequence[Labels] = (),
+    ) -> None:
+        self.arrays = arrays
+        self.labels = labels
+        self._bytes = _joined(arrays)
+        self._strings = list(map(tuple, labels))
+
+    def have_changed(self) -> bool:
+        """Whether the arrays or the lists hold something else than at first."""
+        if _joined(self.arrays) != self._bytes:
+            return True
+        return bool(self.labels) and list(map(tuple, self.labels)) != self._strings
+
+
+def _contents(columns: Sequence[Column]) -> _Contents:
+    arrays = list(map(_values_of, columns))
+    labels = list(map(_labels_of, columns))
+    if labels.count(None) == len(labels):
+        return _Contents(arrays)
+    distinct = {id(each): each for each in labels if each is not None}
+    return _Contents(arrays, list(distinct.values()))
+
+
+def _are_identical(
+    before: Sequence[tuple[object, ...]],
+    after: Sequence[tuple[object, ...]],
+) -> bool:
+    """Whether tuples hold the same objects, or equal ones."""
+    try:
+        return before == after
+    except ValueError:  # of two arrays that are not one
+        return False
+
+
+def _joined(arrays: Sequence[Values]) -> bytes:
+    """Arrays as bytes, end to end."""
+    try:
+        return b"".join(arrays)  # type: ignore[arg-type]
+    except (BufferError, TypeError, ValueError):  # one of them is not contiguous
+        return b"".join([array.tobytes() for array in arrays])
+
+
+def _check_changes(
+    name: str,
+    before: Sequence[Held | None],
+    after: Sequence[Held | None],
+    rights: Rights,
+) -> None:
+    """Errors: `_Breach` for changes of a layer beyond the columns that may be written."""
+    for old, new in zip(before, after, strict=True):
+        if old == new:
+            continue
+        if old is None or new is None:
+            act = "wrote" if old is None else "removed"
+            raise _Breach(f"{act} the layer {name!r}, which it does not assign")
+        if old[:3] != new[:3]:
+            raise _Breach(f"changed rows of the layer {name!r}, which it does not assign")
+        columns_before = old[3]
+        columns_after = new[3]
+        for column in columns_before | columns_after:
+            is_same = columns_before.get(column) is columns_after.get(column)
+            if is_same or (name, column) in rights:
+                continue
+            if not _are_same(column, old, new):
+                raise _Breach(f"changed {title((name, column))}, which it does not assign")
+
+
+def _are_same(
+    name: str,
+    before: Held,
+    after: Held,
+) -> bool:
+    """Whether two layers hold the same values and labels in a column."""
+    layers = (layer_of(before), layer_of(after))
+    if not all(name in layer for layer in layers):
+        return False
+    contents = []
+    for layer in layers:
+        column = layer[name]
+        if type(column) is not Column or not isinstance(column.values, np.ndarray):
+            return False
+        labels = None if column.labels is None else list(column.labels)
+        contents.append((labels, column.values.dtype, column.values.tobytes()))
+    return contents[0] == contents[1]
