@@ -290,10 +290,10 @@ def _go_to_end(file: File) -> None:
     with open(file.path, "rb") as written:
         magic = written.read(len(MAGIC))
         size = _size(written)
-        # The file is new, or a crash came before its first record.
-        if magic != MAGIC and MAGIC.startswith(magic):
+        if magic != MAGIC and size <= len(MAGIC) and _is_begun(magic):
             file.truncate(0)
             file.write(MAGIC)
+            file.sync()  # before any record, or these could reach the disk without it
             return
         _check_magic(magic, file.path)
         end = size
@@ -306,6 +306,14 @@ def _go_to_end(file: File) -> None:
             stacklevel=3,
         )
         file.truncate(end)
+
+
+def _is_begun(magic: bytes) -> bool:
+    """Whether a file of these bytes is new, or a crash came before its first record.
+
+    A file may have got its size on the disk, but not its bytes: then these are zeros.
+    """
+    return MAGIC.startswith(magic) or not any(magic)
 
 
 def _ends_whole(
