@@ -21,7 +21,7 @@ from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, near
 from pipekit.jobs.formats import OUTPUT_FORMATS
 from pipekit.jobs.records import STDIN, Fields, Record, input_format
-from pipekit.storage.files import File
+from pipekit.storage.files import File, sync_name
 
 _LEVEL = 6  # of compression, as gzip and xz choose it themselves
 
@@ -178,6 +178,7 @@ class OutputWriter:
                 self._errors = Stream(sys.stderr)
             else:
                 self._errors = File(self._target.errors, append=True)
+                sync_name(self._target.errors)  # a journal may tell of the file from here on
         return self._errors
 
     def write(self, row: bytes) -> None:

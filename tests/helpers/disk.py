@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -150,8 +150,8 @@ class Trace:
     def states(self, chances: int = 0) -> Iterator[State]:
         """Distinct states that a loss of power may leave, after each call.
 
-        Changes of each kind all happen or all do not, in every combination; and `chances` times
-        each happens by chance.
+        Changes of each kind all happen or all do not, in every combination; each change of names
+        alone does not happen; and `chances` times each change happens by chance.
         """
         disk = deepcopy(self.before)
         promise = self.promised
@@ -160,7 +160,7 @@ class Trace:
             disk.do(call)
             if call.do == "promise":
                 promise = call.promise
-            for keeps in _choices(chances, number):
+            for keeps in _choices(len(disk.pending), chances, number):
                 contents = disk.after(keeps)
                 key = (repr(promise), *contents.items())
                 if key not in seen:
@@ -168,9 +168,14 @@ class Trace:
                     yield State(contents, promise, number)
 
 
-def _choices(chances: int, seed: int) -> Iterator[Keeps]:
+def _choices(names: int, chances: int, seed: int) -> Iterator[Keeps]:
     for kept in product((False, True), repeat=len(KINDS)):
         yield dict(zip(KINDS, kept, strict=True)).__getitem__
+    for lost_name in range(names):
+        numbers = count()
+        yield lambda kind, lost_name=lost_name, numbers=numbers: (  # type: ignore[misc]
+            kind != "name" or next(numbers) != lost_name
+        )
     for number in range(chances):
         chance = random.Random(f"{seed} {number}")
         share = chance.random()
