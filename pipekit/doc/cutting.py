@@ -81,7 +81,9 @@ def _shifted(
     """A layer whose spans or links point to rows from `shift` on; other layers as they are."""
     moved = layer.rows(0, layer.size)
     for edge in REQUIRED[layer.kind]:
-        moved.set(edge, moved[edge].values + shift)
+        values = moved[edge].values
+        room = np.promote_types(values.dtype, np.int32)  # for the rows of the whole
+        moved.set(edge, values.astype(room) + room.type(shift))
     return moved
 
 

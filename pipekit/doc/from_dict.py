@@ -112,7 +112,7 @@ def _add_layers(
     _add_relations(doc, data, columns)
     for name in columns:
         _refuse(f"columns.{name}", "is of no layer whose rows stand here")
-    for name in data.keys() & CLASSES:
+    for name in filter(CLASSES.__contains__, data):  # in the order of the data
         layer = Layer("doc", 1)
         for key, score in _map(data[name], name).items():
             column = _column([score], "score", f"{name}.{key}")

@@ -285,8 +285,10 @@ def span_layer(
 def join(layers: Sequence[Layer]) -> Layer:
     """Layers end to end, with merged labels.
 
-    A column that some layers lack is unset in their rows: NaN, code -1, or 0 where the column holds
-    integers.
+    A column that some layers lack is unset in their rows: NaN, or code -1.
+
+    Errors: `DocError` for a column of integers or booleans that a layer with rows lacks, since none
+    of these is unset; and for one that is labels here and numbers there.
     """
     first = layers[0]
     size = sum(layer.size for layer in layers)
@@ -295,16 +297,22 @@ def join(layers: Sequence[Layer]) -> Layer:
     for layer in layers:
         names.update(dict.fromkeys(layer))
     for name in names:
-        column = _join_columns([(layer.get(name), layer.size) for layer in layers])
+        column = _join_columns(name, [(layer.get(name), layer.size) for layer in layers])
         whole.set(name, column.values, column.labels)
     return whole
 
 
-def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
+def _join_columns(
+    name: str,
+    parts: Sequence[tuple[Column | None, int]],
+) -> Column:
     """Columns end to end; None stands for so many unset rows."""
     present = [column for column, _ in parts if column is not None]
-    if present[0].labels is None:
-        return _join_numbers(parts, present[0].values.dtype)
+    has_labels = {column.labels is not None for column in present}
+    if len(has_labels) > 1:
+        raise DocError(f"column {name!r} has labels in some parts and numbers in others")
+    if has_labels == {False}:
+        return _join_numbers(name, parts, present[0].values.dtype)
     codes: dict[str, int] = {}
     for column in present:
         for label in column.labels or ():
@@ -319,14 +327,19 @@ def _join_columns(parts: Sequence[tuple[Column | None, int]]) -> Column:
 
 
 def _join_numbers(
+    name: str,
     parts: Sequence[tuple[Column | None, int]],
     dtype: np.dtype[Any],
 ) -> Column:
-    unset = np.nan if dtype.kind == "f" else 0
     pieces = []
     for part, rows in parts:
+        if part is None and rows and dtype.kind != "f":
+            raise DocError(
+                f"column {name!r} of {dtype} is missing in a part of {rows} rows, "
+                "and only labels and floats may be unset"
+            )
         if part is None:
-            pieces.append(np.full(rows, unset, dtype))
+            pieces.append(np.full(rows, np.nan if rows else 0, dtype))
         else:
             pieces.append(part.values)
     return Column(np.concatenate(pieces))

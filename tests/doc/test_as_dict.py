@@ -245,3 +245,10 @@ def test_plain_data_with_one_value_replaced_are_read_or_refused(
     node[key] = junk
     with suppress(PipekitFormatError):
         content(Doc.from_dict(tree))
+
+
+def test_layers_have_the_order_of_the_dict_whatever_the_seed_of_hashes() -> None:
+    plain = Doc(words=["да"]).to_dict()
+    for names in (("cats", "sentiment"), ("sentiment", "cats")):
+        doc = Doc.from_dict({**plain, **{name: {"x": 0.5} for name in names}})
+        assert list(doc.layers) == ["tokens", *names]

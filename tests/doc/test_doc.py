@@ -472,6 +472,51 @@ def test_a_part_takes_the_links_whose_ends_both_lie_within() -> None:
     ] == ["B", "C"]
 
 
+def test_a_whole_has_the_dtypes_of_its_parts() -> None:
+    parts = []
+    for word in ("а", "б"):
+        part = Doc(words=[word, word])
+        part.spans["ents"] = [part[0:1], part[1:2]]
+        part.add_layer("relations", "link", 1, target="ents").set("head", np.array([1], np.int32))
+        part.layers["relations"].set("tail", np.array([0], np.int32))
+        parts.append(part)
+    whole = concatenate(parts)
+    assert whole.starts.dtype == whole.ends.dtype == np.int32
+    for layer, names in (("ents", ("start", "end")), ("relations", ("head", "tail"))):
+        for name in names:
+            assert whole.layers[layer][name].values.dtype == np.int32
+
+
+def test_edges_of_a_whole_have_room_beyond_the_dtypes_of_its_parts() -> None:
+    part = Doc(words=["а"] * 100)
+    ends = np.array([100], np.int8)
+    part.layers["ents"] = Layer("span", 1).set("start", ends - 1).set("end", ends)
+    whole = concatenate([part, part, part])
+    assert [(span.start, span.end) for span in whole.ents or ()] == [
+        (99, 100),
+        (199, 200),
+        (299, 300),
+    ]
+
+
+def test_labels_and_bare_numbers_are_no_column_together() -> None:
+    first, second = Doc(words=["а"]), Doc(words=["б"])
+    first.tokens.set("x", np.array([0], np.int32))
+    second.tokens.set("x", ["NOUN"])
+    for parts in ([first, second], [second, first]):
+        with pytest.raises(DocError, match="column 'x' has labels in some parts and numbers in"):
+            concatenate(parts)
+
+
+def test_integers_that_a_part_lacks_are_no_zeros() -> None:
+    first, second = Doc(words=["а"]), Doc(words=["б"])
+    first.tokens.set("n", np.array([5], np.int32))
+    with pytest.raises(DocError, match="column 'n' of int32 is missing in a part of 1 rows"):
+        concatenate([first, second])
+    first.tokens.set("n", np.array([0.5], np.float32))
+    assert [token.get("n") for token in concatenate([first, second])] == [0.5, None]
+
+
 def test_a_span_as_a_doc_has_the_columns_of_its_tokens() -> None:
     doc = cat()[1:3].as_doc()
     assert (doc.text, doc[0].lemma, [span.text for span in doc.ents or ()]) == (
