@@ -126,6 +126,24 @@ def test_each_sentence_has_a_map_of_all_layers_and_heads_whose_rows_sum_to_one(
     assert any(float(one.weights.max()) > 2 / len(one.labels) for one in found)
 
 
+@pytest.mark.parametrize("texts", [["", TEXT], [TEXT, ""], ["", "Да.", "", TEXT, ""], [""]])
+@pytest.mark.parametrize("name", ENCODERS)
+def test_documents_without_words_disturb_no_map_of_others(name: str, texts: list[str]) -> None:
+    settings = dict(ENCODERS[name])
+    if settings["type"] == "bert":
+        settings["reads"] = "documents"
+    nlp = pipeline(**settings)
+    encoder = nlp.encoders["main"]
+    docs = nlp.tokenize(texts)
+    with nlp.inference():
+        together = encoder.attention(nlp.batch(docs))
+        alone = [encoder.attention(nlp.batch([doc])) for doc in docs]
+    wanted = [one for maps in alone for one in maps]
+    assert [one.labels for one in together] == [one.labels for one in wanted]
+    for one, other in zip(together, wanted, strict=True):
+        np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
+
+
 def test_the_labels_of_a_transformer_are_the_words(transformer: Pipeline) -> None:
     doc = transformer.tokenize([TEXT])[0]
     assert [one.labels for one in transformer.attention(doc)] == [

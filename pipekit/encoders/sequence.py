@@ -18,6 +18,7 @@ from pipekit.nn.padding import Windows, grid, length_groups, windows
 from pipekit.nn.sequences import by_row, cells_on
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
+from pipekit.words.arrays import Ints
 from pipekit.words.features import Features
 
 
@@ -33,12 +34,14 @@ class PaddedGroup(NamedTuple):
     """Windows of like length as padded matrices.
 
     Attributes:
+        windows: the number of each window, int64[windows].
         rows: the row in each cell, int64[windows, longest]; padding repeats the first one.
         inside: which cells are no padding, bool[windows, longest].
         cell: the numbers of the flattened cells that answer, int64[answers].
         row: the rows that these answer for, int64[answers].
     """
 
+    windows: Ints
     rows: Tensor
     inside: Tensor
     cell: Tensor
@@ -65,6 +68,7 @@ def padded_groups(
         cell = np.flatnonzero(is_answer)
         row = rows.ravel()[cell]
         yield PaddedGroup(
+            group,
             to_device(rows, device),
             to_device(inside, device),
             to_device(cell, device),

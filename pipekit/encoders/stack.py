@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from pipekit.errors import ConfigError, near
-from pipekit.words.arrays import Floats
+from pipekit.words.arrays import Floats, Ints
 
 NORMS = ("pre", "post")
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -314,22 +314,22 @@ def attention_mask(inside: Tensor | None) -> Tensor | None:
 def by_window(
     seen: Sequence[Tensor],
     inside: Tensor,
-    starts: Tensor,
+    numbers: Ints,
 ) -> dict[int, Floats]:
     """Attention weights of some windows, without their padding.
 
     Args:
         seen: the weights of each layer, float[windows, heads, longest, longest].
         inside: which cells are no padding, bool[windows, longest].
-        starts: the row at which each window begins, int64[windows].
+        numbers: the number of each window, int64[windows].
 
-    Returns: for the start of each window float32[layers, heads, length, length].
+    Returns: for the number of each window float32[layers, heads, length, length].
     """
     layers = torch.stack(list(seen), dim=1)  # (windows, layers, heads, longest, longest)
     arrays = layers.float().cpu().numpy()
     lengths = inside.sum(1).tolist()
     weights = {}
-    windows = zip(starts.tolist(), lengths, arrays, strict=True)
-    for start, length, array in windows:
-        weights[start] = array[:, :, :length, :length]
+    windows = zip(numbers.tolist(), lengths, arrays, strict=True)
+    for number, length, array in windows:
+        weights[number] = array[:, :, :length, :length]
     return weights

@@ -91,10 +91,11 @@ class Transformer(SequenceEncoder):
         for group in padded_groups(features.windows, CPU_CELLS, flat.device):
             seen: list[Tensor] = []
             self.contextualize(flat[group.rows], group.inside, seen)
-            maps |= by_window(seen, group.inside, group.rows[:, 0])
+            maps |= by_window(seen, group.inside, group.windows)
+        starts = features.windows.start.tolist()
         return [
-            AttentionMap(words[start : start + weights.shape[2]], weights)
-            for start, weights in sorted(maps.items())
+            AttentionMap(words[starts[number] : starts[number] + weights.shape[2]], weights)
+            for number, weights in sorted(maps.items())
         ]
 
     def contextualize(

@@ -90,14 +90,16 @@ def grid(
     """Sequences as a padded matrix of row numbers, and which cells are no padding.
 
     Returns:
-        rows: int64[sequences, longest]; padding repeats the first row of the sequence.
+        rows: int64[sequences, longest]; padding repeats the first row of the sequence, or row 0
+            where the sequence is empty.
         inside: bool[sequences, longest].
     """
     longest = int(lengths.max(initial=0))
     steps = np.arange(longest)
     inside = steps < lengths[:, None]
     places = np.where(inside, steps, 0)
-    return starts[:, None] + places, inside
+    first_rows = np.where(lengths > 0, starts, 0)  # an empty sequence may begin behind all rows
+    return first_rows[:, None] + places, inside
 
 
 def packed_rows(

@@ -130,13 +130,17 @@ def read_sequences(
     if device.type == "cpu" and not network.training:
         read = _read_padded
     answers = []
-    for group in length_groups(lengths, cells_on(device)):
+    filled = np.flatnonzero(lengths)
+    for places in length_groups(lengths[filled], cells_on(device)):
+        group = filled[places]
         cell_rows, inside = grid(starts[group], lengths[group])  # (sequences, longest)
         padded = values[to_device(cell_rows, device)]  # (sequences, longest, in)
         cells = to_device(np.flatnonzero(inside), device)
         rows = to_device(cell_rows[inside], device)
         states = read(network, padded, inside).flatten(0, 1)[cells]  # (answers, states)
         answers.append((states, rows))
+    if not answers:
+        return values.new_zeros(0, 2 * network.hidden_size)
     return by_row(answers)
 
 

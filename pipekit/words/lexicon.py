@@ -63,6 +63,8 @@ def find(
     keys: ShortHashes,
 ) -> Ints:
     """The row of each key in a sorted table of unique keys, or -1."""
+    if not len(table):
+        return np.full(len(keys), -1, dtype=np.int64)
     rows = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     return np.where(table[rows] == keys, rows, -1)
 

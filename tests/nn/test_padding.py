@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +40,8 @@ def test_a_grid_names_each_row_once_and_pads_with_the_first(lengths: NDArray[np.
     rows, inside = grid(starts, lengths)
     assert rows[inside].tolist() == list(range(int(lengths.sum())))
     assert inside.sum(1).tolist() == lengths.tolist()
-    assert (rows[~inside] == np.broadcast_to(starts[:, None], rows.shape)[~inside]).all()
+    firsts = np.where(lengths > 0, starts, 0)
+    assert (rows[~inside] == np.broadcast_to(firsts[:, None], rows.shape)[~inside]).all()
 
 
 @given(LENGTHS, st.integers(1, 20), st.data())
@@ -96,3 +98,14 @@ def test_a_layer_over_sentences_says_when_it_works_what_it_said_when_it_learned(
     )
     alone = [layer(values[start:end][None])[0][0] for start, end in pairwise(borders.tolist())]
     torch.testing.assert_close(torch.cat(alone), learning, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_sequences_without_rows_are_read_beside_others(training: bool) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.LSTM(3, 2, batch_first=True, bidirectional=True).train(training)
+    values = torch.randn(5, 3)
+    among_empty = read_sequences(network, values, np.array([0, 0, 2, 2, 5, 5]))
+    alone = read_sequences(network, values, np.array([0, 2, 5]))
+    torch.testing.assert_close(among_empty, alone)
+    assert read_sequences(network, values[:0], np.array([0, 0])).shape == (0, 4)

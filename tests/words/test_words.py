@@ -23,6 +23,7 @@ from pipekit.words.lexicon import (
     ANALYSIS_KINDS,
     Analyses,
     Lexicon,
+    find,
     pack_strings,
     short,
     unpack_strings,
@@ -270,3 +271,9 @@ def test_the_dictionary_says_the_same_of_a_word_in_any_company(
     together = told(lexicon, lexicon.analyses(plain), to_strings(plain))
     for word, expected in zip(to_strings(plain), together, strict=True):
         assert told(lexicon, lexicon.analyses(from_strings([word])), [word]) == [expected]
+
+
+def test_nothing_is_found_in_an_empty_table() -> None:
+    table, keys = np.zeros(0, np.uint32), np.array([0, 7], np.uint32)
+    assert find(table, keys).tolist() == [-1, -1]
+    assert find(keys, table).tolist() == []

@@ -63,6 +63,7 @@ class Framed:
     """Some windows as the network reads them, each between [CLS] and [SEP].
 
     Attributes:
+        windows: the number of each window, int64[windows].
         ids: of the pieces, int64[windows, longest + 2].
         inside: which of them are no padding, bool[windows, longest + 2].
         cell: the cells of the flattened ``states[:, 1:-1]`` that answer, int64[answers].
@@ -71,6 +72,7 @@ class Framed:
             first.
     """
 
+    windows: Ints
     ids: Tensor
     inside: Tensor
     cell: Tensor
@@ -222,14 +224,14 @@ class Bert(Encoder):
                    [CLS] мыла ра му  [SEP]
         """
         special = self.subwords.special
-        rows, inside, cell, row = group
+        numbers, rows, inside, cell, row = group
         pieces = flat[rows].masked_fill(~inside, special.pad)  # (windows, longest)
         ids = functional.pad(pieces, (1, 1), value=special.pad)  # (windows, longest + 2)
         ends = inside.sum(1, keepdim=True) + 1
         ids[:, 0] = special.cls
         ids.scatter_(1, ends, special.sep)
         framed_inside = functional.pad(inside, (2, 0), value=True)  # [CLS] and [SEP] more
-        return Framed(ids, framed_inside, cell, row, rows)
+        return Framed(numbers, ids, framed_inside, cell, row, rows)
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features = self.features(batch)
@@ -240,11 +242,10 @@ class Bert(Encoder):
         for framed in self.framed(features):
             seen: list[Tensor] = []
             self._read(framed, beside, seen)
-            starts = framed.rows[:, :1].sum(1)  # 0 for a window without pieces
-            weights = by_window(seen, framed.inside, starts)
+            weights = by_window(seen, framed.inside, framed.windows)
             spelled = map(self.subwords.spell, framed.ids.tolist())
-            for labels, (start, array) in zip(spelled, weights.items(), strict=True):
-                maps[start] = AttentionMap(labels[: array.shape[2]], array)
+            for labels, (number, array) in zip(spelled, weights.items(), strict=True):
+                maps[number] = AttentionMap(labels[: array.shape[2]], array)
         return [attention for _, attention in sorted(maps.items())]
 
     def _word_vectors(
