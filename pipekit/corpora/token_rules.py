@@ -149,9 +149,8 @@ class TokenRules:
         analyses = self._analyses(forms)
         for doc in docs:
             tags = [self._tags(facts, analyses) for facts in _token_facts(doc)]
-            columns = zip(*tags, strict=True)
-            for name, values in zip(TokenTags._fields, columns, strict=True):
-                coded = encode_labels(values)
+            for place, name in enumerate(TokenTags._fields):
+                coded = encode_labels([values[place] for values in tags])
                 doc.tokens.set(name, coded.values, coded.labels)
 
     def _tags(

@@ -30,6 +30,9 @@ from pipekit.corpora.readers import (
     read_text,
     write_conllu,
 )
+from pipekit.corpora.readers.squad import read_squad
+from pipekit.corpora.readers.table import read_table
+from pipekit.corpora.token_rules import TokenRules
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, PipekitWarning
 from pipekit.registry import readers
@@ -619,3 +622,116 @@ def test_reading_streams(data, tokenize):
     docs = read_text(data / "text" / "ru_modern.txt.xz", tokenize=tokenize)
     assert next(docs).text
     docs.close()
+
+
+# -- faults that fuzzing found
+
+
+def problems_of(reader, path, **options):
+    """What is read, and where a reader found which faults."""
+    found = []
+    docs = list(reader(path, on_problem=found.append, **options))
+    return docs, [(problem.line, problem.what) for problem in found]
+
+
+def test_ranges_that_overlap_are_a_fault_of_their_line(tmp_path):
+    ranges = [
+        row("1-2", "Котспит"),
+        row(1, "Кот"),
+        row("2-3", "спит."),
+        row(2, "спит"),
+        row(3, "."),
+    ]
+    path = conllu(tmp_path, *ranges, "", *CAT)
+    docs, [(line, what)] = problems_of(read_conllu, path)
+    assert [doc.text for doc in docs] == ["Кот спит."]
+    assert line == 3 and "'2-3' overlaps the one before it" in what
+
+
+@pytest.mark.parametrize("identifier", ["1-" + "9" * 5_000, "1-\u0663", "1-1", "2-1"])
+def test_ranges_that_are_none_are_a_fault(tmp_path, identifier):
+    docs, [(line, what)] = problems_of(read_conllu, conllu(tmp_path, row(identifier, "х"), *CAT))
+    assert not docs and line == 1 and "count words from 1" in what
+
+
+def test_comments_between_words_do_not_shift_the_numbers_of_lines(tmp_path):
+    path = conllu(tmp_path, "# sent_id = s1", CAT[0], "# a note", CAT[1], CAT[2])
+    [doc] = read_conllu(path, columns=("line",))
+    assert doc.tokens["line"].values.tolist() == [2, 4, 5]
+    path = conllu(tmp_path, CAT[0], "# a note", CAT[1], "3\tx")
+    assert problems_of(read_conllu, path)[1][0][0] == 4
+
+
+def test_a_form_of_white_space_alone_is_empty(tmp_path):
+    path = conllu(tmp_path, CAT[0], row(2, "\u00a0"), CAT[2])
+    docs, [(line, what)] = problems_of(read_conllu, path)
+    assert not docs and line == 2 and "the form is empty" in what
+
+
+def test_rows_that_are_left_out_do_not_shift_the_numbers_of_lines_of_iob(tmp_path):
+    path = tmp_path / "a.iob"
+    path.write_text("a O\nb\nc X-PER\nd I-A\n", encoding="utf-8")
+    [doc], found = problems_of(read_iob, path, scheme="iob2")
+    assert doc.words == ["a", "c", "d"] and list(doc.tokens) == ["sent_start"]
+    assert [line for line, _ in found] == [2, 3, 4]
+
+
+def squad(tmp_path, articles):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"data": articles}), encoding="utf-8")
+    return path
+
+
+def paragraph(*questions, context="Кот спит."):
+    return {"context": context, "qas": list(questions)}
+
+
+def test_null_in_squad_is_a_list_without_items(tmp_path, tokenize):
+    question = {"question": "Кто спит?", "id": "1", "answers": None}
+    articles = [{"paragraphs": None}, {"paragraphs": [paragraph(question)]}]
+    docs, found = problems_of(read_squad, squad(tmp_path, articles), tokenize=tokenize)
+    assert [doc.layers["questions"]["text"].strings() for doc in docs] == [["Кто спит?"]]
+    assert docs[0].layers["answers"].size == 0 and not found
+
+
+@pytest.mark.parametrize(
+    ("articles", "place"),
+    [
+        (7, "'data' of the file is 7"),
+        ([7, {"paragraphs": []}], "data[0] is 7"),
+        ([{"paragraphs": 7}], "'paragraphs' of data[0] is 7"),
+        ([{"paragraphs": [paragraph(7)]}], "data[0].paragraphs[0], question 7"),
+        (
+            [{"paragraphs": [paragraph({"question": "Кто?", "answers": 7})]}],
+            "'answers' of data[0].paragraphs[0], question None is 7",
+        ),
+        ([{"paragraphs": [paragraph({"question": 7})]}], "question None has no string 'question'"),
+    ],
+)
+def test_squad_of_another_form_is_named_by_its_place(tmp_path, tokenize, articles, place):
+    path = squad(tmp_path, articles)
+    docs, [(_, what)] = problems_of(read_squad, path, tokenize=tokenize)
+    assert place in what
+    assert all(doc.layers["questions"].size == 0 for doc in docs)
+
+
+def test_scores_that_no_float_holds_are_a_fault(tmp_path, tokenize):
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"text": "Да", "cats": {{"x": 1{"0" * 400}}}}}', encoding="utf-8")
+    [doc], [(line, what)] = problems_of(read_jsonl, path, tokenize=tokenize)
+    assert "cats" not in doc.layers and line == 1 and "cats holds" in what
+
+
+def test_offsets_that_no_text_reaches_are_a_fault_of_a_table(tmp_path, tokenize):
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,label,a,b,c\nДа,x,0,{'9' * 5_000},PER\n", encoding="utf-8")
+    [doc], [(line, _)] = problems_of(read_table, path, tokenize=tokenize, span=("a", "b", "c"))
+    assert doc.layers["ents"].size == 0 and line == 2
+
+
+def test_rules_leave_a_doc_without_tokens_empty():
+    doc = Doc(words=[])
+    for name in ("pos", "lemma", "morph"):
+        doc.tokens.set(name, [])
+    TokenRules([{"set": "NOUN"}])([doc])
+    assert [doc.tokens[name].strings() for name in ("pos", "lemma", "morph")] == [[], [], []]

@@ -25,8 +25,8 @@ WIDTH = 10
 COLUMNS = {"lemma": 2, "pos": 3, "xpos": 4, "morph": 5, "head": 6, "dep": 7}
 META = ("sent_id", "newdoc", "genre", "source")
 _ID, _FORM, _UPOS, _HEAD, _MISC = 0, 1, 3, 6, 9
-_RANGE = re.compile(r"(\d+)-(\d+)")
-_EMPTY_NODE = re.compile(r"\d+\.\d+")
+_RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+_EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
 _ESCAPE = re.compile(r"\\([snrtp\\])")
 _ESCAPED = {"s": " ", "n": "\n", "r": "\r", "t": "\t", "p": "|", "\\": "\\"}
 _ROOT = -2  # the head of a root, until its own row is known
@@ -36,11 +36,12 @@ _Table = list[tuple[str, ...]]  # the ten columns of a sentence
 
 
 class SentenceBlock(NamedTuple):
-    """The lines of a sentence: the number of its first line, its comments, its other lines."""
+    """A sentence: the number of its first line, its comments, its other lines and their numbers."""
 
     line: int
     comments: list[str]
     lines: list[str]
+    numbers: Sequence[int]
 
 
 def read_conllu(
@@ -136,9 +137,14 @@ def _block(
     lines: list[str],
 ) -> SentenceBlock:
     comments = [line for line in lines if line[0] == "#"]
+    rows = lines
     if comments:
-        lines = [line for line in lines if line[0] != "#"]
-    return SentenceBlock(number, comments, lines)
+        rows = [line for line in lines if line[0] != "#"]
+    first = number + len(comments)
+    numbers: Sequence[int] = range(first, first + len(rows))
+    if any(line[0] != "#" for line in lines[: len(comments)]):  # comments between words
+        numbers = [place for place, line in enumerate(lines, number) if line[0] != "#"]
+    return SentenceBlock(number, comments, rows, numbers)
 
 
 class _Parser:
@@ -153,8 +159,7 @@ class _Parser:
         self.line = block.line
         self.comments = block.comments
         self.rows = [line.split("\t") for line in block.lines]
-        first = block.line + len(block.comments)
-        self.numbers: Sequence[int] = range(first, first + len(block.lines))
+        self.numbers = block.numbers
         self.heads: list[int] = []
 
     def sentence(
@@ -185,13 +190,13 @@ class _Parser:
     def _is_table(self) -> bool:
         """Whether each row has ten columns and a form."""
         widths = {*map(len, self.rows)}
-        if widths == {WIDTH} and all(map(itemgetter(_FORM), self.rows)):
+        if widths == {WIDTH} and all(map(str.strip, map(itemgetter(_FORM), self.rows))):
             return True
         for number, row in zip(self.numbers, self.rows, strict=True):
             if len(row) != WIDTH:
                 what = f"{len(row)} columns where CoNLL-U has {WIDTH}: separate them by single tabs"
                 return self._fail(number, "columns", what)
-            if not row[_FORM]:
+            if not row[_FORM].strip():
                 what = "the form is empty: write the word there, or leave the line out"
                 return self._fail(number, "columns", what)
         return True
@@ -205,16 +210,25 @@ class _Parser:
 
     def _check_ids(self) -> bool:
         expected = 1
+        covered = 0  # the last word of the last range
         for number, row in zip(self.numbers, self.rows, strict=True):
             identifier = row[_ID]
             if identifier == str(expected):
                 expected += 1
-            elif not _EMPTY_NODE.fullmatch(identifier) and not _is_range(identifier, expected):
+                continue
+            if _EMPTY_NODE.fullmatch(identifier):
+                continue
+            last = _range_end(identifier, expected)
+            if last is None:
                 what = (
-                    f"the id is {identifier!r} where {expected} follows: count words from 1 in "
+                    f"the id is {identifier!r:.60} where {expected} follows: count words from 1 in "
                     "each sentence, with an empty line between"
                 )
                 return self._fail(number, "ids", what)
+            if expected <= covered:
+                what = f"the range {identifier!r} overlaps the one before it: leave one of them out"
+                return self._fail(number, "ids", what)
+            covered = last
         return True
 
     def _resolve(self) -> bool:
@@ -347,15 +361,15 @@ def _row_of_head(count: int) -> dict[str, int]:
     return rows
 
 
-def _is_range(
+def _range_end(
     identifier: str,
     expected: int,
-) -> bool:
-    """Whether the id is a range of several words that begins with the expected one."""
+) -> int | None:
+    """The last word of a range of several words that begins with the expected one; or None."""
     match = _RANGE.fullmatch(identifier)
-    if match is None:
-        return False
-    return expected == int(match[1]) < int(match[2])
+    if match is None or not expected == int(match[1]) < int(match[2]):
+        return None
+    return int(match[2])
 
 
 def _merge(

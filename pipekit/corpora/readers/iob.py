@@ -21,6 +21,7 @@ SUFFIXES = (".conll", ".iob", ".bio", ".tsv", ".txt")
 _BEGIN, _INSIDE, _END, _SINGLE = "B", "I", "EL", "SU"
 _PREFIXES: Mapping[str, str] = {"any": "BIELSU", "iob1": "BI", "iob2": "BI", "bioes": "BIES"}
 _TAGS = "tag"  # the column of tags, until they are spans
+_LINES = "line"  # the line of each token, until all faults are named
 
 
 class Tag(NamedTuple):
@@ -84,17 +85,18 @@ def _sentences(
     columns: _Columns,
 ) -> Iterator[Sentence]:
     rows: list[list[str]] = []
+    lines: list[int] = []  # of the rows
     meta: dict[str, str] = {}
     width = 0  # of the first row
-    first = 0  # line of the sentence
     for number, line in enumerate(file.lines(), 1):
         if line.startswith("-DOCSTART-"):
             meta = {"newdoc": ""}
             continue
         if not line.strip():
             if rows:
-                yield _sentence(first, rows, columns, meta)
+                yield _sentence(lines, rows, columns, meta)
                 rows = []
+                lines = []
                 meta = {}
             continue
         row = line.split(columns.separator)
@@ -104,11 +106,10 @@ def _sentences(
             cure = "mend the row, or name the separator"
             file.fail(number, "columns", f"{len(row)} columns where {fault}: {cure}")
             continue
-        if not rows:
-            first = number
         rows.append(row)
+        lines.append(number)
     if rows:
-        yield _sentence(first, rows, columns, meta)
+        yield _sentence(lines, rows, columns, meta)
 
 
 def _row_fault(
@@ -126,7 +127,7 @@ def _row_fault(
 
 
 def _sentence(
-    first: int,
+    lines: Sequence[int],
     rows: Sequence[Sequence[str]],
     columns: _Columns,
     meta: Mapping[str, str],
@@ -136,7 +137,7 @@ def _sentence(
     strings: dict[str, list[str | None]] = {}
     for name, place in columns.labels.items():
         strings[name] = [None if row[place] == "_" else row[place] for row in rows]
-    return Sentence(first, words, gaps, strings, {}, meta)
+    return Sentence(lines[0], words, gaps, strings, {_LINES: lines}, meta)
 
 
 def _doc(
@@ -146,17 +147,19 @@ def _doc(
 ) -> Doc:
     [doc] = assemble([block], [f"{Path(file.name).name}:{block[0].line}"])
     doc.tokens.remove(_TAGS)
+    doc.tokens.remove(_LINES)
     starts: list[int] = []
     ends: list[int] = []
     labels: list[str] = []
     offset = 0  # of the sentence in the Doc
     for sentence in block:
+        lines = sentence.numbers[_LINES]
         tags = [
             _tag(file, line, text, scheme)
-            for line, text in enumerate(sentence.strings[_TAGS], sentence.line)
+            for line, text in zip(lines, sentence.strings[_TAGS], strict=True)
         ]
         if scheme != "any":
-            _note_breaks(file, sentence.line, tags, scheme)
+            _note_breaks(file, lines, tags, scheme)
         for start, end, label in _tag_spans(tags):
             starts.append(offset + start)
             ends.append(offset + end)
@@ -208,20 +211,22 @@ def _continues(
 
 def _note_breaks(
     file: CorpusFile,
-    line: int,
+    lines: Sequence[int],
     tags: Sequence[Tag | None],
     scheme: Scheme,
 ) -> None:
-    """Note the tags of a sentence, which begins in this line, that break the scheme."""
+    """Note the tags of a sentence, which stand in these lines, that break the scheme."""
     before: Tag | None = None
-    for number, tag in enumerate([*tags, None], line):
+    line_before = 0
+    for number, tag in zip([*lines, 0], [*tags, None], strict=True):
         continues = _continues(before, tag)
         if scheme == "bioes" and not continues:
-            _note_open_end(file, number - 1, before)
+            _note_open_end(file, line_before, before)
         if tag is not None:
             is_first = before is None or before.label != tag.label
             _note_beginning(file, number, tag, scheme, continues=continues, is_first=is_first)
         before = tag
+        line_before = number
 
 
 def _note_open_end(

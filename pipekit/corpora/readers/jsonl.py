@@ -251,10 +251,19 @@ def _write_classes(
     key: str,
     scores: Mapping[str, Any],
 ) -> None:
-    if not all(isinstance(score, int | float) for score in scores.values()):
-        what = f'{key} holds a value that is no number: write {{"label": 1.0, …}}'
+    try:
+        floats = {label: _score(score) for label, score in scores.items()}
+    except (TypeError, OverflowError):
+        what = f'{key} holds a value that is no number of 64 bits: write {{"label": 1.0, …}}'
         file.fail(line, "json", what)
         return
     layer = doc.add_layer(key, "doc", 1)
-    for label, score in scores.items():
-        layer.set(label, [float(score)])
+    for label, score in floats.items():
+        layer.set(label, [score])
+
+
+def _score(value: Any) -> float:
+    """Errors: `TypeError`, `OverflowError`."""
+    if not isinstance(value, int | float):
+        raise TypeError
+    return float(value)

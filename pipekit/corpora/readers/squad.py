@@ -25,7 +25,7 @@ class Paragraph(NamedTuple):
 
     place: str
     text: str
-    questions: Sequence[Mapping[str, Any]]
+    questions: Sequence[Any]
 
 
 def read_squad(
@@ -72,20 +72,45 @@ def _paragraphs(
     end: int | None,
 ) -> Iterator[Paragraph]:
     try:
-        articles = json.loads(file.text() or "{}").get("data", [])
-    except (ValueError, AttributeError, RecursionError) as error:
-        what = f"is not SQuAD's JSON: {error}: an object with a list under 'data' is needed"
-        file.fail(None, "json", what)
+        content = json.loads(file.text() or "{}")
+    except (ValueError, RecursionError) as error:
+        file.fail(None, "json", f"is not SQuAD's JSON: {error}")
         return
+    if not isinstance(content, dict):
+        file.fail(None, "json", "is not SQuAD's JSON: an object with a list under 'data' is needed")
+        return
+    articles = _list_under(file, content, "data", "the file") or ()
     for article_number, article in islice(enumerate(articles), begin, end):
+        place = f"data[{article_number}]"
         if not isinstance(article, dict):
+            file.fail(None, "json", f"{place} is {article!r:.60}: an object is needed")
             continue
-        for number, paragraph in enumerate(article.get("paragraphs", ())):
-            place = f"data[{article_number}].paragraphs[{number}]"
+        paragraphs = _list_under(file, article, "paragraphs", place) or ()
+        for number, paragraph in enumerate(paragraphs):
+            inner_place = f"{place}.paragraphs[{number}]"
             if _is_paragraph(paragraph):
-                yield Paragraph(place, paragraph["context"], paragraph["qas"])
+                yield Paragraph(inner_place, paragraph["context"], paragraph["qas"])
             else:
-                file.fail(None, "json", f"{place} has no string 'context' and list 'qas'")
+                file.fail(None, "json", f"{inner_place} has no string 'context' and list 'qas'")
+
+
+def _list_under(
+    file: CorpusFile,
+    data: Mapping[str, Any],
+    key: str,
+    place: str,
+) -> list[Any] | None:
+    """The list under a key, without items where the key is absent or holds null.
+
+    None where it holds something else, which is reported.
+    """
+    value = data.get(key)
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    file.fail(None, "json", f"{key!r} of {place} is {value!r:.60}: a list is needed")
+    return None
 
 
 def _is_paragraph(data: Any) -> bool:
@@ -104,11 +129,18 @@ def _annotate(
     ids: list[str] = []
     rows: list[tuple[int, int, int]] = []  # start, end, question
     for question in paragraph.questions:
-        where = f"{paragraph.place}, question {question.get('id')!r}"
-        answers = () if question.get("is_impossible") else question.get("answers", ())
+        where = f"{paragraph.place}, question {_name(question)}"
+        if not isinstance(question, dict) or not isinstance(question.get("question"), str):
+            file.fail(None, "json", f"{where} has no string 'question'")
+            continue
+        answers = _list_under(file, question, "answers", where)
+        if answers is None:
+            continue
+        if question.get("is_impossible"):
+            answers = []
         spans = {_answer_rows(file, doc, answer, where) for answer in answers}
         is_lost = spans == {None}  # no answer is in the paragraph
-        if is_lost or not isinstance(question.get("question"), str):
+        if is_lost:
             continue
         for start, end in sorted(span for span in spans if span is not None):
             rows.append((start, end, len(texts)))
@@ -120,6 +152,13 @@ def _annotate(
     columns = np.array(rows, dtype=np.int32).reshape(-1, 3)
     answers_layer = span_layer(columns[:, 0], columns[:, 1])
     doc.layers["answers"] = answers_layer.set("question", columns[:, 2])
+
+
+def _name(question: Any) -> str:
+    """What a question is called in messages."""
+    if isinstance(question, dict):
+        return f"{question.get('id')!r:.60}"
+    return f"{question!r:.60}"
 
 
 def _answer_rows(

@@ -6,6 +6,7 @@ The class is that of the whole text, or of the part of the text that a row is ab
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ from pipekit.errors import ConfigError, near
 
 SUFFIXES = (".csv", ".tsv")
 _BATCH = 256  # texts tokenized at once
+_OFFSET = re.compile(r"[0-9]{1,10}")
 _CSV_LIMIT = 2**31 - 1  # characters of a cell; by default the module csv stops at 131,072
 
 ClassScores = Mapping[str, float]
@@ -231,7 +233,7 @@ def _spans(
     for number, (line, cells) in enumerate(group):
         start = cells[start_column].strip()
         end = cells[end_column].strip()
-        if start.isdecimal() and end.isdecimal():
+        if _OFFSET.fullmatch(start) and _OFFSET.fullmatch(end):
             label = cells[label_column]
             spans.append(
                 CharSpan(
@@ -245,7 +247,8 @@ def _spans(
             continue
         spans.append(None)
         what = (
-            f"{start_column} is {start!r} and {end_column} {end!r}: both are numbers of characters"
+            f"{start_column} is {start!r:.40} and {end_column} {end!r:.40}: "
+            "both are numbers of characters"
         )
         file.fail(line, "offsets", what)
     return spans
