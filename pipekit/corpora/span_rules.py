@@ -16,7 +16,6 @@ Also here: the search for documents that another corpus has too, `without`.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingABC
 from pathlib import Path
@@ -25,14 +24,21 @@ from typing import Any
 import numpy as np
 
 from pipekit.corpora.token_rules import TokenRules
+from pipekit.corpora.toml import FLAG, MAPPED, TABLE, TEXT, TEXTS, check_table, load_toml
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.errors import ConfigError, near
 from pipekit.parts.spans import settle
 from pipekit.words.arrays import Bools, Ints
 
-RULE_KEYS = ("rename", "layers")
-LAYER_KEYS = ("from", "labels", "open", "overlaps", "capital")
+_SHAPES = {"rename": MAPPED, "layers": TABLE}
+_LAYER_SHAPES = {
+    "from": TEXT,
+    "labels": MAPPED,
+    "open": TEXTS,
+    "overlaps": TEXT,
+    "capital": FLAG,
+}
 RULE_OVERLAPS = {"outermost": -1, "innermost": 1}  # the sign of a length in the order of preference
 RUN = 8  # words in a row that are compared
 
@@ -50,7 +56,7 @@ def read_rules(
 
     Errors: `ConfigError` for an unknown table or key.
     """
-    rules = tomllib.loads(Path(path).read_text(encoding="utf-8")).get(table)
+    rules = load_toml(path).get(table)
     if isinstance(rules, dict):
         return SpanRules(rules, f"{path} [{table}]")
     return TokenRules.read(path, table, lexicon)
@@ -64,11 +70,15 @@ class SpanRules:
         rules: MappingABC[str, Any],
         where: str = "the table",
     ) -> None:
-        _check_keys(rules, RULE_KEYS, where)
+        check_table(rules, _SHAPES, where)
         self.rename: dict[str, str] = dict(rules.get("rename", {}))
         self.layers: dict[str, MappingABC[str, Any]] = dict(rules.get("layers", {}))
         for name, rule in self.layers.items():
-            _check_keys(rule, LAYER_KEYS, f"{where}, layer {name!r},")
+            place = f"{where}, layer {name!r}"
+            check_table(rule, _LAYER_SHAPES, place)
+            for key in ("from", "labels"):
+                if key not in rule:
+                    raise ConfigError(f"{place} needs {key}, {_LAYER_SHAPES[key]}")
             overlaps = rule.get("overlaps", "outermost")
             if overlaps not in RULE_OVERLAPS:
                 raise ConfigError(
@@ -91,16 +101,6 @@ class SpanRules:
         for layer in doc.layers.values():
             if layer.kind == "link":
                 layer.target = self.rename.get(layer.target or "ents", layer.target)
-
-
-def _check_keys(
-    rules: MappingABC[str, Any],
-    keys: Sequence[str],
-    where: str,
-) -> None:
-    for key in rules:
-        if key not in keys:
-            raise ConfigError(f"{where} has no {key!r}.{near(key, keys)}")
 
 
 def _flat_layer(

@@ -36,13 +36,21 @@ metrics ignore masked values.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipekit.corpora.toml import (
+    FLAG,
+    TABLES,
+    TEXT,
+    TEXTS,
+    check_shape,
+    check_table,
+    load_toml,
+)
 from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import UNSURE
@@ -51,20 +59,27 @@ from pipekit.storage import store
 from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon
 
-CONDITIONS = (
-    "upos",
-    "form",
-    "form_not",
-    "lemma",
-    "lemma_not",
-    "lemma_ends",
-    "pattern",
-    "first",
-    "feats",
-    "lexicon",
-    "lexicon_not",
-)
-EFFECTS = ("set", "drop", "add", "lemma_case", "participle", "mask")
+CONDITIONS = {
+    "upos": TEXTS,
+    "form": TEXTS,
+    "form_not": TEXTS,
+    "lemma": TEXTS,
+    "lemma_not": TEXTS,
+    "lemma_ends": TEXTS,
+    "pattern": TEXT,
+    "first": FLAG,
+    "feats": TEXTS,
+    "lexicon": TEXTS,
+    "lexicon_not": TEXTS,
+}
+EFFECTS = {
+    "set": TEXT,
+    "drop": TEXTS,
+    "add": TEXTS,
+    "lemma_case": TEXT,
+    "participle": FLAG,
+    "mask": TEXTS,
+}
 _PARTICIPLES = frozenset(("PRTF", "PRTS"))
 _FEATURE_VALUES = {  # of a verb, by feature and grammeme
     "Aspect": {"impf": "Imp", "perf": "Perf"},
@@ -105,7 +120,7 @@ class TokenRules:
 
         TokenRules([{"upos": ["X"], "set": "NOUN"}])(docs)
 
-    Errors: `ConfigError` for an unknown key of a rule.
+    Errors: `ConfigError` for an unknown key of a rule, or a value that does not fit it.
     """
 
     def __init__(
@@ -113,12 +128,8 @@ class TokenRules:
         rules: Sequence[Rule],
         lexicon: Lexicon | None = None,
     ) -> None:
-        for rule in rules:
-            for key in rule:
-                if key not in CONDITIONS + EFFECTS:
-                    raise ConfigError(
-                        f"a mapping rule has no {key!r}.{near(key, CONDITIONS + EFFECTS)}"
-                    )
+        for number, rule in enumerate(rules, start=1):
+            _check_rule(rule, f"mapping rule {number}")
         self.rules = rules
         self.lexicon = lexicon
         self._cache: dict[TokenFacts, TokenTags] = {}
@@ -134,9 +145,10 @@ class TokenRules:
 
         Errors: `ConfigError` naming file and table.
         """
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tables = load_toml(path)
         if table not in tables:
             raise ConfigError(f"{path} has no rules [[{table}]].{near(table, tables)}")
+        check_shape(tables[table], TABLES, f"{path}: [[{table}]]")
         if not lexicon:
             return cls(tables[table])
         return cls(tables[table], Lexicon(store.load_container(lexicon).tensors))
@@ -179,6 +191,20 @@ class TokenRules:
                 lemma = self.lexicon.lemma(folded, int(coded.scripts[row]))
                 form_analyses.append(Analysis(tag_grammemes[coded.tags[row]], lemma))
         return analyses
+
+
+def _check_rule(
+    rule: Rule,
+    where: str,
+) -> None:
+    check_table(rule, CONDITIONS | EFFECTS, where)
+    for entry in rule.get("add", ()):
+        if "=" not in entry:
+            raise ConfigError(f"{where}: add has {entry!r}: write Name=Value")
+    try:
+        re.compile(rule.get("pattern", ""))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigError(f"{where}: the pattern is no regular expression: {error}") from error
 
 
 def _token_facts(doc: Doc) -> list[TokenFacts]:

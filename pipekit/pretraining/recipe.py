@@ -20,10 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipekit.corpora.toml import NUMBER, TABLE, TABLES, TEXT, check_table
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
-PRETRAINING_SECTIONS = ("pretraining", "objectives", "encoder", "pipeline", "text")
+PRETRAINING_SECTIONS = {
+    "pretraining": TABLE,
+    "objectives": TABLE,
+    "encoder": TABLE,
+    "pipeline": TABLE,
+    "text": TABLES,
+}
+_TEXT_FILES = {"path": TEXT, "part": NUMBER}
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,8 @@ def _texts(
     where: str,
 ) -> list[TextFiles]:
     """The files of one [[text]]."""
-    if not isinstance(entry.get("path"), str):
+    check_table(entry, _TEXT_FILES, where)
+    if "path" not in entry:
         raise ConfigError(f'{where} needs path = "…"')
     paths = sorted(glob.glob(entry["path"]))
     if not paths:

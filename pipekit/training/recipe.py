@@ -30,10 +30,20 @@ from pathlib import Path
 from typing import Any
 
 from pipekit.corpora.sources import CorpusSource
+from pipekit.corpora.toml import NUMBER, TABLE, TABLES, TEXT, check_shape
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
-SECTIONS = ("training", "pipeline", "tokenizer", "encoders", "components", "train", "dev")
+SECTIONS = {
+    "training": TABLE,
+    "pipeline": TABLE,
+    "tokenizer": TABLE,
+    "encoders": TABLE,
+    "components": TABLE,
+    "train": TABLES,
+    "dev": TABLES,
+}
+_SOURCE = {"path": TEXT, "format": TEXT, "repeat": NUMBER, "until": NUMBER, "without": TABLES}
 
 
 @dataclass(frozen=True)
@@ -210,9 +220,12 @@ def _sources(
     own_keys = ("path", "format", "repeat", "until")
     sources = []
     for number, entry in enumerate(raw.get(part, ()), start=1):
+        place = f"{file}: [[{part}]] number {number}"
+        for key in _SOURCE.keys() & entry:
+            check_shape(entry[key], _SOURCE[key], f"{place}: {key}")
         for key in ("path", "format"):
-            if not isinstance(entry.get(key), str):
-                raise ConfigError(f'{file}: [[{part}]] number {number} needs {key} = "…"')
+            if key not in entry:
+                raise ConfigError(f'{place} needs {key} = "…"')
         source = CorpusSource(
             path=Path(entry["path"]),
             format=entry["format"],

@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipekit.corpora.toml import check_shape, load_toml
 from pipekit.errors import ConfigError, near
 
 PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "pieces", "mapping", "start", "source")
@@ -34,12 +35,7 @@ def read_toml(
             f"{file}: a recipe is a .toml file; "
             "data files are named inside it, under [[train]] and [[dev]]"
         )
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
+    raw = load_toml(file)
     for override in overrides:
         _override(raw, override)
     return raw
@@ -47,13 +43,18 @@ def read_toml(
 
 def check_sections(
     raw: Mapping[str, Any],
-    sections: Iterable[str],
+    sections: Mapping[str, str],
     file: Path,
 ) -> None:
-    """Errors: `ConfigError` naming a section that recipes of this kind do not have."""
-    for section in raw:
+    """Errors: `ConfigError` naming a section that recipes of this kind do not have.
+
+    Args:
+        sections: the shape of each, `TABLE` or `TABLES` of `pipekit.corpora.toml`.
+    """
+    for section, content in raw.items():
         if section not in sections:
             raise ConfigError(f"{file}: unknown section {section!r}.{near(section, sections)}")
+        check_shape(content, sections[section], f"{file}: [{section}]")
 
 
 def settings_of(

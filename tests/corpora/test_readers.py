@@ -4,7 +4,7 @@ Modules: corpora.readers.brat, corpora.readers.conllu, corpora.readers.conllu_wr
     corpora.readers.factrueval, corpora.readers.files, corpora.readers.iob,
     corpora.readers.jsonl, corpora.readers.sentences, corpora.readers.spans,
     corpora.readers.squad, corpora.readers.table, corpora.readers.text, corpora.sources,
-    corpora.span_rules, corpora.token_rules
+    corpora.span_rules, corpora.token_rules, corpora.toml
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from pipekit.corpora.readers import (
 )
 from pipekit.corpora.readers.squad import read_squad
 from pipekit.corpora.readers.table import read_table
+from pipekit.corpora.span_rules import read_rules
 from pipekit.corpora.token_rules import TokenRules
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, PipekitWarning
@@ -735,3 +736,31 @@ def test_rules_leave_a_doc_without_tokens_empty():
         doc.tokens.set(name, [])
     TokenRules([{"set": "NOUN"}])([doc])
     assert [doc.tokens[name].strings() for name in ("pos", "lemma", "morph")] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[t]]\nupos = 7", "mapping rule 1: upos is 7: it must be a list of strings"),
+        ('[[t]]\nset = ["X"]', r"mapping rule 1: set is \['X'\]: it must be a string"),
+        ('[[t]]\n[[t]]\nadd = ["Case"]', "mapping rule 2: add has 'Case': write Name=Value"),
+        ('[[t]]\npattern = "["', "mapping rule 1: the pattern is no regular expression"),
+        ('[[t]]\nupso = ["X"]', "mapping rule 1 has no 'upso'. Did you mean 'upos'"),
+        ("t = 7", r"\[\[t\]\] is 7: it must be a list of tables"),
+        ('[t]\nrename = "x"', r"\[t\]: rename is 'x': it must be a table of strings"),
+        ('[t.layers.x]\nlabels = { A = "B" }', "layer 'x' needs from, a string"),
+        ('[t.layers.x]\nfrom = "ents"', "layer 'x' needs labels, a table of strings"),
+        ("[t.layers]\nx = 7", "layer 'x' is 7: it must be a table"),
+        ("[t", r"r\.toml: is not valid TOML: Expected"),
+        (f"t = {'9' * 5_000}", r"r\.toml: is not valid TOML"),
+    ],
+)
+def test_rules_of_another_shape_are_named_by_their_place(tmp_path, text, message):
+    (tmp_path / "r.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        read_rules(tmp_path / "r.toml", "t")
+
+
+def test_rules_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read: No such file"):
+        read_rules(tmp_path / "nowhere.toml", "t")
