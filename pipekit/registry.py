@@ -12,7 +12,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ import catalogue
 from pipekit import builtin, installed
 from pipekit.errors import (
     ConfigError,
+    DataError,
     PluginConflictError,
     PluginImportError,
     PluginMissingError,
@@ -30,6 +32,7 @@ from pipekit.errors import (
     near,
 )
 from pipekit.installed import Entry
+from pipekit.settings import check_values
 
 _NAME = re.compile(r"\w[\w.\-]{0,79}", re.ASCII)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' devices
@@ -211,10 +214,16 @@ class Registry:
         self,
         config: Mapping[str, Any],
         where: str,
+        around: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> Any:
         """The part that a config describes.
 
-        Errors: `ConfigError` naming `where`, the key that does not fit, and what the factory takes.
+        Args:
+            where: the part, for messages.
+            around: makes a context in which the part is built, once its module is imported.
+
+        Errors: `ConfigError` naming `where`, the key that does not fit, its value, and what the
+        factory takes.
 
             components.build({"type": "ner", "labels": ["PER"]}, "[components.ner]")
         """
@@ -224,8 +233,13 @@ class Registry:
             names = ", ".join(self.names())
             raise ConfigError(f"{where} needs a type, one of: {names}")
         factory = self.get(name)
-        check_arguments(factory, arguments, f"{where} (type {name!r})")
-        return factory(**arguments)
+        place = f"{where} (type {name!r})"
+        check_arguments(factory, arguments, place)
+        try:
+            with around():
+                return factory(**arguments)
+        except (ConfigError, DataError) as error:
+            raise type(error)(f"{place}: {error}") from error
 
     def require(
         self,
@@ -247,13 +261,15 @@ class Registry:
 
 def check_arguments(
     factory: Callable[..., Any],
-    arguments: Iterable[str],
+    arguments: Mapping[str, Any],
     where: str,
 ) -> None:
-    """Check that a factory takes exactly these keyword arguments.
+    """Check that a factory takes exactly these keyword arguments, and values like these.
 
-    Errors: `ConfigError` naming the unknown or missing key, and what the factory takes.
+    Errors: `ConfigError` naming the unknown or missing key, and what the factory takes; or the key
+    whose value does not fit its annotation, see `pipekit.settings`.
     """
+    check_values(factory, arguments, where)
     parameters = inspect.signature(factory).parameters
     kinds = {parameter.kind for parameter in parameters.values()}
     if inspect.Parameter.VAR_KEYWORD in kinds:

@@ -22,6 +22,7 @@ ROOT = Path(pipekit.__file__).parent
 # From the lowest to the highest; those on one line know nothing of each other.
 LEVELS = (
     "errors builtin",
+    "settings tables allowance",
     "installed drawing storage",
     "registry",
     "attention resources",
@@ -42,7 +43,18 @@ LEVELS = (
     "__main__",
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms.split()}
-IN_ROOT = {"errors", "builtin", "installed", "registry", "drawing", "attention", "resources"}
+IN_ROOT = {
+    "errors",
+    "builtin",
+    "settings",
+    "tables",
+    "allowance",
+    "installed",
+    "registry",
+    "drawing",
+    "attention",
+    "resources",
+}
 FACES = {"__init__", "__main__"}
 
 # The modules that may import an outside package.
@@ -60,7 +72,13 @@ DOORS = {
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # What imports torch when it is imported; all other rooms wait for a network.
 WITH_TORCH = ("nn", "encoders", "components", "training", "pretraining")
-MODULES_WITH_TORCH = {"devices.int8", "parts.contracts", "pipeline.importing", "pipeline.profiling"}
+MODULES_WITH_TORCH = {
+    "devices.from_file",
+    "devices.int8",
+    "parts.contracts",
+    "pipeline.importing",
+    "pipeline.profiling",
+}
 WITHOUT_TORCH = {
     "components.tagger.lemmas",
     "nn.padding",

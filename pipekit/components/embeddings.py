@@ -39,7 +39,7 @@ class Embeddings:
 
     def __init__(
         self,
-        vectors: bool = True,
+        vectors: bool | str = True,
         *,
         tables: Tables | None = None,
     ) -> None:

@@ -201,7 +201,7 @@ def _docs(
     arguments = {**_OPTIONS.get(format, {}), **options}
     if "on_problem" in inspect.signature(reader).parameters:
         arguments["on_problem"] = on_problem
-    check_arguments(reader, {"path", *arguments}, f"the reader {format!r}")
+    check_arguments(reader, {"path": path, **arguments}, f"the reader {format!r}")
     yield from reader(path, **arguments)
 
 

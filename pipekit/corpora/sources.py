@@ -52,13 +52,9 @@ def read_corpus(
     """
     name = format or corpus_format(path)
     reader = registry.readers.get(name)
-    arguments = {"path", *options}
-    takes_texts = "tokenize" in inspect.signature(reader).parameters
-    if takes_texts:
-        arguments.add("tokenize")
-    registry.check_arguments(reader, arguments, f"{path} (format {name!r})")
-    if takes_texts:
+    if "tokenize" in inspect.signature(reader).parameters:
         options["tokenize"] = tokenize
+    registry.check_arguments(reader, {"path": path, **options}, f"{path} (format {name!r})")
     return list(reader(path, **options))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,27 +13,43 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit import resources
+from pipekit.allowance import take
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Prepared, Tables, under
+from pipekit.parts.contracts import Prepared, Tables
+from pipekit.settings import Rate, Width, check_values
+from pipekit.tables import grouped
 from pipekit.words.arrays import Floats, Ints
 from pipekit.words.features import Bag, FeatureMaker, Features
 from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
 from pipekit.words.vectors import Vectors, unpack_rows
 
-# Settings of the embedder itself; all others are those of FeatureMaker.
-EMBEDDER_SETTINGS: dict[str, float] = {
-    "width": 256,
-    "word_width": 64,
-    "affix_width": 24,
-    "shape_width": 24,
-    "ngram_width": 64,
-    "tag_width": 64,
-    "word_dropout": 0.15,
-    "dropout": 0.15,
-}
+
+@dataclass(frozen=True)
+class EmbedderSettings:
+    """Settings of the embedder itself; all others are those of FeatureMaker.
+
+    Attributes:
+        width: of the vectors.
+        word_width, affix_width, shape_width, ngram_width, tag_width: of what they are made of.
+        word_dropout: the share of words of which only the parts are seen.
+        lexicon, vectors: false leaves these tables out. In a recipe they are paths.
+    """
+
+    width: Width = 256
+    word_width: Width = 64
+    affix_width: Width = 24
+    shape_width: Width = 24
+    ngram_width: Width = 64
+    tag_width: Width = 64
+    word_dropout: Rate = 0.15
+    dropout: Rate = 0.15
+    lexicon: bool | str = True
+    vectors: bool | str = True
+
+
 _KIND_WIDTH = 8
 # Settings that are paths in a recipe. In a saved pipeline they are True or absent: the tables hold
 # the content of the files.
@@ -42,6 +58,7 @@ _FILES = ("lexicon", "vectors")
 _VECTOR_TABLES = ("hashes", "rows", "values", "scale")
 _OTHER_FIELDS = ("lexicon", "vector_hashes")
 _MAKER_SETTINGS = tuple(f.name for f in fields(FeatureMaker) if f.name not in _OTHER_FIELDS)
+_OWN_SETTINGS = tuple(f.name for f in fields(EmbedderSettings))
 
 
 class Embedder(nn.Module):
@@ -53,8 +70,7 @@ class Embedder(nn.Module):
         vectors   of the table of word vectors         as they are   ┘
 
     Args:
-        settings: those of `FeatureMaker` and EMBEDDER_SETTINGS; ``lexicon = False`` or
-            ``vectors = False`` leaves these tables out.
+        settings: those of `FeatureMaker` and `EmbedderSettings`.
         tables: "lexicon.<array>" as `Lexicon` takes them, "vectors.<array>" as
             `pipekit.words.vectors.Vectors` does; of the latter hashes, rows, values and scale.
     """
@@ -69,26 +85,28 @@ class Embedder(nn.Module):
     ) -> None:
         super().__init__()
         _check_settings(settings)
-        sizes = {name: settings.get(name, size) for name, size in EMBEDDER_SETTINGS.items()}
-        lexicon = _tables_of("lexicon", settings, tables)
-        vectors = _tables_of("vectors", settings, tables)
+        own = EmbedderSettings(**{key: settings[key] for key in _OWN_SETTINGS if key in settings})
+        lexicon, vectors = grouped(tables, _FILES, "the features of an encoder")
+        if not own.lexicon:
+            lexicon = {}
+        if not own.vectors:
+            vectors = {}
         self.maker = _feature_maker(settings, lexicon, vectors)
-        self.word_dropout = float(sizes["word_dropout"])
-        self.dropout = nn.Dropout(float(sizes["dropout"]))
-        self.columns = _column_embeddings(self.maker, sizes)
-        self.bags = _bag_embeddings(self.maker, int(sizes["ngram_width"]))
+        self.word_dropout = own.word_dropout
+        self.dropout = nn.Dropout(own.dropout)
+        self.columns = _column_embeddings(self.maker, own)
+        self.bags = _bag_embeddings(self.maker, own.ngram_width)
         embeddings: list[Any] = [*self.columns.values(), *self.bags.values()]
         joined = sum(embedding.embedding_dim for embedding in embeddings)
         if self.maker.lexicon is not None:
-            tag_width = int(sizes["tag_width"])
-            self.tags = TagBag(self.maker.lexicon, tag_width)
-            joined += 2 * tag_width
+            self.tags = TagBag(self.maker.lexicon, own.tag_width)
+            joined += 2 * own.tag_width
         if vectors:
             rows, values = _vector_tables(vectors)
             self.register_buffer("vector_rows", torch.from_numpy(rows), persistent=False)
             self.register_buffer("vectors", torch.from_numpy(values), persistent=False)
             joined += values.shape[1]
-        self.width = int(sizes["width"])
+        self.width = own.width
         self.output = nn.Linear(joined, self.width)
         self.norm = nn.LayerNorm(self.width)
         for embedding in embeddings:
@@ -191,21 +209,13 @@ class TagBag(nn.Module):
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
-    allowed = (*_MAKER_SETTINGS, *EMBEDDER_SETTINGS, *_FILES)
+    where = "the features of an encoder"
+    allowed = (*_MAKER_SETTINGS, *_OWN_SETTINGS)
     for key in settings:
         if key not in allowed:
-            raise ConfigError(f"the features of an encoder take no {key!r}.{near(key, allowed)}")
-
-
-def _tables_of(
-    key: str,
-    settings: Mapping[str, Any],
-    tables: Mapping[str, Any],
-) -> Tables:
-    """The tables of a lexicon or of word vectors; none where the settings leave these out."""
-    if not settings.get(key, True):
-        return {}
-    return under(tables, f"{key}.")
+            raise ConfigError(f"{where} take no {key!r:.80}.{near(key[:80], allowed)}")
+    check_values(FeatureMaker, settings, where)
+    check_values(EmbedderSettings, settings, where)
 
 
 def _feature_maker(
@@ -226,24 +236,27 @@ def _feature_maker(
 
 def _column_embeddings(
     maker: FeatureMaker,
-    sizes: Mapping[str, float],
+    own: EmbedderSettings,
 ) -> nn.ModuleDict:
     """The embeddings that are learned for columns; a word's row among the vectors needs none."""
     embeddings = nn.ModuleDict()
     for name, count in maker.column_sizes.items():
         if name != "vector":
-            embeddings[name] = nn.Embedding(count, _column_width(name, sizes))
+            embeddings[name] = nn.Embedding(count, _column_width(name, own))
     return embeddings
 
 
 def _column_width(
     name: str,
-    sizes: Mapping[str, float],
+    own: EmbedderSettings,
 ) -> int:
     if name == "kind":
         return min(_KIND_WIDTH, 2 * len(ANALYSIS_KINDS))
-    kind = name if name in ("word", "shape") else "affix"
-    return int(sizes[f"{kind}_width"])
+    if name == "word":
+        return own.word_width
+    if name == "shape":
+        return own.shape_width
+    return own.affix_width
 
 
 def _bag_embeddings(
@@ -264,11 +277,10 @@ def _vector_tables(tables: Mapping[str, NDArray[Any]]) -> tuple[Ints, Floats]:
     Returns: the row of each form, int64[forms + 1], and the vectors, float32[rows + 1, width].
     """
     vectors = Vectors(tables)
-    rows = vectors.row_of_form.astype(np.int64) + 1
-    values = unpack_rows(tables["values"], tables["scale"])
-    nothing = np.zeros((1, vectors.width), np.float32)
-    rows = np.concatenate([[0], rows])
-    values = np.concatenate([nothing, values])
+    take(8 * vectors.row_of_form.size + 4 * vectors.width * len(vectors), "word vectors")
+    rows = np.concatenate([[0], vectors.row_of_form.astype(np.int64) + 1])
+    values = np.zeros((1 + len(vectors), vectors.width), np.float32)
+    unpack_rows(tables["values"], tables["scale"], out=values[1:])
     return rows, values
 
 

@@ -7,7 +7,7 @@ Cells: tanh (Elman 1990); LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 200
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from pipekit.errors import ConfigError
 from pipekit.nn.padding import Windows, length_groups, packed_rows
 from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
 from pipekit.parts.contracts import Tables
+from pipekit.settings import Between, LayerCount, Rate, Width, Window
 from pipekit.words.arrays import offsets, ranges
 
 PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
@@ -56,19 +57,21 @@ class Recurrent(SequenceEncoder):
 
     def __init__(
         self,
-        width: int = 256,
-        layers: int = 1,
-        dropout: float = 0.3,
+        width: Width = 256,
+        layers: LayerCount = 1,
+        dropout: Rate = 0.3,
         skip: bool = True,
         features: Mapping[str, Any] | None = None,
-        window: int = 512,
-        overlap: int = 64,
+        window: Window = 512,
+        overlap: Annotated[int, Between(0, 8_191)] = 64,
         tables: Tables | None = None,
         bidirectional: bool = True,
-        forget_bias: float = 0.0,
+        forget_bias: Annotated[float, Between(-100, 100)] = 0.0,
         mix: bool = False,
     ) -> None:
         super().__init__(features, tables, window, overlap)
+        if bidirectional and width % 2:
+            raise ConfigError(f"width = {width}: two directions need an even width")
         self.skip = skip
         self.width = width
         if skip:

@@ -6,19 +6,29 @@ Source: Vaswani et al. 2017.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from pipekit.errors import ConfigError, near
+from pipekit.errors import ConfigError
+from pipekit.settings import (
+    Between,
+    HeadCount,
+    LayerCount,
+    OptionalWidth,
+    Rate,
+    Width,
+    check_values,
+)
 from pipekit.words.arrays import Floats, Ints
 
-NORMS = ("pre", "post")
+Norm = Literal["pre", "post"]
+Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "gelu_tanh": lambda: nn.GELU("tanh"),
@@ -45,33 +55,23 @@ class Shape:
             memory, a third more time.
     """
 
-    width: int = 256
-    layers: int = 2
-    heads: int = 4
-    hidden: int = 0
-    dropout: float = 0.1
-    norm: str = "post"
-    activation: str = "gelu"
-    epsilon: float = 1e-12
+    width: Width = 256
+    layers: LayerCount = 2
+    heads: HeadCount = 4
+    hidden: OptionalWidth = 0
+    dropout: Rate = 0.1
+    norm: Norm = "post"
+    activation: Activation = "gelu"
+    epsilon: Annotated[float, Between(1e-20, 0.1)] = 1e-12
     shared: bool = False
     recompute: bool = False
 
     def __post_init__(self) -> None:
-        _check_choice("norm", self.norm, NORMS)
-        _check_choice("activation", self.activation, ACTIVATIONS)
-        if self.heads < 1 or self.width % self.heads:
+        check_values(type(self), vars(self), "a transformer")
+        if self.width % self.heads:
             raise ConfigError(
                 f"width {self.width} cannot be shared among {self.heads} heads: choose a multiple"
             )
-
-
-def _check_choice(
-    setting: str,
-    value: str,
-    choices: Collection[str],
-) -> None:
-    if value not in choices:
-        raise ConfigError(f"a transformer takes no {setting} = {value!r}.{near(value, choices)}")
 
 
 def sinusoids(
@@ -82,11 +82,11 @@ def sinusoids(
 
     Source: Vaswani et al. 2017, section 3.5.
     """
+    table = torch.zeros(length, width)
     steps = torch.arange(length).unsqueeze(1)  # (length, 1)
     columns = torch.arange(0, width, 2)
     rates = torch.exp(columns * (-math.log(10_000.0) / width))
     angles = steps * rates  # (length, half of the width, rounded up)
-    table = torch.zeros(length, width)
     table[:, 0::2] = torch.sin(angles)
     table[:, 1::2] = torch.cos(angles)[:, : width // 2]
     return table

@@ -6,22 +6,20 @@ Sources: Vaswani et al. 2017; Xiong et al. 2020 for pre-norm.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from pipekit.attention import AttentionMap
 from pipekit.encoders.sequence import SequenceEncoder, padded_groups
-from pipekit.encoders.stack import Shape, Stack, by_window, sinusoids
-from pipekit.errors import ConfigError, near
+from pipekit.encoders.stack import Norm, Shape, Stack, by_window, sinusoids
 from pipekit.nn.sequences import CPU_CELLS, LayerMix
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
+from pipekit.settings import HeadCount, LayerCount, OptionalWidth, Rate, Width, Window
 from pipekit.words.arrays import Floats
 from pipekit.words.chars import to_strings
-
-POSITIONS = ("sinusoidal", "learned")
 
 
 class Transformer(SequenceEncoder):
@@ -40,23 +38,19 @@ class Transformer(SequenceEncoder):
 
     def __init__(
         self,
-        width: int = 256,
-        layers: int = 2,
-        heads: int = 4,
-        hidden: int = 0,
-        dropout: float = 0.2,
-        positions: str = "sinusoidal",
-        norm: str = "pre",
+        width: Width = 256,
+        layers: LayerCount = 2,
+        heads: HeadCount = 4,
+        hidden: OptionalWidth = 0,
+        dropout: Rate = 0.2,
+        positions: Literal["sinusoidal", "learned"] = "sinusoidal",
+        norm: Norm = "pre",
         features: Mapping[str, Any] | None = None,
-        window: int = 256,
+        window: Window = 256,
         tables: Tables | None = None,
         mix: bool = False,
     ) -> None:
         super().__init__(features, tables, window, window // 4)
-        if positions not in POSITIONS:
-            raise ConfigError(
-                f"a transformer takes no positions = {positions!r}.{near(positions, POSITIONS)}"
-            )
         self.width = width
         self.project = nn.Linear(self.embed.width, width)
         if positions == "learned":

@@ -1,4 +1,4 @@
-"""The results of tokenizers and encoders: what may be wrong with them."""
+"""What may be wrong with parts, and with the results of tokenizers and encoders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,33 @@ from pipekit.errors import DocError
 from pipekit.words.arrays import offsets
 from pipekit.words.chars import codes
 
+_PROMISES = {  # what a part of each kind has
+    "tokenizer": ("segment",),
+    "encoders": ("width", "features", "forward", "__call__"),
+    "components": ("requires", "assigns", "__call__"),
+}
 _ARRAYS = ("starts", "ends", "sentence_starts")
+
+
+def part_breach(
+    part: object,
+    kind: str,
+) -> str | None:
+    """What a part lacks; None where it lacks nothing.
+
+    Args:
+        kind: "tokenizer", "encoders" or "components".
+    """
+    for promise in _PROMISES[kind]:
+        if not hasattr(part, promise):
+            return f"has no {promise}"
+    if kind != "components":
+        return None
+    for promise in ("requires", "assigns"):
+        names = getattr(part, promise)
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            return f"has {promise} = {names!r}, which is no tuple of names"
+    return None
 
 
 def segments_breach(

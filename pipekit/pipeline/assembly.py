@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
 from pipekit import registry
+from pipekit.allowance import is_limited
 from pipekit.devices.forks import one_thread_after_fork
 from pipekit.devices.placement import compile_parts, pick_device
 from pipekit.devices.precision import check_precision, inference
@@ -16,8 +17,9 @@ from pipekit.doc.columns import Column
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.parts.batch import Batch
-from pipekit.parts.results import segments_breach, vectors_breach
-from pipekit.registry import Registry, check_name
+from pipekit.parts.results import part_breach, segments_breach, vectors_breach
+from pipekit.pipeline.config import PipelineSettings
+from pipekit.registry import Registry, check_arguments, check_name
 
 if TYPE_CHECKING:
     import torch
@@ -31,12 +33,6 @@ _REGISTRIES: dict[str, Registry] = {
     "encoders": registry.encoders,
     "components": registry.components,
 }
-_PROMISES = {  # what a part of each kind has
-    "tokenizer": ("segment",),
-    "encoders": ("width", "features", "forward", "__call__"),
-    "components": ("requires", "assigns", "__call__"),
-}
-_CONFIG_KEYS = ("lang", "name", "tokenizer", "given", "encoders", "components")
 
 
 class Assembly:
@@ -69,14 +65,14 @@ class Assembly:
         tables: Mapping[str, Tables] | None = None,
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        _check_keys(config)
+        check_arguments(PipelineSettings, config, "a pipeline's config")
         self.lang = config.get("lang", "ru")
         self.meta = dict(meta or {})
         self.precision = "auto"
         self.given = tuple(config.get("given") or ())
         tokenizer = config.get("tokenizer") or {"type": self.lang}
         self.tokenizer_config = dict(tokenizer)
-        self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "tokenizer")
+        self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "[tokenizer]")
         _check_promises(self.tokenizer, "tokenizer", "tokenizer", self.tokenizer_config["type"])
         self.configs = {"encoders": {}, "components": {}}
         self.encoders = {}
@@ -317,12 +313,14 @@ class Assembly:
         is_component = kind == "components"
         encoder = config.get("encoder")
         arguments = dict(config)
-        if is_component and encoder is not None:
-            arguments["encoder"] = self._encoder_ref(name, encoder)
+        if is_component and "encoder" in config:
+            del arguments["encoder"]
+            if encoder is not None:
+                arguments["encoder"] = self._encoder_ref(name, encoder)
         if tables:
             arguments["tables"] = tables
         factories = _REGISTRIES[kind]
-        part = factories.build(arguments, f"[{kind}.{name}]")
+        part = factories.build(arguments, f"[{kind}.{name}]", _around_network)
         _check_promises(part, kind, name, config["type"])
         if not _is_network(part):
             return part
@@ -335,10 +333,10 @@ class Assembly:
         encoder: str,
     ) -> EncoderRef:
         """What a component is told of the encoder that it names."""
-        if encoder not in self.encoders:
+        if not isinstance(encoder, str) or encoder not in self.encoders:
             raise ConfigError(
-                f"[components.{component}] reads the encoder {encoder!r}, which is not there."
-                f"{near(str(encoder), self.encoders)}"
+                f"[components.{component}] reads the encoder {encoder!r:.80}, which is not there."
+                f"{near(str(encoder)[:80], self.encoders)}"
             )
         from pipekit.parts.contracts import EncoderRef
 
@@ -453,10 +451,13 @@ class Assembly:
         return vectors
 
 
-def _check_keys(config: Iterable[str]) -> None:
-    for key in config:
-        if key not in _CONFIG_KEYS:
-            raise ConfigError(f"a pipeline's config has no {key!r}.{near(key, _CONFIG_KEYS)}")
+def _around_network() -> AbstractContextManager[Any]:
+    """A context in which a network is built: new, or for the weights of a file."""
+    if not is_limited() or "torch" not in sys.modules:
+        return nullcontext()
+    from pipekit.devices.from_file import FromFile
+
+    return FromFile()
 
 
 def _is_network(part: object) -> bool:
@@ -482,15 +483,10 @@ def _check_promises(
     type: str,
 ) -> None:
     """Errors: `PluginContractError`, naming the package, where a factory built another thing."""
-    faults = [f"has no {promise}" for promise in _PROMISES[kind] if not hasattr(part, promise)]
-    if kind == "components" and not faults:
-        for promise in ("requires", "assigns"):
-            names = getattr(part, promise)
-            if isinstance(names, str) or not all(isinstance(each, str) for each in names):
-                faults.append(f"has {promise} = {names!r}, which is no tuple of names")
-    if faults:
+    breach = part_breach(part, kind)
+    if breach:
         supplier = "; ".join(map(str, _REGISTRIES[kind].suppliers(type)))
         raise PluginContractError(
-            f"{kind.removesuffix('s')} {name!r}, brought by {supplier}, {faults[0]}: "
+            f"{kind.removesuffix('s')} {name!r}, brought by {supplier}, {breach}: "
             "it cannot stand in a pipeline"
         )

@@ -14,17 +14,24 @@ Nothing in the file is run, and a part is built only if an installed package bri
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeGuard, TypeVar
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipekit import registry
-from pipekit.errors import ConfigError, CorruptModelError, near
+from pipekit.allowance import allowed
+from pipekit.errors import ConfigError, CorruptModelError, PipekitError, near
 from pipekit.pipeline.assembly import Assembly
+from pipekit.pipeline.config import PipelineSettings
 from pipekit.pipeline.hooks import hooks
+from pipekit.registry import check_arguments, check_name
+from pipekit.settings import LabelName, Length, check_values
 from pipekit.storage import store
 
 _REGISTRIES = {
@@ -33,6 +40,12 @@ _REGISTRIES = {
     "components": registry.components,
 }
 _KINDS = ("encoders", "components")  # of parts that have tables and weights
+# What a pipeline may take of memory while it is read: so many bytes for each of its file, and these
+# for all files. A network of float16 takes 4 beside the bytes of the file, 4-bit vectors 8.
+_PER_BYTE = 12
+_SPARE = 12 << 20
+_LONGEST = 500  # characters of a reason that others give
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 _Arrays = dict[str, NDArray[Any]]
 _ByPart = dict[str, _Arrays]
@@ -168,37 +181,67 @@ def read_pipeline(
 
     Errors: those of `pipekit.load`.
     """
-    header = container.header
-    config = _selected(_checked_config(header, where), exclude, include)
-    _require_types(config, header.get("suppliers", {}), where)
-    tables, weights = _by_part(_with_duplicates(container), where)
-    pipeline = built_as(config, tables, header.get("meta"))
-    for place, part in _places(pipeline):
-        own_weights = weights.get(place, {})
-        _load_weights(part, own_weights, f"{where}: {place}")
+    with _named(where), allowed(_PER_BYTE * container.size + _SPARE, where):
+        header = container.header
+        whole = _checked_config(header)
+        config = _selected(whole, exclude, include)
+        _require_types(config, header.get("suppliers", {}))
+        tables, weights = _by_part(_with_duplicates(container), _places_of(whole))
+        pipeline = built_as(config, tables, header.get("meta"))
+        for place, part in _places(pipeline):
+            _load_weights(part, weights.get(place, {}), place)
     hooks.tell("pipeline_ready", pipeline=pipeline)
     return pipeline
 
 
-def _checked_config(
-    header: Mapping[str, Any],
-    where: str,
-) -> dict[str, Any]:
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Errors in a file name it. What is no error of pipekit's own becomes `CorruptModelError`."""
+    try:
+        yield
+    except PipekitError as error:
+        if str(error).startswith(where):
+            raise
+        raise type(error)(f"{where}: {error}") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise CorruptModelError(
+            f"{where}: a part cannot be built from what it holds: {reason:.{_LONGEST}}"
+        ) from error
+
+
+def _checked_config(header: Mapping[str, Any]) -> dict[str, Any]:
     """The config in a header. Errors: `CorruptModelError` for a header of another shape."""
     config = header.get("config")
     if not _has_parts(config):
         raise CorruptModelError(
-            f"{where}: holds no pipeline: "
-            "its header has no config with tokenizer, encoders and components"
+            "holds no pipeline: its header has no config with tokenizer, encoders and components"
         )
-    for key in ("meta", "suppliers", "same"):
-        if not isinstance(header.get(key, {}), dict):
-            raise CorruptModelError(f"{where}: {key!r} in its header is no table")
-    for _, settings in _part_settings(config):
-        has_type = isinstance(settings, dict) and isinstance(settings.get("type"), str)
-        if not has_type:
-            raise CorruptModelError(f"{where}: a part of its config has no type")
+    try:
+        check_values(_HeaderSettings, header, "its header")
+        check_arguments(PipelineSettings, config, "its config")
+        for kind, settings in _part_settings(config):
+            check_values(_PartSettings, settings, f"a part of its {kind}")
+            check_name(settings.get("type"), "the type of a part")
+    except ConfigError as error:
+        raise CorruptModelError(str(error)) from error
     return config
+
+
+@dataclass(frozen=True)
+class _HeaderSettings:
+    """What a header holds beside the config."""
+
+    meta: Mapping[str, Any]
+    suppliers: Mapping[str, Annotated[str, Length(1, 80)]]
+    same: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _PartSettings:
+    """What any part may have; the rest is for its type to say."""
+
+    encoder: LabelName | None
 
 
 def _has_parts(config: Any) -> TypeGuard[dict[str, Any]]:
@@ -237,36 +280,47 @@ def _selected(
 def _require_types(
     config: dict[str, Any],
     suppliers: Mapping[str, str],
-    where: str,
 ) -> None:
     """Errors: `PluginMissingError` for a part whose type no installed package brings."""
-    for kind, settings in _part_settings(config):
-        type = settings["type"]
-        package = suppliers.get(f"{kind} {type}", "an unknown package")
-        parts = _REGISTRIES[kind]
-        parts.require(type, package, where)
+    types = {(kind, settings["type"]) for kind, settings in _part_settings(config)}
+    for kind, type in sorted(types):
+        package = suppliers.get(f"{kind} {type}", "")
+        if not _PACKAGE.fullmatch(package):
+            package = "an unknown package"
+        _REGISTRIES[kind].require(type, package, f"its config, under {kind!r},")
 
 
 def _with_duplicates(container: store.Container) -> _Arrays:
-    """The arrays of a file, with those that stand there under another name."""
+    """The arrays of a file, with the tables that stand there under another name.
+
+    Errors: `CorruptModelError` for a name that stands there itself, or another that does not.
+    """
     stored = container.tensors
     arrays = dict(stored)
     same = container.header.get("same", {})
     for name, first in same.items():
-        if first in stored:
-            arrays[name] = stored[first]
+        if first not in stored or name in stored or "/tables/" not in name:
+            raise CorruptModelError(f"{name!r:.80} cannot be the same as {first!r:.80}")
+        arrays[name] = stored[first]
     return arrays
+
+
+def _places_of(config: _Settings) -> set[str]:
+    """The places of all parts that have arrays, "<kind>/<name>"."""
+    return {f"{kind}/{name}" for kind in _KINDS for name in config[kind]}
 
 
 def _by_part(
     arrays: _Arrays,
-    where: str,
+    places: set[str],
 ) -> tuple[_ByPart, _ByPart]:
     """The tables and the weights of each part, by "<kind>/<name>"."""
     tables: _ByPart = {}
     weights: _ByPart = {}
     for name, array in arrays.items():
-        address = _address(name, where)
+        address = _address(name)
+        if address.place not in places:
+            raise CorruptModelError(f"the tensor {name!r:.80} belongs to no part of a pipeline")
         parts = tables if address.is_table else weights
         own_arrays = parts.setdefault(address.place, {})
         own_arrays[address.key] = array
@@ -287,33 +341,52 @@ class _Address(NamedTuple):
     key: str
 
 
-def _address(
-    name: str,
-    where: str,
-) -> _Address:
+def _address(name: str) -> _Address:
     """The owner of the array "<kind>/<name of the part>/<tables or weights>/<key>"."""
     kind, _, rest = name.partition("/")
     part, _, rest = rest.partition("/")
     group, has_key, key = rest.partition("/")
-    is_known = kind in _KINDS and group in ("tables", "weights")
-    if not is_known or not has_key:
-        raise CorruptModelError(f"{where}: the tensor {name!r} belongs to no part of a pipeline")
+    if group not in ("tables", "weights") or not has_key:
+        raise CorruptModelError(f"the tensor {name!r:.80} belongs to no part of a pipeline")
     return _Address(f"{kind}/{part}", group == "tables", key)
 
 
 def _load_weights(
     part: Any,
     weights: _Arrays,
-    where: str,
+    place: str,
 ) -> None:
-    if not weights and not _weights(part):
+    """Errors: `CorruptModelError` for weights of other names, shapes or types, and not finite."""
+    expected = _weights(part)
+    if not weights and not expected:
         return
     import torch
 
     state = {}
     try:
+        learned = dict(part.named_parameters())
         for key, array in weights.items():
             state[key] = torch.from_numpy(array)
+            _check_weight(state[key], expected.get(key), key, key in learned)
         part.load_state_dict(state)
-    except (RuntimeError, AttributeError) as error:
-        raise CorruptModelError(f"{where}: its weights do not fit its settings: {error}") from error
+    except (RuntimeError, AttributeError, ConfigError) as error:
+        reason = f"{error}"
+        raise CorruptModelError(
+            f"{place}: its weights do not fit its settings: {reason:.{_LONGEST}}"
+        ) from error
+
+
+def _check_weight(
+    weight: Any,
+    expected: Any,
+    key: str,
+    is_learned: bool,
+) -> None:
+    """Errors: `ConfigError`. A constant, such as a mask, may be infinite."""
+    if expected is not None and weight.dtype != expected.dtype:
+        raise ConfigError(f"{key} is {weight.dtype}, and not {expected.dtype}")
+    if weight.is_floating_point() and weight.numel():
+        least, most = weight.aminmax()
+        is_finite = least.isfinite() and most.isfinite()
+        if least.isnan() or (is_learned and not is_finite):
+            raise ConfigError(f"{key} has a number that is infinite, or NaN")

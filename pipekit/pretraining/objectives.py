@@ -221,7 +221,7 @@ def build_objectives(
             )
         check_arguments(
             OBJECTIVES[name],
-            {"encoder", *settings[name]},
+            {"encoder": encoder, **settings[name]},
             f"[objectives.{name}]",
         )
     for name, arguments in settings.items():

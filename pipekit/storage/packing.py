@@ -136,6 +136,11 @@ def _all_heads() -> dict[int, _Head]:
 
 _HEADS = _all_heads()
 _LISTS = {bytes([byte]) for byte in (*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF)}
+# The size of the items of which the first byte tells it; 0 for all others.
+_SIMPLE = [0] * 256
+for _byte, _head in _HEADS.items():
+    if not _head.width and bytes([_byte]) not in _LISTS:
+        _SIMPLE[_byte] = _head.size
 
 
 def _check_heads(data: bytes) -> None:
@@ -145,22 +150,22 @@ def _check_heads(data: bytes) -> None:
     lists_left = MAX_LISTS
     open_lists = [1]  # for each list around `at`, how many of its items are still to come
     while open_lists:
-        if not open_lists[-1]:
-            open_lists.pop()
-            continue
-        open_lists[-1] -= 1
-        is_list = data[at : at + 1] in _LISTS
-        at, inner = _next_item(data, at)
-        if is_list:
-            items_left -= inner
-            lists_left -= 1
-            _check_list(
-                inner,
-                len(data) - at,
-                len(open_lists),
-                min(items_left, lists_left),
-            )
-            open_lists.append(inner)
+        left = open_lists.pop()
+        while left:
+            left -= 1
+            size = _SIMPLE[data[at]] if at < len(data) else 0
+            if size:
+                at += size
+                continue
+            is_list = data[at : at + 1] in _LISTS
+            at, inner = _next_item(data, at)
+            if is_list:
+                items_left -= inner
+                lists_left -= 1
+                depth = len(open_lists) + 1
+                _check_list(inner, len(data) - at, depth, min(items_left, lists_left))
+                open_lists.append(left)
+                left = inner
     if at != len(data):
         raise ValueError(f"the message ends after {at} bytes of {len(data)}")
 

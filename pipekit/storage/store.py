@@ -81,10 +81,12 @@ class Container:
     Attributes:
         header: plain data.
         tensors: writable arrays by name.
+        size: of the file in bytes.
     """
 
     header: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,8 @@ class _Reader:
 
     def container(self) -> Container:
         header, index = self._header()
-        return Container(header, {row.name: self._tensor(row) for row in index})
+        tensors = {row.name: self._tensor(row) for row in index}
+        return Container(header, tensors, self.size)
 
     def _refuse(
         self,

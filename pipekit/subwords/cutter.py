@@ -17,6 +17,7 @@ A vocabulary is kept as plain data: the text of the `tokenizer.json` that all su
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.allowance import take
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, PipekitFormatError, near
 from pipekit.words.arrays import Ints, offsets
@@ -52,6 +54,8 @@ ALIASES = {
 _BYTE_SPACE = "Ġ"  # the space before a word, in the pieces of byte-level BPE
 # The share of pieces that each round of Unigram leaves; the library's 0.75 needs more rounds.
 _SHRINKING = 0.6
+_REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
+_PER_BYTE = 64  # bytes of memory that a vocabulary takes for each byte of its text
 _BETWEEN = "\x1f"  # between the words of a text for a trainer; no word has it inside
 
 
@@ -156,6 +160,7 @@ class Subwords:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
+        take(_PER_BYTE * self.table.size, "a vocabulary of subwords")
         return _tokenizer(self.table.tobytes())
 
     @cached_property
@@ -205,6 +210,7 @@ def _tokenizer(text: bytes) -> Tokenizer:
     library = _library()
     with _format_errors("a vocabulary of subwords cannot be read"):
         content: dict[str, Any] = json.loads(text)
+        _check_patterns(content)
         added = _added_tokens(content)
         content["truncation"] = None
         content["padding"] = None
@@ -215,6 +221,23 @@ def _tokenizer(text: bytes) -> Tokenizer:
         tokenizer: Tokenizer = library.Tokenizer.from_str(dumped)
         _check_numbers(tokenizer, content["added_tokens"])
         return tokenizer
+
+
+def _check_patterns(content: Any) -> None:
+    """Refuse regular expressions that repeat a group.
+
+    They may take a time that doubles with each letter, and no published vocabulary has them.
+    """
+    if isinstance(content, list):
+        for item in content:
+            _check_patterns(item)
+    if not isinstance(content, dict):
+        return
+    for key, item in content.items():
+        if key == "Regex" and _REPEATED_GROUP.search(str(item)):
+            raise ValueError(f"the pattern {item!r:.80} repeats a group: nobody can tell how long")
+        if key not in ("vocab", "merges"):
+            _check_patterns(item)
 
 
 def _check_numbers(

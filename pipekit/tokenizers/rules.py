@@ -18,11 +18,13 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.errors import ConfigError
+from pipekit.settings import LabelName, Length
 from pipekit.tokenizers.kinds import (
     CUT,
     CUT_LOOK,
@@ -57,6 +59,7 @@ _AFTER_INITIAL = _mask_of(CharKind.CAPITAL, CharKind.COMMA, CharKind.COLON, Char
 
 # What may follow an abbreviation with its period, as bits: the bits of each list in the rules,
 # and the bit of each kind that the next token may begin with.
+_MOST_LITERALS = 20_000  # characters of tokens that are kept whole, all in one pattern
 _ALWAYS = 255
 _BEFORE = {
     "always": _ALWAYS,
@@ -88,10 +91,10 @@ class Segments(NamedTuple):
 
 @cache
 def language_data(lang: str) -> dict[str, Any]:
-    """The rules of a language. Errors: `ValueError` if there are none."""
+    """The rules of a language. Errors: `ConfigError` if there are none."""
     file = resources.files("pipekit.tokenizers") / "data" / f"{lang}.toml"
     if not lang.isalpha() or not file.is_file():
-        raise ValueError(f"no tokenization rules for language {lang!r}")
+        raise ConfigError(f"no tokenization rules for language {lang!r}")
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
@@ -107,20 +110,24 @@ class RuleTokenizer:
         special: tokens that are kept letter for letter, added to the lists of the same name in the
             language's rules.
 
-    Errors: `ValueError` for a language without rules.
+    Errors: `ConfigError` for a language without rules.
     """
 
     def __init__(
         self,
-        lang: str = "ru",
-        abbreviations: Sequence[str] = (),
-        special: Mapping[str, Sequence[str]] | None = None,
+        lang: Annotated[str, Length(1, 16)] = "ru",
+        abbreviations: Annotated[Sequence[LabelName], Length(0, 4_096)] = (),
+        special: Mapping[str, Annotated[Sequence[LabelName], Length(0, 1_024)]] | None = None,
     ) -> None:
         data = language_data(lang)
         literals: list[str] = []
         for lists in (data["special"], special or {}):
             for tokens in lists.values():
                 literals += tokens
+        if sum(map(len, literals)) > _MOST_LITERALS:
+            raise ConfigError(
+                f"special has more than {_MOST_LITERALS} characters: keep fewer tokens whole"
+            )
         self._kinds = kind_table(data["characters"])
         self._pairs = _with_literals(pair_table(), self._kinds, literals)
         self._specials = Specials(data, literals)

@@ -155,10 +155,11 @@ def _pattern(
     literals: Iterable[str],
     units: Iterable[str],
 ) -> re.Pattern[str]:
-    pattern = _BRANCHES.replace("LITERALS", _any_of(literals))
-    pattern = pattern.replace("UNITS", _any_of(units))
+    pattern = _BRANCHES
     for name, part in _PARTS.items():
         pattern = pattern.replace(name, part)
+    pattern = pattern.replace("UNITS", _any_of(units))
+    pattern = pattern.replace("LITERALS", _any_of(literals))
     return re.compile(pattern, re.VERBOSE)
 
 

@@ -18,6 +18,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
 from pipekit.parts.contracts import Tables
 from pipekit.pipeline import Pipeline, loading, saving
+from pipekit.settings import check_values
 from pipekit.training.recipe import Recipe
 from pipekit.training.toml import PATH_KEYS
 from pipekit.training.transfer import merge_settings, modules, shared, start_from
@@ -130,6 +131,7 @@ def _invent(
     type_name = part.get("type", name)
     factory = registered.get(type_name)
     settings = {key: value for key, value in part.items() if key != "type"}
+    check_values(factory, settings, f"[{kind}.{name}]")
     if hasattr(factory, "prepare"):
         settings, blueprint.tables[f"{kind}/{name}"] = factory.prepare(settings, docs)
     blueprint.config[kind][name] = {"type": type_name, **settings}

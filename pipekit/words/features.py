@@ -14,10 +14,13 @@ distinct words:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 from unicodedata import category
 
 import numpy as np
 
+from pipekit.errors import ConfigError
+from pipekit.settings import Between, Length
 from pipekit.words.arrays import Bools, Codes, Hashes, Ints, offsets, pair_keys, ranges
 from pipekit.words.chars import Words, mix, normalize
 from pipekit.words.lexicon import ANALYSIS_KINDS, Analyses, Lexicon, ShortHashes, find, short
@@ -129,6 +132,10 @@ class Features:
     bags: dict[str, Bag]
 
 
+Buckets = Annotated[int, Between(2, 1 << 28)]
+PartLengths = Annotated[tuple[Annotated[int, Between(1, 32)], ...], Length(0, 32)]
+
+
 @dataclass(frozen=True)
 class FeatureMaker:
     """Settings of the features, and the tables behind them.
@@ -145,17 +152,22 @@ class FeatureMaker:
         vector_hashes: the forms that have a word vector, sorted, uint32[forms].
     """
 
-    word_buckets: int = 30_000
-    prefixes: tuple[int, ...] = (1, 2, 3)
-    suffixes: tuple[int, ...] = (1, 2, 3, 4, 5)
-    affix_buckets: int = 10_000
-    shape_buckets: int = 1_000
-    ngrams: tuple[int, ...] = ()
-    ngram_buckets: int = 20_000
+    word_buckets: Buckets = 30_000
+    prefixes: PartLengths = (1, 2, 3)
+    suffixes: PartLengths = (1, 2, 3, 4, 5)
+    affix_buckets: Buckets = 10_000
+    shape_buckets: Buckets = 1_000
+    ngrams: PartLengths = ()
+    ngram_buckets: Buckets = 20_000
     lexicon: Lexicon | None = None
     vector_hashes: ShortHashes = field(
         default_factory=lambda: np.zeros(0, dtype=np.uint32),
     )
+
+    def __post_init__(self) -> None:
+        for lengths in (self.prefixes, self.suffixes, self.ngrams):
+            if len(set(lengths)) != len(lengths):
+                raise ConfigError(f"the features of words have a length twice: {list(lengths)}")
 
     @property
     def column_sizes(self) -> dict[str, int]:

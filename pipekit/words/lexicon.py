@@ -17,7 +17,7 @@ among the forms of the dictionary. Scripts edit the end of a word, so they hold 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -25,10 +25,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.errors import ConfigError
+from pipekit.tables import Arrays, Declarations, Table, TextLines, check_tables
 from pipekit.words.arrays import Hashes, Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.chars import Words, codes, from_strings, normalize
 
-Arrays = Mapping[str, NDArray[np.generic]]
 ShortHashes = NDArray[np.uint32]
 
 # How the analyses of a word come about, in the order in which they are tried.
@@ -38,6 +39,25 @@ _LONGEST_GUESS = 5
 _SHORTEST_GUESS = 2
 _MIN_STEM_AFTER_PREFIX = 3
 _MAX_PARADIGMS = 1 << 16
+LEXICON_TABLES: Declarations = {
+    "tag_grammemes": Table("bool uint8", "tags grammemes", least=0, most=1, filled=True),
+    "grammemes": TextLines("grammemes", most=1_024, longest=64),
+    "stem_hashes": Table("uint32", "stems", order="rising", filled=True),
+    "stem_paradigms": Table("integer", "stems", most=_MAX_PARADIGMS - 1),
+    "ending_hashes": Table("uint32", "endings", order="unique", filled=True),
+    "longest_ending": Table("integer", "1", most=32),
+    "set_sizes": Table("integer", "sets", most=1_024),
+    "set_tags": Table("integer", "analyses", most="tags"),
+    "script_cuts": Table("uint8", "scripts 2"),
+    "script_tails": TextLines("scripts", most=32_768, longest=64),
+    "set_scripts": Table("integer", "analyses", most="scripts"),
+    "pair_keys": Table("uint32", "pairs", order="unique", filled=True),
+    "pair_sets": Table("integer", "pairs", most="sets"),
+    "guess_hashes": Table("uint32", "guesses", order="rising", filled=True),
+    "guess_sets": Table("integer", "guesses ways", least=-1, most="sets"),
+    "form_prefixes": TextLines("form_prefixes", most=16, longest=64),
+    "prefixes": TextLines("prefixes", most=4_096, longest=64),
+}
 
 
 def short(hashes: Hashes) -> ShortHashes:
@@ -110,7 +130,9 @@ _NO_MATCHES = _Matches(_NOTHING, _NOTHING)
 class Lexicon:
     """Word forms compiled by recipes/lexicon/compile.py.
 
-    The arrays are kept unchanged; nothing here is learned.
+    The arrays, LEXICON_TABLES, are kept unchanged; nothing here is learned.
+
+    Errors: `ConfigError` naming an array that is not as it is declared there.
 
         lexicon = Lexicon.shared(arrays)
         words = normalize(from_strings(["стали"]))
@@ -119,6 +141,11 @@ class Lexicon:
     """
 
     def __init__(self, arrays: Arrays) -> None:
+        sizes = check_tables(arrays, LEXICON_TABLES, "a lexicon")
+        if arrays["set_sizes"].sum(dtype=np.int64) != sizes["analyses"]:
+            raise ConfigError(
+                f"a lexicon: its set_sizes do not add up to {sizes['analyses']} analyses"
+            )
         self.arrays = dict(arrays)
         self.grammemes = unpack_strings(arrays["grammemes"])
         self.tag_grammemes = arrays["tag_grammemes"].astype(bool)  # [tags, grammemes]

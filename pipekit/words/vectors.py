@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError, DataError
+from pipekit.tables import Declarations, Table, check_tables
 from pipekit.words.arrays import Bools, Floats, Ints
 from pipekit.words.chars import Words, from_strings, normalize
 from pipekit.words.features import Bag, FeatureMaker
@@ -32,6 +33,18 @@ NGRAMS = (3, 4, 5, 6)
 SIF = 1e-3  # Arora's a
 _LEVELS = 16  # of a number of 4 bits
 _COVERED = 0.995  # the share of a column's numbers that the levels reach
+_LONGEST_NAME = 256  # bytes of the name of a row, with its line break
+_VALUES = "int8 uint8 float16 float32"
+VECTOR_TABLES: Declarations = {
+    "values": Table(_VALUES, "rows columns", filled=True),
+    "scale": Table("float32", "steps"),
+    "hashes": Table("uint32", "forms", order="rising", filled=True),
+    "rows": Table("integer", "forms", most="rows", needed=False),
+    "counts": Table("integer", "rows", most=(1 << 62), needed=False),
+    "names": Table("uint8", "bytes", needed=False),
+    "ngrams": Table(_VALUES, "buckets columns", needed=False),
+    "ngram_scale": Table("float32", "ngram_steps", needed=False),
+}
 
 
 class Vectors:
@@ -42,7 +55,7 @@ class Vectors:
         vectors.most_similar("кошка", top=3)     # [("кот", 0.8), …]
 
     Args:
-        tables: arrays by name. Three are needed, the others may be absent:
+        tables: arrays by name, VECTOR_TABLES. Three are needed, the others may be absent:
             hashes: the forms, uint32[forms], sorted.
             values: what `unpack_rows` makes the vectors of, together with `scale`.
             scale: one number, or one for each column.
@@ -58,11 +71,7 @@ class Vectors:
     """
 
     def __init__(self, tables: Mapping[str, NDArray[Any]]) -> None:
-        for name in ("hashes", "values", "scale"):
-            if name not in tables:
-                raise ConfigError(
-                    f"word vectors need the table {name!r}: name a file of recipes/vectors"
-                )
+        sizes = check_tables(tables, VECTOR_TABLES, "word vectors, such as of recipes/vectors")
         self.tables = dict(tables)
         self._hashes = tables["hashes"].astype(np.uint32, copy=False)
         self._values = tables["values"]
@@ -70,49 +79,21 @@ class Vectors:
         self.width = int(self._values.shape[-1])
         if self._values.dtype == np.uint8:  # two numbers to a byte
             self.width *= 2
-        self._check_rows()
-        self._check_columns("values", "scale")
-        self._check_columns("ngrams", "ngram_scale")
-        self._check_counts()
+        for steps in (sizes["steps"], sizes.get("ngram_steps", 1)):
+            if steps not in (1, self.width):
+                raise ConfigError(f"word vectors: {steps} scales do not fit {self.width} columns")
+        self._check_ngrams()
 
-    def _check_rows(self) -> None:
-        forms = len(self._hashes)
-        numbers = self.row_of_form
-        rows = len(self)
-        fits = len(numbers) == forms
-        if fits and forms:
-            fits = int(numbers.max()) < rows
-        if not fits:
-            raise ConfigError(
-                f"word vectors: {forms} forms, {len(numbers)} numbers, {rows} rows"
-                " do not fit each other"
-            )
-
-    def _check_columns(
-        self,
-        name: str,
-        scale: str,
-    ) -> None:
-        if name not in self.tables:
+    def _check_ngrams(self) -> None:
+        ngrams = self.tables.get("ngrams")
+        if ngrams is None:
             return
-        values = self.tables[name]
-        steps = self.tables.get(scale, np.zeros(0))
-        fits = (
-            values.ndim == 2
-            and values.shape[1] == self._values.shape[1]
-            and values.dtype == self._values.dtype
-            and steps.shape in ((1,), (self.width,))
-        )
-        if not fits:
+        fits = len(ngrams) > 1 and ngrams.dtype == self._values.dtype
+        if not fits or "ngram_scale" not in self.tables:
             raise ConfigError(
-                f"word vectors: {name!r} and {scale!r} of shape {steps.shape}"
-                f" do not fit {self.width} columns"
+                f"word vectors: ngrams, {ngrams.dtype}{list(ngrams.shape)}, do not fit values of "
+                f"{self._values.dtype}: take two buckets at least, and ngram_scale"
             )
-
-    def _check_counts(self) -> None:
-        counts = len(self.tables.get("counts", self._values))
-        if counts != len(self):
-            raise ConfigError(f"word vectors: {counts} counts do not fit {len(self)} rows")
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -228,7 +209,10 @@ class Vectors:
                 "these word vectors hold no words, only their hashes:"
                 " take those of recipes/vectors/word2vec.py"
             )
-        return unpacked(self.tables["names"])
+        names = unpacked(self.tables["names"], most=_LONGEST_NAME * len(self))
+        if len(names) != len(self):
+            raise DataError(f"these word vectors have {len(names)} names for {len(self)} rows")
+        return names
 
     @cached_property
     def _matrix(self) -> Floats:
@@ -310,19 +294,22 @@ def pack_rows(vectors: Floats) -> tuple[NDArray[np.uint8], Floats]:
 def unpack_rows(
     values: NDArray[Any],
     scale: Floats,
+    out: Floats | None = None,
 ) -> Floats:
     """Vectors, float32[rows, width].
 
     Args:
         values: int8[rows, width], or the bytes of `pack_rows`.
         scale: one number, or one for each column.
+        out: where they are written; a new array by default.
     """
     if values.dtype == np.uint8:
         rows, width = values.shape
         pairs = np.stack([values & 15, values >> 4], axis=2)  # (rows, width, 2)
         levels = pairs.reshape(rows, 2 * width).astype(np.int8)
         values = levels * 2 - (_LEVELS - 1)
-    return np.asarray(values * scale, dtype=np.float32)
+    vectors: Floats = np.multiply(values, scale, out=out, dtype=np.float32)
+    return vectors
 
 
 def unit(vectors: Floats) -> Floats:
@@ -388,10 +375,19 @@ def packed(names: Sequence[str]) -> NDArray[np.uint8]:
     return np.frombuffer(zlib.compress(data, 9), dtype=np.uint8)
 
 
-def unpacked(array: NDArray[Any]) -> list[str]:
-    """The strings of bytes that `packed` made. Errors: `DataError` for other bytes."""
+def unpacked(
+    array: NDArray[Any],
+    most: int,
+) -> list[str]:
+    """The strings of bytes that `packed` made, `most` bytes of them.
+
+    Errors: `DataError` for other bytes, and for more of them.
+    """
+    stream = zlib.decompressobj()
     try:
-        data = zlib.decompress(array.astype(np.uint8).tobytes())
+        data = stream.decompress(array.astype(np.uint8).tobytes(), most)
+        if not stream.eof:
+            raise DataError(f"the names of these word vectors have more than {most} bytes")
         return unpack_strings(np.frombuffer(data, dtype=np.uint8))
     except (zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"the names of these word vectors are damaged: {error}") from error

@@ -181,9 +181,9 @@ def test_windows_that_are_all_overlap_are_refused(settings: dict[str, Any]) -> N
             {"type": "transformer", "width": 10, "heads": 4},
             "width 10 cannot be shared among 4 heads",
         ),
-        ({"type": "transformer", "norm": "pra"}, "takes no norm = 'pra'"),
+        ({"type": "transformer", "norm": "pra"}, r"norm = 'pra': 'pre' or 'post' is needed"),
         ({"type": "transformer", "positions": "learnt"}, r"Did you mean 'learned'\?"),
-        ({"type": "bert", "pool": "max"}, "takes no pool = 'max'"),
+        ({"type": "bert", "pool": "max"}, r"pool = 'max': 'mean' or 'first' or 'last' is needed"),
         ({"type": "bert", "family": "rboerta"}, r"Did you mean 'roberta'\?"),
         (
             {"type": "bert", "network": {"postions": 9}},

@@ -1,6 +1,6 @@
 """A pipeline: its parts in order, documents through it as a stream, and a document that fails.
 
-Modules: pipeline.assembly, pipeline.loading, pipeline.pipeline, pipeline.profiling,
+Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.pipeline, pipeline.profiling,
     pipeline.questions, pipeline.representations, pipeline.running, pipeline.saving
 """
 
@@ -175,7 +175,7 @@ def test_a_reader_must_stand_after_its_writer(nlp: Pipeline) -> None:
             r"\[encoders.main\] \(type 'gru'\) takes no 'name'",
         ),
         ({"components": {"a": {}}}, r"\[components.a\] needs a type"),
-        ({"tokenizer": {"type": "ru", "x": 1}}, r"tokenizer \(type 'ru'\) takes no 'x'"),
+        ({"tokenizer": {"type": "ru", "x": 1}}, r"\[tokenizer\] \(type 'ru'\) takes no 'x'"),
     ],
 )
 def test_a_config_that_does_not_fit_is_an_error_with_the_place(

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.lexicons import lexicon_tables
 from helpers.strategies import DECOMPOSED, EMOJI, INVISIBLE, RUSSIAN, hostile_text
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import pipekit
 from pipekit import Batch, Doc, registry
@@ -25,7 +25,6 @@ from pipekit.words.lexicon import (
     Lexicon,
     find,
     pack_strings,
-    short,
     unpack_strings,
 )
 
@@ -124,42 +123,7 @@ def test_words_of_one_pattern_have_one_shape(word: str, other: str) -> None:
 
 
 def tiny_lexicon() -> Lexicon:
-    """A noun, a made-up verb, a prefix and an ending.
-
-    кот/кота (a noun), кота as a form of "котать", the prefix "супер", the ending "-ота".
-    """
-
-    def hashes(*strings: str) -> NDArray[np.uint32]:
-        words = from_strings(list(strings))
-        return short(words.hashes(words.starts, words.ends))
-
-    endings = hashes("", "а")
-    order = np.argsort(endings)
-    nominative, genitive = order.argsort().tolist()
-    keys = (
-        np.array([nominative, genitive], dtype=np.uint32) * 2 << 16
-    )  # 2: forms have no prefix, or "наи"
-    by_key = np.argsort(keys)
-    arrays: dict[str, Any] = {
-        "grammemes": pack_strings(["NOUN", "VERB", "nomn", "gent"]),
-        "tag_grammemes": np.array([[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 0]], dtype=np.uint8),
-        "stem_hashes": hashes("кот"),
-        "stem_paradigms": np.array([0], dtype=np.uint16),
-        "ending_hashes": endings[order],
-        "pair_keys": keys[by_key],
-        "pair_sets": np.array([0, 1], dtype=np.uint16)[by_key],
-        "set_sizes": np.array([1, 2, 1], dtype=np.uint8),
-        "set_tags": np.array([0, 1, 2, 1], dtype=np.uint16),
-        "set_scripts": np.array([0, 1, 2, 1], dtype=np.uint16),
-        "guess_hashes": hashes("ета"),
-        "guess_sets": np.array([[2, -1, -1]], dtype=np.int32),
-        "form_prefixes": pack_strings(["наи"]),
-        "prefixes": pack_strings(["супер"]),
-        "longest_ending": np.array([1]),
-        "script_cuts": np.array([[0, 0], [0, 1], [0, 0]], dtype=np.uint8),
-        "script_tails": pack_strings(["", "", "ть"]),
-    }
-    return Lexicon(arrays)
+    return Lexicon(lexicon_tables())
 
 
 def told(

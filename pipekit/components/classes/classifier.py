@@ -16,9 +16,11 @@ from pipekit.components.classes.annotations import (
     write_document_classes,
 )
 from pipekit.components.classes.linear import (
+    ClassWeights,
     FittedTerms,
     class_loss,
     class_weight_settings,
+    class_weight_tensor,
     document_folds,
     fit_folds,
 )
@@ -30,6 +32,7 @@ from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.settings import EvenWidth, HeadCount, LabelList, LabelName, Rate, Width
 
 _PIECES = (2, 3, 4, 5)
 
@@ -61,14 +64,14 @@ class Classifier(Head):
     def __init__(
         self,
         encoder: EncoderRef,
-        labels: Sequence[str] = (),
+        labels: LabelList = (),
         exclusive: bool = True,
-        layer: str = "cats",
-        hidden: int = 128,
-        heads: int = 4,
-        dropout: float = 0.5,
-        context: int = 0,
-        class_weights: Sequence[float] = (),
+        layer: LabelName = "cats",
+        hidden: Width = 128,
+        heads: HeadCount = 4,
+        dropout: Rate = 0.5,
+        context: EvenWidth = 0,
+        class_weights: ClassWeights = (),
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -93,7 +96,7 @@ class Classifier(Head):
         if tables:
             self.terms = FittedTerms(tables, _PIECES, len(labels))
             self.tables = self.terms.tables
-        weights = torch.tensor(list(class_weights) or [1.0] * len(labels))
+        weights = class_weight_tensor(class_weights, labels)
         self.register_buffer("class_weights", weights, persistent=False)
 
     @classmethod

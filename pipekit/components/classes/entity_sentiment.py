@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -16,9 +16,11 @@ from pipekit.components.classes.annotations import (
     write_entity_classes,
 )
 from pipekit.components.classes.linear import (
+    ClassWeights,
     FittedTerms,
     class_loss,
     class_weight_settings,
+    class_weight_tensor,
     document_folds,
     fit_folds,
 )
@@ -35,6 +37,7 @@ from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.settings import Between, EvenWidth, HeadCount, LabelList, LabelName, Rate, Width
 from pipekit.words.arrays import Ints, ranges
 
 _FAR = 16  # tokens farther from an entity count as this far
@@ -77,14 +80,14 @@ class EntitySentiment(Head):
     def __init__(
         self,
         encoder: EncoderRef,
-        entities: str = "ents",
-        labels: Sequence[str] = (),
-        hidden: int = 128,
-        context: int = 0,
-        heads: int = 4,
-        dropout: float = 0.4,
-        window: int = 40,
-        class_weights: Sequence[float] = (),
+        entities: LabelName = "ents",
+        labels: LabelList = (),
+        hidden: Width = 128,
+        context: EvenWidth = 0,
+        heads: HeadCount = 4,
+        dropout: Rate = 0.4,
+        window: Annotated[int, Between(0, 8_192)] = 40,
+        class_weights: ClassWeights = (),
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -113,7 +116,7 @@ class EntitySentiment(Head):
             nn.Dropout(dropout),
             nn.Linear(hidden, len(labels)),
         )
-        weights = torch.tensor(list(class_weights) or [1.0] * len(labels))
+        weights = class_weight_tensor(class_weights, labels)
         self.register_buffer("class_weights", weights, persistent=False)
         for embedding in (self.far, self.place, self.mark):
             nn.init.normal_(embedding.weight, std=0.1)

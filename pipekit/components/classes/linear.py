@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit.components.classes.terms import (
+    FITTED_TABLES,
     VOCABULARY_TABLES,
     Terms,
     TermTokens,
@@ -20,8 +21,11 @@ from pipekit.components.classes.terms import (
 )
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
+from pipekit.errors import ConfigError
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
+from pipekit.settings import Between, Length
+from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
 
 FOLDS = 5
@@ -109,6 +113,24 @@ def class_weight_settings(
     return [round(float(weight), 4) for weight in weights]
 
 
+def class_weight_tensor(
+    weights: Sequence[float],
+    labels: Sequence[str],
+) -> Tensor:
+    """The weight of each class in a loss, float32[classes]; 1 where there are none.
+
+    Errors: `ConfigError` for another number of weights than labels.
+    """
+    if weights and len(weights) != len(labels):
+        raise ConfigError(
+            f"class_weights has {len(weights)} weights for {len(labels)} labels: give one for each"
+        )
+    return torch.tensor(list(weights) or [1.0] * len(labels))
+
+
+ClassWeights = Annotated[Sequence[Annotated[float, Between(0, 1e6)]], Length(0, 16_384)]
+
+
 class Fit(NamedTuple):
     """A logistic regression: `weights` float32[vocabulary, classes] and `bias` float32[classes]."""
 
@@ -186,6 +208,7 @@ class FittedTerms(nn.Module):
         classes: int,
     ) -> None:
         super().__init__()
+        check_tables(tables, FITTED_TABLES, "fitted terms", classes=classes)
         self.tables = {name: tables[name] for name in VOCABULARY_TABLES}
         self.vocabulary = Vocabulary(self.tables, tuple(pieces))
         self.classes = classes

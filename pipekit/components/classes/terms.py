@@ -9,16 +9,32 @@ term than the same word unmarked: so the word before an entity differs from the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.parts.batch import Batch
+from pipekit.settings import Between, Length
+from pipekit.tables import Declarations, Table
 from pipekit.words.arrays import Floats, Hashes, Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.chars import Words, mix
 
-VOCABULARY_TABLES = ("hashes", "idf", "piece")
+VOCABULARY_TABLES: Declarations = {
+    "hashes": Table("uint64", "terms", order="unique"),
+    "idf": Table("float32", "terms", least=1e-6, most=1e6),
+    "piece": Table("bool", "terms"),
+}
+# Weights that are fitted beside a vocabulary, before they are those of a network.
+FITTED_TABLES: Declarations = {
+    **VOCABULARY_TABLES,
+    "weights": Table("float32", "terms classes", needed=False),
+    "bias": Table("float32", "classes", needed=False),
+    "fold_weights": Table("float32", "terms folds", needed=False),
+    "fold_bias": Table("float32", "folds", needed=False),
+}
+PieceLengths = Annotated[Sequence[Annotated[int, Between(1, 32)]], Length(0, 16)]
 
 # Odd numbers that set pairs of words, marked words and pieces of words apart from words.
 _PAIR = np.uint64(0x9E3779B97F4A7C15)

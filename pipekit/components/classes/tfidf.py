@@ -6,7 +6,7 @@ It is the classical baseline, and reads no encoder.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -23,7 +23,9 @@ from pipekit.components.classes.annotations import (
 )
 from pipekit.components.classes.linear import class_loss, fit_weights, term_logits
 from pipekit.components.classes.terms import (
+    FITTED_TABLES,
     VOCABULARY_TABLES,
+    PieceLengths,
     TermTokens,
     Vocabulary,
     learn_vocabulary,
@@ -34,6 +36,8 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Head, Prepared, Tables
+from pipekit.settings import LabelList, LabelName, Length
+from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
 
 WINDOW = 40  # tokens on either side of an entity
@@ -65,11 +69,11 @@ class Tfidf(Head):
 
     def __init__(
         self,
-        labels: Sequence[str] = (),
+        labels: LabelList = (),
         exclusive: bool = True,
-        layer: str = "cats",
-        entities: str = "",
-        pieces: Sequence[int] = _PIECES,
+        layer: LabelName = "cats",
+        entities: Annotated[str, Length(0, 256)] = "",
+        pieces: PieceLengths = _PIECES,
         tables: Tables | None = None,
     ) -> None:
         super().__init__()
@@ -87,6 +91,7 @@ class Tfidf(Head):
         if entities:
             self.requires = (entities,)
             self.assigns = (f"{entities}.sentiment",)
+        check_tables(tables, FITTED_TABLES, "a TF-IDF classifier", classes=len(labels))
         self.tables: Tables = {name: tables[name] for name in VOCABULARY_TABLES}
         self.vocabulary = Vocabulary(self.tables, tuple(pieces))
         # Tables of a saved pipeline have no weights: they come from its state dict.

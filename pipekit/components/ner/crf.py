@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pipekit.allowance import take
 from pipekit.components.ner.bioes import BEGIN, END, INSIDE, KINDS, SINGLE, BioesTags
 
 NEVER = -1e4  # the score of a tag or a transition that is not allowed
@@ -86,6 +87,7 @@ class CRF(nn.Module):
         self.transitions = nn.Parameter(torch.zeros(size, size))
         self.first = nn.Parameter(torch.zeros(size))
         self.last = nn.Parameter(torch.zeros(size))
+        take(8 * size**2, "the tags of all labels")
         for name, mask in tags.allowed()._asdict().items():
             self.register_buffer(name, torch.from_numpy(mask), persistent=False)
 

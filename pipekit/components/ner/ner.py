@@ -37,6 +37,7 @@ from pipekit.parts.spans import (
     within,
     write_spans,
 )
+from pipekit.settings import LabelList, LabelName, Rate, Width
 from pipekit.words.arrays import Bools, Floats, Ints
 
 # Padded cells that go through the CRF at a time. Each step of the CRF costs a constant, so this is
@@ -76,10 +77,10 @@ class EntityRecognizer(Head):
     def __init__(
         self,
         encoder: EncoderRef,
-        labels: Sequence[str] = (),
-        layer: str = "ents",
-        hidden: int = 128,
-        dropout: float = 0.3,
+        labels: LabelList = (),
+        layer: LabelName = "ents",
+        hidden: Width = 128,
+        dropout: Rate = 0.3,
     ) -> None:
         super().__init__(encoder)
         if not labels:

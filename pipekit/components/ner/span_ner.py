@@ -14,7 +14,7 @@ the length of a document, not with its square, and hardly with the number of lab
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
-from pipekit.errors import ConfigError, DataError, near
+from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
@@ -37,9 +37,8 @@ from pipekit.parts.spans import (
     within,
     write_spans,
 )
+from pipekit.settings import Between, LabelList, LabelName, Probability, Rate, Width
 from pipekit.words.arrays import Ints
-
-SPAN_OVERLAPS = ("nested", "any", "none")
 
 # Where the score of a mention begins: about one span in fifty is one (as in Lin et al. 2017).
 RARE = -4.0
@@ -85,15 +84,15 @@ class SpanRecognizer(Head):
     def __init__(
         self,
         encoder: EncoderRef,
-        labels: Sequence[str] = (),
-        layer: str = "fine",
-        longest: int = 12,
-        overlaps: str = "nested",
-        hidden: int = 160,
-        mention: int = 32,
-        dropout: float = 0.3,
-        prune: float = 0.05,
-        threshold: float = 0.5,
+        labels: LabelList = (),
+        layer: LabelName = "fine",
+        longest: Annotated[int, Between(1, 256)] = 12,
+        overlaps: Literal["nested", "any", "none"] = "nested",
+        hidden: Width = 160,
+        mention: Width = 32,
+        dropout: Rate = 0.3,
+        prune: Probability = 0.05,
+        threshold: Probability = 0.5,
     ) -> None:
         super().__init__(encoder)
         if not labels:
@@ -101,8 +100,6 @@ class SpanRecognizer(Head):
                 f"a recognizer of {layer!r} needs its labels: "
                 f"train it, or give labels=['PERSON', 'CITY', …]"
             )
-        if overlaps not in SPAN_OVERLAPS:
-            raise ConfigError(f"overlaps = {overlaps!r}.{near(overlaps, SPAN_OVERLAPS)}")
         self.layer = layer
         self.labels = list(labels)
         self.longest = longest

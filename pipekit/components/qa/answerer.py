@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pipekit import resources
 from pipekit.components.qa.candidates import Candidate, answer_layer, choose_candidates
-from pipekit.components.qa.matching import learn_rarity
+from pipekit.components.qa.matching import RARITY_TABLES, learn_rarity
 from pipekit.components.qa.network import PassageNetwork
 from pipekit.components.qa.passages import (
     QuestionPassages,
@@ -37,7 +37,9 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import length_groups
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables, under
+from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.settings import Between, Probability, Width, Window
+from pipekit.tables import check_tables, grouped
 from pipekit.words.arrays import Ints
 from pipekit.words.lexicon import Lexicon
 
@@ -86,12 +88,12 @@ class QuestionAnswerer(Head):
         self,
         encoder: EncoderRef,
         lexicon: bool | str = False,
-        mixed: int = 96,
-        hidden: int = 64,
-        longest: int = 24,
-        passage: int = 384,
-        candidates: int = 5,
-        threshold: float = 0.1,
+        mixed: Width = 96,
+        hidden: Width = 64,
+        longest: Annotated[int, Between(1, 1_024)] = 24,
+        passage: Window = 384,
+        candidates: Annotated[int, Between(1, 1_024)] = 5,
+        threshold: Probability = 0.1,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -101,7 +103,9 @@ class QuestionAnswerer(Head):
                 "a passage must be longer than an answer"
             )
         self.tables = dict(tables or {})
-        lexicon_tables = under(self.tables, "lexicon.")
+        lexicon_tables, rarity = grouped(self.tables, ("lexicon", "rarity"), "a reader")
+        if rarity:
+            check_tables(rarity, RARITY_TABLES, "the rarity of words")
         self.lexicon: Lexicon | None = None
         if lexicon_tables:
             self.lexicon = Lexicon.shared(lexicon_tables)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipekit.doc import Doc
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
+from pipekit.tables import Declarations, Table
 from pipekit.words.arrays import Floats, Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.chars import Words, codes
 from pipekit.words.lexicon import Lexicon, find, short
@@ -23,6 +24,10 @@ _BEGINNING = 5  # letters; the crude stem of words that are longer
 _DOCS_AT_ONCE = 200  # documents that are counted together
 _STEPS = 200 / 16  # steps of a stored rarity, which lies between 0 and 16
 _HASHES = 1 << 32  # how many short hashes there are
+RARITY_TABLES: Declarations = {  # see `learn_rarity`
+    "hashes": Table("uint32", "lemmas", order="rising", filled=True),
+    "values": Table("uint8", "lemmas"),
+}
 
 
 class WordHashes(NamedTuple):

@@ -17,13 +17,14 @@ link, only the probabilities of links.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipekit.allowance import take
 from pipekit.components.relations.network import OtherPairs, PairScorer, TokenReader
 from pipekit.components.relations.pairs import (
     Entities,
@@ -38,6 +39,7 @@ from pipekit.errors import ConfigError, DataError
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared
 from pipekit.parts.spans import UNKNOWN
+from pipekit.settings import Between, EvenWidth, LabelList, LabelName, Probability, Rate
 from pipekit.words.arrays import Bools, Floats, Ints, offsets, pair_keys
 
 # Pairs that are scored at a time: on a CPU as many as its cache holds.
@@ -103,14 +105,14 @@ class RelationExtractor(Head):
     def __init__(
         self,
         encoder: EncoderRef,
-        patterns: Sequence[str] = (),
-        entities: str = "ents",
-        sentences: int = 2,
-        neighbours: int = 40,
-        hidden: int = 192,
-        context: int = 224,
-        dropout: float = 0.2,
-        threshold: float = 0.5,
+        patterns: LabelList = (),
+        entities: LabelName = "ents",
+        sentences: Annotated[int, Between(0, 1_000)] = 2,
+        neighbours: Annotated[int, Between(0, 1_000)] = 40,
+        hidden: Annotated[int, Between(2, 16_384)] = 192,
+        context: EvenWidth = 224,
+        dropout: Rate = 0.2,
+        threshold: Probability = 0.5,
     ) -> None:
         super().__init__(encoder)
         if not patterns:
@@ -323,10 +325,11 @@ def read_patterns(patterns: Sequence[str]) -> Inventory:
         types.update((head, tail))
     kinds = {name: number for number, name in enumerate(sorted(types))}
     labels = sorted({label for _, label, _ in triples})
+    codes = {label: code for code, label in enumerate(labels)}
+    take(2 * len(kinds) ** 2 * len(labels), "the table of all patterns")
     allowed = np.zeros((len(kinds), len(kinds), len(labels)), dtype=bool)
     for head, label, tail in triples:
-        code = labels.index(label)
-        allowed[kinds[head], kinds[tail], code] = True
+        allowed[kinds[head], kinds[tail], codes[label]] = True
     return Inventory(kinds, labels, allowed.reshape(-1, len(labels)))
 
 

@@ -14,11 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.errors import ConfigError
+from pipekit.tables import Declarations, Table, TextLines, check_tables
 from pipekit.words.arrays import Ints, offsets, ranges
 from pipekit.words.chars import Words, fold
 from pipekit.words.lexicon import Analyses, Lexicon, ShortHashes, short, unpack_strings
 
 LONGEST_ENDING = 6  # letters of the endings by which scripts are found
+RULE_TABLES: Declarations = {
+    "script_cuts": Table("uint8", "scripts 2"),
+    "script_tails": TextLines("scripts", most=32_768, longest=256),
+    "rule_keys": Table("uint32", "rules", order="rising"),
+    "rule_tags": Table("integer", "rules", most=(1 << 16) - 1),
+    "rule_scripts": Table("integer", "rules"),
+}
 
 
 class Script(NamedTuple):
@@ -83,12 +92,14 @@ def script_of(
 class LemmaRules:
     """Makes candidates of normalised words, and lemmas of scripts.
 
-    Tables:
+    Tables, all of RULE_TABLES or none:
         rule_keys: uint32[rules], sorted, a hash of a whole form or of an ending.
         rule_tags, rule_scripts: tag and script of each rule.
         script_cuts: uint8[scripts, 2], `front` and `back` of scripts that the lexicon lacks; their
             numbers follow those of the lexicon.
         script_tails: the `tail` of each of these.
+
+    Errors: `ConfigError` naming a table that is not as it is declared.
     """
 
     def __init__(
@@ -96,6 +107,8 @@ class LemmaRules:
         tables: Mapping[str, NDArray[Any]],
         lexicon: Lexicon | None,
     ) -> None:
+        if tables:
+            check_tables(tables, RULE_TABLES, "rules for lemmas")
         self.lexicon = lexicon
         self.scripts = lexicon_scripts(lexicon)
         if len(tables.get("script_cuts", ())):
@@ -108,6 +121,11 @@ class LemmaRules:
         self._keys = np.asarray(keys, dtype=np.uint32)
         self._tags = np.asarray(tags, dtype=np.int64)
         self._scripts = np.asarray(scripts, dtype=np.int64)
+        if SAME not in self.number or self._scripts.max(initial=0) >= len(self.scripts):
+            raise ConfigError(
+                f"rules for lemmas need a script that changes nothing, and numbers below "
+                f"{len(self.scripts)}, for so many scripts there are"
+            )
         last_tag = self._tags.max(initial=self.same_tag)
         self.tags = int(last_tag) + 1  # the number of tags
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -45,7 +45,9 @@ from pipekit.doc.columns import Column
 from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables, under
+from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.settings import Between, LabelList, Rate, Width
+from pipekit.tables import grouped
 from pipekit.words.arrays import Bools, Ints, pair_keys, split_pairs
 from pipekit.words.lexicon import Lexicon
 
@@ -84,22 +86,20 @@ class Tagger(Head):
     def __init__(
         self,
         encoder: EncoderRef,
-        tags: Sequence[str] = (),
+        tags: LabelList = (),
         lexicon: bool | str = False,
-        hidden: int = 256,
-        lemma_width: int = 64,
-        dropout: float = 0.15,
-        min_count: int = 1,
+        hidden: Width = 256,
+        lemma_width: Width = 64,
+        dropout: Rate = 0.15,
+        min_count: Annotated[int, Between(0, 1_000_000)] = 1,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
         if not tags:
             raise DataError("a tagger needs its tags: train it, or give tags=['NOUN|Case=Nom', …]")
         self.tables = dict(tables or {})
-        self.rules = LemmaRules(
-            under(self.tables, "lemmas."),
-            _lexicon_of(under(self.tables, "lexicon.")),
-        )
+        lemma_tables, lexicon_tables = grouped(self.tables, ("lemmas", "lexicon"), "a tagger")
+        self.rules = LemmaRules(lemma_tables, _lexicon_of(lexicon_tables))
         self.tags = TagSet(tags)
         values = self.tags.values.T.astype(np.float32)
         value_count = len(values)

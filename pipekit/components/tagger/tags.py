@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipekit.allowance import take
 from pipekit.doc.layer import UNSURE
 from pipekit.words.arrays import Bools
 
@@ -52,6 +53,8 @@ class TagSet:
         for part, features in zip(tag_parts, tag_features, strict=True):
             attributes.append({_PART: part, **parse_features(features)})
         self._names = sorted(set().union(*attributes))
+        longest = max(map(len, tags), default=0)
+        take(4 * longest * len(tags) * len(self._names), "the table of all tags")
         table = []
         for values in attributes:
             table.append([values.get(name, "") for name in self._names])
@@ -152,8 +155,10 @@ def _place(
 
 def _value_columns(table: NDArray[np.str_]) -> Bools:
     """A column for each value of each attribute, bool[T, V]."""
+    distinct = [sorted(set(values)) for values in table.T]
+    width = sum(map(len, distinct))
+    take(8 * width * len(table), "the table of all values of tags")  # as floats too
     columns = []
-    for values in table.T:
-        for value in sorted(set(values)):
-            columns.append(values == value)
+    for values, names in zip(table.T, distinct, strict=True):
+        columns += [values == name for name in names]
     return np.stack(columns, axis=1)

@@ -8,9 +8,9 @@ pooling    mean(Ма, ма)  мыла  mean(ра, му)  one vector for each wor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,19 +25,19 @@ from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
 from pipekit.encoders.sequence import PaddedGroup, padded_groups
 from pipekit.encoders.stack import by_window
-from pipekit.errors import ConfigError, near
+from pipekit.errors import ConfigError
 from pipekit.nn.padding import Windows, windows
 from pipekit.nn.sequences import LayerMix, by_row, cells_on
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
 from pipekit.subwords.cutter import Cut, Subwords, text_of
 from pipekit.subwords.published import from_settings
+from pipekit.tables import Table, check_names, check_tables
 from pipekit.words.arrays import Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.features import Features
 
-POOLING = ("mean", "first", "last")
-READS = ("sentences", "documents")
 SUBWORDS = "subwords"  # the table that holds the vocabulary
+_TABLES = {SUBWORDS: Table("uint8", "bytes")}
 _NO_POSITIONS = 512  # pieces that are read at a time where there are no learned positions
 
 
@@ -102,31 +102,34 @@ class Bert(Encoder):
         family: str = "bert",
         network: Mapping[str, Any] | None = None,
         subwords: bool | str | Mapping[str, Any] = True,
-        pool: str = "mean",
-        reads: str = "sentences",
+        pool: Literal["mean", "first", "last"] = "mean",
+        reads: Literal["sentences", "documents"] = "sentences",
         mix: bool = False,
         features: Mapping[str, Any] | None = None,
         tables: Tables | None = None,
     ) -> None:
         super().__init__()
-        _check_choice("pool", pool, POOLING)
-        _check_choice("reads", reads, READS)
         self.tables = dict(tables or {})
         if SUBWORDS not in self.tables:
             raise ConfigError(
                 "a BERT needs a vocabulary of subwords: "
                 "name one in a recipe, or let `prepare` learn one"
             )
+        word_tables = {name: self.tables[name] for name in self.tables if name != SUBWORDS}
+        if not features:
+            check_names(word_tables, {}, "a BERT without word features")
         self.pool = pool
         self.reads = reads
+        check_tables({SUBWORDS: self.tables[SUBWORDS]}, _TABLES, "a BERT")
         self.subwords = Subwords(self.tables[SUBWORDS])
         self.shape = shape_of(family, network or {})
         self.width = self.shape.width
+        if max(self.subwords.special) >= len(self.subwords):
+            raise ConfigError("a vocabulary of subwords has special pieces beyond its end")
         self.network = Network(len(self.subwords), self.shape)
         self.mix = LayerMix(self.shape.layers + 1) if mix else None
         self.embed: Embedder | None = None
         if features:
-            word_tables = {name: self.tables[name] for name in self.tables if name != SUBWORDS}
             self.embed = Embedder(features, word_tables)
             piece_width = self.shape.embedding_width or self.width
             self.beside = nn.Linear(self.embed.width, piece_width, bias=False)
@@ -312,12 +315,3 @@ def _in_cells(
     is_padding = ~framed.inside[:, 2:, None]
     between = beside[framed.rows].masked_fill(is_padding, 0)
     return functional.pad(between, (0, 0, 1, 1))
-
-
-def _check_choice(
-    setting: str,
-    value: str,
-    choices: Collection[str],
-) -> None:
-    if value not in choices:
-        raise ConfigError(f"a BERT takes no {setting} = {value!r}.{near(value, choices)}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from pipekit.encoders.stack import Shape
 from pipekit.errors import ConfigError, near
+from pipekit.registry import check_arguments
+from pipekit.settings import Between, LayerCount, OptionalWidth, Width
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ class BertShape(Shape):
             and keys, instead of those of the states.
     """
 
-    width: int = 256
-    layers: int = 3
-    embedding_width: int = 0
-    positions: int = 512
-    segments: int = 2
-    relative: int = 0
-    buckets: int = 0
+    width: Width = 256
+    layers: LayerCount = 3
+    embedding_width: OptionalWidth = 0
+    positions: Annotated[int, Between(0, 16_384)] = 512
+    segments: Annotated[int, Between(0, 16)] = 2
+    relative: Annotated[int, Between(0, 8_192)] = 0
+    buckets: Annotated[int, Between(0, 8_192)] = 0
     relative_norm: bool = False
     relative_own: bool = False
 
@@ -97,8 +99,5 @@ def shape_of(
     """
     if family not in FAMILIES:
         raise ConfigError(f"no BERT is of the family {family!r}.{near(family, FAMILIES)}")
-    settings = [field.name for field in fields(BertShape)]
-    for key in network:
-        if key not in settings:
-            raise ConfigError(f"the network of a BERT takes no {key!r}.{near(key, settings)}")
+    check_arguments(BertShape, network, "the network of a BERT")
     return BertShape(**{**FAMILIES[family], **network})

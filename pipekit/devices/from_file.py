@@ -1,0 +1,83 @@
+"""Networks that are built for weights which a file holds.
+
+What a network allocates while it is built is taken from the allowance of the file, before it is
+allocated: see `pipekit.allowance`. Its weights get no random values, since those of the file
+replace them. Constants that a network computes are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from pipekit.allowance import take
+
+_LEAST = 1_024  # bytes: what Python keeps of a tensor without values
+_NEW = (
+    torch.empty,
+    torch.empty_strided,
+    torch.zeros,
+    torch.ones,
+    torch.full,
+    torch.eye,
+    torch.arange,
+    torch.linspace,
+    torch.rand,
+    torch.randn,
+    torch.randint,
+    torch.randperm,
+    Tensor.new_empty,
+    Tensor.new_full,
+    Tensor.new_ones,
+    Tensor.new_zeros,
+)
+_RANDOM = (
+    nn.init.kaiming_uniform_,
+    nn.init.normal_,
+    nn.init.uniform_,
+    Tensor.normal_,
+    Tensor.uniform_,
+)
+_NOT_OF_A_SKETCH = ("generator", "out", "pin_memory")
+
+
+class FromFile(TorchFunctionMode):
+    """A context in which networks are built for the weights of a file.
+
+        with allowed(size, "ru_core.pipekit"), FromFile():
+            part = factory(**settings)
+
+    Errors: `CorruptModelError` where the allowance is used up.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Called by torch in place of each of its functions."""
+        named = kwargs or {}
+        if func in _RANDOM:
+            weight = named.get("tensor", args[0] if args else None)
+            if isinstance(weight, nn.Parameter):
+                return weight
+        if func in _NEW:
+            take(max(_bytes_of(func, args, named), _LEAST), "a network")
+        return func(*args, **named)
+
+
+def _bytes_of(
+    func: Callable[..., Tensor],
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+) -> int:
+    """The bytes of a new tensor, which is made without memory to tell."""
+    named = {key: value for key, value in named.items() if key not in _NOT_OF_A_SKETCH}
+    sketch = func(*args, **{**named, "device": "meta"})
+    return sketch.nbytes
