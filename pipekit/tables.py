@@ -115,7 +115,7 @@ def check_names(
             raise ConfigError(f"{where} takes no table {name!r:.80}.{near(name[:80], names)}")
 
 
-def grouped(
+def by_prefix(
     tables: Arrays,
     prefixes: tuple[str, ...],
     where: str,

@@ -15,7 +15,7 @@ import pytest
 from pipekit.allowance import allowed, is_limited, take
 from pipekit.errors import ConfigError, CorruptModelError
 from pipekit.settings import Between, LabelList, Length, Rate, check_values
-from pipekit.tables import Table, TextLines, check_tables, grouped
+from pipekit.tables import Table, TextLines, by_prefix, check_tables
 
 
 class Part:
@@ -143,10 +143,10 @@ def test_a_table_that_is_not_as_declared_is_named(
 
 def test_tables_of_no_group_are_named() -> None:
     array = np.zeros(1)
-    groups = grouped({"a.x": array, "b.y.z": array}, ("a", "b", "c"), "it")
+    groups = by_prefix({"a.x": array, "b.y.z": array}, ("a", "b", "c"), "it")
     assert groups == [{"x": array}, {"y.z": array}, {}]
     with pytest.raises(ConfigError, match=r"it takes no table 'd.x', only a\.…, b\.…"):
-        grouped({"d.x": array}, ("a", "b"), "it")
+        by_prefix({"d.x": array}, ("a", "b"), "it")
 
 
 # -- memory

@@ -13,7 +13,7 @@ from pipekit.errors import ConfigError, near
 TEXT = "a string"
 TEXTS = "a list of strings"
 FLAG = "true or false"
-NUMBER = "a number"
+NUMERIC = "a number"
 TABLE = "a table"
 TABLES = "a list of tables"
 MAPPED = "a table of strings"
@@ -42,7 +42,7 @@ _TESTS: dict[str, Callable[[Any], bool]] = {
     TEXT: _is_text,
     TEXTS: lambda value: _all_in_list(value, _is_text),
     FLAG: lambda value: isinstance(value, bool),
-    NUMBER: _is_number,
+    NUMERIC: _is_number,
     TABLE: _is_table,
     TABLES: lambda value: _all_in_list(value, _is_table),
     MAPPED: lambda value: _is_table(value) and all(map(_is_text, value.values())),

@@ -20,7 +20,7 @@ from pipekit.errors import ConfigError, near
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Prepared, Tables
 from pipekit.settings import Rate, Width, check_values
-from pipekit.tables import grouped
+from pipekit.tables import by_prefix
 from pipekit.words.arrays import Floats, Ints
 from pipekit.words.features import Bag, FeatureMaker, Features
 from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
@@ -86,7 +86,7 @@ class Embedder(nn.Module):
         super().__init__()
         _check_settings(settings)
         own = EmbedderSettings(**{key: settings[key] for key in _OWN_SETTINGS if key in settings})
-        lexicon, vectors = grouped(tables, _FILES, "the features of an encoder")
+        lexicon, vectors = by_prefix(tables, _FILES, "the features of an encoder")
         if not own.lexicon:
             lexicon = {}
         if not own.vectors:

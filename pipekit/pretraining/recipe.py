@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipekit.corpora.toml import NUMBER, TABLE, TABLES, TEXT, check_table
+from pipekit.corpora.toml import NUMERIC, TABLE, TABLES, TEXT, check_table
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
@@ -31,7 +31,7 @@ PRETRAINING_SECTIONS = {
     "pipeline": TABLE,
     "text": TABLES,
 }
-_TEXT_FILES = {"path": TEXT, "part": NUMBER}
+_TEXT_FILES = {"path": TEXT, "part": NUMERIC}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from pipekit.corpora.sources import CorpusSource
-from pipekit.corpora.toml import NUMBER, TABLE, TABLES, TEXT, check_shape
+from pipekit.corpora.toml import NUMERIC, TABLE, TABLES, TEXT, check_shape
 from pipekit.errors import ConfigError
 from pipekit.training.toml import check_sections, filled, read_toml, settings_of
 
@@ -43,7 +43,7 @@ SECTIONS = {
     "train": TABLES,
     "dev": TABLES,
 }
-_SOURCE = {"path": TEXT, "format": TEXT, "repeat": NUMBER, "until": NUMBER, "without": TABLES}
+_SOURCE = {"path": TEXT, "format": TEXT, "repeat": NUMERIC, "until": NUMERIC, "without": TABLES}
 
 
 @dataclass(frozen=True)

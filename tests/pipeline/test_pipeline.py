@@ -1,7 +1,8 @@
 """A pipeline: its parts in order, documents through it as a stream, and a document that fails.
 
-Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.pipeline, pipeline.profiling,
-    pipeline.questions, pipeline.representations, pipeline.running, pipeline.saving
+Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.pipeline,
+    pipeline.profiling, pipeline.questions, pipeline.representations, pipeline.running,
+    pipeline.saving
 """
 
 from __future__ import annotations

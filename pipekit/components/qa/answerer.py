@@ -39,7 +39,7 @@ from pipekit.nn.padding import length_groups
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
 from pipekit.settings import Between, Probability, Width, Window
-from pipekit.tables import check_tables, grouped
+from pipekit.tables import by_prefix, check_tables
 from pipekit.words.arrays import Ints
 from pipekit.words.lexicon import Lexicon
 
@@ -103,7 +103,7 @@ class QuestionAnswerer(Head):
                 "a passage must be longer than an answer"
             )
         self.tables = dict(tables or {})
-        lexicon_tables, rarity = grouped(self.tables, ("lexicon", "rarity"), "a reader")
+        lexicon_tables, rarity = by_prefix(self.tables, ("lexicon", "rarity"), "a reader")
         if rarity:
             check_tables(rarity, RARITY_TABLES, "the rarity of words")
         self.lexicon: Lexicon | None = None

@@ -47,7 +47,7 @@ from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
 from pipekit.settings import Between, LabelList, Rate, Width
-from pipekit.tables import grouped
+from pipekit.tables import by_prefix
 from pipekit.words.arrays import Bools, Ints, pair_keys, split_pairs
 from pipekit.words.lexicon import Lexicon
 
@@ -98,7 +98,7 @@ class Tagger(Head):
         if not tags:
             raise DataError("a tagger needs its tags: train it, or give tags=['NOUN|Case=Nom', …]")
         self.tables = dict(tables or {})
-        lemma_tables, lexicon_tables = grouped(self.tables, ("lemmas", "lexicon"), "a tagger")
+        lemma_tables, lexicon_tables = by_prefix(self.tables, ("lemmas", "lexicon"), "a tagger")
         self.rules = LemmaRules(lemma_tables, _lexicon_of(lexicon_tables))
         self.tags = TagSet(tags)
         values = self.tags.values.T.astype(np.float32)
