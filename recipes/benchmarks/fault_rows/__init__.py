@@ -1,0 +1,1 @@
+"""The rows of `recipes/benchmarks/faults.py`, by what they break."""
