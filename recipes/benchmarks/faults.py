@@ -18,6 +18,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,7 @@ def report(
     trials: int | None,
 ) -> None:
     """Measure rows and print the table, a line as soon as it is there."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     print(f"| what should hold | {' | '.join(sides)} | row, trials |")
     print(f"|---|{'---|' * len(sides)}---|", flush=True)
     for name in tqdm(names, desc="rows"):
