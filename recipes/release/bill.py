@@ -1,4 +1,4 @@
-"""The bill of materials of a release: CycloneDX 1.6 as JSON, the same bytes for the same release."""
+"""The bill of materials of a release: CycloneDX 1.6, the same bytes for the same release."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
-from cyclonedx.model.contact import OrganizationalEntity
 from cyclonedx.model.dependency import Dependency
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from packaging.requirements import Requirement
 from packageurl import PackageURL
-
-SUPPLIER = OrganizationalEntity(name="the authors of pipekit")
+from packaging.requirements import Requirement
 
 
 def bill(
-    project: dict[str, object],
+    project: dict[str, Any],
     files: Iterable[Path],
     models: dict[str, str],
     moment: int,
@@ -36,11 +34,11 @@ def bill(
         models: SHA-256 of the pipeline files that it holds, by their names.
         moment: the time of the release, seconds since 1970.
     """
-    name, version = str(project["name"]), str(project["version"])
+    name, version = project["name"], project["version"]
     root = _component(name, version, ComponentType.LIBRARY)
     parts = [_released(path) for path in sorted(files)]
     parts += [_model(path, sha256) for path, sha256 in sorted(models.items())]
-    needed = [_needed(line) for line in sorted(map(str, project["dependencies"]))]  # type: ignore[call-overload]
+    needed = [_needed(line) for line in sorted(project["dependencies"])]
     document = Bom(components=[*parts, *needed], dependencies=[Dependency(root.bom_ref)])
     document.metadata.component = root
     document.metadata.timestamp = datetime.fromtimestamp(moment, UTC)

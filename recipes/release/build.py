@@ -9,7 +9,7 @@ their only time (SOURCE_DATE_EPOCH). Where a byte differs, the exit status is 1 
 written. The folder then holds the distributions, for each a bill of materials
 (NAME-VERSION.cdx.json, CycloneDX), and SHA256SUMS over all of them: `sha256sum -c SHA256SUMS`.
 
-`pip-audit` is tried for the dependencies with --audit; it asks a database on the net.
+With --audit, pip-audit is asked first about known weaknesses of what is installed; it needs the net.
 """
 
 from __future__ import annotations

@@ -1,0 +1,59 @@
+"""What is released: hashes of model files, the same bytes from two builds, a bill of materials."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.places import ROOT
+
+INDEX = ROOT / "plugins" / "SHA256SUMS"
+
+
+def sums(index: Path) -> dict[str, str]:
+    """Hashes by names, from a file as sha256sum writes it."""
+    lines = index.read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def test_the_index_has_the_hash_of_each_model_file() -> None:
+    models = sorted((ROOT / "plugins").glob("*/src/*/*.pipekit"))
+    assert models
+    assert sums(INDEX) == {
+        path.relative_to(INDEX.parent).as_posix(): sha256_of(path) for path in models
+    }
+
+
+@pytest.mark.slow
+def test_two_builds_of_a_commit_give_the_same_bytes(tmp_path: Path) -> None:
+    """The script itself compares them and ends with 1 where they differ."""
+    for needed in ("build", "hatchling", "cyclonedx"):
+        pytest.importorskip(needed, reason='pip install ".[release]"')
+    output = tmp_path / "dist"
+    command = [sys.executable, str(ROOT / "recipes/release/build.py"), "-o", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    released = sums(output / "SHA256SUMS")
+    assert released == {
+        path.name: sha256_of(path) for path in output.iterdir() if path.name != "SHA256SUMS"
+    }
+    assert (
+        sorted(Path(name).suffix for name in released)
+        == [".gz", ".gz", ".json", ".json"] + [".whl"] * 2
+    )
+    hashes = set()
+    for path in output.glob("*.cdx.json"):
+        bill = json.loads(path.read_bytes())
+        assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+        for part in bill["components"]:
+            hashes |= {entry["content"] for entry in part.get("hashes", ())}
+    assert hashes == {*sums(INDEX).values(), *(h for n, h in released.items() if "cdx" not in n)}
