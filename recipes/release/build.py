@@ -9,7 +9,7 @@ their only time (SOURCE_DATE_EPOCH). Where a byte differs, the exit status is 1 
 written. The folder then holds the distributions, for each a bill of materials
 (NAME-VERSION.cdx.json, CycloneDX), and SHA256SUMS over all of them: `sha256sum -c SHA256SUMS`.
 
-With --audit, pip-audit is asked first about known weaknesses of what is installed; it needs the net.
+With --audit, pip-audit is asked first about known weaknesses of what is installed, over the net.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def differences(
     second: Path,
 ) -> list[str]:
     """The names of files that are not the same in both folders."""
-    names = sorted({path.name for folder in (first, second) for path in folder.iterdir()})
-    _, unequal, missing = filecmp.cmpfiles(first, second, names, shallow=False)
+    names = {path.name for path in (*first.iterdir(), *second.iterdir())}
+    _, unequal, missing = filecmp.cmpfiles(first, second, sorted(names), shallow=False)
     return unequal + missing
 
 
@@ -82,7 +82,7 @@ def models(source: Path) -> dict[str, dict[str, str]]:
 
     Errors: `SystemExit` naming the file that is not what the index says.
     """
-    found: dict[str, dict[str, str]] = {distribution: {} for distribution in DISTRIBUTIONS}
+    hashes: dict[str, dict[str, str]] = {distribution: {} for distribution in DISTRIBUTIONS}
     index = source / MODELS
     for line in index.read_text(encoding="utf-8").splitlines():
         sha256, _, name = line.partition("  ")
@@ -90,8 +90,8 @@ def models(source: Path) -> dict[str, dict[str, str]]:
             raise SystemExit(f"{name} is not what {MODELS} says: build the index again")
         for distribution in DISTRIBUTIONS[1:]:
             if f"plugins/{name}".startswith(f"{distribution}/"):
-                found[distribution][name] = sha256
-    return found
+                hashes[distribution][name] = sha256
+    return hashes
 
 
 def write_bills(

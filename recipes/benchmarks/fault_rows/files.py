@@ -380,9 +380,9 @@ def _readable(
     """How many documents come out as they were, and how many altered."""
     with warnings.catch_warnings(), suppress(Exception):
         warnings.simplefilter("ignore")
-        found = [side.says(doc) for doc in side.read(nlp, path)]
-        intact = sum((Counter(map(repr, found)) & Counter(map(repr, expected))).values())
-        return intact, len(found) - intact
+        contents = [side.says(doc) for doc in side.read(nlp, path)]
+        intact = sum((Counter(map(repr, contents)) & Counter(map(repr, expected))).values())
+        return intact, len(contents) - intact
     return 0, 0
 
 

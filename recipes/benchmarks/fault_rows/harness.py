@@ -85,7 +85,7 @@ def shown(
         return result
     good = sum(result[outcome] for outcome in row.good)
     parts = [f"{count:,} {outcome}" for outcome, count in result.most_common()]
-    return f"{good:,} of {result.total():,} ({', '.join(parts)})"
+    return f"{good:,} of {result.total():,} ({'; '.join(parts)})"
 
 
 # -- trials in processes of their own

@@ -117,7 +117,7 @@ def poison_lines(
         place.mkdir()
         job = Job(side, place, lines)
         status, _ = job.run()
-        good = [said for said in job.out() if said[0].startswith("Мама")]
+        good = [text for text, _ in job.out() if text.startswith("Мама")]
         if len(good) == 999:
             report = job.output.with_name(job.output.name + ".errors.jsonl")
             reported = report.exists() and len(report.read_bytes().splitlines()) == 1

@@ -64,13 +64,13 @@ def abandoned_stream(
 
 def workers(pid: int) -> list[int]:
     """The children of a process that are workers."""
-    found = []
+    pids = []
     for child in children(pid):
         with suppress(OSError):
             command = Path(f"/proc/{child}/cmdline").read_bytes()
             if b"resource_tracker" not in command:
-                found.append(child)
-    return found
+                pids.append(child)
+    return pids
 
 
 class Running:
@@ -146,8 +146,8 @@ def killed_worker(
     def trial(number: int) -> str:
         for run in streaming(side, folder, MANY, seconds=0.002):
             run.reach(100 + number)
-            found = workers(run.process.pid)
-            os.kill(found[number % len(found)], signal.SIGKILL)
+            pids = workers(run.process.pid)
+            os.kill(pids[number % len(pids)], signal.SIGKILL)
             return finished(run, texts(MANY))
         raise AssertionError
 

@@ -45,13 +45,13 @@ def hostile_texts(
     """Texts of the pieces that the tests use, and of any characters; the same at each call."""
     chance = random.Random(7)
     pieces = (WORDS, DECOMPOSED, INVISIBLE, SPACES, EMOJI, PUNCTUATION, ADDRESSES, RUSSIAN)
-    found = []
+    collected = []
     for _ in range(many):
         parts = [_piece(chance, pieces) for _ in range(chance.randrange(30))]
         if with_surrogate:
             parts.insert(chance.randrange(len(parts) + 1), chr(chance.randrange(0xD800, 0xE000)))
-        found.append("".join(parts))
-    return found
+        collected.append("".join(parts))
+    return collected
 
 
 def _piece(
