@@ -103,9 +103,10 @@ def write_bills(
     for distribution in DISTRIBUTIONS:
         text = (source / distribution / "pyproject.toml").read_text(encoding="utf-8")
         project = tomllib.loads(text)["project"]
-        stem = f"{project['name'].replace('-', '_')}-{project['version']}"
-        path = output / f"{project['name']}-{project['version']}.cdx.json"
-        document = bill(project, output.glob(f"{stem}*"), hashes[distribution], moment)
+        name, version = project["name"], project["version"]
+        files = output.glob(f"{name.replace('-', '_')}-{version}*")
+        path = output / f"{name}-{version}.cdx.json"
+        document = bill(project, files, hashes[distribution], moment)
         path.write_text(document + "\n", encoding="utf-8")
 
 

@@ -212,7 +212,9 @@ class Pipekit(Side):
     ) -> list[str]:
         command = [sys.executable, "-m", "pipekit", "apply", str(model), str(source)]
         command += ["-o", str(output), "--processes", str(processes), "--batch-words", "2000"]
-        return command + (["--resume", "--commit-seconds", "0.5"] if resume else [])
+        if resume:
+            command += ["--resume", "--commit-seconds", "0.5"]
+        return command
 
 
 class Spacy(Side):
