@@ -112,6 +112,8 @@ def main() -> None:
     parser.add_argument("--arguments", nargs="*", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = options.only or list(ROWS)
+    # What a shell starts in the background ignores Ctrl-C, and so would all programs of the rows.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.list:
         for row in ROWS.values():
             print(f"{row.name:28} {row.trials:6}  {row.promise}")
