@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.chaos import running, wait_until
 from helpers.packages import Site
+from helpers.processes import outputs, running, wait_until
 from helpers.tiny import ten
 
 import pipekit
@@ -42,6 +42,8 @@ from pipekit.pipeline.hooks import hookimpl, hooks
 from pipekit.pipeline.running import Order
 from pipekit.pipeline.workers.annotator import Annotator, Failure, Request
 from pipekit.pipeline.workers.supervisor import Supervisor, describe_exit
+
+pytestmark = pytest.mark.limit(120)  # seconds; a supervisor that waits for ever would hang them
 
 TROUBLE = """
 import ctypes, multiprocessing, os, re, signal, sys, time
@@ -59,11 +61,29 @@ DEEDS = {
     "исказить": lambda doc: doc.layers.update(other=Layer("token", len(doc) + 1)),
     "ошибиться": lambda doc: 1 // 0,
     "потерять": lambda doc: lose(),
+    "однажды": lambda doc: die_once(),
+    "осиротить": lambda doc: leave_a_child(),
 }
+PIDS = []
 
 
 def lose():
     raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def die_once():
+    died = PIDS[0].parent / "died"
+    if not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_a_child():
+    child = os.fork()  # it holds the worker's end of the pipe
+    if not child:
+        time.sleep(600)
+    (PIDS[0] / str(child)).touch()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Trouble:
@@ -71,13 +91,17 @@ class Trouble:
     assigns = ("mark",)
 
     def __init__(self, pids, start=""):
+        PIDS[:] = [Path(pids)]
         (Path(pids) / str(os.getpid())).touch()
         if start and multiprocessing.parent_process():
             DEEDS[start](None)
 
     def __call__(self, batch):
+        is_counted = any("однажды" in doc.words for doc in batch.docs)
         for doc in batch.docs:
             doc.tokens.set("mark", [len(word) for word in doc.words])
+            if is_counted:
+                doc.add_layer("company", "doc", 1).set("documents", [len(batch.docs)])
             for word in doc.words:
                 DEEDS.get(word, lambda doc: None)(doc)
         return doc if any("вернуть" in doc.words for doc in batch.docs) else None
@@ -451,6 +475,34 @@ def test_a_timeout_that_cannot_be_kept_is_refused(nlp: Pipeline, timeout: float,
         nlp.pipe([], n_process=n, doc_timeout=timeout)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_worker_that_dies_and_leaves_a_child_with_its_pipe_is_noticed(
+    nlp: Pipeline, pids: Path
+) -> None:
+    docs: list[Any] = []
+    try:
+        docs += nlp.pipe(texts(1, осиротить=0), n_process=2, on_error="record")
+        assert docs[0].error.endswith("in 'trouble'")
+    finally:
+        for path in pids.iterdir():
+            if running(int(path.name)) and int(path.name) != os.getpid():
+                os.kill(int(path.name), signal.SIGKILL)
+
+
+def test_the_batch_of_a_worker_that_died_is_computed_together_again(
+    nlp: Pipeline, pids: Path
+) -> None:
+    """Scores depend in their last digit on what is computed together: so do the bytes."""
+    given = texts(40, однажды=13)
+    (pids.parent / "died").touch()
+    undisturbed: list[Any] = list(nlp.pipe(given, n_process=2, batch_words=30))
+    (pids.parent / "died").unlink()
+    found: list[Any] = list(nlp.pipe(given, n_process=2, batch_words=30))
+    assert (pids.parent / "died").exists()
+    assert [doc.to_bytes() for doc in found] == [doc.to_bytes() for doc in undisturbed]
+    assert found[13].layers["company"]["documents"][0] > 1
+
+
 # -- workers that are killed from outside
 
 
@@ -650,7 +702,7 @@ def script(
 def test_a_script_without_its_guard_is_told_of_it(
     script: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    _, said = script(guard="").communicate(timeout=60)
+    _, said = outputs(script(guard=""), seconds=60)
     assert (
         "In a script, the call that starts workers stands under `if __name__ == '__main__':`"
         in said.splitlines()[-1]
@@ -662,16 +714,14 @@ def test_a_script_without_its_guard_is_told_of_it(
 def test_a_stream_that_is_abandoned_makes_no_noise(
     script: Callable[..., subprocess.Popen[str]], then: str
 ) -> None:
-    assert script(then=then).communicate(timeout=60) == ("Мама мыла\n", "")
+    assert outputs(script(then=then), seconds=60) == ("Мама мыла\n", "")
 
 
 def test_a_stream_that_is_never_closed_makes_no_noise(
     script: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    assert script(then="globals().update(kept=docs); return").communicate(timeout=60) == (
-        "Мама мыла\n",
-        "",
-    )
+    process = script(then="globals().update(kept=docs); return")
+    assert outputs(process, seconds=60) == ("Мама мыла\n", "")
 
 
 @pytest.mark.parametrize(
@@ -692,7 +742,8 @@ def test_workers_go_with_a_parent_that_is_killed(
     assert wait_until(lambda: started(pids) == 2, seconds=60)
     time.sleep(0.3)
     job.send_signal(how)
-    assert job.wait(timeout=10) == -how
+    outputs(job, seconds=30)
+    assert job.returncode == -how
 
 
 @pytest.mark.parametrize(
@@ -706,7 +757,7 @@ def test_ctrl_c_is_the_parents_affair(
     assert wait_until(lambda: started(pids) == 2, seconds=60)
     time.sleep(0.3)
     (os.killpg if group else os.kill)(job.pid, signal.SIGINT)
-    _, said = job.communicate(timeout=10)
+    _, said = outputs(job, seconds=30)
     assert job.returncode == -signal.SIGINT
     assert said.count("Traceback") == 1 and said.rstrip().endswith("KeyboardInterrupt")
 
@@ -721,7 +772,7 @@ def test_ctrl_c_while_workers_start_is_the_parents_affair_too(
     assert wait_until(lambda: started(pids) >= 0, seconds=60)
     time.sleep(wait)
     os.killpg(job.pid, signal.SIGINT)
-    _, said = job.communicate(timeout=10)
+    _, said = outputs(job, seconds=30)
     assert said.count("Traceback") == 1 and said.rstrip().endswith("KeyboardInterrupt")
 
 

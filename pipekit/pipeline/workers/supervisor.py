@@ -218,13 +218,13 @@ class Supervisor:
         self._give_tasks()
         ends: list[Any] = []
         for worker in self.workers:
-            ends += [worker.connection, worker.process.sentinel]
+            ends += [worker.connection, worker.sentinel]
         patience = self._patience() if wait_for_news else 0
         news = wait(ends, patience)
         for worker in list(self.workers):
             if worker.connection in news:
                 self._receive(worker)
-            elif worker.process.sentinel in news:
+            elif worker.sentinel in news:
                 self._replace(worker)
             elif self._seconds_left(worker) <= 0:
                 self._replace(worker, hung=True)

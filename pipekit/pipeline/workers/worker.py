@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipekit.errors import DeviceError
@@ -27,6 +28,7 @@ from pipekit.pipeline.workers.annotator import Annotator, Failure, Request
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
     from pipekit.pipeline.workers.tasks import Task
 
@@ -116,6 +118,7 @@ class Worker:
     Attributes:
         connection: the parent's end of the pipe.
         process: the process.
+        sentinel: what `multiprocessing.connection.wait` names once the process has ended.
         annotator: what the process loads and runs.
         ready: whether it has loaded the pipeline.
         task: the task that it works at.
@@ -133,6 +136,8 @@ class Worker:
         )
         with theirs, _interrupts_blocked():
             self.process.start()
+        self._pidfd = _pidfd(self.process)
+        self.sentinel = self.process.sentinel if self._pidfd is None else self._pidfd
         self.annotator = annotator
         self.ready = False
         self.task: Task | None = None
@@ -173,12 +178,28 @@ class Worker:
         Returns its exit code, or minus the signal that killed it.
         """
         self.connection.close()
-        self.process.join(patience)
+        wait([self.sentinel], patience)
         self.process.kill()
         self.process.join()
         code = self.process.exitcode or 0
         self.process.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
         return code
+
+
+def _pidfd(process: BaseProcess) -> int | None:
+    """A descriptor of a process, which can be read once it has ended; None without such things.
+
+    The sentinel of multiprocessing is the end of a pipe, which a child of the process holds open.
+    """
+    if sys.platform != "linux" or process.pid is None:
+        return None
+    try:
+        return os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        return None
 
 
 @contextmanager
