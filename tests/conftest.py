@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.packages import Site
+from helpers.processes import limited
 from hypothesis import settings
 
 from pipekit.doc import Doc
@@ -22,7 +24,27 @@ settings.load_profile("pipekit")
 # What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Processes that tests start say where they are when they end by a fault, or because they hang.
+os.environ["PYTHONFAULTHANDLER"] = "1"
+# Seconds for a test, which a test that does not hang never takes, whatever else the machine does.
+LIMIT = 300.0
+SLOW_LIMIT = 3600.0
+
 _TOKEN = re.compile(r"\A\s+|\w+|[^\w\s]")
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that hangs fails, and tells where it and its processes hang.
+
+    The marker `limit` gives the seconds where others than these are meant.
+    """
+    seconds = SLOW_LIMIT if request.node.get_closest_marker("slow") else LIMIT
+    marker = request.node.get_closest_marker("limit")
+    if marker is not None:
+        seconds = marker.args[0]
+    with limited(seconds):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ Modules: devices.memory
 from __future__ import annotations
 
 import gc
+import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -61,9 +62,11 @@ class Small:
         self.limit = limit
         self.error: Exception = CUDA
         self.given: list[tuple[int, bool]] = []
+        self.leftovers = 0
 
     def __call__(self, batch: Batch) -> None:
         for doc in batch.docs:
+            self.leftovers += doc.has_annotation("place") or doc.has_annotation("cats")
             doc.tokens.set("place", np.arange(len(doc)))  # half-written, if this fails
             doc.add_layer("cats", "doc", 1)
         fits = len(batch) <= self.limit and not any(GUILTY in doc.words for doc in batch.docs)
@@ -142,6 +145,7 @@ def test_an_event_costs_as_many_tries_as_halvings(limit: int, many: int, error: 
     docs: list[Any] = list(nlp.pipe(texts(many)))
     assert [doc.text for doc in docs] == texts(many)
     assert all(doc.tokens["place"].values.tolist() for doc in docs)
+    assert not component.leftovers  # a batch that is tried again is as it was
     words = sum(map(len, docs))
     assert (
         component.failures <= max(0, ceil(log2(words / limit))) + 1
@@ -208,6 +212,26 @@ def test_a_given_doc_on_which_memory_runs_out_stays_as_it_was() -> None:
     assert starving(doc, overwrite=True) is doc
     assert doc.tokens["place"].values.tolist() == [*range(10)] * 4
     assert doc.tokens["other"].values.tolist() == [1] * 40
+
+
+def test_words_that_nobody_has_seen_leave_nothing_behind(tagger: Pipeline) -> None:
+    """Whatever is remembered of words is bounded: memory does not grow with the vocabulary."""
+
+    def annotate(begin: int, end: int) -> int:
+        texts = (f"Слово{i} видит кошку{i}." for i in range(begin, end))
+        for doc in tagger.pipe(texts, batch_words=200):
+            assert doc.has_annotation("lemma")  # type: ignore[union-attr]
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    annotate(0, 500)
+    tracemalloc.start()
+    try:
+        before = annotate(500, 600)
+        after = annotate(600, 1_600)
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2_000 * 20  # bytes for each of the new words; a string takes 70
 
 
 def test_what_a_failed_try_computed_is_gone_before_the_next() -> None:

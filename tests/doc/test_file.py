@@ -256,6 +256,15 @@ def test_zeros_that_a_loss_of_power_leaves_are_cut_off(path: Path) -> None:
     assert names(path) == [str(i) for i in range(11)]
 
 
+def test_a_last_record_whose_bytes_are_others_is_cut_off_like_a_torn_one(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.warns(PipekitWarning, match="bytes, a record cut short, were removed"):
+        write_docs(numbered(1, 10), path, append=True)
+    assert names(path) == [*map(str, range(9)), "10"]
+
+
 def test_damage_in_the_middle_is_no_torn_tail(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[starts_of(path)[4] + 20] ^= 1

@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from helpers.places import TESTS
+from helpers.processes import children as children
+from helpers.processes import outputs, wait_until
+from helpers.processes import running as running
 
 from pipekit.storage import files
 
@@ -65,41 +67,11 @@ def run_alone(program: str, *arguments: object) -> str:
         "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]),
     }
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not (done := reached()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return done
-
-
-def running(pid: int) -> bool:
-    """Whether there is such a process, and not only its exit code."""
-    try:
-        return (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-            != "Z"
-        )
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    try:
-        return [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, env=environment, **pipes)
+    written, errors = outputs(process, seconds=120)
+    assert process.returncode == 0, errors
+    return written
 
 
 def apply_job(

@@ -39,6 +39,7 @@ from helpers.chaos import (
     wait_until,
 )
 from helpers.packages import Site
+from helpers.synced import Synced, watched
 from helpers.tiny import TEN, learn, recipe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -446,6 +447,28 @@ def test_a_job_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not(
     source.write_bytes(source.read_bytes().replace(b'{"id": 2', b'{"id": '))
     (tmp_path / "out").mkdir()
     assert int(run_alone(KILLED, source, tmp_path / "out" / f"o.{ending}")) > 15
+
+
+def test_a_journal_tells_of_nothing_that_does_not_lie_on_the_disk(tmp_path: Path) -> None:
+    source = lines(tmp_path / "a.jsonl", TEXTS * 3)
+    with source.open("a", encoding="utf-8") as file:
+        file.write("no json\n" * 3)
+    output = tmp_path / "o.jsonl"
+    target = Target.of(output)
+    told: list[tuple[int, int]] = []
+
+    def check(disk: Synced, beside: Path, path: Path) -> None:
+        if path != target.journal:
+            return
+        journal = json.loads(beside.read_bytes())
+        assert disk.is_certain(output, journal["output"]), journal
+        if journal["errors"]:
+            assert disk.is_certain(target.errors, journal["errors"]), journal
+        told.append((journal["output"], journal["errors"]))
+
+    with watched(check):
+        annotate(job(source, output))
+    assert len(set(told)) > 5 and told[-1] == (output.stat().st_size, target.errors.stat().st_size)
 
 
 @settings(

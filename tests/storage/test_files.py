@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.chaos import run_alone
+from helpers.synced import identity, watched
 
 from pipekit.errors import CorruptModelError, PipekitError, StoreError
 from pipekit.storage import files, store
@@ -83,6 +84,20 @@ def test_a_save_is_written_flushed_and_then_put_in_place(path: Path) -> None:
     calls = calls_of_a_save(path)
     assert calls[0] == "open" and set(calls[1:-3]) == {"write"}
     assert calls[-3:] == ["fsync", "replace", "fsync folder"]
+
+
+def test_what_is_put_in_place_lies_on_the_disk_by_then_and_its_name_soon_after(path: Path) -> None:
+    with watched() as disk:
+        save(path, NEW)
+    assert disk.replaced == [(path, True)]
+    assert identity(path.parent.stat()) in disk.names
+
+
+def test_what_was_appended_lies_on_the_disk_once_it_is_synced(tmp_path: Path) -> None:
+    with watched() as disk, files.File(tmp_path / "x", append=True) as file:
+        file.write(b"abc")
+        file.sync()
+        assert disk.is_certain(tmp_path / "x", 3)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])

@@ -7,12 +7,16 @@ Modules: storage.store
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import locale
 import os
 import pickle
 import random
+import signal
 import struct
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,8 +29,10 @@ from helpers.stored import HEADER, PREFIX, reheaded, saved, tensors, with_header
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipekit.errors import CorruptModelError
+from pipekit import Doc
+from pipekit.errors import CorruptModelError, PipekitFormatError
 from pipekit.storage import store
+from pipekit.storage.packing import pack, unpack
 
 # -- what is no pipeline file
 
@@ -112,6 +118,43 @@ def test_every_random_corruption_is_refused(tmp_path: Path) -> None:
             with pytest.raises(CorruptModelError, match=r"m\.pipekit"):
                 store.load_container(path)
     assert refused > 1500
+
+
+def state_of_the_process() -> dict[str, Any]:
+    """What a failed load must not change."""
+    folder = Path("/proc/self/fd")
+    return {
+        "collector": (gc.isenabled(), gc.get_threshold()),
+        "descriptors": len(list(folder.iterdir())) if folder.is_dir() else 0,
+        "folder": os.getcwd(),
+        "umask": os.umask(os.umask(0o022)),
+        "locale": locale.setlocale(locale.LC_ALL),
+        "errors of numbers": np.geterr(),
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "environment": dict(os.environ),
+        "threads": threading.active_count(),
+    }
+
+
+def test_loads_that_fail_leave_the_process_as_it_was(tmp_path: Path) -> None:
+    data, path = saved(), tmp_path / "m.pipekit"
+    doc = Doc(words=["Мама", "мыла"]).to_bytes()
+    before = state_of_the_process()
+    for kind, altered in corruptions(data, data[::-1], 20):
+        path.write_bytes(altered)
+        with pytest.raises(CorruptModelError):
+            store.load_container(path)
+            pytest.fail(f"{kind} was not noticed")
+        assert state_of_the_process() == before, kind
+    header = pack({"requires": [], "header": {}, "tensors": []})
+    for at in range(len(header)):
+        with pytest.raises(PipekitFormatError):
+            unpack(header[:at], "it")
+        assert state_of_the_process() == before
+    for at in range(len(doc)):
+        with pytest.raises(PipekitFormatError):
+            Doc.from_bytes(doc[:at])
+        assert state_of_the_process() == before
 
 
 def test_each_single_byte_is_under_a_checksum() -> None:

@@ -5,6 +5,7 @@ Modules: tokenizers.kinds, tokenizers.rules, tokenizers.sentences, tokenizers.sp
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from itertools import pairwise
 
@@ -186,6 +187,23 @@ def test_added_specials_are_kept_whole(word: str) -> None:
 def test_a_language_without_rules_is_an_error(lang: str) -> None:
     with pytest.raises(ValueError, match="no tokenization rules"):
         RuleTokenizer(lang)
+
+
+def seconds_for(text: str) -> float:
+    """How long the tokens of a text take, the fastest of three."""
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        RULES.segment([text])
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
+
+
+@pytest.mark.parametrize("unit", ["Мама мыла раму. ", "а", "кто-то", ")", "т.е.", "@а", "1,", "«»"])
+def test_eight_times_the_text_takes_no_more_than_twenty_times_as_long(unit: str) -> None:
+    """With the square of the text it would take 64 times as long."""
+    small = unit * (16_000 // len(unit))
+    assert seconds_for(small * 8) < 20 * max(seconds_for(small), 0.001)
 
 
 def test_a_run_of_a_million_characters_is_cut() -> None:
