@@ -168,6 +168,7 @@ def test_a_text_that_the_words_do_not_spell_is_reported_and_the_words_are_taken(
     ("lines", "message"),
     [
         ((*CAT, "4\tx"), r"a\.conllu:4: 2 columns"),
+        (("# text = Кот спит.", "# a", *CAT, "4\tx"), r"a\.conllu:6: 2 columns"),
         ((CAT[0], CAT[2]), r"a\.conllu:2: the id is '3' where 2 follows"),
         ((row(1, "x", head=7),), r"a\.conllu:1: the head is '7'"),
         ((row(1, ""),), r"a\.conllu:1: the form is empty"),

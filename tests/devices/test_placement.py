@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import pipekit
 from pipekit import Pipeline
 from pipekit.devices.placement import pick_device, to_arrays, to_device
-from pipekit.devices.precision import full_float32
+from pipekit.devices.precision import full_float32, inference
 from pipekit.errors import ConfigError
 
 START = """
@@ -106,6 +106,14 @@ def test_a_forked_process_does_not_wait_for_the_threads_of_its_parent(
     subprocess.run(
         [sys.executable, "-c", FORK, state, str(pools)], timeout=30 + 5 * pools, check=True
     )
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_networks_compute_in_the_precision_that_is_asked_for(precision: str) -> None:
+    layer = torch.nn.Linear(3, 2)
+    with inference(torch.device("cpu"), precision):
+        assert layer(torch.ones(1, 3)).dtype == getattr(torch, precision)
+    assert layer(torch.ones(1, 3)).dtype == torch.float32
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipekit import Doc, Layer, Morph, Span
+from pipekit.doc.borders import check_borders
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.cutting import concatenate
 from pipekit.doc.doc import ALIGNMENT_MODES
+from pipekit.doc.layer import span_layer
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError
 
 
@@ -108,6 +110,24 @@ def test_a_text_longer_than_offsets_count_is_refused(monkeypatch: pytest.MonkeyP
     assert Doc("abcd", starts=[0], ends=[4]).ends.dtype == np.int32
     with pytest.raises(DocTooLargeError, match="5 characters"):
         Doc("abcde", starts=[0], ends=[5])
+
+
+class SaysItIsLong(str):
+    """A text of one letter that claims to have many."""
+
+    length = 2**31 - 1
+
+    def __len__(self) -> int:
+        return self.length
+
+
+def test_a_text_may_be_as_long_as_offsets_count_and_no_longer() -> None:
+    text = SaysItIsLong("а")
+    end = np.iinfo(np.int32).max
+    check_borders(text, np.array([0]), np.array([end], np.int64))
+    text.length += 1
+    with pytest.raises(DocTooLargeError, match="2147483648 characters"):
+        check_borders(text, np.array([0]), np.array([end + 1], np.int64))
 
 
 def test_the_text_and_the_offsets_cannot_be_changed() -> None:
@@ -441,6 +461,13 @@ def test_a_part_takes_the_spans_that_lie_within_and_the_whole_shifts_them_back()
         (0, 1, None),
         (2, 3, "THING"),
     ]
+
+
+def test_the_whole_has_the_layers_of_each_part() -> None:
+    first, second = Doc(words=["Мама"], spaces=[True]), cat()
+    second.layers["ents"] = span_layer([1], [2], ["X"])
+    whole = concatenate([first, second])
+    assert [(span.start, span.label) for span in whole.ents or ()] == [(2, "X")]
 
 
 def test_links_follow_their_spans_into_the_whole() -> None:

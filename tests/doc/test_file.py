@@ -224,6 +224,19 @@ def test_an_unknown_way_with_errors_is_refused_at_once(path: Path) -> None:
         read_docs(path, on_error="ignore")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("window", [1, 4, 5, 15, 16, 17, 64])
+def test_the_next_record_is_found_wherever_windows_of_the_search_end(
+    window: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docfile, "_FIRST_WINDOW", window)
+    monkeypatch.setattr(docfile, "_WINDOW", window)
+    data = bytearray(path.read_bytes())
+    data[starts_of(path)[4] + 1] ^= 1  # its head
+    path.write_bytes(data)
+    with pytest.warns(PipekitWarning, match="record 4"):
+        assert names(path, "skip") == [str(i) for i in range(10) if i != 4]
+
+
 # -- crashes while appending
 
 

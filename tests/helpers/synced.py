@@ -1,4 +1,4 @@
-"""What of the written files lies on the disk for certain: that for which `os.fsync` has returned."""
+"""What of written files lies on the disk for certain: that for which `os.fsync` has returned."""
 
 from __future__ import annotations
 

@@ -471,6 +471,19 @@ def test_a_journal_tells_of_nothing_that_does_not_lie_on_the_disk(tmp_path: Path
     assert len(set(told)) > 5 and told[-1] == (output.stat().st_size, target.errors.stat().st_size)
 
 
+def test_a_shard_that_was_killed_ends_with_the_bytes_of_one_that_was_not(tmp_path: Path) -> None:
+    source = lines(tmp_path / "a.jsonl", TEXTS * 2)
+    reading = Reading(shard=Shard(2, 3))
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    annotate(job(source, tmp_path / "whole" / "o.jsonl", reading=reading))
+    output = tmp_path / "broken" / "o.jsonl"
+    stop_at(20, source, output, reading=reading)
+    assert 0 < json.loads(output.with_name("o.jsonl.journal").read_bytes())["documents"] < 5
+    annotate(job(source, output, begin="resume", reading=reading))
+    assert job_outputs(output) == job_outputs(tmp_path / "whole" / "o.jsonl")
+
+
 @settings(
     max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

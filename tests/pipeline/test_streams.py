@@ -11,7 +11,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -21,10 +21,20 @@ from hypothesis import strategies as st
 import pipekit
 from pipekit import Pipeline
 from pipekit.errors import ConfigError, ProcessingError
-from pipekit.pipeline.streams import Arrivals
+from pipekit.pipeline.streams import Arrivals, gather
 
 FOREVER = 1e6
 LONG = 20.0  # seconds after which a test that hangs gives up
+
+
+@given(st.lists(st.integers(1, 12)), st.integers(1, 30))
+def test_a_stream_is_cut_into_lists_as_long_as_the_limit_allows(
+    sizes: list[int], limit: int
+) -> None:
+    lists = list(gather(sizes, int, limit))
+    assert [size for one in lists for size in one] == sizes
+    assert all(len(one) == 1 or sum(one) <= limit for one in lists)
+    assert all(sum(one) + following[0] > limit for one, following in pairwise(lists))
 
 
 @pytest.fixture

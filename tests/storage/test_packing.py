@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipekit import Doc
 from pipekit.errors import PipekitFormatError
-from pipekit.storage.packing import pack, unpack
+from pipekit.storage.packing import MAX_DEPTH, pack, unpack
 
 LEAVES = (
     st.none()
@@ -72,6 +72,13 @@ def test_msgpack_beyond_plain_data_is_refused(case: str) -> None:
 @given(TREES)
 def test_plain_data_come_back(tree: Any) -> None:
     assert unpacked(pack(tree)) == tree
+
+
+@pytest.mark.parametrize("begin", [b"\x91", b"\x81\xa1a"])
+def test_lists_lie_as_deep_in_each_other_as_the_limit_and_no_deeper(begin: bytes) -> None:
+    unpacked(begin * MAX_DEPTH + b"\xc0")
+    with pytest.raises(PipekitFormatError, match=f"more than {MAX_DEPTH} deep"):
+        unpacked(begin * (MAX_DEPTH + 1) + b"\xc0")
 
 
 MB = 1 << 20

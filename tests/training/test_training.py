@@ -31,7 +31,7 @@ from pipekit.evaluation.evaluate import evaluate
 from pipekit.pipeline.hooks import hooks
 from pipekit.training.building import prepare
 from pipekit.training.computing import schedule, undisturbed
-from pipekit.training.loop import BEST, LAST, LOG, Trainer
+from pipekit.training.loop import BEST, LAST, LOG, Trainer, swapped
 from pipekit.training.recipe import parse_recipe, read_recipe
 from pipekit.training.transfer import modules, shared
 
@@ -321,6 +321,14 @@ def test_a_source_that_does_not_fit_is_named(
     }
     with pytest.raises(ConfigError, match=message):
         learn(raw, tmp_path / "two")
+
+
+def test_averages_stand_for_the_weights_within_a_context_and_not_behind_it() -> None:
+    weights, averages = {"a": torch.zeros(2)}, {"a": torch.ones(2)}
+    with pytest.raises(KeyError), swapped(weights, averages):
+        assert (weights["a"].tolist(), averages["a"].tolist()) == ([1, 1], [0, 0])
+        raise KeyError("an evaluation that fails")
+    assert (weights["a"].tolist(), averages["a"].tolist()) == ([0, 0], [1, 1])
 
 
 @pytest.mark.parametrize("clip", [0.01, 1.0])

@@ -6,6 +6,7 @@ Modules: words.chars, words.features, words.lexicon
 from __future__ import annotations
 
 import unicodedata
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,30 @@ def test_a_word_has_the_same_features_wherever_it_stands(words: list[str]) -> No
     together = described(words)
     assert together == [described([word])[0] for word in words]
     assert described(words[::-1]) == together[::-1]
+
+
+@pytest.mark.parametrize("kind", ["prefix", "suffix"])
+def test_an_affix_is_shared_by_the_longer_words_that_begin_or_end_with_it(kind: str) -> None:
+    words = ["котом", "кот", "которые", "летом", "ом", "кит"]
+    maker = FeatureMaker()
+    columns, _ = maker.describe(from_strings(words))
+    names = list(maker.column_sizes)
+    for length in (1, 2, 3):
+        numbers = columns[:, names.index(f"{kind}{length}")].tolist()
+        for word, number in zip(words, numbers, strict=True):
+            assert (number == 0) == (len(word) <= length)
+        for i, j in combinations(range(len(words)), 2):
+            if min(len(words[i]), len(words[j])) > length:
+                edges = [w[:length] if kind == "prefix" else w[-length:] for w in words]
+                assert (numbers[i] == numbers[j]) == (edges[i] == edges[j])
+
+
+@given(st.sets(st.integers(0, 2**32 - 1), min_size=1), st.lists(st.integers(0, 2**32 - 1)))
+def test_every_row_of_a_table_is_found_and_nothing_else(rows: set[int], others: list[int]) -> None:
+    table = sorted(rows)
+    keys = [*table, *others]
+    found = find(np.array(table, np.uint32), np.array(keys, np.uint32)).tolist()
+    assert found == [table.index(key) if key in rows else -1 for key in keys]
 
 
 def test_a_mark_does_not_go_to_the_word_before_it() -> None:
