@@ -32,7 +32,7 @@ from pipekit.components.qa.matching import (
     word_likeness,
     word_rarity,
 )
-from pipekit.components.qa.passages import sentence_numbers
+from pipekit.components.qa.passages import Questions, own_passages, sentence_numbers
 from pipekit.corpora.readers.files import Problem
 from pipekit.corpora.readers.squad import read_squad
 from pipekit.errors import ConfigError, DataError
@@ -129,6 +129,24 @@ def test_a_long_text_is_read_in_passages_that_cover_it(nlp: Pipeline) -> None:
     filler = "Зимний лес молчит. " * 40
     long = nlp.answers(f"{filler}Мама мыла раму. {filler}", "Кто мыл раму?", top=5)
     assert (len(filler), len(filler) + 4) in [one[1:3] for one in long]
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4), st.integers(4, 16))
+def test_a_span_of_a_quarter_of_a_passage_lies_within_one_of_its_document(
+    lengths: list[int], size: int
+) -> None:
+    batch = Batch([Doc(words=["а"] * length) for length in lengths])
+    every = np.arange(len(lengths))
+    questions = Questions(doc=every, row=np.zeros_like(every), texts=["Кто?"] * len(lengths))
+    pairs = own_passages(batch, questions, size)
+    assert not len(pairs) or pairs.length.max() <= size
+    for number, (begin, end) in enumerate(pairwise(batch.offsets.tolist())):
+        own = pairs.take(np.flatnonzero(pairs.question == number))
+        borders = list(zip(own.start.tolist(), (own.start + own.length).tolist(), strict=True))
+        assert all(begin <= first and last <= end for first, last in borders)
+        width = min(size // 4, end - begin)
+        for start in range(begin, end - width + 1) if width else ():
+            assert any(first <= start and start + width <= last for first, last in borders)
 
 
 def test_a_text_that_goes_through_in_parts_keeps_its_questions(

@@ -22,7 +22,7 @@ from pipekit.doc.borders import check_borders
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.cutting import concatenate
 from pipekit.doc.doc import ALIGNMENT_MODES
-from pipekit.doc.layer import span_layer
+from pipekit.doc.layer import join, span_layer
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError
 
 
@@ -470,16 +470,21 @@ def test_the_whole_has_the_layers_of_each_part() -> None:
     assert [(span.start, span.label) for span in whole.ents or ()] == [(2, "X")]
 
 
+def test_labels_of_layers_put_together_stay_what_they_are() -> None:
+    parts = [span_layer([0], [1], ["Б"]), span_layer([0, 1], [1, 2], ["А", "Б"])]
+    assert join(parts)["label"].strings() == ["Б", "А", "Б"]
+
+
 def test_links_follow_their_spans_into_the_whole() -> None:
     parts = []
     for word in ("а", "б"):
-        part = Doc(words=[word, word])
+        part = Doc(words=[word, word, word])  # more tokens than spans
         part.spans["ents"] = [part[0:1], part[1:2]]
         part.add_layer("relations", "link", 1, target="ents").set("head", [1]).set("tail", [0])
         parts.append(part)
     assert [(link.head.start, link.tail.start) for link in concatenate(parts).relations or ()] == [
         (1, 0),
-        (3, 2),
+        (4, 3),
     ]
 
 

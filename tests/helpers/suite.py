@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .processes import run
 
-_SUMMARY = re.compile(r"^(FAILED|ERROR) (\S+\.py(?:::\S+)?)", re.MULTILINE)
+_SUMMARY = re.compile(r"^(FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
 _FAILED = 1  # the exit code of pytest where tests have failed, and nothing else is wrong
 
 

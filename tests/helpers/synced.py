@@ -66,6 +66,8 @@ def watched(
         if before_replace is not None:
             before_replace(model, old, new)
         model.replaced.append((new, model.is_certain(old, old.stat().st_size)))
+        if new.exists():  # its number may be that of another file soon
+            model.sizes.pop(identity(new.stat()), None)
         real_replace(source, target)
         model.names.discard(identity(new.parent.stat()))
 

@@ -269,6 +269,17 @@ def test_a_job_that_cannot_succeed_ends_early(tmp_path: Path) -> None:
         annotate(job(tmp_path / "a.jsonl", tmp_path / "o.jsonl"))
 
 
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_a_job_ends_with_the_first_error_beyond_its_limit(most: int, tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"text": "а"}\n{}\n' * 9, encoding="utf-8")
+    with pytest.raises(
+        JobStopped, match=f"{most + 1} records failed, more than --max-errors {most}"
+    ):
+        annotate(job(source, tmp_path / "o.jsonl", limits=Limits(max_errors=most)))
+    annotate(job(source, tmp_path / "p.jsonl", limits=Limits(max_errors=9)))
+
+
 def test_a_truncated_archive_costs_its_end(tmp_path: Path) -> None:
     whole = lines(tmp_path / "a.jsonl", [f"Слово {i}." for i in range(500)]).read_bytes()
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(whole)[:-200])

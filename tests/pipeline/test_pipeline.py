@@ -7,6 +7,7 @@ Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.pipeline
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from pipekit.errors import (
     ConfigError,
     CorruptModelError,
     DocError,
+    PipekitError,
     PluginMissingError,
     ProcessingError,
     UnknownComponentError,
@@ -586,3 +588,18 @@ def test_a_file_builds_nothing_but_what_installed_packages_bring(type: str) -> N
         pipekit.from_bytes(
             store.to_bytes({"config": config, "suppliers": {f"components {type}": "evil"}}, {})
         )
+
+
+@pytest.mark.parametrize("part", ["components", "encoders", "tokenizer"])
+def test_a_module_that_a_file_names_is_not_imported(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "decoy.py").write_text("class Part: ...", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("decoy.Part", "decoy:Part", "decoy"):
+        settings: dict[str, Any] = {"type": name}
+        config = {**CONFIG, part: settings if part == "tokenizer" else {"a": settings}}
+        store.save(tmp_path / "m.pipekit", {"config": config, "suppliers": {}}, {})
+        with pytest.raises(PipekitError):
+            pipekit.load(tmp_path / "m.pipekit")
+        assert "decoy" not in sys.modules
