@@ -580,7 +580,14 @@ def test_a_file_that_holds_no_pipeline_is_told_as_such(
 
 @pytest.mark.parametrize(
     "type",
-    ["os.system", "pipekit.components.tagger.tagger:Tagger", "../x", "builtins.eval", "nosuch"],
+    [
+        "os.system",
+        "pipekit.components.tagger.tagger:Tagger",
+        "evil.tagger",
+        "../x",
+        "builtins.eval",
+        "nosuch",
+    ],
 )
 def test_a_file_builds_nothing_but_what_installed_packages_bring(type: str) -> None:
     config = {**CONFIG, "components": {"a": {"type": type}}}

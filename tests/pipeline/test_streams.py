@@ -23,6 +23,8 @@ from pipekit import Pipeline
 from pipekit.errors import ConfigError, ProcessingError
 from pipekit.pipeline.streams import Arrivals, gather
 
+pytestmark = pytest.mark.limit(60)  # seconds; a stream that waits for ever would hang them
+
 FOREVER = 1e6
 LONG = 20.0  # seconds after which a test that hangs gives up
 
