@@ -22,6 +22,8 @@ from helpers.synced import identity, watched
 from pipekit.errors import CorruptModelError, PipekitError, StoreError
 from pipekit.storage import files, store
 
+pytestmark = pytest.mark.limit(60)  # seconds; a lock that is waited for would hang them
+
 OLD, NEW = {"config": {"which": "old"}}, {"config": {"which": "new"}}
 
 
