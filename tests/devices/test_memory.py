@@ -172,6 +172,7 @@ def test_a_long_document_goes_in_parts_cut_between_sentences() -> None:
     borders = np.flatnonzero(doc.tokens["sent_start"].values)  # type: ignore[union-attr]
     place = doc.tokens["place"].values  # type: ignore[union-attr]
     begins = np.flatnonzero(place == 0)
+    assert not component.leftovers
     assert len(begins) > 50
     assert {*begins} <= {*borders}
     assert component.failures <= 2 * log2(len(place))
