@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pipekit import Doc, Layer, Morph, Span
 from pipekit.doc.borders import check_borders
 from pipekit.doc.columns import encode_labels
-from pipekit.doc.cutting import concatenate
+from pipekit.doc.cutting import concatenate, cut_doc, longest_sentence, rejoin
 from pipekit.doc.doc import ALIGNMENT_MODES
 from pipekit.doc.layer import join, span_layer
 from pipekit.errors import AlignmentError, DocError, DocTooLargeError
@@ -565,3 +565,96 @@ def test_reprs_say_what_a_thing_is() -> None:
     assert repr((doc.ents or ())[1]) == "<Span 2:3 THING: 'раму'>"
     assert repr(doc.layers["ents"]) == "<Layer span, 2 rows: start, end, label>"
     assert isinstance(doc[0:1], Span)
+
+
+# -- parts and what goes with them
+
+
+def asked() -> Doc:
+    doc = Doc(words=["Мама", "мыла", "раму", "."])
+    doc.add_layer("questions", "doc", 1).set("text", ["Кто?"])
+    doc.add_layer("cats", "doc", 1).set("быт", np.array([0.5], np.float32))
+    doc.tokens.set("sent_start", np.array([True, False, True, False]))
+    return doc
+
+
+def test_a_bare_copy_has_borders_and_questions_of_its_own() -> None:
+    doc = asked()
+    bare = doc.copy(bare=True)
+    assert list(bare.layers) == ["tokens", "questions"] and list(bare.tokens) == ["sent_start"]
+    bare.tokens["sent_start"].values[2] = False
+    assert doc.tokens["sent_start"].values[2]
+    assert list(Doc(words=["а"]).copy(bare=True).layers) == ["tokens"]
+
+
+def test_a_part_has_the_questions_and_no_classes_of_the_whole() -> None:
+    part = asked().part(1, 3)
+    assert (part.text, list(part.layers)) == ("мыла раму ", ["tokens", "questions"])
+    assert (asked().part(2, 4).text, asked().part(2, 2).text) == ("раму .", "")
+    assert len(asked().part(3, 1)) == 0
+
+
+def test_a_part_leaves_out_links_whose_spans_are_not_there() -> None:
+    doc = asked()
+    doc.add_layer("relations", "link", 0, target="names").set("head", []).set("tail", [])
+    assert "relations" not in doc.part(0, 2).layers
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"),
+    [("cats", True), ("cats.быт", True), ("sents", True), ("cats.быть", False), ("x.y", False)],
+)
+def test_what_was_written_is_known_by_layer_and_column(name: str, is_there: bool) -> None:
+    assert asked().has_annotation(name) is is_there
+
+
+def test_arrays_of_columns_that_are_not_there_name_those_that_are() -> None:
+    with pytest.raises(DocError, match=r"token column 'pso'.*sent_start"):
+        asked().to_array("pso")
+
+
+def test_documents_are_cut_between_sentences_and_within_those_that_are_too_long() -> None:
+    doc = Doc(words=list("абвгдежз"))
+    assert cut_doc(doc, 8) == [doc]
+    assert [len(part) for part in cut_doc(doc, 3)] == [3, 3, 2]
+    assert longest_sentence(doc) == 1 and longest_sentence(Doc(words=[])) == 0
+    doc.tokens.set("sent_start", np.array([True, False, True, False, False, False, False, True]))
+    assert longest_sentence(doc) == 5
+    assert [len(part) for part in cut_doc(doc, 3)] == [2, 3, 3]
+    assert [len(part) for part in cut_doc(doc, 5)] == [2, 5, 1]
+    assert [len(part) for part in cut_doc(doc, 7)] == [7, 1]
+
+
+def test_the_classes_of_a_whole_are_the_means_of_its_parts_by_tokens() -> None:
+    doc = Doc(words=["а", "б", "в", "г"])
+    parts = [doc.part(0, 1), doc.part(1, 4)]
+    for part, score in zip(parts, (1.0, 0.5), strict=True):
+        part.add_layer("cats", "doc", 1).set("x", np.array([score], np.float32))
+    rejoin(doc, parts)
+    assert doc.layers["cats"]["x"].values.tolist() == [0.625]
+    assert doc.layers["cats"]["x"].values.dtype == np.float32
+    parts[1].layers["cats"].set("y", np.array([1.0], np.float32))
+    assert concatenate(parts).layers["cats"]["x"].values.tolist() == [1.0]
+    for part in parts:
+        part.layers["cats"] = Layer("doc", 1).set("n", np.array([len(part)]))
+    assert concatenate(parts).layers["cats"]["n"].values.tolist() == [1]
+
+
+def test_the_layers_of_a_single_part_stay_where_they_are() -> None:
+    doc = asked()
+    layers = doc.layers
+    rejoin(doc, [doc])
+    assert doc.layers is layers
+    rejoin(doc, [doc.copy()])
+    assert doc.layers is not layers and list(doc.layers) == list(layers)
+
+
+def test_links_without_a_target_follow_the_entities_and_parts_may_lack_both() -> None:
+    doc = Doc(words=["а", "б", "в"])
+    parts = [doc.part(row, row + 1) for row in range(3)]
+    for part in parts[::2]:
+        part.spans["ents"] = [part[0:1]]
+        part.layers["relations"] = Layer("link", 1).set("head", [0]).set("tail", [0])
+    whole = concatenate(parts)
+    assert whole.layers["relations"]["head"].values.tolist() == [0, 1]
+    assert whole.layers["ents"]["start"].values.tolist() == [0, 2]

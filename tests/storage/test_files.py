@@ -269,3 +269,70 @@ def test_a_stray_file_of_a_dead_saver_is_no_pipeline(tmp_path: Path) -> None:
     (tmp_path / ".pipekit-0123456789abcdef.tmp").write_bytes(b"half a pipeline")
     with pytest.raises(CorruptModelError, match=r"holds 0 files \*\.pipekit"):
         store.load_container(tmp_path)
+
+
+WITHOUT_LOCKS = """
+import os, sys
+sys.modules["fcntl"] = None
+del os.O_DIRECTORY
+from pathlib import Path
+from pipekit.storage import files
+
+path = Path(sys.argv[1])
+files.write_atomically(path, [b"one"])
+for word in (b"two", b"three"):
+    with files.File(path, append=True) as file:
+        file.write(word)
+        file.sync()
+print(path.read_text())
+"""
+
+
+def test_systems_without_locks_and_folders_to_sync_write_all_the_same(tmp_path: Path) -> None:
+    assert run_alone(WITHOUT_LOCKS, tmp_path / "x") == "onetwothree\n"
+
+
+def test_a_lock_that_fails_otherwise_is_no_other_process(tmp_path: Path) -> None:
+    def fails(call: str, path: str) -> None:
+        if call == "lock":
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    files.failpoint = fails
+    with pytest.raises(StoreError, match=r"x: lock failed: No locks") as caught:
+        files.File(tmp_path / "x", append=True)
+    assert caught.value.errno == errno.ENOLCK
+
+
+def test_chunks_that_cannot_be_written_elsewhere_are_named_without_a_size(path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"abc"
+        raise StoreError("the other disk is full")
+
+    with pytest.raises(StoreError, match=r"m\.pipekit could not .*: the other .* after 0 bytes"):
+        files.write_atomically(path, chunks())
+    assert store.load_container(path).header == OLD
+
+
+def test_large_chunks_are_written_behind_the_small_ones_before_them(tmp_path: Path) -> None:
+    small, large = b"abc", b"x" * (1 << 20)
+    calls: list[str] = []
+    files.failpoint = lambda call, path: calls.append(call)
+    files.write_atomically(tmp_path / "x", [small, small, large, small])
+    assert (tmp_path / "x").read_bytes() == small + small + large + small
+    assert calls.count("write") == 3
+
+
+def test_what_was_written_counts_and_a_cut_file_goes_on_at_its_end(tmp_path: Path) -> None:
+    with files.File(tmp_path / "x") as file:
+        file.write(b"abcdef")
+        assert file.written == 0
+        file.sync()
+        assert file.written == 6
+        file.truncate(2)
+        file.write(b"x")
+        file.sync()
+        assert file.written == 7
+    assert (tmp_path / "x").read_bytes() == b"abx"
+    files.remove(tmp_path / "x")
+    files.remove(tmp_path / "x")
+    assert not (tmp_path / "x").exists()

@@ -180,3 +180,28 @@ def test_the_header_may_be_as_deep_as_the_limit(beyond: int) -> None:
     else:
         with pytest.raises(ConfigError, match="deep"):
             store.to_bytes(header, {})
+
+
+def test_a_fingerprint_tells_headers_and_tensors_apart_and_nothing_else() -> None:
+    own = store.fingerprint(HEADER, tensors())
+    assert own == store.fingerprint(HEADER, dict(reversed(tensors().items())))
+    assert own != store.fingerprint({**HEADER, "more": 1}, tensors())
+    changed = tensors()
+    changed["encoders/main/weights/scalar"] = np.array(3.25)
+    assert own != store.fingerprint(HEADER, changed)
+    assert len(own) == 64
+
+
+def test_a_tensor_that_no_message_can_count_is_refused() -> None:
+    huge = np.broadcast_to(np.zeros(1, np.uint8), (2**32,))  # no memory of its own
+    with pytest.raises(ConfigError, match="tensor 'x' has 4294967296 bytes, a message at most"):
+        store.to_bytes({}, {"x": huge})
+
+
+def test_a_file_that_the_system_does_not_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.pipekit"
+    monkeypatch.setattr(Path, "is_file", lambda self: True)
+    with pytest.raises(CorruptModelError, match=r"m\.pipekit cannot be read: No such file"):
+        store.load_container(path)
