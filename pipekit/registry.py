@@ -180,6 +180,11 @@ class Registry:
             suppliers.append(Supplier("this process", "-", target))
         return suppliers
 
+    def brought_by(self, name: str) -> str:
+        """The packages that bring a name, for messages; the name where there is none."""
+        suppliers = self.suppliers(name)
+        return "; ".join(map(str, suppliers)) or repr(name)
+
     def supplier(self, name: str) -> Supplier:
         """The only package that brings a name.
 

@@ -199,6 +199,12 @@ class Layer:
             twin._columns[name] = Column(column.values.copy(), column.labels)
         return twin
 
+    def shared(self) -> Layer:
+        """A layer with the same arrays; columns set on one of the two are not set on the other."""
+        twin = self._empty(self.size)
+        twin._columns.update(self._columns)
+        return twin
+
     def _empty(self, size: int) -> Layer:
         return Layer(self.kind, size, target=self.target)
 
@@ -218,14 +224,6 @@ def held_by(layers: Sequence[Layer | None]) -> list[Held | None]:
         None if layer is None else (layer.kind, layer.size, layer.target, layer._columns.copy())
         for layer in layers
     ]
-
-
-def layer_of(held: Held) -> Layer:
-    """A layer of its own that holds the same, with the same arrays."""
-    kind, size, target, columns = held
-    layer = Layer(kind, size, target=target)
-    layer._columns = columns.copy()
-    return layer
 
 
 def _are_strings(values: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipekit.doc.borders import check_borders
-from pipekit.errors import DocError
+from pipekit.errors import DocError, PluginContractError
 from pipekit.words.arrays import offsets
 from pipekit.words.chars import codes
 
@@ -17,18 +17,36 @@ _PROMISES = {  # what a part of each kind has
     "encoders": ("width", "features", "forward", "__call__"),
     "components": ("requires", "assigns", "__call__"),
 }
-_ARRAYS = ("starts", "ends", "sentence_starts")
+_ARRAYS = {"starts": "iu", "ends": "iu", "sentence_starts": "b"}  # of segments, with their kinds
+_CALLED = {"iu": "integers", "b": "booleans"}
 
 
-def part_breach(
+def check_part(
     part: object,
     kind: str,
-) -> str | None:
-    """What a part lacks; None where it lacks nothing.
+    name: str,
+    brought_by: str,
+) -> None:
+    """Check that a factory has built a part of its kind.
 
     Args:
         kind: "tokenizer", "encoders" or "components".
+        brought_by: the package of the factory.
+
+    Errors: `PluginContractError` naming the part, the package, and what the part lacks.
     """
+    breach = _lack(part, kind)
+    if breach:
+        raise PluginContractError(
+            f"{kind.removesuffix('s')} {name!r}, brought by {brought_by}, {breach}: "
+            "it cannot stand in a pipeline"
+        )
+
+
+def _lack(
+    part: object,
+    kind: str,
+) -> str | None:
     for promise in _PROMISES[kind]:
         if not hasattr(part, promise):
             return f"has no {promise}"
@@ -52,15 +70,9 @@ def segments_breach(
     if len(segments) != len(texts):
         return f"gave the segments of {len(segments)} texts for {len(texts)}"
     for each in segments:
-        for name in _ARRAYS:
-            array = getattr(each, name, None)
-            kinds = "b" if name == "sentence_starts" else "iu"
-            if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
-                wanted = "booleans" if kinds == "b" else "integers"
-                return f"gave {name} that are no array of {wanted}: {array!r:.60}"
-        shapes = {getattr(each, name).shape for name in _ARRAYS}
-        if len(shapes) > 1 or len(next(iter(shapes))) != 1:
-            return f"gave arrays of the shapes {', '.join(map(str, shapes))}: they have one length"
+        fault = _arrays_fault(each)
+        if fault:
+            return f"gave {fault}"
     if _are_right(texts, segments):
         return None
     for text, each in zip(texts, segments, strict=True):
@@ -68,6 +80,22 @@ def segments_breach(
             check_borders(text, each.starts.astype(np.int64), each.ends.astype(np.int64))
         except DocError as error:
             return f"gave tokens that do not fit {text!r:.60}: {error}"
+    return None
+
+
+def _arrays_fault(segments: Any) -> str | None:
+    """Why the arrays of a text are not those of tokens."""
+    shapes = set()
+    for name, kinds in _ARRAYS.items():
+        array = getattr(segments, name, None)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+            wanted = _CALLED[kinds]
+            return f"{name} that are no array of {wanted}: {array!r:.60}"
+        shapes.add(array.shape)
+    shape, *others = shapes
+    if others or len(shape) != 1:
+        listed = ", ".join(map(str, shapes))
+        return f"arrays of the shapes {listed}: they have one length"
     return None
 
 

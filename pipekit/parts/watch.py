@@ -18,9 +18,9 @@ import numpy as np
 
 from pipekit.doc import Doc, Layer
 from pipekit.doc.columns import Column, Labels, Values
-from pipekit.doc.layer import Held, held_by, layer_of
+from pipekit.doc.layer import Held, held_by
 from pipekit.doc.text import own_of
-from pipekit.parts.written import Address, Written, columns_of, title
+from pipekit.parts.written import Address, Written, columns_of, is_score, plain_column, title
 
 _layers_of = attrgetter("layers")
 _values_of = attrgetter("values")
@@ -41,26 +41,15 @@ class Watch:
     def __init__(self, docs: Sequence[Doc]) -> None:
         self._docs = tuple(docs)
         self._own = list(map(own_of, docs))
-        self._layers = [layers.copy() for layers in map(_layers_of, docs)]
+        all_layers = list(map(_layers_of, docs))
         # What each layer held when it was looked at last, in the order of the documents.
         self._held: dict[str, list[Held | None]] = {}
-        self._columns: dict[Address, _Contents] = {
-            ("", "start"): _Contents([doc.starts for doc in docs]),
-            ("", "end"): _Contents([doc.ends for doc in docs]),
-        }
-        for name in dict.fromkeys(chain.from_iterable(self._layers)):
-            held = held_by([layers.get(name) for layers in self._layers])
+        self._columns: dict[Address, _Contents] = {}
+        for name in dict.fromkeys(chain.from_iterable(all_layers)):
+            held = held_by([layers.get(name) for layers in all_layers])
             self._held[name] = held
             for column, columns in columns_of(held).items():
                 self._columns[name, column] = _contents(columns)
-        self._first = self._held.copy()
-
-    def restore(self) -> None:
-        """Give the documents the layers that they had at first."""
-        for number, doc in enumerate(self._docs):
-            names = self._layers[number]
-            layers = {name: self._first[name][number] for name in names}
-            doc.layers = {name: layer_of(held) for name, held in layers.items() if held}
 
     def breach(
         self,
@@ -78,7 +67,8 @@ class Watch:
         if answer is not None:
             kind = type(answer).__name__
             return f"returned {kind}: it writes to the documents and returns nothing"
-        if len(docs) != len(self._docs) or not all(map(is_, docs, self._docs)):
+        are_same = map(is_, docs, self._docs)
+        if len(docs) != len(self._docs) or not all(are_same):
             return "dropped, reordered or replaced documents of its batch"
         if not _are_identical(self._own, list(map(own_of, docs))):
             return "changed the text, the tokens, the name or the error of a document"
@@ -147,6 +137,28 @@ class Watch:
             for doc in self._docs:
                 if not doc.has_annotation(name):
                     raise _Breach(f"assigns {name!r} but wrote none to {doc!r}")
+
+
+def numbers_breach(
+    docs: Sequence[Doc],
+    assigns: Sequence[str],
+) -> str | None:
+    """A score that is no number, in what a component has written; None where there is none.
+
+    That is all that can go wrong with a component that is tested itself: the weights of a file may
+    hold NaN.
+    """
+    for name in assigns:
+        layer_name, _, beginning = name.partition(".")
+        layers = [doc.layers[layer_name] for doc in docs if layer_name in doc.layers]
+        for column in dict.fromkeys(chain.from_iterable(layers)):
+            if not is_score(layer_name, column) or not column.startswith(beginning):
+                continue
+            arrays = [layer[column].values for layer in layers if column in layer]
+            total = np.concatenate(arrays).sum()  # NaN where one of them is
+            if total != total:
+                return f"wrote a score that is no number to {title((layer_name, column))}"
+    return None
 
 
 class _Breach(Exception):
@@ -266,12 +278,11 @@ def _are_same(
     after: Held,
 ) -> bool:
     """Whether two layers hold the same values and labels in a column."""
-    layers = (layer_of(before), layer_of(after))
-    if not all(name in layer for layer in layers):
-        return False
     contents = []
-    for layer in layers:
-        column = layer[name]
+    for _, _, _, columns in (before, after):
+        if name not in columns:
+            return False
+        column = plain_column(columns[name])
         if type(column) is not Column or not isinstance(column.values, np.ndarray):
             return False
         labels = None if column.labels is None else list(column.labels)

@@ -23,7 +23,9 @@ from pipekit.doc.views import SENTIMENT_OF
 Address = tuple[str, str]  # of a column: the name of its layer, and its own
 
 _KINDS = {"ents": "span", "relations": "link", "cats": "doc", "sentiment": "doc"}
-_STRINGS = ("pos", "morph", "lemma", "label")  # columns that hold strings
+_STRINGS = {("tokens", "pos"), ("tokens", "morph"), ("tokens", "lemma")}
+_SENTENCES = ("tokens", "sent_start")
+_UNLABELLED = -2  # for the number of labels, of a column without
 _TOLERANCE = 1e-3  # by which rounding may carry a probability beyond 0 and 1
 
 _kind_of = itemgetter(0)  # of what a layer holds
@@ -37,9 +39,15 @@ _dtype_of = attrgetter("dtype")
 def title(address: Address) -> str:
     """A column in messages."""
     layer, column = address
-    if not layer:
-        return f"the column {column!r}"
     return f"the column {column!r} of {layer!r}"
+
+
+def is_score(
+    layer: str,
+    column: str,
+) -> bool:
+    """Whether a column holds probabilities."""
+    return layer in CLASSES or column == "score" or column.startswith(SENTIMENT_OF)
 
 
 def columns_of(held: Sequence[Held | None]) -> dict[str, list[Column]]:
@@ -49,12 +57,13 @@ def columns_of(held: Sequence[Held | None]) -> dict[str, list[Column]]:
     for name in dict.fromkeys(chain.from_iterable(tables)):
         of_docs: list[Any] = [table[name] for table in tables if name in table]
         if tuple in set(map(type, of_docs)):
-            of_docs = list(map(_unpacked, of_docs))
+            of_docs = list(map(plain_column, of_docs))
         columns[name] = of_docs
     return columns
 
 
-def _unpacked(column: Any) -> Any:
+def plain_column(column: Any) -> Any:
+    """A column as such, also where it is still packed."""
     return unpack_column(column) if type(column) is tuple else column
 
 
@@ -91,66 +100,68 @@ class Written:
         Args:
             rights: the columns that the component may write; others are not looked at.
         """
-        breach = self._rows_breach()
-        if breach or not self._held:
-            return breach
+        fault = self._rows_fault()
+        if fault:
+            return f"wrote the layer {self.name!r} {fault}"
         for name in self.columns:
-            if (self.name, name) in rights:
-                breach = self._column_breach(name)
-                if breach:
-                    return breach
-        kind = _kind_of(self._held[0])
-        if kind == "span":
-            return self._spans_breach()
-        if kind == "link":
-            return self._links_breach()
-        return None
+            address = (self.name, name)
+            if address not in rights:
+                continue
+            fault = self._column_fault(name)
+            if fault:
+                return f"wrote {fault} to {title(address)}"
+        return self._edges_breach()
 
     # -- rows
 
-    def _rows_breach(self) -> str | None:
+    def _rows_fault(self) -> str | None:
         """Why kind or size do not fit."""
-        kinds = sorted(set(map(_kind_of, self._held)), key=str)
-        allowed = [_KINDS[self.name]] if self.name in _KINDS else list(LAYER_KINDS)
-        if len(kinds) > 1 or not set(kinds) <= set(allowed):
-            wrong = " and ".join(map(repr, kinds))
-            return f"wrote {self.name!r} as a layer of kind {wrong}: it is {' or '.join(allowed)}"
-        if set(map(type, self._sizes)) - {int} or min(self._sizes, default=0) < 0:
-            return f"wrote {self.name!r} with a number of rows that is no int of 0 or more"
-        if "token" in kinds and self._sizes != self._lengths:
-            return f"wrote {self.name!r} with another number of rows than there are tokens"
-        if self.name in CLASSES and max(self._sizes, default=0) > 1:
-            return f"wrote {self.name!r} with several rows: it has one, and columns for the classes"
+        kinds = set(map(_kind_of, self._held))
+        allowed = set(LAYER_KINDS)
+        if self.name in _KINDS:
+            allowed = {_KINDS[self.name]}
+        if len(kinds) > 1 or not kinds <= allowed:
+            wrong = " and ".join(sorted(map(repr, kinds)))
+            return f"as one of kind {wrong}: it is of kind {' or '.join(sorted(allowed))}"
+        sizes = self._sizes
+        if set(map(type, sizes)) - {int} or min(sizes, default=0) < 0:
+            return "with a number of rows that is no int of 0 or more"
+        if "token" in kinds and sizes != self._lengths:
+            return "with another number of rows than there are tokens"
+        if self.name in CLASSES and max(sizes, default=0) > 1:
+            return "with several rows: it has one, and a column for each class"
         for kind in kinds:
             for edge in REQUIRED[kind]:
-                if len(self.columns.get(edge, ())) < len(self._held):
-                    return f"wrote {self.name!r} without the column {edge!r}"
+                columns = self.columns.get(edge, ())
+                if len(columns) < len(sizes):
+                    return f"without the column {edge!r}"
         return None
 
     # -- columns
 
-    def _column_breach(self, name: str) -> str | None:
+    def _column_fault(self, name: str) -> str | None:
+        """What was written to a column that may not stand there."""
         columns = self.columns[name]
-        titled = title((self.name, name))
         if set(map(type, columns)) != {Column}:
-            return f"put something into {titled} that is no Column"
+            return "something that is no Column"
         arrays = list(map(_values_of, columns))
-        if not all(issubclass(kind, np.ndarray) for kind in set(map(type, arrays))):
-            return f"wrote {titled} with values that are no array"
-        sizes = self._sizes_of(name)
+        types = set(map(type, arrays))
+        if not all(issubclass(type, np.ndarray) for type in types):
+            return "values that are no array"
         shapes = list(map(_shape_of, arrays))
-        wanted = [(size,) for size in sizes]
+        wanted = [(size,) for size in self._sizes_of(name)]
         if shapes != wanted:
             pairs = zip(shapes, wanted, strict=True)
             shape, rows = next(pair for pair in pairs if pair[0] != pair[1])
-            return f"wrote {titled} with the shape {shape}: its layer needs {rows}"
-        for dtype in set(map(_dtype_of, arrays)).difference(DTYPES):
+            return f"an array of the shape {shape} instead of {rows}"
+        dtypes = set(map(_dtype_of, arrays))
+        for dtype in dtypes.difference(DTYPES):
             if dtype.newbyteorder("<") not in DTYPES:
-                return f"wrote {titled} as {dtype}: it holds numbers, booleans or strings"
+                return f"{dtype} instead of numbers, booleans or strings"
         labels = list(map(_labels_of, columns))
         if labels.count(None) == len(labels):
-            return self._numbers_breach(name, _filled(arrays))
-        return self._strings_breach(name, arrays, labels)
+            return self._numbers_fault(name, _filled(arrays))
+        return self._strings_fault(name, arrays, labels)
 
     def _sizes_of(self, name: str) -> list[int]:
         """The sizes of the layers that have a column."""
@@ -158,109 +169,119 @@ class Written:
             return self._sizes
         return [size for _, size, _, table in self._held if name in table]
 
-    def _strings_breach(
+    def _strings_fault(
         self,
         name: str,
         arrays: Sequence[Values],
         labels: Sequence[Labels | None],
     ) -> str | None:
         """Why codes with labels are no strings."""
-        titled = title((self.name, name))
-        if self._is_score(name):
-            return f"wrote strings to {titled}, which holds numbers"
-        for each in dict(zip(map(id, labels), labels, strict=True)).values():
-            fault = None if each is None else _labels_fault(each)
-            if fault:
-                return f"wrote {titled} with {fault}"
-        counts = [-2 if each is None else len(each) for each in labels]
-        codes = np.concatenate(_filled(arrays) or [np.zeros(0, np.int32)])
-        limits = np.repeat(counts, list(map(len, arrays)))
-        if (limits == -2).any():
-            return f"wrote numbers to {titled} in some documents, and strings in others"
+        if is_score(self.name, name):
+            return "strings instead of numbers"
+        distinct = dict(zip(map(id, labels), labels, strict=True))
+        counts = {}
+        for number, each in distinct.items():
+            counts[number] = _UNLABELLED
+            if each is not None:
+                counts[number] = len(each)
+                fault = _labels_fault(each)
+                if fault:
+                    return fault
+        sizes = list(map(len, arrays))
+        count_of_each = list(map(counts.__getitem__, map(id, labels)))
+        limits = np.repeat(count_of_each, sizes)
+        filled = _filled(arrays)
+        if not filled:
+            return None
+        codes = np.concatenate(filled)
+        if (limits == _UNLABELLED).any():
+            return "numbers in some documents and strings in others"
         if codes.dtype.kind not in "iu":
-            return f"wrote codes of labels as {codes.dtype} to {titled}: they are integers"
-        if ((codes < -1) | (codes >= limits)).any():
+            return f"codes of labels as {codes.dtype} instead of integers"
+        is_beyond = (codes < -1) | (codes >= limits)
+        if is_beyond.any():
             low, high = bounds(codes)
-            return f"wrote codes from {low} to {high} to {titled}, beyond its labels"
+            return f"codes from {low} to {high}, beyond its labels,"
         return None
 
-    def _numbers_breach(
+    def _numbers_fault(
         self,
         name: str,
         arrays: Sequence[Values],
     ) -> str | None:
-        """Why numbers are not what others read in the column; `arrays` are those with rows."""
+        """Why numbers are not what others read in a column; `arrays` are those with rows."""
         if not arrays:
             return None
-        titled = title((self.name, name))
+        address = (self.name, name)
         kinds = {dtype.kind for dtype in map(_dtype_of, arrays)}
-        if name in _STRINGS and (self.name == "tokens" or name == "label"):
-            return f"wrote numbers to {titled}, which holds strings"
-        if (self.name, name) == ("tokens", "sent_start") and kinds != {"b"}:
-            return f"wrote {titled} as numbers: whether a token begins a sentence is a bool"
-        if self._is_score(name):
-            return _scores_breach(titled, np.concatenate(arrays))
-        if "f" in kinds and np.isinf(np.concatenate(arrays)).any():
-            return f"wrote an infinite number to {titled}"
+        if address in _STRINGS or name == "label":
+            return "numbers instead of strings"
+        if address == _SENTENCES and kinds != {"b"}:
+            return "numbers instead of booleans"
+        is_of_scores = is_score(*address)
+        if not is_of_scores and "f" not in kinds:
+            return None
+        values = np.concatenate(arrays)
+        if is_of_scores:
+            return _scores_fault(values)
+        if np.isinf(values).any():
+            return "an infinite number"
         return None
-
-    def _is_score(self, name: str) -> bool:
-        """Whether a column holds probabilities."""
-        return self.name in CLASSES or name == "score" or name.startswith(SENTIMENT_OF)
 
     # -- spans and links
 
-    def _spans_breach(self) -> str | None:
-        breach = self._edges_breach("span")
-        if breach:
-            return breach
-        starts, ends = map(self._end_to_end, REQUIRED["span"])
+    def _edges_breach(self) -> str | None:
+        """Why spans do not lie in their documents, or links not between spans."""
+        kinds = set(map(_kind_of, self._held))
+        if kinds <= {"token", "doc"}:
+            return None
+        [kind] = kinds
+        edges = []
+        for edge in REQUIRED[kind]:
+            columns = self.columns[edge]
+            arrays = list(map(_values_of, columns))
+            for dtype in set(map(_dtype_of, arrays)):
+                if dtype.kind not in "iu":
+                    return f"wrote {dtype} instead of int32 to {title((self.name, edge))}"
+            labels = list(map(_labels_of, columns))
+            if labels.count(None) != len(labels):
+                return f"wrote strings instead of int32 to {title((self.name, edge))}"
+            edges.append(np.concatenate(arrays))
+        if kind == "span":
+            return self._spans_breach(*edges)
+        return self._links_breach(edges)
+
+    def _spans_breach(
+        self,
+        starts: Values,
+        ends: Values,
+    ) -> str | None:
         lengths = np.repeat(self._lengths, self._sizes)
         is_inside = (starts >= 0) & (starts < ends) & (ends <= lengths)
         if is_inside.all():
             return None
-        row = int(np.flatnonzero(~is_inside)[0])
-        return (
-            f"wrote a span of {self.name!r} that does not lie in its document: "
-            f"[{starts[row]}, {ends[row]}) of {lengths[row]} tokens"
-        )
+        row = is_inside.argmin()
+        place = f"[{starts[row]}, {ends[row]}) of {lengths[row]} tokens"
+        return f"wrote a span of {self.name!r} that does not lie in its document: {place}"
 
-    def _links_breach(self) -> str | None:
-        breach = self._edges_breach("link")
-        if breach:
-            return breach
+    def _links_breach(self, edges: Sequence[Values]) -> str | None:
         counts = []
-        for number, each in zip(self._numbers, self._held, strict=True):
-            target = each[2] or LINKED
-            spans = self._held_by_name.get(target, ())
-            of_doc = spans[number] if spans else None
-            if of_doc is None or _kind_of(of_doc) != "span":
-                return f"wrote {self.name!r} between {target!r}, which is no layer of spans"
-            counts.append(_size_of(of_doc))
+        for number, held in zip(self._numbers, self._held, strict=True):
+            _, _, target, _ = held
+            name = target or LINKED
+            layers = self._held_by_name.get(name)
+            spans = layers and layers[number]
+            if not spans or _kind_of(spans) != "span":
+                return f"wrote {self.name!r} between rows of {name!r}, which is no layer of spans"
+            counts.append(_size_of(spans))
         limits = np.repeat(counts, self._sizes)
-        for rows in map(self._end_to_end, REQUIRED["link"]):
-            is_outside = (rows < 0) | (rows >= limits)
-            if is_outside.any():
-                row = int(np.flatnonzero(is_outside)[0])
+        for rows in edges:
+            is_inside = (rows >= 0) & (rows < limits)
+            if not is_inside.all():
+                row = is_inside.argmin()
                 place = f"span {rows[row]} of {limits[row]}"
                 return f"wrote a link of {self.name!r} to nowhere: to {place}, counted from 0"
         return None
-
-    def _edges_breach(self, kind: str) -> str | None:
-        """Why start and end, or head and tail, are no rows."""
-        for edge in REQUIRED[kind]:
-            columns = self.columns[edge]
-            titled = title((self.name, edge))
-            if any(each is not None for each in map(_labels_of, columns)):
-                return f"wrote {titled} as strings: it holds integers, such as int32"
-            for dtype in set(map(_dtype_of, map(_values_of, columns))):
-                if dtype.kind not in "iu":
-                    return f"wrote {titled} as {dtype}: it holds integers, such as int32"
-        return None
-
-    def _end_to_end(self, name: str) -> Values:
-        """The values of all documents."""
-        return np.concatenate(list(map(_values_of, self.columns[name])))
 
 
 def _filled(arrays: Sequence[Values]) -> list[Values]:
@@ -282,14 +303,11 @@ def _labels_fault(labels: Labels) -> str | None:
     return None
 
 
-def _scores_breach(
-    titled: str,
-    scores: Values,
-) -> str | None:
+def _scores_fault(scores: Values) -> str | None:
     low = float(scores.min())  # NaN where one of them is
     high = float(scores.max())
     if low != low:
-        return f"wrote a score that is no number to {titled}"
+        return "a score that is no number"
     if low < -_TOLERANCE or high > 1 + _TOLERANCE:
-        return f"wrote scores from {low:g} to {high:g} to {titled}: they go from 0 to 1"
+        return f"scores from {low:g} to {high:g} instead of 0 to 1"
     return None

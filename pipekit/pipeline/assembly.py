@@ -17,7 +17,7 @@ from pipekit.doc.columns import Column
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.parts.batch import Batch
-from pipekit.parts.results import part_breach, segments_breach, vectors_breach
+from pipekit.parts.results import check_part, segments_breach, vectors_breach
 from pipekit.pipeline.config import PipelineSettings
 from pipekit.registry import Registry, check_arguments, check_name
 
@@ -73,7 +73,7 @@ class Assembly:
         tokenizer = config.get("tokenizer") or {"type": self.lang}
         self.tokenizer_config = dict(tokenizer)
         self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "[tokenizer]")
-        _check_promises(self.tokenizer, "tokenizer", "tokenizer", self.tokenizer_config["type"])
+        check_part(self.tokenizer, "tokenizer", "tokenizer", self.brought_by("tokenizer"))
         self.configs = {"encoders": {}, "components": {}}
         self.encoders = {}
         self.components = {}
@@ -321,7 +321,7 @@ class Assembly:
             arguments["tables"] = tables
         factories = _REGISTRIES[kind]
         part = factories.build(arguments, f"[{kind}.{name}]", _around_network)
-        _check_promises(part, kind, name, config["type"])
+        check_part(part, kind, name, factories.brought_by(config["type"]))
         if not _is_network(part):
             return part
         one_thread_after_fork()
@@ -342,6 +342,14 @@ class Assembly:
 
         return EncoderRef(encoder, self.encoders[encoder].width)
 
+    def is_own(
+        self,
+        kind: str,
+        name: str = "",
+    ) -> bool:
+        """Whether pipekit itself brings the type of a part; arguments as of `brought_by`."""
+        return _REGISTRIES[kind].is_own(self._type_of(kind, name))
+
     def brought_by(
         self,
         kind: str,
@@ -353,10 +361,16 @@ class Assembly:
             kind: "tokenizer", "encoders" or "components".
             name: of the encoder or component.
         """
-        configs = {**self.configs, "tokenizer": {"": self.tokenizer_config}}
-        type = configs[kind].get(name, {}).get("type", name)
-        suppliers = _REGISTRIES[kind].suppliers(type)
-        return "; ".join(map(str, suppliers)) or repr(type)
+        return _REGISTRIES[kind].brought_by(self._type_of(kind, name))
+
+    def _type_of(
+        self,
+        kind: str,
+        name: str,
+    ) -> str:
+        if kind == "tokenizer":
+            return str(self.tokenizer_config["type"])
+        return str(self.configs[kind].get(name, {}).get("type", name))
 
     def _check_component(self, name: str) -> None:
         if name not in self.components:
@@ -420,7 +434,7 @@ class Assembly:
         cleaned = [clean(text) for text in texts]
         docs = []
         segmented = self.tokenizer.segment(cleaned)
-        if not registry.tokenizers.is_own(self.tokenizer_config["type"]):
+        if not self.is_own("tokenizer"):
             breach = segments_breach(cleaned, segmented)
             if breach:
                 raise PluginContractError(f"{self.brought_by('tokenizer')} {breach}")
@@ -442,7 +456,7 @@ class Assembly:
     ) -> torch.Tensor:
         encoder = self.encoders[name]
         vectors: torch.Tensor = encoder(encoder.features(batch))  # (tokens, width)
-        is_foreign = not registry.encoders.is_own(self.configs["encoders"][name]["type"])
+        is_foreign = not self.is_own("encoders", name)
         shape = (len(batch), encoder.width)
         breach = vectors_breach(vectors, shape, self.device_name, finite=is_foreign)
         if breach:
@@ -474,19 +488,3 @@ def _inserted(
     items = list(parts.items())
     items.insert(place, (name, part))
     return dict(items)
-
-
-def _check_promises(
-    part: object,
-    kind: str,
-    name: str,
-    type: str,
-) -> None:
-    """Errors: `PluginContractError`, naming the package, where a factory built another thing."""
-    breach = part_breach(part, kind)
-    if breach:
-        supplier = "; ".join(map(str, _REGISTRIES[kind].suppliers(type)))
-        raise PluginContractError(
-            f"{kind.removesuffix('s')} {name!r}, brought by {supplier}, {breach}: "
-            "it cannot stand in a pipeline"
-        )

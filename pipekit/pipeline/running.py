@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipekit.devices.memory import Room, lost_device, ran_out, release_gpu_memory
-from pipekit.doc import Doc
+from pipekit.doc import Doc, Layer
 from pipekit.doc.cutting import cut_doc, longest_sentence, rejoin
 from pipekit.errors import (
     ConfigError,
@@ -25,7 +25,7 @@ from pipekit.errors import (
     PluginContractError,
     ProcessingError,
 )
-from pipekit.parts.watch import Watch
+from pipekit.parts.watch import Watch, numbers_breach
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked, gather
@@ -248,12 +248,13 @@ class Run:
         """
         words = _words(parts)
         docs = [part.doc for part in parts]
-        watch = Watch(docs)
-        shortage = self._run(docs, parts[0].item, watch)
+        layers_before = [_shared_layers(doc) for doc in docs]
+        shortage = self._run(docs, parts[0].item)
         if shortage is None:
             self.room.passed(words)
             return True
-        watch.restore()
+        for doc, layers in zip(docs, layers_before, strict=True):
+            doc.layers = layers
         release_gpu_memory()
         self.room.failed(words)
         if not _is_divisible(parts):
@@ -265,7 +266,6 @@ class Run:
         self,
         docs: Sequence[Doc],
         first: Item,
-        watch: Watch,
     ) -> str | None:
         """Send a batch through all components; None, or where memory ran out, which one failed.
 
@@ -273,13 +273,20 @@ class Run:
         """
         begin = time.perf_counter()
         batch = self.pipeline.batch(docs)
+        watch: Watch | None = None  # of components of plugins that follow each other
         with self.pipeline.inference():
             for name, component in self.pipeline.components.items():
                 if self.on_component:
                     self.on_component(name)
                 try:
-                    answer: object = component(batch)  # type: ignore[func-returns-value]
-                    breach = watch.breach(batch.docs, component.assigns, answer)
+                    if self.pipeline.is_own("components", name):
+                        watch = None
+                        component(batch)
+                        breach = numbers_breach(docs, component.assigns)
+                    else:
+                        watch = watch or Watch(docs)
+                        answer: object = component(batch)  # type: ignore[func-returns-value]
+                        breach = watch.breach(batch.docs, component.assigns, answer)
                     if breach:
                         brought_by = self.pipeline.brought_by("components", name)
                         raise PluginContractError(f"{brought_by} {breach}")
@@ -352,6 +359,11 @@ def _divided(
         start = end = len(items) // 2
     shares = [items[:start], items[start:end], items[end:]]
     return [share for share in shares if share]
+
+
+def _shared_layers(doc: Doc) -> dict[str, Layer]:
+    """The layers of a document as they are now; columns are shared, and not copied."""
+    return {name: layer.shared() for name, layer in doc.layers.items()}
 
 
 def _written_back(

@@ -44,6 +44,14 @@ def test_the_first_five_minutes(nlp: pipekit.Pipeline) -> None:
     assert "".join(token.text_with_ws for token in doc) == TEXT
 
 
+def test_every_component_keeps_the_contract_of_plugins(
+    nlp: pipekit.Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(nlp), "is_own", lambda *_: False)
+    assert all(doc.error is None for doc in nlp.pipe([TEXT, NEWS, "", " ", "👍\n\nДа."]))
+
+
 NEWS = (
     "Вчера в Москве президент России Владимир Путин встретился с главой Сбербанка "
     "Германом Грефом. Они говорили о развитии банка."
