@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
+from typing import TextIO
 
 from pipekit.errors import StoreError
 
@@ -44,13 +45,16 @@ def _call(
 ) -> Iterator[int | None]:
     """Around one I/O call; gives what the failpoint returns.
 
-    Errors: `StoreError` naming the path, the call and the reason.
+    Errors: `StoreError` naming the path, the call and the reason; `BrokenPipeError` as it is, since
+    nothing is wrong where a reader has seen enough.
     """
     try:
         most = None
         if failpoint is not None:
             most = failpoint(name, path)
         yield most
+    except BrokenPipeError:
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise _store_error(error, f"{path}: {name} failed: {reason}") from error
@@ -72,6 +76,10 @@ class File:
         append: open the existing file of that name, or a new one, and lock it against other
             processes. By default the file must not exist.
 
+    Attributes:
+        created: whether there was no file of that name before.
+        written: bytes on their way to the disk so far.
+
         with File("words.txt") as file:
             file.write(b"...")
             file.sync()
@@ -87,15 +95,36 @@ class File:
         self.written = 0
         self._gathered: list[Bytes] = []
         self._size = 0
-        flags = _APPEND if append else _NEW
+        self.created = True
+        if not append:
+            self._open(_NEW)
+            return
+        self._open_and_lock()
+        # Whoever had the lock before may have removed the file after it was opened here.
+        while not self._has_name():
+            os.close(self._fd)
+            self._open_and_lock()
+
+    def _open(self, flags: int) -> None:
         with _call("open", self.path):
             self._fd = os.open(self.path, flags, 0o666)
-        if append:
-            try:
-                self._lock()
-            except BaseException:
-                os.close(self._fd)
-                raise
+
+    def _open_and_lock(self) -> None:
+        self.created = not os.path.lexists(self.path)
+        self._open(_APPEND)
+        try:
+            self._lock()
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def _has_name(self) -> bool:
+        """Whether the file at the path is the open one."""
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(status, os.fstat(self._fd))
 
     def _lock(self) -> None:
         try:
@@ -164,6 +193,38 @@ class File:
         self.close()
 
 
+class Stream:
+    """Standard output or standard error in the place of a `File`.
+
+    Errors: `StoreError` where it cannot be written, `BrokenPipeError` where nobody reads any more.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        name: str,
+    ) -> None:
+        self._stream = stream.buffer
+        self._name = name
+
+    def write(self, chunk: Bytes) -> None:
+        """Write a chunk, now or with the next ones."""
+        with _call("write", self._name):
+            self._stream.write(chunk)
+
+    def sync(self) -> None:
+        """Hand on what was written."""
+        with _call("write", self._name):
+            self._stream.flush()
+
+    def truncate(self, size: int) -> None:
+        """Does nothing: what was written to a stream is gone."""
+
+    def close(self) -> None:
+        """Hand on what was written; the stream stays open."""
+        self.sync()
+
+
 def write_atomically(
     path: FilePath,
     chunks: Iterable[Bytes],
@@ -220,6 +281,12 @@ def _write_and_replace(
             f"{target} could not be written: {reason}, after {progress}. "
             "What stood there before is intact: make room or mend the cause, then save again",
         ) from error
+
+
+def make_folder(path: FilePath) -> None:
+    """Make a folder, and those around it, where there is none. Errors: `StoreError`."""
+    with _call("mkdir", os.fspath(path)):
+        os.makedirs(path, exist_ok=True)
 
 
 def remove(path: FilePath) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -336,3 +337,37 @@ def test_what_was_written_counts_and_a_cut_file_goes_on_at_its_end(tmp_path: Pat
     files.remove(tmp_path / "x")
     files.remove(tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_was_removed_between_its_opening_and_its_lock_is_opened_again(
+    path: Path,
+) -> None:
+    """The last holder of the lock removes its empty file; what is written then has a name."""
+    output = path.parent / "o.jsonl"
+    removals = [output.unlink, lambda: (output.unlink(), output.write_bytes(b"of another"))]
+
+    def removes(call: str, path: str) -> None:
+        if call == "lock" and removals:
+            removals.pop(0)()
+
+    files.failpoint = removes
+    with files.File(output, append=True) as file:
+        file.write(b"; rows")
+        file.sync()
+    assert output.read_bytes() == b"of another; rows"
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EPIPE])
+def test_a_stream_that_cannot_be_written_is_named(reason: int, path: Path) -> None:
+    files.failpoint = Break(1, reason)
+    stream = files.Stream(sys.stdout, "standard output")
+    expected = BrokenPipeError if reason == errno.EPIPE else StoreError
+    with pytest.raises(expected):
+        stream.write(b"x")
+    files.failpoint = None
+    stream.sync()
+
+
+def test_a_folder_where_a_file_stands_is_named(path: Path) -> None:
+    with pytest.raises(StoreError, match=r"m\.pipekit/deeper: mkdir failed: Not a directory"):
+        files.make_folder(path / "deeper")
