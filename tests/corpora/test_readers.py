@@ -13,7 +13,9 @@ import gzip
 import io
 import json
 import lzma
+import time
 import zipfile
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +25,7 @@ from hypothesis import strategies as st
 
 from pipekit.corpora.readers import (
     Problem,
+    files,
     read_brat,
     read_conllu,
     read_iob,
@@ -765,3 +768,16 @@ def test_rules_of_another_shape_are_named_by_their_place(tmp_path, text, message
 def test_rules_that_are_not_there_are_named(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read: No such file"):
         read_rules(tmp_path / "nowhere.toml", "t")
+
+
+def test_a_line_without_an_end_is_read_in_the_time_of_its_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(files, "_CHUNK", 64)
+    times = {}
+    for size in (1 << 16, 1 << 20):
+        file = files.CorpusFile("line", partial(io.BytesIO, b"x" * size))
+        begun = time.process_time()
+        assert list(map(len, file.lines())) == [size]
+        times[size] = time.process_time() - begun
+    assert times[1 << 20] < 4 * 16 * times[1 << 16]

@@ -133,18 +133,18 @@ class CorpusFile:
 
     def _blocks(self) -> Iterator[bytes]:
         """The bytes in blocks of whole lines, each without its last line end."""
-        rest = b""
+        parts: list[bytes] = []  # what was read of a line whose end is still to come
         try:
             with self.open() as stream:
                 while data := stream.read(_CHUNK):
                     whole, end, tail = data.rpartition(b"\n")
                     if end:
-                        yield rest + whole
-                        rest = tail
-                    else:
-                        rest += data
+                        yield b"".join([*parts, whole])
+                        parts.clear()
+                    parts.append(tail)
         except _DAMAGE as error:
             self.damaged(error)
+        rest = b"".join(parts)
         if rest:
             yield rest
 
