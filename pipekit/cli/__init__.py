@@ -10,6 +10,7 @@ Exit codes:
     3    `check` saw errors, or more records failed than may
     4    the output could not be written
     130, 143    interrupted by SIGINT, SIGTERM
+    141    nobody reads the output any more
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import io
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+from pipekit.cli.endings import NO_READER, UNWRITABLE, drop_output, flushed
 
 VERBS = {
     "run": "annotate a text, a file, or standard input",
@@ -89,16 +92,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _use_utf8()
     options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
     except PipekitError as error:
         print(f"pipekit {options.verb}: {error}", file=sys.stderr)
-        return 1
+        code = 1
     except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        code = NO_READER
+    except OSError as error:
+        print(f"pipekit {options.verb}: {error}", file=sys.stderr)
+        is_file = error.filename is not None
+        code = 1 if is_file else UNWRITABLE
     except KeyboardInterrupt:
         print(f"pipekit {options.verb}: interrupted", file=sys.stderr)
-        return 130
+        code = 130
+    unwritten = flushed(options.verb)
+    if unwritten:
+        drop_output()
+    return code or unwritten
 
 
 def _use_utf8() -> None:
@@ -106,4 +116,6 @@ def _use_utf8() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # A notebook or a test may have put something else in the place of a stream.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")
+            # A message may name a file whose name is no Unicode.
+            errors = "backslashreplace" if stream is sys.stderr else "strict"
+            stream.reconfigure(encoding="utf-8", errors=errors)

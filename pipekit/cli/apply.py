@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipekit.cli.endings import UNWRITABLE
 from pipekit.cli.options import pipeline_options, precision_option
 from pipekit.errors import ConfigError, JobStopped, StoreError
 
@@ -16,8 +19,7 @@ if TYPE_CHECKING:
     from pipekit.jobs import Begin, Job, Report
     from pipekit.pipeline import Pipeline
 
-UNWRITABLE = 4
-"""The exit code where the output could not be written."""
+_SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30}  # of a number of KB, MB or GB to bytes
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +70,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="the annotations to write: ents, lemma, sentiment, … (default: all)",
+    )
+    parser.add_argument(
+        "--max-record",
+        metavar="SIZE",
+        help="the largest record that is read, in bytes, KB, MB or GB (default: 64MB)",
     )
     parser.add_argument(
         "--shard",
@@ -130,19 +137,23 @@ def _add_survival(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do one job after another; the first that stops is the last."""
-    from pipekit.jobs import TOO_MANY, annotate
+    from pipekit.jobs import TOO_MANY, annotate, refuse_conflicts
 
     load_pipeline = cache(partial(_load_pipeline, options))
     code = 0
-    for job in list(_jobs(options, load_pipeline)):
+    jobs = list(_jobs(options, load_pipeline))
+    refuse_conflicts(jobs)
+    for job in jobs:
         try:
             report = annotate(job)
         except JobStopped as stopped:
             print(f"pipekit apply: {stopped}", file=sys.stderr)
             return stopped.code
         except StoreError as error:
-            advice = "The same command with --resume goes on once it can be written"
-            print(f"pipekit apply: {error}. {advice}", file=sys.stderr)
+            advice = ""
+            if not job.output.is_stdout:
+                advice = ". The same command with --resume goes on once it can be written"
+            print(f"pipekit apply: {error}{advice}", file=sys.stderr)
             return UNWRITABLE
         print(_summary(job, report), file=sys.stderr)
         if report.failed and not report.documents:
@@ -188,14 +199,20 @@ def _jobs(
     job = partial(
         Job,
         load_pipeline,
-        reading=Reading(options.text, options.unit, Shard.of_text(options.shard)),
+        untouched=_pipeline_files(options.pipeline),
+        reading=Reading(
+            options.text,
+            options.unit,
+            Shard.of_text(options.shard),
+            _max_record(options),
+        ),
         options=_pipe_options(options),
         begin=_begin(options),
         limits=Limits(options.max_errors, options.commit_seconds),
         progress=True,
     )
     output = Path(options.output)
-    is_folder = options.output != "-" and (output.is_dir() or not output.suffix)
+    is_folder = options.output != "-" and (os.path.isdir(output) or not output.suffix)
     if not is_folder:
         target = Target.of(options.output, options.to, options.only)
         yield job(inputs=sources, output=target)
@@ -207,6 +224,28 @@ def _jobs(
         file = output / f"{source.name}.{options.to or 'jsonl'}"
         target = Target.of(file, options.to, options.only)
         yield job(inputs=[source], output=target)
+
+
+def _pipeline_files(pipeline: str) -> list[Path]:
+    """The files that the pipeline is read from, where it is no name of an installed one."""
+    path = Path(pipeline)
+    if os.path.isdir(path):
+        return list(path.glob("*.pipekit"))
+    return [path] if os.path.isfile(path) else []
+
+
+def _max_record(options: argparse.Namespace) -> int:
+    """The bytes that --max-record means. Errors: `ConfigError`."""
+    from pipekit.jobs.reading import MAX_RECORD
+
+    if options.max_record is None:
+        return MAX_RECORD
+    match = re.fullmatch(r"(\d{1,9})([KMG]?)B?", options.max_record)
+    if match is None:
+        raise ConfigError(
+            f"--max-record is {options.max_record!r}: it takes a size, for instance 500KB or 64MB"
+        )
+    return int(match[1]) << _SHIFTS[match[2]]
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -141,18 +141,20 @@ def _read(
 def doc_places(
     path: FilePath,
     start: int = 0,
+    most: int = _MAX_RECORD,
 ) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
     """The place of each record of a file, and its Doc, or the error of a damaged one.
 
     Args:
         start: the byte where the first record to read begins.
+        most: the bytes of the largest record that is read; a larger one is an error.
     """
     with open(path, "rb") as file:
         _check_magic(file.read(len(MAGIC)), os.fspath(path))
         for place in _places(file, start):
             doc: Doc | PipekitFormatError
             try:
-                doc = Doc.from_bytes(_record(file, place))
+                doc = Doc.from_bytes(_record(file, place, most))
             except PipekitFormatError as error:
                 doc = error
             yield place, doc
@@ -267,10 +269,13 @@ def _next_head(
 def _record(
     file: BinaryIO,
     place: Place,
+    most: int = _MAX_RECORD,
 ) -> bytes:
     """The bytes of a record. Errors: `PipekitFormatError` with the kind of damage."""
     if place.length < 0:
         raise PipekitFormatError(f"{place.stop - place.start} bytes are no record")
+    if place.length > most:
+        raise PipekitFormatError(f"it has {place.length} bytes, more than the {most} that may be")
     start = place.start + _HEAD.size
     left = _size(file) - start
     if place.length > left:

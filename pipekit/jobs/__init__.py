@@ -10,6 +10,7 @@ Records of files go through a pipeline into a file; a journal beside it says how
 """
 
 from pipekit.jobs.annotating import annotate
+from pipekit.jobs.identity import refuse_conflicts
 from pipekit.jobs.job import TOO_MANY, Begin, Job, Limits, Report
 from pipekit.jobs.outputs import Target
 from pipekit.jobs.reading import Reading, Shard
@@ -26,4 +27,5 @@ __all__ = [
     "Source",
     "Target",
     "annotate",
+    "refuse_conflicts",
 ]

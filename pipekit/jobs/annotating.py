@@ -19,19 +19,26 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from pipekit.errors import ConfigError, JobStopped, PipekitError, StoreError
+from pipekit.errors import ConfigError, DataError, JobStopped, PipekitError, StoreError
+from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.formats import OUTPUT_FORMATS, layer_names
+from pipekit.jobs.identity import refuse_conflicts
 from pipekit.jobs.inputs import records
 from pipekit.jobs.job import TOO_MANY, Job, Report
 from pipekit.jobs.journal import Description, Journal
-from pipekit.jobs.origin import describe_inputs, describe_pipeline, describe_settings
-from pipekit.jobs.outputs import OutputWriter, Stream, Target
+from pipekit.jobs.origin import (
+    beginnings_read,
+    describe_inputs,
+    describe_pipeline,
+    describe_settings,
+)
+from pipekit.jobs.outputs import OutputWriter, Target
 from pipekit.jobs.progress import Progress
 from pipekit.jobs.records import Record
-from pipekit.jobs.resuming import journal_to_resume, refuse_changes
+from pipekit.jobs.resuming import journal_to_resume, refuse_changes, refuse_untrue
 from pipekit.jobs.rows import OutputRow, OutputRows, output_rows
 from pipekit.pipeline import Pipeline
-from pipekit.storage.files import File, remove
+from pipekit.storage.files import File, Stream, make_folder, remove
 
 # The number of a document in its stream says nothing once a job has gone on.
 _NUMBER = re.compile(r"(?<=^document) \d+")
@@ -53,35 +60,24 @@ def annotate(job: Job) -> Report:
     """
     job.reading.check(job.inputs)
     job.limits.check()
-    _refuse_loss(job)
-    job.output.path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_conflicts([job])
+    if not job.output.is_stdout:
+        make_folder(job.output.path.parent)
     with _locked(job.output) as body:
         return _Work(job, body).run()
-
-
-def _refuse_loss(job: Job) -> None:
-    """Errors: `ConfigError` for an output that is one of the inputs."""
-    output = job.output.path
-    for source in job.inputs:
-        if source.is_stdin or not output.exists():
-            continue
-        if output.samefile(source.path):
-            raise ConfigError(
-                f"{output} is among the inputs, and would be lost: choose another output"
-            )
 
 
 @contextmanager
 def _locked(output: Target) -> Iterator[File | Stream]:
     """The file of rows, kept from other processes. Errors: `ConfigError` naming who writes it."""
     if output.is_stdout:
-        yield Stream(sys.stdout)
+        yield Stream(sys.stdout, "standard output")
         return
     with _open_body(output) as body:
         try:
             yield body
         finally:
-            _remove_empty(output)
+            _remove_empty(output, body)
 
 
 def _open_body(output: Target) -> File:
@@ -91,16 +87,32 @@ def _open_body(output: Target) -> File:
         is_locked = isinstance(error.__cause__, StoreError)
         if not is_locked:
             raise
-        journal = Journal.read(output.journal)
-        writer = f", process {journal.pid}" if journal else ""
+        writer = _writer_of(output)
         raise ConfigError(f"another job writes {output.path}{writer}: wait for it") from error
 
 
-def _remove_empty(output: Target) -> None:
-    """Remove a file of rows that was opened for its lock alone, or whose rows are used up."""
+def _writer_of(output: Target) -> str:
+    """Who writes an output, by its journal, which may be there."""
+    try:
+        journal = Journal.read_from(output.journal)
+    except DataError:
+        return ""
+    return f", process {journal.pid}" if journal else ""
+
+
+def _remove_empty(
+    output: Target,
+    body: File,
+) -> None:
+    """Remove a file of rows that was opened for its lock alone, or whose rows are used up.
+
+    The lock is still held, and whoever waits for it looks whether the file is there afterwards.
+    """
     if output.body.stat().st_size:
         return
-    if output.body != output.path or not output.journal.exists():
+    is_output = output.body == output.path
+    is_own = body.created and not output.journal.exists()
+    if is_own or not is_output:
         remove(output.body)
 
 
@@ -119,6 +131,7 @@ class _Work:
     ) -> None:
         self.job = job
         self.body = body
+        self._bytes_read = 0  # of the input where the position is
 
     def run(self) -> Report:
         """Go on or begin, and finish. What can be refused is refused before the pipeline loads."""
@@ -127,6 +140,7 @@ class _Work:
         origin["inputs"] = describe_inputs(self.job.inputs)
         if journal is not None:
             refuse_changes(self.job, journal, origin)
+            refuse_untrue(self.job, journal)
         nlp = self.job.pipeline()
         origin["pipeline"] = describe_pipeline(nlp)
         origin["settings"] = describe_settings(self.job, nlp)
@@ -187,13 +201,18 @@ class _Work:
             if not record.ends_chunk:
                 continue
             writer.end_chunk()
-            self.journal.position = record.after
+            self._read_up_to(record)
             if caught or time.monotonic() >= due:
                 self._commit(writer)
                 due = self._next_commit()
             if caught:
                 return
         self._commit(writer)
+
+    def _read_up_to(self, record: Record) -> None:
+        """Set the position behind the last record of a chunk."""
+        self.journal.position = record.after
+        self._bytes_read = max(record.read, record.depends_on)
 
     def _next_commit(self) -> float:
         return time.monotonic() + self.job.limits.commit_seconds
@@ -227,7 +246,15 @@ class _Work:
         raise self._stopped(f"{why}; the last one {reason}", TOO_MANY)
 
     def _commit(self, writer: OutputWriter) -> None:
-        self.journal.output, self.journal.errors = writer.sync()
+        journal = self.journal
+        journal.output, journal.errors = writer.sync()
+        if not self.job.output.is_stdout:
+            journal.read = beginnings_read(
+                self.job.inputs,
+                journal.read,
+                journal.position.input,
+                self._bytes_read,
+            )
         self._write_journal()
 
     def _write_journal(self) -> None:
@@ -240,6 +267,7 @@ class _Work:
         finish = OUTPUT_FORMATS[output.format].finish
         if finish is not None:
             finish(output.body, output.path)
+            self.journal.output = Beginning().grown(output.path, output.path.stat().st_size)
         self.journal.done = True
         self._write_journal()
         self._drop_rows()

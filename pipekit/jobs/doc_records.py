@@ -27,11 +27,17 @@ def conllu_records(
 ) -> Iterator[Record]:
     """A record for each sentence, or for each document: from one `# newdoc` to the next."""
     blocks: list[Block] = []
+    size = 0
     for block in lines.blocks():
         if blocks and (reading.unit != "document" or _begins_document(block)):
             yield _conllu_record(lines, blocks, block[0].begin)
             blocks = []
+            size = 0
         blocks.append(block)
+        size += sum(line.size for line in block)
+        if size > lines.most:
+            first = blocks[0][0]
+            blocks = [[lines.too_large(first, size)]]
     if blocks:
         yield _conllu_record(lines, blocks, lines.mark)
 
@@ -46,11 +52,14 @@ def _conllu_record(
     end: Mark,
 ) -> Record:
     """The sentences of some blocks as one Doc; the first block without a sentence is the reason."""
+    first_line = blocks[0][0]
+    if first_line.fault:
+        return lines.record(first_line.begin, reason=first_line.fault, end=end)
     path = lines.source.path
     keys = _comment_keys(blocks)
     problems: list[Problem] = []
     sentences: list[Sentence] = []
-    begin = blocks[0][0].begin
+    begin = first_line.begin
     for block in blocks:
         parsed = _sentences(block, path, keys, problems)
         if not parsed and _has_words(block):
@@ -126,7 +135,7 @@ def docs_records(
 ) -> Iterator[Record]:
     """A record for each Doc of a file."""
     number = begin.line
-    for place, doc in doc_places(source.path, begin.offset):
+    for place, doc in doc_places(source.path, begin.offset, reading.max_record):
         number += 1
         record = Record(
             source="",

@@ -92,5 +92,5 @@ def _read(
         yield from read_file(source, begin, reading)
         return
     read_lines = _OF_LINES[source.format]
-    with Lines(source, begin) as lines:
+    with Lines(source, begin, reading.max_record) as lines:
         yield from read_lines(lines, reading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pipekit.errors import ConfigError
@@ -58,6 +59,7 @@ class Job:
         pipeline: loads the pipeline; it is called once the output is known to be free.
         inputs: the files to read.
         output: the file to write.
+        untouched: further files that the job must not write, such as that of the pipeline.
         reading: how inputs are read.
         options: further arguments of `Pipeline.pipe`: n_process, devices, batch_words, doc_timeout.
         begin: "new" refuses an output that is there, "overwrite" replaces it, "resume" goes on
@@ -69,6 +71,7 @@ class Job:
     pipeline: Callable[[], Pipeline]
     inputs: Sequence[Source]
     output: Target
+    untouched: Sequence[Path] = ()
     reading: Reading = field(default_factory=Reading)
     options: Mapping[str, Any] = field(default_factory=dict)
     begin: Begin = "new"

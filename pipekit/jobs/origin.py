@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from pipekit import registry
+from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.formats import check_selection
 from pipekit.jobs.inputs import DOC_FORMATS
 from pipekit.jobs.job import Job
@@ -50,6 +51,31 @@ def _identity(source: Source) -> list[Any]:
         last = file.read(_EDGE)
     digest = sha256(first + last)
     return [size, status.st_mtime_ns, digest.hexdigest()]
+
+
+def beginnings_read(
+    sources: Sequence[Source],
+    before: Sequence[Beginning],
+    number: int,
+    size: int,
+) -> list[Beginning]:
+    """What was read of the inputs: of those before input `number` all, of that one `size` bytes.
+
+    Args:
+        before: what had been read at the last commit.
+
+    Errors: `DataError`.
+    """
+    beginnings = list(before)
+    for index, source in enumerate(sources[: number + 1]):
+        if index >= len(beginnings):
+            beginnings.append(Beginning())
+        if index < len(before) - 1 or source.is_stdin:
+            continue  # it was read to its end, or cannot be read again
+        end = size if index == number else source.size or 0
+        with readable(source):
+            beginnings[index] = beginnings[index].grown(source.path, end)
+    return beginnings
 
 
 # -- pipeline
@@ -96,6 +122,7 @@ def describe_settings(
     return {
         "--text": reading.text,
         "--unit": reading.unit,
+        "--max-record": reading.max_record,
         "--shard": f"{shard.part}/{shard.of}",
         "--to": job.output.format,
         "--only": sorted(_selection(job, nlp)),

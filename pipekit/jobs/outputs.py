@@ -14,14 +14,15 @@ import lzma
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from pipekit.corpora.readers.files import COMPRESSED
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, near
+from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.formats import OUTPUT_FORMATS
 from pipekit.jobs.records import STDIN, Fields, Record, input_format
-from pipekit.storage.files import File, sync_name
+from pipekit.storage.files import File, Stream, sync_name
 
 _LEVEL = 6  # of compression, as gzip and xz choose it themselves
 
@@ -125,27 +126,6 @@ def _unknown_format(
     return f"{path}: its suffix tells no format that can be written: name one by --to.{formats}"
 
 
-class Stream:
-    """Standard output or standard error in the place of a `File`."""
-
-    written = 0
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream.buffer
-
-    def write(self, chunk: bytes) -> None:
-        self._stream.write(chunk)
-
-    def sync(self) -> None:
-        self._stream.flush()
-
-    def truncate(self, size: int) -> None:
-        """Does nothing: what was written to a stream is gone."""
-
-    def close(self) -> None:
-        self._stream.flush()
-
-
 class OutputWriter:
     """Writes the rows of a job, and its failures beside; use it in `with`.
 
@@ -155,27 +135,27 @@ class OutputWriter:
     Args:
         target: the output.
         body: the file of rows, open.
-        output_size, errors_size: the bytes to which the files are cut before the first row.
+        output, errors: what of the files was committed; they are cut there before the first row.
     """
 
     def __init__(
         self,
         target: Target,
         body: File | Stream,
-        output_size: int,
-        errors_size: int,
+        output: Beginning,
+        errors: Beginning,
     ) -> None:
         self._target = target
         self._body = body
-        self._output_size = output_size
-        self._errors_size = errors_size
+        self._output_so_far = output
+        self._errors_so_far = errors
         self._errors: File | Stream | None = None
         self._chunk: list[bytes] = []
 
     def _open_errors(self) -> File | Stream:
         if self._errors is None:
             if self._target.is_stdout:
-                self._errors = Stream(sys.stderr)
+                self._errors = Stream(sys.stderr, "standard error")
             else:
                 self._errors = File(self._target.errors, append=True)
                 sync_name(self._target.errors)  # a journal may tell of the file from here on
@@ -193,25 +173,27 @@ class OutputWriter:
         """Write a record that failed, with its place, to the file of failures."""
         row: Fields = {"file": record.file, **record.place, "reason": reason}
         text = clean(json.dumps(row, ensure_ascii=False)) + "\n"
-        file = self._open_errors()
-        file.write(text.encode())
+        data = text.encode()
+        self._open_errors().write(data)
+        self._errors_so_far = self._errors_so_far.then(data)
 
     def end_chunk(self) -> None:
         """Hand on the rows of the chunk, packed together."""
         if self._chunk:
             data = b"".join(self._chunk)
-            self._body.write(self._target.pack(data))
+            self._write(self._target.pack(data))
             self._chunk = []
 
-    def sync(self) -> tuple[int, int]:
-        """Put all chunks on the disk. Returns the bytes of the output and of the errors."""
+    def _write(self, data: bytes) -> None:
+        self._body.write(data)
+        self._output_so_far = self._output_so_far.then(data)
+
+    def sync(self) -> tuple[Beginning, Beginning]:
+        """Put all chunks on the disk. Returns what the output and the errors hold now."""
         self._body.sync()
-        output_size = self._output_size + self._body.written
-        errors_size = self._errors_size
         if self._errors is not None:
             self._errors.sync()
-            errors_size += self._errors.written
-        return output_size, errors_size
+        return self._output_so_far, self._errors_so_far
 
     def __enter__(self) -> OutputWriter:
         try:
@@ -224,13 +206,13 @@ class OutputWriter:
     def _cut(self) -> None:
         """Drop what was written after the last commit."""
         target = self._target
-        self._body.truncate(self._output_size)
-        if not self._output_size:
+        self._body.truncate(self._output_so_far.size)
+        if not self._output_so_far.size:
             format = OUTPUT_FORMATS[target.format]
-            self._body.write(format.head)
+            self._write(format.head)
         if not target.is_stdout and target.errors.exists():
             errors = self._open_errors()
-            errors.truncate(self._errors_size)
+            errors.truncate(self._errors_so_far.size)
 
     def __exit__(self, *raised: object) -> None:
         if self._errors is not None:

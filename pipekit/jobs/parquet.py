@@ -12,33 +12,51 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipekit.errors import ConfigError, DataError, near
 from pipekit.jobs.records import Fields
 from pipekit.pipeline.streams import gather
 from pipekit.storage.files import write_atomically
 
-_BATCH = 256  # rows that are read at once
+_ROWS = 256  # that are made into fields at once
+_MOST_ROWS = 1 << 14  # that are read at once; each time costs a copy of the dictionary
+_READ = 1 << 25  # about how many bytes are read at once
 _GROUP = 1 << 25  # about how many bytes of JSON become a group of rows, which is held in memory
+_NUMBER_SIZE = 8  # bytes of a cell that is no string
 _INT64_MIN = -(2**63)
 _INT64_MAX = 2**63 - 1
 _JSON = "json"  # the kind of columns with values of several types: they are written as JSON
 
+Numbers = NDArray[np.int64]
 ColumnKind = str | list[Any] | dict[str, Any] | None
 """A type of JSON values: a name, [the kind of the items], {key: kind}; None for null alone."""
 
 
 class ParquetRow(NamedTuple):
-    """A row, its number from 0 on, and about how many bytes of the file lie before its end."""
+    """A row of a file.
+
+    Args:
+        number: from 0 on.
+        fields: the cells by column; empty for a row that is too large.
+        size: about how many bytes the cells have.
+        read: about how many bytes of the file lie before its end.
+        group_end: how many bytes of the file lie before the end of its group of rows.
+    """
 
     number: int
     fields: Fields
+    size: int
     read: int
+    group_end: int
 
 
 def arrow() -> Any:
     """The module pyarrow, with its parquet. Errors: `ConfigError` with the cure."""
     try:
-        import pyarrow.parquet
+        import pyarrow.compute
+        import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise ConfigError(
             "Parquet is read and written through pyarrow: pip install 'pipekit-nlp[parquet]'"
@@ -53,45 +71,155 @@ def parquet_rows(
     path: Path,
     start: int,
     text: str,
+    most: int,
 ) -> Iterator[ParquetRow]:
     """The rows of a file from number `start` on.
 
+    Strings stay in the dictionaries of the file until their lengths are looked at: a file of five
+    kilobytes may hold one of forty megabytes in each of many rows.
+
     Args:
         text: the field with the text, a column, or dotted, a field within one.
+        most: the bytes of the largest row that is made into fields.
 
     Errors: `DataError` for a file that is no Parquet, `ConfigError` for one without such a column.
     """
-    file = _open(path, text)
-    size = path.stat().st_size
+    pa = arrow()
+    file, schema = _open(pa, path, text)
+    file_size = path.stat().st_size
     total = max(file.metadata.num_rows, 1)
     number = 0
-    for group in range(file.num_row_groups):
-        rows_in_group = file.metadata.row_group(group).num_rows
-        if number + rows_in_group <= start:
-            number += rows_in_group
+    for index in range(file.num_row_groups):
+        group = file.metadata.row_group(index)
+        if number + group.num_rows <= start:
+            number += group.num_rows
             continue
-        for batch in file.iter_batches(_BATCH, row_groups=[group]):
-            for fields in batch.to_pylist():
+        group_end = _end(group)
+        for batch in _batches(file, index):
+            sizes = _row_sizes(pa, batch)
+            rows = _rows(pa, batch, schema, sizes, most)
+            for size, fields in zip(sizes, rows, strict=True):
                 if number >= start:
-                    read = size * (number + 1) // total
-                    yield ParquetRow(number, fields, read)
+                    read = file_size * (number + 1) // total
+                    yield ParquetRow(number, fields, int(size), read, group_end)
                 number += 1
 
 
+def _batches(
+    file: Any,
+    index: int,
+) -> Iterator[Any]:
+    """A group of rows, `_ROWS` at a time; more are read at once where they are small."""
+    group = file.metadata.row_group(index)
+    row_size = group.total_byte_size // max(group.num_rows, 1)
+    most_rows = min(_MOST_ROWS, _READ // max(row_size, 1))
+    for batch in file.iter_batches(max(most_rows, _ROWS), row_groups=[index]):
+        for start in range(0, batch.num_rows, _ROWS):
+            yield batch.slice(start, _ROWS)
+
+
+def _end(group: Any) -> int:
+    """How many bytes of the file lie before the end of a group of rows."""
+    end = 0
+    for index in range(group.num_columns):
+        column = group.column(index)
+        start = min(filter(None, (column.dictionary_page_offset, column.data_page_offset)))
+        end = max(end, start + column.total_compressed_size)
+    return end
+
+
+def _rows(
+    pa: Any,
+    batch: Any,
+    schema: Any,
+    sizes: Numbers,
+    most: int,
+) -> Iterator[Fields]:
+    """The rows of a batch as fields, all at once if they are small together."""
+    table = pa.Table.from_batches([batch])
+    if sizes.sum() <= most:
+        yield from table.cast(schema).to_pylist()
+        return
+    for index, size in enumerate(sizes):
+        if size > most:
+            yield {}
+            continue
+        [fields] = table.slice(index, 1).cast(schema).to_pylist()
+        yield fields
+
+
+def _row_sizes(
+    pa: Any,
+    batch: Any,
+) -> Numbers:
+    """About how many bytes the cells of each row have, (R,)."""
+    sizes = np.zeros(batch.num_rows, dtype=np.int64)
+    for column in batch.columns:
+        sizes += _sizes(pa, column)
+    return sizes
+
+
+def _sizes(
+    pa: Any,
+    values: Any,
+) -> Numbers:
+    """About how many bytes each of R values has, (R,)."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        if not len(values.dictionary):
+            return np.zeros(len(values), dtype=np.int64)
+        places = values.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        # The dictionary is that of the whole group, of which a batch has little.
+        distinct, numbers = np.unique(places, return_inverse=True)
+        lengths = _sizes(pa, values.dictionary.take(pa.array(distinct)))
+        is_set = values.is_valid().to_numpy(zero_copy_only=False)
+        return lengths[numbers] * is_set
+    if pa.types.is_struct(kind):
+        sizes = np.zeros(len(values), dtype=np.int64)
+        for child in values.flatten():
+            sizes += _sizes(pa, child)
+        return sizes
+    if pa.types.is_nested(kind):
+        parents = pa.compute.list_parent_indices(values).to_numpy(zero_copy_only=False)
+        children = _sizes(pa, pa.compute.list_flatten(values))
+        sums = np.bincount(parents, weights=children, minlength=len(values))
+        return sums.astype(np.int64)
+    if not _is_text(pa, kind):
+        return np.full(len(values), _NUMBER_SIZE, dtype=np.int64)
+    lengths = pa.compute.binary_length(values).fill_null(0)
+    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _is_text(
+    pa: Any,
+    kind: Any,
+) -> bool:
+    """Whether values are strings or bytes, of which each has a length of its own."""
+    types = pa.types
+    is_large = types.is_large_string(kind) or types.is_large_binary(kind)
+    return is_large or types.is_string(kind) or types.is_binary(kind)
+
+
 def _open(
+    pa: Any,
     path: Path,
     text: str,
-) -> Any:
-    pa = arrow()
+) -> tuple[Any, Any]:
+    """A file whose strings stay in dictionaries, and its schema without these."""
     try:
-        file = pa.parquet.ParquetFile(path)
+        plain = pa.parquet.ParquetFile(path)
+        columns = map(plain.schema.column, range(len(plain.schema)))
+        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        file = pa.parquet.ParquetFile(path, read_dictionary=texts)
     except pa.ArrowInvalid as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    names = file.schema_arrow.names
+    schema = plain.schema_arrow
+    plain.close()
+    names = schema.names
     if text not in names and text.split(".")[0] not in names:
         columns = near(text, names)
         raise ConfigError(f"{path}: has no column {text!r}: --text names another.{columns}")
-    return file
+    return file, schema
 
 
 # -- writing

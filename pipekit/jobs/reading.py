@@ -9,6 +9,8 @@ from typing import NamedTuple
 from pipekit.errors import ConfigError, near
 from pipekit.jobs.records import Source
 
+MAX_RECORD = 1 << 26
+"""The bytes of a record by default, 64 MB: some twenty novels."""
 _UNITS = {
     "txt": ("line", "file", "paragraph"),
     "conllu": ("sentence", "document"),
@@ -38,6 +40,10 @@ class Shard(NamedTuple):
             f"--shard is {text!r}: it takes i/n, the i-th of n parts, for instance 1/8"
         )
 
+    def count(self, records: int) -> int:
+        """How many of the first `records` records are in this shard."""
+        return (records + self.of - self.part) // self.of
+
     def holds(self, number: int) -> bool:
         """Whether record `number`, counted from 0, is in this shard."""
         return number % self.of == self.part - 1
@@ -51,11 +57,15 @@ class Reading(NamedTuple):
         unit: what makes a document: of plain text a "line", "file" or "paragraph", of CoNLL-U a
             "sentence" or "document". Without it, lines and sentences.
         shard: the share of all records that is read.
+        max_record: the most bytes that a record may have in its file, after decompression: all of
+            its lines with their ends; of Parquet, its cells. A larger one fails, and is never held
+            in memory.
     """
 
     text: str = "text"
     unit: str | None = None
     shard: Shard = Shard()
+    max_record: int = MAX_RECORD
 
     def check(self, sources: Iterable[Source]) -> None:
         """See that all inputs can be read so.
@@ -63,6 +73,8 @@ class Reading(NamedTuple):
         Errors: `ConfigError` for an input that has no such unit, or that cannot be standard input;
         `DataError` for a missing file.
         """
+        if self.max_record < 1:
+            raise ConfigError(f"max_record is {self.max_record}: it is 1 byte or more")
         for source in sources:
             self._check_unit(source)
             if source.is_stdin and source.format in _FILES_ONLY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import stat
 import sys
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ INPUT_SUFFIXES = {
 }
 """The formats of inputs, and the endings of their file names."""
 _BOM = b"\xef\xbb\xbf"
+_SKIPPED = 1 << 20  # bytes that are skipped at once
 
 Fields = dict[str, Any]
 """The fields of a record: what JSON can hold."""
@@ -86,11 +88,17 @@ class Source:
 
     @property
     def size(self) -> int | None:
-        """Bytes on the disk; None for standard input. Errors: `DataError` for a missing file."""
+        """Bytes on the disk; None for standard input.
+
+        Errors: `DataError` for a missing file, and for a pipe, which a job cannot read again.
+        """
         if self.is_stdin:
             return None
         with readable(self):
-            return self.path.stat().st_size
+            status = self.path.stat()
+        if stat.S_ISREG(status.st_mode):
+            return status.st_size
+        raise DataError(f"{self.path}: is no regular file: give - and put it on standard input")
 
 
 @contextmanager
@@ -128,10 +136,17 @@ class Mark(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line with its line end, and the place where it begins."""
+    """A line with its line end, and the place where it begins.
+
+    Args:
+        size: its bytes in the input.
+        fault: why its record cannot be read; of such a line, `data` is not all.
+    """
 
     begin: Mark
     data: bytes
+    size: int
+    fault: str | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +160,8 @@ class Record:
         place: where the record stands, for messages: {"line": 7, "byte": 1024}.
         end: where the next record begins.
         read: how many bytes of the file on the disk were read so far.
+        depends_on: how many bytes of the file the record and those before it were read from, where
+            that is more than `read` says.
         fields: the fields of the record, that with the text among them.
         reason: why there is no text.
         file: the path of the input; set where all inputs become one stream.
@@ -156,6 +173,7 @@ class Record:
     place: dict[str, int]
     end: Mark
     read: int
+    depends_on: int = 0
     fields: Fields = field(default_factory=dict)
     reason: str | None = None
     file: str = ""
@@ -166,20 +184,23 @@ class Record:
 class Lines:
     """The lines of an input from a place on; use it in `with`.
 
-    `mark` is the place where the next line begins.
+    `mark` is the place where the next line begins. Of a line of more than `most` bytes, and of a
+    block of lines that have more together, place and size are there, and not the bytes.
 
-        with Lines(source, Mark(0, 0)) as lines:
+        with Lines(source, Mark(0, 0), most=1 << 20) as lines:
             for line in lines:
-                yield lines.text(line.begin, line.data)
+                yield lines.text(line)
     """
 
     def __init__(
         self,
         source: Source,
         start: Mark,
+        most: int,
     ) -> None:
         self.source = source
         self.mark = start
+        self.most = most
         self._returned: list[Line] = []  # the next one last
         self._is_file = not source.is_stdin
         with readable(source):
@@ -206,20 +227,32 @@ class Lines:
 
     def __iter__(self) -> Iterator[Line]:
         while line := self._next():
-            begin, data = line
-            end = begin.offset + len(data)
-            self.mark = Mark(end, begin.line + 1)
+            begin = line.begin
+            self.mark = Mark(begin.offset + line.size, begin.line + 1)
             if begin.offset == 0:
-                data = data.removeprefix(_BOM)
-            yield Line(begin, data)
+                data = line.data.removeprefix(_BOM)
+                line = line._replace(data=data)
+            yield line
 
     def _next(self) -> Line | None:
         if self._returned:
             return self._returned.pop()
-        data = self._stream.readline()
-        if not data:
-            return None
-        return Line(self.mark, data)
+        data = self._stream.readline(self.most + 1)
+        size = len(data)
+        if size <= self.most:
+            return Line(self.mark, data, size) if data else None
+        while data and not data.endswith(b"\n"):
+            data = self._stream.readline(_SKIPPED)
+            size += len(data)
+        return self.too_large(Line(self.mark, b"", size), size)
+
+    def too_large(
+        self,
+        line: Line,
+        size: int,
+    ) -> Line:
+        """A line in the place of itself and of those that follow, `size` bytes together."""
+        return line._replace(size=size, fault=too_large(size, self.most))
 
     def back(self, lines: list[Line]) -> None:
         """Take lines back, to give them out again."""
@@ -228,14 +261,19 @@ class Lines:
             self.mark = lines[0].begin
 
     def blocks(self) -> Iterator[list[Line]]:
-        """The runs of lines between empty lines."""
+        """The runs of lines between empty lines. One that is too large is its first line alone."""
         block: list[Line] = []
+        size = 0
         for line in self:
-            if line.data.strip():
+            if line.fault or line.data.strip():
                 block.append(line)
+                size += line.size
+                if size > self.most:
+                    block = [self.too_large(block[0], size)]
             elif block:
                 yield block
                 block = []
+                size = 0
         if block:
             yield block
 
@@ -258,16 +296,22 @@ class Lines:
             reason=reason,
         )
 
-    def text(
-        self,
-        begin: Mark,
-        data: bytes,
-    ) -> Record:
+    def text(self, line: Line) -> Record:
         """A record that is a text without other fields."""
+        if line.fault:
+            return self.record(line.begin, reason=line.fault)
         try:
-            return self.record(begin, data.decode())
+            return self.record(line.begin, line.data.decode())
         except UnicodeDecodeError as error:
-            return self.record(begin, reason=not_utf8(data, error.start))
+            return self.record(line.begin, reason=not_utf8(line.data, error.start))
+
+
+def too_large(
+    size: int,
+    most: int,
+) -> str:
+    """The reason of a record of `size` bytes where `most` are allowed, with the cure."""
+    return f"has {size} bytes, more than --max-record {most}: raise that, or divide the record"
 
 
 def not_utf8(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, DataError
+from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.job import Job
 from pipekit.jobs.journal import Description, Journal
 from pipekit.jobs.origin import changes
 from pipekit.jobs.outputs import Target
+from pipekit.jobs.records import readable
 
 
 def journal_to_resume(job: Job) -> Journal | None:
@@ -21,9 +24,14 @@ def journal_to_resume(job: Job) -> Journal | None:
     output = job.output
     if job.begin == "overwrite" or output.is_stdout:
         return None
-    journal = Journal.read(output.journal)
+    journal = Journal.read_from(output.journal)
     if journal and journal.done and not output.path.exists():
-        journal = None  # the output was taken away
+        journal = None  # the output was taken away, but not its failures
+    if journal is None and os.path.lexists(output.errors):
+        raise ConfigError(
+            f"{output.errors} is there already, and the failures of this job would replace it: "
+            f"move it away, choose another output, or replace it by --overwrite"
+        )
     if job.begin == "resume":
         return _checked_journal(job, journal)
     if journal and not journal.done:
@@ -43,8 +51,6 @@ def _checked_journal(
         return None
     if not journal.done:
         _refuse_stdin(job)
-        _refuse_shortened(job.output.body, journal.output)
-        _refuse_shortened(job.output.errors, journal.errors)
     return journal
 
 
@@ -66,16 +72,71 @@ def _refuse_stdin(job: Job) -> None:
         )
 
 
+def refuse_untrue(
+    job: Job,
+    journal: Journal,
+) -> None:
+    """Compare what a journal says with the bytes of outputs and inputs.
+
+    Of a finished job, which writes nothing any more, only the size of the output is looked at.
+
+    Errors: `ConfigError` naming the file that is not what the journal says, and its cure.
+    """
+    output = job.output
+    if journal.done:
+        _refuse_shortened(output.path, journal.output)
+        return
+    _refuse_altered(output.body, journal.output)
+    _refuse_altered(output.errors, journal.errors)
+    _refuse_place(job, journal)
+    for source, beginning in zip(job.inputs, journal.read, strict=False):
+        with readable(source):
+            if not beginning.is_of(source.path):
+                raise ConfigError(
+                    f"input {source.path} was changed: its first {beginning.size} bytes are not "
+                    f"those that were read for {output.path}: --overwrite begins it anew"
+                )
+
+
 def _refuse_shortened(
     path: Path,
-    size: int,
+    beginning: Beginning,
 ) -> None:
-    if not size:
-        return
-    if not path.exists() or path.stat().st_size < size:
+    size = path.stat().st_size if path.exists() else 0
+    if size < beginning.size:
         raise ConfigError(
-            f"{path} is shorter than the {size} bytes that its journal tells of: "
+            f"{path} is shorter than the {beginning.size} bytes that its journal tells of: "
             f"--overwrite begins the job anew"
+        )
+
+
+def _refuse_altered(
+    path: Path,
+    beginning: Beginning,
+) -> None:
+    _refuse_shortened(path, beginning)
+    if beginning.size and not beginning.is_of(path):
+        raise ConfigError(
+            f"{path} was altered: its first {beginning.size} bytes are not those that the job "
+            f"wrote: --overwrite begins the job anew"
+        )
+
+
+def _refuse_place(
+    job: Job,
+    journal: Journal,
+) -> None:
+    """Errors: `DataError` for a position in no input, or one that the counts of records contradict.
+
+    A journal whose checksum holds has neither, unless a bug wrote it.
+    """
+    position = journal.position
+    records = job.reading.shard.count(position.number)
+    counted = journal.documents + journal.failed
+    if position.input >= len(job.inputs) or records != counted:
+        raise DataError(
+            f"{job.output.journal}: says that {counted} records lie before record "
+            f"{position.number} of input {position.input}: --overwrite begins the job anew"
         )
 
 

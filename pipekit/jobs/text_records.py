@@ -6,15 +6,16 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pipekit.errors import ConfigError, near
 from pipekit.jobs import parquet
 from pipekit.jobs.reading import Reading
-from pipekit.jobs.records import Fields, Line, Lines, Mark, Record, Source, not_utf8
+from pipekit.jobs.records import Fields, Line, Lines, Mark, Record, Source, not_utf8, too_large
 
-# Behind a quotation mark that is never closed, the rest of a file would be one cell.
-_CELL_CHARACTERS = 1 << 24
+_NAMES = 100  # fields that a reason lists
+_CELL_LIMIT = 2**31 - 1  # characters of a cell that the module csv can count anywhere
 _UNDECODED = re.compile("[\udc80-\udcff]")  # how Python keeps a byte that is no UTF-8
 
 
@@ -39,12 +40,20 @@ def find_text(
     value: Any = fields
     for key in keys:
         if not isinstance(value, dict) or key not in value:
-            return _without_text(name, f" (--text names another).{near(name, fields)}")
+            return _without_text(name, f" (--text names another).{_near(name, fields)}")
         value = value[key]
     if isinstance(value, str):
         return Content(value, fields)
     kind = "null" if value is None else type(value).__name__
     return _without_text(name, f", but {kind}")
+
+
+def _near(
+    name: str,
+    fields: Fields,
+) -> str:
+    """The fields there are, in the end of a reason."""
+    return near(name, islice(fields, _NAMES))
 
 
 def _without_text(
@@ -73,21 +82,28 @@ def plain_text_records(
     else:
         for line in lines:
             data = line.data.rstrip(b"\r\n")
-            yield lines.text(line.begin, data)
+            yield lines.text(line._replace(data=data))
 
 
 def _whole_file(lines: Lines) -> Iterator[Record]:
-    start = lines.mark
-    data = b"".join(line.data for line in lines)
-    if data.strip():
-        yield lines.text(start, data.replace(b"\r\n", b"\n"))
+    whole = Line(lines.mark, b"", 0)
+    parts: list[bytes] = []
+    size = 0
+    for line in lines:
+        size += line.size
+        parts.append(line.data)
+        if size > lines.most:
+            parts.clear()
+            whole = lines.too_large(whole, size)
+    data = b"".join(parts)
+    if whole.fault or data.strip():
+        yield lines.text(whole._replace(data=data.replace(b"\r\n", b"\n")))
 
 
 def _paragraphs(lines: Lines) -> Iterator[Record]:
     for block in lines.blocks():
-        begin = block[0].begin
         texts = [line.data.rstrip(b"\r\n") for line in block]
-        yield lines.text(begin, b"\n".join(texts))
+        yield lines.text(block[0]._replace(data=b"\n".join(texts)))
 
 
 # -- JSON lines
@@ -99,7 +115,9 @@ def jsonl_records(
 ) -> Iterator[Record]:
     """A record for each line that is not empty."""
     for line in lines:
-        if line.data.strip():
+        if line.fault:
+            yield lines.record(line.begin, reason=line.fault)
+        elif line.data.strip():
             content = _parse(line.data, reading.text)
             yield lines.record(line.begin, *content)
 
@@ -134,11 +152,11 @@ def table_records(
     reading: Reading,
 ) -> Iterator[Record]:
     """A record for each row after the first, which names the columns."""
-    csv.field_size_limit(_CELL_CHARACTERS)
+    csv.field_size_limit(min(lines.most, _CELL_LIMIT))
     names: list[str] | None = None
     if lines.mark.offset:
-        names = _column_names(lines.source, delimiter)
-    for row in _rows(lines, delimiter):
+        names = _column_names(lines, delimiter)
+    for row in _TableRows(lines, delimiter):
         if names is None:
             names = row.cells
             _check_column(reading.text, names, lines.source)
@@ -176,58 +194,87 @@ def _check_column(
 
 
 def _column_names(
-    source: Source,
+    lines: Lines,
     delimiter: str,
 ) -> list[str]:
     """The first row; a reader that begins further down has not seen it."""
-    with Lines(source, Mark(0, 0)) as lines:
-        return next(_rows(lines, delimiter)).cells
+    with Lines(lines.source, Mark(0, 0), lines.most) as first_lines:
+        rows = iter(_TableRows(first_lines, delimiter))
+        return next(rows).cells
 
 
-def _rows(
-    lines: Lines,
-    delimiter: str,
-) -> Iterator[_Row]:
-    """The rows of a table, without empty ones.
+class _TableRows:
+    """The rows of a table, without empty ones; iterate over them.
 
     A row may be several lines. Of one that cannot be read, only the first line is given up: the
-    others are read again.
-    """
-    consumed: list[Line] = []  # the lines of the current row
+    others are read again, as rows that begin there.
 
-    def strings() -> Iterator[str]:
-        for line in lines:
-            consumed.append(line)
+    A row goes on in the next line only within quotation marks. So all that follows in the lines of
+    a failed row was read within quotation marks before; a row that begins among them, and goes on
+    in the next of them, would come to the same fault, and fails without reading that far. Time thus
+    grows with the lines of a table, whatever stands in them.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        delimiter: str,
+    ) -> None:
+        self._lines = lines
+        self._delimiter = delimiter
+        self._consumed: list[Line] = []  # the lines of the current row
+        self._failed_to = 0  # where the last line of the last failed row ends
+        self._fault = ""  # of that row
+
+    def __iter__(self) -> Iterator[_Row]:
+        cells = self._reader()
+        while True:
+            self._consumed.clear()
+            try:
+                row = next(cells, None)
+            except csv.Error as error:
+                yield self._failed_row(error)
+                cells = self._reader()
+                continue
+            if row is None:
+                return
+            if row:
+                yield self._row(row)
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._strings(), delimiter=self._delimiter, strict=True)
+
+    def _strings(self) -> Iterator[str]:
+        """The lines. Errors: `csv.Error` within a row that is sure to fail."""
+        for line in self._lines:
+            self._consumed.append(line)
+            first = self._consumed[0]
+            size = self._lines.mark.offset - first.begin.offset
+            if size > self._lines.most:
+                raise csv.Error(too_large(size, self._lines.most))
+            if line is not first and line.begin.offset < self._failed_to:
+                raise csv.Error(self._fault)
             yield line.data.decode(errors="surrogateescape")
 
-    def read() -> Iterator[list[str]]:
-        return csv.reader(strings(), delimiter=delimiter, strict=True)
-
-    table = read()
-    while True:
-        consumed.clear()
-        try:
-            cells = next(table, None)
-        except csv.Error as error:
-            begin = consumed[0].begin
-            lines.back(consumed[1:])
+    def _failed_row(self, error: csv.Error) -> _Row:
+        first, *others = self._consumed
+        self._fault = str(error)
+        self._failed_to = max(self._failed_to, self._lines.mark.offset)
+        self._lines.back(others)
+        fault = first.fault
+        if fault is None:
             cure = "double the quotation marks inside a quoted cell"
             fault = f"is no row of a table: {error}: {cure}"
-            yield _Row(begin, [], fault)
-            table = read()
-            continue
-        if cells is None:
-            return
-        if not cells:
-            continue
-        begin = consumed[0].begin
+        return _Row(first.begin, [], fault)
+
+    def _row(self, cells: list[str]) -> _Row:
+        begin = self._consumed[0].begin
         byte = _undecoded_byte(cells)
         if byte is None:
-            yield _Row(begin, cells)
-        else:
-            cure = "convert the file, iconv -f cp1251 -t utf-8"
-            fault = f"is no UTF-8: it has the byte 0x{byte:02x}: {cure}"
-            yield _Row(begin, [], fault)
+            return _Row(begin, cells)
+        cure = "convert the file, iconv -f cp1251 -t utf-8"
+        fault = f"is no UTF-8: it has the byte 0x{byte:02x}: {cure}"
+        return _Row(begin, [], fault)
 
 
 def _undecoded_byte(cells: list[str]) -> int | None:
@@ -248,15 +295,20 @@ def parquet_records(
     reading: Reading,
 ) -> Iterator[Record]:
     """A record for each row."""
-    for row in parquet.parquet_rows(source.path, begin.offset, reading.text):
-        text, fields, reason = find_text(row.fields, reading.text)
+    most = reading.max_record
+    for row in parquet.parquet_rows(source.path, begin.offset, reading.text, most):
+        if row.size > most:
+            content = _unreadable(too_large(row.size, most))
+        else:
+            content = find_text(row.fields, reading.text)
         count = row.number + 1
         end = Mark(count, count)
         yield Record(
-            source=text,
+            source=content.text,
             place={"row": count},
             end=end,
             read=row.read,
-            fields=fields,
-            reason=reason,
+            depends_on=row.group_end,
+            fields=content.fields,
+            reason=content.reason,
         )

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
@@ -38,6 +38,7 @@ from helpers.chaos import (
     running,
     wait_until,
 )
+from helpers.jobs import TEXTS, blank, errors, job, lines, rows
 from helpers.packages import Site
 from helpers.synced import Synced, watched
 from helpers.tiny import TEN, learn, recipe
@@ -47,21 +48,9 @@ from hypothesis import strategies as st
 import pipekit
 from pipekit import Batch, Pipeline, cli, registry
 from pipekit.errors import ConfigError, JobStopped, StoreError
-from pipekit.jobs import Job, Limits, Reading, Shard, Source, Target, annotate
+from pipekit.jobs import Limits, Reading, Shard, annotate
 from pipekit.jobs.parquet import kind_of, merged_kinds
 from pipekit.storage import files
-
-TEXTS = [
-    "Мама мыла раму.",
-    "Кот спит на окне.",
-    "",
-    "Мы живём в Москве. Там снег.",
-    "Он купил три книги.",
-    "Привет 🙂!",
-    "Да",
-    "Нет.",
-]
-OFTEN = Limits(commit_seconds=0.0)
 
 
 @registry.components.register("fails_on_cats")
@@ -92,40 +81,10 @@ class Counts:
         self.sizes.append(len(batch.docs))
 
 
-def blank() -> Pipeline:
-    return pipekit.blank("ru")
-
-
 @pytest.fixture(autouse=True)
 def mended() -> Iterator[None]:
     yield
     files.failpoint = None
-
-
-def job(
-    source: Path | list[Path], output: Path, pipeline: Callable[[], Pipeline] = blank, **given: Any
-) -> Job:
-    sources = [Source.of(path) for path in ([source] if isinstance(source, Path) else source)]
-    given.setdefault("options", {"batch_words": 4})
-    only = given.pop("only", ())
-    return Job(pipeline, sources, Target.of(output, only=only), **{"limits": OFTEN, **given})
-
-
-def lines(path: Path, texts: list[str] = TEXTS) -> Path:
-    records = [json.dumps({"id": i, "text": text}) for i, text in enumerate(texts)]
-    path.write_text("".join(f"{record}\n" for record in records), encoding="utf-8")
-    return path
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    opener: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
-    with opener(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def errors(output: Path) -> list[dict[str, Any]]:
-    path = output.with_name(output.name + ".errors.jsonl")
-    return rows(path) if path.exists() else []
 
 
 # -- what is read
