@@ -11,13 +11,28 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 
 from pipekit.doc import Doc
+from pipekit.doc.layer import Layer
+from pipekit.doc.text import QUESTIONS
 from pipekit.doc.views import SENTIMENT_OF
 from pipekit.evaluation.alignment import Borders
 from pipekit.evaluation.scores import Counts, Figure, Figures
 
 THRESHOLD = 0.5  # the score above which a document has a class that excludes no other
-CLASS_LAYERS = ("cats", "sentiment")
+_INPUT = ("meta", QUESTIONS)  # layers of a document that say nothing of its classes
 ClassNames = Set[str]
+
+
+def class_layers(doc: Doc) -> list[str]:
+    """The layers with a score for each class of a document: "cats", "sentiment", or another."""
+    names = []
+    for name, layer in doc.layers.items():
+        if layer.kind == "doc" and layer.width and name not in _INPUT and _are_scores(layer):
+            names.append(name)
+    return sorted(names)
+
+
+def _are_scores(layer: Layer) -> bool:
+    return all(layer[name].values.dtype.kind == "f" for name in layer)
 
 
 def class_figures(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pipekit.doc import Doc
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError, near
 from pipekit.evaluation.classes import macro_f1
 from pipekit.evaluation.metrics import score, score_doc
-from pipekit.evaluation.scores import Scores
+from pipekit.evaluation.scores import Figures, Scores
 from pipekit.pipeline import Pipeline
 
 
@@ -72,62 +72,85 @@ def figure(
     """The mean of the named figures, of all where none is named.
 
     Beside the names of figures, "sentiment macro" is the mean F1 of its classes, and
-    "ents.sentiment PN" that of positive and negative.
+    "ents.sentiment PN" that of positive and negative. A figure of which the gold documents hold
+    nothing is none.
 
-    Errors: `ConfigError` for a figure that was not measured.
+    Errors: `ConfigError` for a figure that was not measured, and where nothing was.
     """
-    values = {}
-    for name, counts in scores.figures.items():
-        if counts.f1 is not None:
-            values[name] = counts.f1
+    values = _values(scores)
     if isinstance(names, str):
         names = [names]
     elif not names:
-        names = list(values)
-    for name, details in scores.details.items():
-        every = macro_f1(details)
-        polar = macro_f1(details, ("positive", "negative"))
-        macro_name, polar_name = _macro_names(name)
-        values[macro_name] = every or 0.0
-        values[polar_name] = polar or 0.0
-    _check_measured(names, values)
-    total = sum(values[name] for name in names)
-    return total / max(len(names), 1)
+        names = [name for name in scores.figures if name in values]
+    check_measured(names, values)
+    if not names:
+        raise ConfigError(
+            "no figure was measured: the documents hold nothing that the pipeline writes"
+        )
+    return sum(values[name] for name in names) / len(names)
 
 
-def check_figures(
+def measurable(
     pipeline: Pipeline,
-    gold: Sequence[Doc],
-    names: str | Sequence[str],
-) -> None:
-    """Refuse figures that even a pipeline without a fault would not have on these documents.
+    gold: Iterable[Doc],
+    wanted: Collection[str] = (),
+) -> set[str]:
+    """The figures that a pipeline without a fault would have on these documents.
 
-    Documents are read until all figures have been seen.
-
-    Errors: `ConfigError` with the name of the figure and of those that there are.
+    Args:
+        wanted: reading ends when all of these have been seen; by default, all documents are read.
     """
-    if isinstance(names, str):
-        names = [names]
-    wanted = set(names)
     layers = set(pipeline.given)
     for name in _assigned(pipeline):
         layer, _, _ = name.partition(".")
         layers.add(layer)
-    spans = _span_layers(gold)
+    of_gold = _figures_of_gold(pipeline.given)
+    seen = Scores()
     measured: set[str] = set()
     for doc in gold:
-        if wanted <= measured:
-            return
-        present = layers & {*doc.layers, *doc.tokens}
-        perfect = _bare(doc, present)
-        figures, details = score_doc(doc, perfect, spans)
-        for name, counts in figures.items():
-            if counts.has_prediction:
-                measured.add(name)
-        for name in details:
-            measured.update(_macro_names(name))
-        measured -= _figures_of_gold(pipeline.given)
-    _check_measured(sorted(wanted), measured)
+        perfect = _bare(doc, layers & {*doc.layers, *doc.tokens})
+        seen.add(*score_doc(doc, perfect, sorted(doc.spans)))
+        measured = _values(seen).keys() - of_gold
+        if wanted and measured.issuperset(wanted):
+            break
+    return measured
+
+
+def check_measured(
+    names: Iterable[str],
+    measured: Collection[str],
+) -> None:
+    """Errors: `ConfigError` with the name of a figure that is not there, and those that are."""
+    for name in names:
+        if name not in measured:
+            raise ConfigError(
+                f"[training] score names {name!r}, which the dev documents do not give."
+                f"{near(name, measured)}"
+            )
+
+
+def _values(scores: Scores) -> dict[str, float]:
+    """The F1 of each figure of which gold documents hold something, and means over classes."""
+    values = {}
+    for name, counts in scores.figures.items():
+        if counts.f1 is not None and counts.gold:
+            values[name] = counts.f1
+    for name, details in scores.details.items():
+        if name in values:
+            values |= _means(name, details)
+    return values
+
+
+def _means(
+    name: str,
+    details: Figures,
+) -> dict[str, float]:
+    """The mean F1 of all classes of a figure, and of positive and negative, where there are any."""
+    means = {
+        f"{name} macro": macro_f1(details),
+        f"{name} PN": macro_f1(details, ("positive", "negative")),
+    }
+    return {name: mean for name, mean in means.items() if mean is not None}
 
 
 def _assigned(pipeline: Pipeline) -> list[str]:
@@ -210,20 +233,3 @@ def _drop_columns(
             for column in list(layer):
                 if column == group or column.startswith(f"{group}."):
                     layer.remove(column)
-
-
-def _macro_names(figure_name: str) -> tuple[str, str]:
-    """The names of the means of a figure's details."""
-    return f"{figure_name} macro", f"{figure_name} PN"
-
-
-def _check_measured(
-    names: Sequence[str],
-    measured: Collection[str],
-) -> None:
-    for name in names:
-        if name not in measured:
-            raise ConfigError(
-                f"[training] score names {name!r}, which the dev documents do not give."
-                f"{near(name, measured)}"
-            )

@@ -16,7 +16,7 @@ for nor against. A figure is None where nobody annotated the layer, or nobody pr
     relations           borders of both spans, and the label; details: each label
     relations within    those in a sentence of the gold standard
     relations across    the others
-    cats, sentiment     classes of documents; details: each class
+    cats, sentiment, …  classes of documents; details: each class
     ents.sentiment      classes of entities; details: each class
     answers             to questions: the F1 of words
     answers exact       the share of exact answers
@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipekit.doc import Doc
 from pipekit.evaluation.alignment import align, compare_sentences, compare_tokens
 from pipekit.evaluation.answers import answer_figures
-from pipekit.evaluation.classes import CLASS_LAYERS, class_figures, sentiment_figures
+from pipekit.evaluation.classes import class_figures, class_layers, sentiment_figures
 from pipekit.evaluation.morphology import token_figures
 from pipekit.evaluation.scores import Figure, Figures, Scores
 from pipekit.evaluation.spans import relation_figures, span_figures
@@ -99,7 +99,7 @@ def _figures(
             yield from span_figures(docs, layer)
     if "relations" in gold.layers:
         yield from relation_figures(docs)
-    for layer in CLASS_LAYERS:
+    for layer in class_layers(gold):
         yield from class_figures(gold, predicted, layer)
     for layer in spans:
         yield from sentiment_figures(gold, predicted, layer)

@@ -23,7 +23,7 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
-from pipekit.evaluation.evaluate import check_figures, evaluate, figure
+from pipekit.evaluation.evaluate import evaluate, figure
 from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.hooks import hooks
@@ -39,6 +39,7 @@ from pipekit.training.computing import (
     without_denormals,
     write_log,
 )
+from pipekit.training.figures import decided_by_figures
 from pipekit.training.layers import Learning
 from pipekit.training.recipe import Recipe
 from pipekit.training.transfer import modules, named
@@ -114,9 +115,9 @@ class Trainer:
         self.data = prepared
         self.pipeline = prepared.pipeline.to(device)
         self.device = self.pipeline.device
-        self._check_score()
         self.parts = modules(self.pipeline)
         self.learners = self._learners(recipe.path)
+        self.is_decided = decided_by_figures(recipe, prepared, self.learners)
         self.learning = Learning(self.settings, self.parts)
         self.parameters: list[nn.Parameter] = []
         for group in self.learning.groups:
@@ -134,16 +135,6 @@ class Trainer:
             self.steps += sum(1 for _ in self.batches(epoch))
         self.progress = TrainingProgress()
         self.saved_at = time.monotonic()
-
-    def _check_score(self) -> None:
-        """Refuse before the first step what the first evaluation would refuse."""
-        if self.data.dev:
-            check_figures(self.pipeline, self.data.dev, self.settings.score)
-        elif self.settings.score or self.settings.patience:
-            raise ConfigError(
-                "[training] score and patience are for dev documents: "
-                "name some under [[dev]], or leave them out"
-            )
 
     def _learners(self, recipe_path: Path) -> dict[str, Head]:
         """The components that learn, by name. Errors: `ConfigError` where there are none."""
@@ -211,12 +202,10 @@ class Trainer:
                 self._follow(losses)
                 progress.batch = number + 1
             bar.update()
-            total = f"{sum(losses.values()):.3f}"
-            bar.set_postfix(
-                loss=total,
-                best=f"{progress.best:.4f}",
-                refresh=False,
-            )
+            shown = {"loss": f"{sum(losses.values()):.3f}"}
+            if progress.best > -math.inf:
+                shown["best"] = f"{progress.best:.4f}"
+            bar.set_postfix(shown, refresh=False)
             hooks.tell("train_step", step=progress.step, losses=losses)
             if time.monotonic() - self.saved_at > 60 * self.settings.checkpoint_minutes:
                 self.save()
@@ -272,13 +261,10 @@ class Trainer:
             part.eval()
         with swapped(self.weights(), self.average):
             score, scores = self._scores()
-            is_better = score > self.progress.best
+            is_better = score is None or score > self.progress.best
             if is_better:
-                self.progress.best = score
-                self.progress.stale = 0
                 self.pipeline.to_disk(self.output / BEST, half=self.settings.half)
-            elif self.learning.complete(self.share):  # layers yet to be unfrozen may raise it
-                self.progress.stale += 1
+        self._compare(score)
         row = {
             "epoch": self.progress.epoch,
             "step": self.progress.step,
@@ -289,18 +275,27 @@ class Trainer:
         self.progress.history.append(row)
         write_log(self.output / LOG, self.progress.history)
         release_memory()
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in flat(scores).items())
-        best = "  best" if is_better else ""
-        bar.write(f"epoch {self.progress.epoch:>3}  score {score:.4f}{best}  {figures}")
+        bar.write(_shown(row, is_better))
 
-    def _scores(self) -> tuple[float, dict[str, Any]]:
-        """The score that chooses the best pipeline, and all figures; without dev documents the
-        number of the epoch, and none.
-        """
+    def _scores(self) -> tuple[float | None, dict[str, Any]]:
+        """The score that chooses the best pipeline, None where no figure does, and all figures."""
         if not self.data.dev:
-            return float(self.progress.epoch), {}
+            return None, {}
         scores = evaluate(self.pipeline, self.data.dev)
-        return figure(scores, self.settings.score), {n: scores[n] for n in scores.figures}
+        figures = {name: scores[name] for name in scores.figures}
+        if not self.is_decided:
+            return None, figures
+        return figure(scores, self.settings.score), figures
+
+    def _compare(self, score: float | None) -> None:
+        """Remember the best score, and how often none was better."""
+        if score is None:
+            return
+        if score > self.progress.best:
+            self.progress.best = score
+            self.progress.stale = 0
+        elif self.learning.complete(self.share):  # layers yet to be unfrozen may raise it
+            self.progress.stale += 1
 
     def _state(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint: weights and averages, by name."""
@@ -366,6 +361,22 @@ def lowered(doc: Doc) -> Doc:
         texts = encode_labels([text and text.lower() for text in questions["text"].strings()])
         copy.layers[QUESTIONS] = questions.set("text", texts.values, texts.labels)
     return copy
+
+
+def _shown(
+    row: Mapping[str, Any],
+    is_better: bool,
+) -> str:
+    """A row of the log for people: the score and the figures, or without a score the losses."""
+    head = f"epoch {row['epoch']:>3}"
+    if row["score"] is None:
+        losses = [f"{name} {loss:.4f}" for name, loss in row["loss"].items()]
+        head = f"{head}  loss: {'  '.join(losses)}"
+    else:
+        best = "  best" if is_better else ""
+        head = f"{head}  score {row['score']:.4f}{best}"
+    figures = [f"{name} {value:.4f}" for name, value in flat(row["scores"]).items()]
+    return "  ".join([head, *figures])
 
 
 def flat(
