@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,14 @@ from pipekit.pretraining.framing import framing_of
 from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.objectives import build_objectives, losses
 from pipekit.pretraining.recipe import PretrainingRecipe
-from pipekit.pretraining.shards import Corpus, Pieces, TextSource, cut
+from pipekit.pretraining.shards import NUMBER, Corpus, Pieces, TextSource, cut
 from pipekit.training.building import build_pipeline
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
     autocast,
+    check_finite,
+    descend,
+    finite,
     schedule,
     set_up,
     undisturbed,
@@ -43,6 +47,7 @@ from pipekit.words.vectors import Vectors, unpack_rows
 ENCODER_NAME = "main"
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
 EVALUATED = 16  # batches of held-out texts in an evaluation
+_TITLE = 6  # pieces that name a slice of the texts
 _WHO = 'does not learn from raw text; those of type = "bert" do'
 
 
@@ -183,6 +188,7 @@ class Pretrainer:
             betas=(0.9, 0.98),
         )
         self.progress = PretrainingProgress()
+        self.batch: Pieces = np.zeros((0, 0), np.uint32)  # the slices of the last step
         self.saved_at = time.monotonic()
 
     def _check_length(self, recipe_path: Path) -> None:
@@ -266,24 +272,36 @@ class Pretrainer:
         factor = schedule(number / self.settings.steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * factor
-        slices = self.corpus.batch(number, self.settings.rows)
-        losses = self.losses(self.sequences(slices, number), number)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.batch = self.corpus.batch(number, self.settings.rows)
+        losses = self.losses(self.sequences(self.batch, number), number)
         total = torch.stack(list(losses.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.parts.parameters(), self.settings.clip)
-        self.optimizer.step()
+        named_losses = {f"objectives.{name}": loss for name, loss in losses.items()}
+        weights = dict(self.parts.named_parameters())
+        with self._finite(number + 1):
+            values = descend(self.optimizer, total, named_losses, weights, self.settings.clip)
         self.progress.step += 1
-        self._follow(losses)
+        self._follow(dict(zip(losses, values.values(), strict=True)))
 
-    def _follow(self, losses: Mapping[str, Tensor]) -> None:
+    def _finite(self, step: int) -> AbstractContextManager[None]:
+        """What is no finite number within this context ends the pretraining, see `finite`."""
+        return finite(step, self.output / LAST, lambda: list(map(self._title, self.batch)))
+
+    def _title(self, pieces: Pieces) -> str:
+        """How a slice of the texts begins."""
+        return repr(" ".join(self.encoder.subwords.spell(pieces[:_TITLE] & NUMBER)))
+
+    def _check_weights(self) -> None:
+        """No weights that are no numbers are saved. Errors: `ProcessingError`."""
+        with self._finite(self.progress.step):
+            check_finite(dict(self.parts.named_parameters()))
+
+    def _follow(self, losses: Mapping[str, float]) -> None:
         """Update the running mean of each loss, over the last hundred steps or so."""
         means = self.progress.loss
         steps = min(self.progress.step, 100)
         for name, loss in losses.items():
-            value = float(loss.detach())
-            mean = means.get(name, value)
-            means[name] = mean + (value - mean) / steps
+            mean = means.get(name, loss)
+            means[name] = mean + (loss - mean) / steps
 
     @torch.no_grad()
     def _evaluate(self, bar: Any) -> None:
@@ -315,6 +333,7 @@ class Pretrainer:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        self._check_weights()
         tensors = dict(self.parts.state_dict())
         progress = dict(vars(self.progress))
         save_checkpoint(self.output / LAST, tensors, self.optimizer, progress)

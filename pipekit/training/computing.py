@@ -1,5 +1,5 @@
 """How trainings compute, whatever they learn: threads and seeds, precision, the learning rate,
-the log, whole steps.
+the log, whole steps of finite numbers.
 """
 
 from __future__ import annotations
@@ -8,15 +8,19 @@ import json
 import math
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from pipekit.devices.memory import keep_memory
+from pipekit.errors import ProcessingError
 from pipekit.storage.files import write_atomically
+
+_SHOWN = 5  # texts of a batch that a message names
 
 
 def set_up(
@@ -76,6 +80,86 @@ def undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if signals:
         raise KeyboardInterrupt
+
+
+def descend(
+    optimizer: torch.optim.Optimizer,
+    total: Tensor,
+    losses: Mapping[str, Tensor],
+    weights: Mapping[str, nn.Parameter],
+    clip: float,
+) -> dict[str, float]:
+    """One step of the optimizer.
+
+    Args:
+        total: what is to become less, a scalar.
+        losses: the scalars that it is made of, by name.
+        weights: all that learn, by name.
+        clip: the largest norm of all gradients together.
+
+    Returns: the values of the losses.
+
+    Errors: `FloatingPointError` for a loss or a gradient that is no finite number; the weights are
+    then as before.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    gradients = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+    norm = nn.utils.get_total_norm(gradients.values())
+    scalars = [*losses.values(), norm.to(total.device)]
+    *values, size = torch.stack([scalar.detach().float() for scalar in scalars]).tolist()
+    for name, value in zip(losses, values, strict=True):
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss of {name} is {value}")
+    if not math.isfinite(size):
+        where = _first_unfit(gradients) or "all weights together"
+        raise FloatingPointError(f"the gradient of {where} is {size}")
+    nn.utils.clip_grads_with_norm_(weights.values(), clip, norm)
+    optimizer.step()
+    return dict(zip(losses, values, strict=True))
+
+
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Errors: `FloatingPointError` with the name of a tensor that holds something else."""
+    unfit = _first_unfit(tensors)
+    if unfit:
+        raise FloatingPointError(f"the weights {unfit} are not finite numbers")
+
+
+def _first_unfit(tensors: Mapping[str, Tensor]) -> str:
+    """The name of the first tensor with a number that is not finite; "" for none."""
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            return name
+    return ""
+
+
+@contextmanager
+def finite(
+    step: int,
+    checkpoint: Path,
+    texts: Callable[[], Sequence[str]],
+) -> Iterator[None]:
+    """Within this context, what learns from numbers that are not finite ends the training.
+
+    Args:
+        step: the number of the step, from 1.
+        checkpoint: the file of the last good step, if there is one.
+        texts: names the texts of the step, for the message.
+
+    Errors: `ProcessingError` in place of `FloatingPointError`.
+    """
+    try:
+        yield
+    except FloatingPointError as error:
+        names = list(texts())
+        shown = ", ".join(names[:_SHOWN])
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        good = f" {checkpoint} holds the last good step." if checkpoint.exists() else ""
+        raise ProcessingError(
+            f"step {step}: {error}, after a batch of {shown}{more}: look at these texts; "
+            f"a lower learning_rate or clip, or mixed_precision = false, may help.{good}"
+        ) from error
 
 
 def schedule(

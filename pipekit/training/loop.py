@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ from pipekit.training.building import PreparedParts, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
     autocast,
+    check_finite,
+    descend,
+    finite,
     schedule,
     set_up,
     undisturbed,
@@ -45,6 +48,7 @@ from pipekit.training.recipe import Recipe
 from pipekit.training.transfer import modules, named
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
+_TITLE = 40  # characters that name a document without a name
 
 
 @dataclass
@@ -119,9 +123,9 @@ class Trainer:
         self.learners = self._learners(recipe.path)
         self.is_decided = decided_by_figures(recipe, prepared, self.learners)
         self.learning = Learning(self.settings, self.parts)
-        self.parameters: list[nn.Parameter] = []
+        self.parameters: dict[str, nn.Parameter] = {}
         for group in self.learning.groups:
-            self.parameters += [parameter for _, parameter in group["params"]]
+            self.parameters |= dict(group["params"])
         self.optimizer = torch.optim.AdamW(
             map(dict, self.learning.groups),
             lr=self.settings.learning_rate,
@@ -134,6 +138,7 @@ class Trainer:
         for epoch in range(self.settings.epochs):
             self.steps += sum(1 for _ in self.batches(epoch))
         self.progress = TrainingProgress()
+        self.batch: Sequence[Doc] = ()  # of the last step
         self.saved_at = time.monotonic()
 
     def _learners(self, recipe_path: Path) -> dict[str, Head]:
@@ -225,6 +230,7 @@ class Trainer:
 
     def step(self, docs: Sequence[Doc]) -> dict[str, float]:
         """One step of the optimizer; the loss of each component."""
+        self.batch = docs
         self.learning.enter(self.share)
         rate = self.settings.learning_rate * schedule(self.share, self.settings.warmup)
         for group in self.optimizer.param_groups:
@@ -236,13 +242,17 @@ class Trainer:
         for name, loss in losses.items():
             weighted.append(loss.float() * self.settings.losses.get(name, 1.0))
         total = torch.stack(weighted).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
-        self.optimizer.step()
+        named_losses = {f"components.{name}": loss for name, loss in losses.items()}
+        clip = self.settings.clip
+        with self._finite(self.progress.step + 1):
+            values = descend(self.optimizer, total, named_losses, self.parameters, clip)
         self.progress.step += 1
         self._average()
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        return dict(zip(losses, values.values(), strict=True))
+
+    def _finite(self, step: int) -> AbstractContextManager[None]:
+        """What is no finite number within this context ends the training, see `finite`."""
+        return finite(step, self.output / LAST, lambda: list(map(_title, self.batch)))
 
     def _average(self) -> None:
         """Move the averages of the weights toward the weights; early in the training by more."""
@@ -257,6 +267,7 @@ class Trainer:
 
     def _evaluate(self, bar: Any) -> None:
         """Score the pipeline, save it if it is the best so far, and write the log."""
+        self._check_weights()
         for part in self.parts.values():
             part.eval()
         with swapped(self.weights(), self.average):
@@ -302,8 +313,14 @@ class Trainer:
         averages = {f"average/{name}": tensor for name, tensor in self.average.items()}
         return {**self.weights(), **averages}
 
+    def _check_weights(self) -> None:
+        """No weights that are no numbers are saved. Errors: `ProcessingError`."""
+        with self._finite(self.progress.step):
+            check_finite(self.parameters)
+
     def save(self) -> None:
         """Write the checkpoint."""
+        self._check_weights()
         progress = dict(vars(self.progress))
         save_checkpoint(self.output / LAST, self._state(), self.optimizer, progress)
         self.saved_at = time.monotonic()
@@ -377,6 +394,11 @@ def _shown(
         head = f"{head}  score {row['score']:.4f}{best}"
     figures = [f"{name} {value:.4f}" for name, value in flat(row["scores"]).items()]
     return "  ".join([head, *figures])
+
+
+def _title(doc: Doc) -> str:
+    """The name of a document, or how its text begins."""
+    return doc.name or repr(doc.text[:_TITLE])
 
 
 def flat(

@@ -20,7 +20,7 @@ import pipekit
 from pipekit import Pipeline
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
-from pipekit.errors import ConfigError, DataError
+from pipekit.errors import ConfigError, DataError, ProcessingError
 from pipekit.pretraining import loop
 from pipekit.pretraining.recipe import PretrainingRecipe, read_pretraining_recipe
 from pipekit.pretraining.shards import LINE, NUMBER, SENTENCE, WORD, Corpus, TextSource, cut
@@ -191,6 +191,28 @@ def test_a_run_that_was_interrupted_ends_with_the_same_bytes(
         tmp_path / "whole" / loop.RESULT
     ).read_bytes()
     assert resumed.to_bytes() == whole.to_bytes()
+
+
+def test_the_first_loss_that_is_no_number_stops_a_pretraining(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = loop.Pretrainer.losses
+
+    def breaks(self: loop.Pretrainer, *arguments: Any) -> dict[str, torch.Tensor]:
+        found = losses(self, *arguments)
+        if self.progress.step == 6:
+            found["masked"] = found["masked"] * torch.inf
+        return found
+
+    monkeypatch.setattr(loop.Pretrainer, "losses", breaks)
+    with pytest.raises(ProcessingError) as caught:
+        loop.pretrain(changed(recipe), tmp_path / "run", device="cpu")
+    message = str(caught.value)
+    assert message.startswith("step 7: the loss of objectives.masked is inf")
+    assert "Мама" in message
+    assert "a lower learning_rate" in message
+    assert not (tmp_path / "run" / loop.RESULT).exists()
+    assert store.load_container(tmp_path / "run" / loop.LAST).header["progress"]["step"] == 5
 
 
 @pytest.mark.parametrize(

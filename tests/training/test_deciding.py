@@ -1,6 +1,6 @@
 """What decides about a training: only what dev documents measure, and only numbers.
 
-Modules: training.figures
+Modules: training.computing, training.figures
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import torch
 from helpers.parts import COMPONENTS
-from helpers.tiny import TEN, learn, recipe
+from helpers.tiny import TAGGER, TEN, learn, recipe
 
+import pipekit
 from pipekit import Batch, registry
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, ProcessingError
 from pipekit.parts.contracts import EncoderRef, Head
-from pipekit.training.loop import LOG
+from pipekit.storage.store import load_container
+from pipekit.training.loop import BEST, LAST, LOG
+from pipekit.training.transfer import modules
 
 GRU = {"type": "gru", "width": 16}
 NER = {"type": "ner", "encoder": "main", "hidden": 16}
@@ -152,3 +155,58 @@ def test_classes_of_any_layer_are_measured(tmp_path: Path) -> None:
     raw = recipe(GRU, {"topics": topics}, score="topics macro", **SHORT)
     learn({**raw, "train": [source], "dev": [source]}, tmp_path / "run")
     assert {"topics"} == log(tmp_path / "run")[0]["scores"].keys()
+
+
+# -- a loss that is no number
+
+
+class Broken(Stress):
+    """A head whose loss, or whose gradient, is no number from the third step on."""
+
+    kind = "loss"
+    calls = 0
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        type(self).calls += 1
+        loss = super().loss(batch)
+        if self.calls < 3:
+            return loss
+        if self.kind == "loss":
+            return loss * torch.nan
+        outside = self.network.weight.sum() * 0
+        return loss + outside.sqrt()  # 0 with a gradient of 0 * inf
+
+
+@pytest.fixture(params=["loss", "gradient"])
+def broken(request: pytest.FixtureRequest) -> Iterator[str]:
+    Broken.kind, Broken.calls = request.param, 0
+    registry.components.register("broken", Broken)
+    yield request.param
+    registry.components.unregister("broken")
+
+
+def test_the_first_loss_or_gradient_that_is_no_number_stops_a_training(
+    tmp_path: Path, broken: str
+) -> None:
+    components = {"tagger": TAGGER, "odd": {"type": "broken", "encoder": "main"}}
+    raw = recipe(GRU, components, epochs=20, evaluate_every=1, batch_words=1000)
+    with pytest.raises(ProcessingError) as caught:
+        learn(raw, tmp_path)
+    message = str(caught.value)
+    assert message.startswith("step 3: ")
+    assert "components.odd" in message
+    assert "nan" in message
+    assert "after a batch of ten-" in message
+    assert "and 15 more" in message
+    assert "a lower learning_rate" in message
+    progress = load_container(tmp_path / LAST).header["progress"]
+    assert progress["step"] == 2
+    for part in modules(pipekit.load(tmp_path / BEST)).values():
+        assert all(bool(tensor.isfinite().all()) for tensor in part.state_dict().values())
+
+
+def test_weights_that_are_no_numbers_are_neither_saved_nor_the_best(tmp_path: Path) -> None:
+    raw = recipe(GRU, epochs=1, batch_words=1000, learning_rate=3e38, clip=1e-3, warmup=0.0)
+    with pytest.raises(ProcessingError, match=r"step 1: the weights .* are not finite"):
+        learn(raw, tmp_path)
+    assert not list(tmp_path.iterdir())

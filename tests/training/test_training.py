@@ -337,7 +337,7 @@ def test_the_norm_of_all_gradients_together_is_bounded(tmp_path: Path, clip: flo
     for docs in made.batches(0):
         made.step(docs)
         norm = (
-            torch.stack([p.grad.norm() for p in made.parameters if p.grad is not None])
+            torch.stack([p.grad.norm() for p in made.parameters.values() if p.grad is not None])
             .norm()
             .item()
         )
