@@ -15,8 +15,8 @@ is built. So a new part and a saved one are built by the same call:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -27,6 +27,9 @@ from pipekit.errors import ConfigError
 from pipekit.parts.batch import Batch
 
 Tables = dict[str, NDArray[Any]]
+RowNames = Sequence[Hashable]
+Axes = tuple[RowNames | None, ...]
+"""What the rows of a tensor stand for, axis by axis; None for an axis of plain numbers."""
 
 
 class Prepared(NamedTuple):
@@ -133,12 +136,18 @@ class Head(nn.Module):
         vectors of the encoder ──▶ scores ──▶ decode ──▶ layers of the documents
                                           └─▶ loss
 
+    A head that lists what it can say in a setting, such as its labels, names that setting, and says
+    which rows of its tensors stand for what. Then a training that begins with a saved head adds to
+    it what its documents hold besides, and the old rows keep their weights.
+
     Attributes:
         encoder: the encoder that the head reads, or `NO_ENCODER`.
+        inventory: the name of that setting, "labels" for instance; "" for a head without any.
     """
 
     requires: Sequence[str] = ()
     assigns: Sequence[str] = ()
+    inventory: ClassVar[str] = ""
 
     def __init__(self, encoder: EncoderRef | None = None) -> None:
         super().__init__()
@@ -152,6 +161,37 @@ class Head(nn.Module):
     ) -> Prepared:
         """Complete the settings of a recipe by the labels of the training documents."""
         return Prepared(dict(settings), {})
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """What of the inventory the annotation of documents holds, in a fixed order."""
+        return []
+
+    @classmethod
+    def grow(
+        cls,
+        prepared: Prepared,
+        new: Sequence[str],
+        docs: Sequence[Doc],
+    ) -> Prepared:
+        """The settings and tables of a saved head, with what documents hold besides.
+
+        Args:
+            new: what is to be in the inventory too.
+        """
+        old = prepared.settings[cls.inventory]
+        return prepared._replace(settings={**prepared.settings, cls.inventory: [*old, *new]})
+
+    def rows(self) -> dict[str, Axes]:
+        """The tensors whose rows stand for something by name, as in the state dict.
+
+        {"emit.weight": (["PER", "LOC"], None)} has a row for each label.
+        """
+        return {}
 
     def scores(self, batch: Batch) -> Any:
         """Tensors on the device, computed from ``batch.vectors(self.encoder.name)``."""

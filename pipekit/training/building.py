@@ -16,13 +16,15 @@ from pipekit import registry
 from pipekit.corpora.sources import read_source
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
-from pipekit.parts.contracts import Tables
+from pipekit.parts.contracts import Prepared, Tables
 from pipekit.pipeline import Pipeline, loading, saving
 from pipekit.settings import check_values
-from pipekit.training.recipe import Recipe
+from pipekit.training.recipe import Recipe, TrainingSettings
 from pipekit.training.toml import PATH_KEYS
-from pipekit.training.transfer import merge_settings, modules, shared, start_from
+from pipekit.training.transfer import merge_settings, modules, shared, shortened, start_from
 
+FIXED = "fixed"  # the labels of a part that must not grow
+_OF_SOURCE = ("source", "part")  # keys that say which part of which pipeline
 PART_KINDS = (("encoders", registry.encoders), ("components", registry.components))
 
 
@@ -111,7 +113,7 @@ def build_pipeline(
         config[kind] = {}
         for name, part in recipe.pipeline.get(kind, {}).items():
             if "source" in part:
-                _take(blueprint, kind, name, part, docs)
+                _take(blueprint, kind, name, part, docs, recipe.settings)
             else:
                 _invent(blueprint, kind, name, part, registered, docs)
     pipeline = Pipeline(config, shared(blueprint.tables), recipe.meta)
@@ -128,6 +130,11 @@ def _invent(
     docs: Sequence[Doc],
 ) -> None:
     """The settings and tables of a new part."""
+    if FIXED in part.values():
+        raise ConfigError(
+            f'[{kind}.{name}] "{FIXED}" is for the labels of a part with a source: a new part has '
+            "those of the training documents, or a list of them"
+        )
     type_name = part.get("type", name)
     factory = registered.get(type_name)
     settings = {key: value for key, value in part.items() if key != "type"}
@@ -143,6 +150,7 @@ def _take(
     name: str,
     part: Mapping[str, Any],
     docs: Sequence[Doc],
+    training: TrainingSettings,
 ) -> None:
     """The settings and tables of a part of a saved pipeline, with the changes of the recipe."""
     path = part["source"]
@@ -155,15 +163,56 @@ def _take(
         )
     settings = dict(saved.configs[kind][name_there])
     tables = saving.tables(getattr(saved, kind)[name_there])
-    changes = {key: value for key, value in part.items() if key not in ("source", "part")}
+    is_change = {
+        key: key not in ("source", "part") and value != FIXED for key, value in part.items()
+    }
+    changes = {key: value for key, value in part.items() if is_change[key]}
     if changes:
         _check_changes(kind, name, changes)
         settings = merge_settings(settings, changes)
         if kind == "encoders":
             settings, tables = _completed(settings, tables, docs)
+    if kind == "components":
+        settings, tables = _grown(name, part, Prepared(settings, tables), docs, training)
     blueprint.origins[f"{kind}.{name}"] = Origin(path, f"{kind}.{name_there}")
     blueprint.config[kind][name] = settings
     blueprint.tables[f"{kind}/{name}"] = tables
+
+
+def _grown(
+    name: str,
+    part: Mapping[str, Any],
+    saved: Prepared,
+    docs: Sequence[Doc],
+    training: TrainingSettings,
+) -> Prepared:
+    """The settings and tables of a saved component, with what the documents hold besides.
+
+    Frozen components, and those whose labels the recipe lists, stay as they are.
+    """
+    head: Any = registry.components.get(saved.settings["type"])
+    setting = getattr(head, "inventory", "")
+    is_frozen = f"components.{name}" in training.freeze
+    is_fixed = FIXED in (part.get("labels"), part.get(setting))
+    if not setting or is_frozen or (setting in part and not is_fixed):
+        return saved
+    old = saved.settings[setting]
+    new = [item for item in head.listed(saved.settings, docs) if item not in old]
+    where = f"[components.{name}] source = {part['source']!r}"
+    if new and is_fixed:
+        raise ConfigError(
+            f"{where}: its {setting} are fixed, and the training documents have others: "
+            f"{shortened(new)}. Leave these out, or let the {setting} grow"
+        )
+    if new and not training.learning_rate:
+        raise ConfigError(
+            f"[training] learning_rate = 0 teaches nothing, and {where} needs to learn new "
+            f"{setting}: {shortened(new)}. Set a rate, or freeze components.{name}"
+        )
+    if is_fixed or not training.learning_rate:
+        return saved
+    grown: Prepared = head.grow(saved, new, docs)
+    return grown
 
 
 def _hint(part: Mapping[str, Any]) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipekit.errors import ConfigError
-from pipekit.parts.contracts import Tables
+from pipekit.parts.contracts import Axes, Head, RowNames, Tables
 from pipekit.pipeline import Pipeline
+
+_SHOWN = 8  # names that a message lists
 
 
 class Match(NamedTuple):
@@ -103,24 +106,108 @@ def start_from(
             f"there is no {pairs[name]}",
         )
         match = matches.get(name, absent)
+        listed = _listed(pipeline, saved, name, pairs[name]) if name in matches else ""
         misfit = f"; {match.misfit}" if match.misfit else ""
-        print(f"{setting}: {match.taken} of {match.total} tensors of {name}{misfit}")
+        print(f"{setting}: {match.taken} of {match.total} tensors of {name}{listed}{misfit}")
+
+
+def _listed(
+    pipeline: Pipeline,
+    saved: Pipeline,
+    name: str,
+    saved_name: str,
+) -> str:
+    """How much of the inventory of a head is that of a saved one, for the message."""
+    setting = getattr(modules(pipeline)[name], "inventory", "")
+    ours = _inventory(pipeline, name, setting)
+    theirs = _inventory(saved, saved_name, setting)
+    if not ours:
+        return ""
+    new = [item for item in ours if item not in theirs]
+    gone = [item for item in theirs if item not in ours]
+    parts = [f"{len(ours) - len(new)} kept"]
+    parts += [f"{len(new)} new ({shortened(new)})"] if new else []
+    parts += [f"{len(gone)} left out ({shortened(gone)})"] if gone else []
+    return f"; {setting}: {', '.join(parts)}"
+
+
+def _inventory(
+    pipeline: Pipeline,
+    name: str,
+    setting: str,
+) -> list[str]:
+    """What a part, "components.name", lists in a setting."""
+    kind, _, own_name = name.partition(".")
+    return list(pipeline.configs[kind].get(own_name, {}).get(setting, ()))
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Names for a message, the first of many."""
+    more = ", …" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def copied(
     ours: nn.Module,
     theirs: nn.Module,
 ) -> Match:
-    """Copy the tensors that have the same name and shape in another part."""
+    """Copy the tensors that have the same name and shape in another part.
+
+    Where the rows of a tensor stand for something by name, each row goes to the row of its name.
+    """
     sources = theirs.state_dict()
     targets = ours.state_dict()
+    our_rows = ours.rows() if isinstance(ours, Head) else {}
+    their_rows = theirs.rows() if isinstance(theirs, Head) else {}
     misfits = []
     for name, target in targets.items():
         source = sources.get(name)
-        if source is not None and source.shape == target.shape:
-            target.copy_(source)
-            continue
-        there = "not there" if source is None else f"{list(source.shape)} there"
-        misfits.append(f"{name} is {list(target.shape)} here and {there}")
+        if source is None:
+            misfits.append(f"{name} is {list(target.shape)} here and not there")
+        elif not _copy(target, source, our_rows.get(name, ()), their_rows.get(name, ())):
+            misfits.append(f"{name} is {list(target.shape)} here and {list(source.shape)} there")
     taken = len(targets) - len(misfits)
     return Match(taken, len(targets), misfits[0] if misfits else "")
+
+
+def _copy(
+    target: Tensor,
+    source: Tensor,
+    our_axes: Axes,
+    their_axes: Axes,
+) -> bool:
+    """Copy a tensor, row by name where both have names, and say whether it fitted."""
+    if not our_axes or not their_axes:
+        if target.shape != source.shape:
+            return False
+        target.copy_(source)
+        return True
+    our_rows = []
+    their_rows = []
+    for axis, (names, their_names) in enumerate(zip(our_axes, their_axes, strict=True)):
+        if names is None or their_names is None:
+            names = range(target.shape[axis])
+            their_names = range(source.shape[axis])
+            if names != their_names:
+                return False
+        rows, rows_there = _same_names(names, their_names)
+        our_rows.append(rows)
+        their_rows.append(rows_there)
+    target[_grid(our_rows)] = source[_grid(their_rows)]
+    return True
+
+
+def _same_names(
+    names: RowNames,
+    their_names: RowNames,
+) -> tuple[list[int], list[int]]:
+    """The rows here, and the rows there, of the names that are in both."""
+    places = {name: row for row, name in enumerate(their_names)}
+    shared = [row for row, name in enumerate(names) if name in places]
+    return shared, [places[names[row]] for row in shared]
+
+
+def _grid(rows: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+    """The cells at which rows of all axes cross, as an index."""
+    indices = [torch.tensor(numbers, dtype=torch.long) for numbers in rows]
+    return torch.meshgrid(*indices, indexing="ij")

@@ -16,6 +16,7 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.doc.views import SENTIMENT_OF
 from pipekit.errors import DataError
+from pipekit.parts.contracts import Prepared
 from pipekit.words.arrays import Floats, Ints
 
 
@@ -23,17 +24,36 @@ def document_labels(
     docs: Sequence[Doc],
     layer: str,
 ) -> list[str]:
-    """The classes in a layer of the documents, sorted. Errors: `DataError` for less than two."""
+    """The classes in a layer of the documents, sorted."""
     names: set[str] = set()
     for doc in docs:
         if layer in doc.layers:
             names.update(doc.layers[layer])
-    if len(names) < 2:
-        raise DataError(
-            f"the training documents name {len(names)} classes in the layer {layer!r}: "
-            "a classifier needs two at least"
-        )
     return sorted(names)
+
+
+def check_classes(
+    labels: Sequence[str],
+    what: str,
+) -> list[str]:
+    """Classes to choose from. Errors: `DataError` naming what has less than two."""
+    if len(labels) < 2:
+        raise DataError(
+            f"the training documents name {len(labels)} classes of {what}: two are needed at least"
+        )
+    return list(labels)
+
+
+def grown_classes(
+    prepared: Prepared,
+    new: Sequence[str],
+) -> Prepared:
+    """The settings of a classifier with more classes; new ones weigh 1 in the loss."""
+    settings = dict(prepared.settings)
+    settings["labels"] = [*settings["labels"], *new]
+    if settings.get("class_weights"):
+        settings["class_weights"] = [*settings["class_weights"], *[1.0] * len(new)]
+    return prepared._replace(settings=settings)
 
 
 def document_targets(
@@ -99,20 +119,12 @@ def entity_labels(
     docs: Sequence[Doc],
     entities: str,
 ) -> list[str]:
-    """The classes of the sentiment toward the spans of a layer, sorted.
-
-    Errors: `DataError` for less than two.
-    """
+    """The classes of the sentiment toward the spans of a layer, sorted."""
     names: set[str] = set()
     for doc in docs:
         for column in doc.layers.get(entities, ()):
             if column.startswith(SENTIMENT_OF):
                 names.add(column.removeprefix(SENTIMENT_OF))
-    if len(names) < 2:
-        raise DataError(
-            f"the training documents name {len(names)} classes of sentiment toward {entities!r}: "
-            "two are needed at least"
-        )
     return sorted(names)
 
 

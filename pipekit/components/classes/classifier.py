@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.components.classes.annotations import (
+    check_classes,
     class_probabilities,
     document_labels,
     document_targets,
+    grown_classes,
     write_document_classes,
 )
 from pipekit.components.classes.linear import (
@@ -31,7 +33,7 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
 from pipekit.settings import EvenWidth, HeadCount, LabelList, LabelName, Rate, Width
 
 _PIECES = (2, 3, 4, 5)
@@ -58,6 +60,8 @@ class Classifier(Head):
         class_weights: the weight of each class in the loss. In a recipe `balance` says how they
             are made: see `power` of `balanced_weights`.
     """
+
+    inventory = "labels"
 
     class_weights: Tensor
 
@@ -111,8 +115,8 @@ class Classifier(Head):
         with_terms = completed.pop("terms", False)
         layer = settings.get("layer", "cats")
         exclusive = settings.get("exclusive", True)
-        labels = list(settings.get("labels") or document_labels(docs, layer))
-        completed["labels"] = labels
+        labels = list(settings.get("labels") or cls.listed(settings, docs))
+        completed["labels"] = check_classes(labels, f"the layer {layer!r}")
         numbers, targets = document_targets(docs, layer, labels, exclusive)
         if power:
             completed["class_weights"] = class_weight_settings(targets, exclusive, power)
@@ -130,6 +134,34 @@ class Classifier(Head):
             power=1.0,
         )
         return Prepared(completed, tables)
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The classes of documents."""
+        return document_labels(docs, settings.get("layer", "cats"))
+
+    @classmethod
+    def grow(
+        cls,
+        prepared: Prepared,
+        new: Sequence[str],
+        docs: Sequence[Doc],
+    ) -> Prepared:
+        return grown_classes(prepared, new)
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of classes."""
+        axes: dict[str, Axes] = {
+            "output.1.weight": (self.labels, None),
+            "output.1.bias": (self.labels,),
+        }
+        if self.terms is None:
+            return axes
+        return axes | FittedTerms.rows(self.labels)
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[docs, classes]."""

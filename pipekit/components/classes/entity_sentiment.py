@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.components.classes.annotations import (
+    check_classes,
     class_probabilities,
     entity_labels,
     entity_targets,
+    grown_classes,
     write_entity_classes,
 )
 from pipekit.components.classes.linear import (
@@ -36,7 +38,7 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
 from pipekit.settings import Between, EvenWidth, HeadCount, LabelList, LabelName, Rate, Width
 from pipekit.words.arrays import Ints, ranges
 
@@ -74,6 +76,8 @@ class EntitySentiment(Head):
         class_weights: the weight of each class in the loss. In a recipe `balance` says how they
             are made: see `power` of `balanced_weights`.
     """
+
+    inventory = "labels"
 
     class_weights: Tensor
 
@@ -137,8 +141,8 @@ class EntitySentiment(Head):
         strength = completed.pop("strength", 1.0)
         with_terms = completed.pop("terms", False)
         layer = settings.get("entities", "ents")
-        labels = list(settings.get("labels") or entity_labels(docs, layer))
-        completed["labels"] = labels
+        labels = list(settings.get("labels") or cls.listed(settings, docs))
+        completed["labels"] = check_classes(labels, f"sentiment toward {layer!r}")
         numbers, targets = entity_targets(docs, layer, labels)
         if power:
             completed["class_weights"] = class_weight_settings(targets, True, power)
@@ -157,6 +161,34 @@ class EntitySentiment(Head):
             power=power,
         )
         return Prepared(completed, tables)
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The classes of entities."""
+        return entity_labels(docs, settings.get("entities", "ents"))
+
+    @classmethod
+    def grow(
+        cls,
+        prepared: Prepared,
+        new: Sequence[str],
+        docs: Sequence[Doc],
+    ) -> Prepared:
+        return grown_classes(prepared, new)
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of classes."""
+        axes: dict[str, Axes] = {
+            "output.4.weight": (self.labels, None),
+            "output.4.bias": (self.labels,),
+        }
+        if self.terms is None:
+            return axes
+        return axes | FittedTerms.rows(self.labels)
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[entities of all documents, classes]."""

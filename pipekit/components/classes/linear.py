@@ -23,7 +23,7 @@ from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Tables
+from pipekit.parts.contracts import Axes, RowNames, Tables
 from pipekit.settings import Between, Length
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
@@ -229,6 +229,11 @@ class FittedTerms(nn.Module):
     ) -> None:
         values = None if array is None else torch.from_numpy(array)
         self.register_buffer(name, values, persistent=saved)
+
+    @staticmethod
+    def rows(labels: RowNames) -> dict[str, Axes]:
+        """Which rows stand for which class, see `Head.rows`."""
+        return {"terms.weights": (None, labels), "terms.bias": (labels,)}
 
     def forward(
         self,

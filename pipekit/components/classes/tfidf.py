@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.components.classes.annotations import (
+    check_classes,
     class_probabilities,
     document_labels,
     document_targets,
@@ -35,7 +36,7 @@ from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Head, Prepared, Tables
+from pipekit.parts.contracts import Axes, Head, Prepared, Tables
 from pipekit.settings import LabelList, LabelName, Length
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
@@ -51,7 +52,8 @@ class Tfidf(Head):
     "sentiment.<class>".
 
     `prepare` fits the weights to the training documents by L-BFGS. A recipe says epochs = 1 and
-    learning_rate = 0, since nothing is left to learn.
+    learning_rate = 0, since nothing is left to learn. One that comes from a saved pipeline is not
+    fitted again: it keeps its terms, and learns step by step, at a rate such as 0.05.
 
     Args:
         labels: the classes; `prepare` collects them.
@@ -66,6 +68,8 @@ class Tfidf(Head):
         min_count: in how many documents a term must be.
         balance: how much rare classes count, see `power` of `balanced_weights`.
     """
+
+    inventory = "labels"
 
     def __init__(
         self,
@@ -117,20 +121,18 @@ class Tfidf(Head):
         exclusive = settings.get("exclusive", True)
         pieces = tuple(settings.get("pieces", _PIECES))
 
-        labels = list(settings.get("labels") or ())
+        labels = list(settings.get("labels") or cls.listed(settings, docs))
         if entities:
-            labels = labels or entity_labels(docs, entities)
+            completed["labels"] = check_classes(labels, f"sentiment toward {entities!r}")
             numbers, targets = entity_targets(docs, entities, labels)
             batch = Batch(docs)
             annotated = entity_rows(batch, entities).take(numbers)
             texts = entity_texts(batch, annotated, WINDOW)
         else:
-            labels = labels or document_labels(docs, layer)
+            completed["labels"] = check_classes(labels, f"the layer {layer!r}")
             numbers, targets = document_targets(docs, layer, labels, exclusive)
             batch = Batch([docs[number] for number in numbers.tolist()])
             texts = document_texts(batch)
-        completed["labels"] = labels
-
         tables = learn_vocabulary(batch, texts, pieces, min_count)
         fit = fit_weights(
             Vocabulary(tables, pieces).terms(batch, texts),
@@ -141,6 +143,21 @@ class Tfidf(Head):
             power=power,
         )
         return Prepared(completed, {**tables, "weights": fit.weights, "bias": fit.bias})
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The classes of documents or of entities."""
+        if settings.get("entities"):
+            return entity_labels(docs, settings["entities"])
+        return document_labels(docs, settings.get("layer", "cats"))
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of classes."""
+        return {"weights": (None, self.labels), "bias": (self.labels,)}
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float[docs or entities, classes]."""

@@ -13,6 +13,7 @@ tokens are O. As numbers, O is 0, and each label has four tags in a row:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,16 @@ class BioesTags(NamedTuple):
     def size(self) -> int:
         """The number of tags, T."""
         return 1 + KINDS * self.labels
+
+    def names(
+        self,
+        labels: Sequence[str],
+    ) -> list[tuple[int, str]]:
+        """The kind and the label of each tag."""
+        names = [(OUTSIDE, "")]
+        for label in labels:
+            names += [(kind, label) for kind in (BEGIN, INSIDE, END, SINGLE)]
+        return names
 
     def allowed(self) -> AllowedTags:
         """The sequences of tags that spell spans, as masks."""

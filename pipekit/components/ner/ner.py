@@ -26,7 +26,7 @@ from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.nn.padding import grid, length_groups
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared
 from pipekit.parts.spans import (
     UNKNOWN,
     SpanRows,
@@ -72,6 +72,8 @@ class EntityRecognizer(Head):
         hidden: width of the layer between the encoder and the tags.
     """
 
+    inventory = "labels"
+
     temperature: Tensor
 
     def __init__(
@@ -104,10 +106,29 @@ class EntityRecognizer(Head):
         docs: Sequence[Doc],
     ) -> Prepared:
         """Complete the settings by the labels of the training documents."""
-        layer = settings.get("layer", "ents")
-        labels = settings.get("labels") or label_names(docs, layer)
+        labels = settings.get("labels") or cls.listed(settings, docs)
         completed = {**settings, "labels": list(labels)}
         return Prepared(completed, {})
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The labels of a layer of documents."""
+        return label_names(docs, settings.get("layer", "ents"))
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of tags."""
+        tags = self.tags.names(self.labels)
+        return {
+            "emit.weight": (tags, None),
+            "emit.bias": (tags,),
+            "crf.transitions": (tags, tags),
+            "crf.first": (tags,),
+            "crf.last": (tags,),
+        }
 
     def scores(self, batch: Batch) -> Tensor:
         """Emissions, float32[tokens, tags]."""

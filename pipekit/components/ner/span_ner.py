@@ -26,7 +26,7 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared
 from pipekit.parts.spans import (
     UNKNOWN,
     SpanRows,
@@ -78,6 +78,8 @@ class SpanRecognizer(Head):
         prune: the probability of being an entity from which a span is classified.
         threshold: the probability of a label from which a classified span is written.
     """
+
+    inventory = "labels"
 
     temperature: Tensor
 
@@ -132,10 +134,23 @@ class SpanRecognizer(Head):
         docs: Sequence[Doc],
     ) -> Prepared:
         """Complete the settings by the labels of the training documents."""
-        layer = settings.get("layer", "fine")
-        labels = settings.get("labels") or label_names(docs, layer)
+        labels = settings.get("labels") or cls.listed(settings, docs)
         completed = {**settings, "labels": list(labels)}
         return Prepared(completed, {})
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The labels of a layer of documents."""
+        return label_names(docs, settings.get("layer", "fine"))
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of classes."""
+        classes = [_NOTHING, *self.labels]
+        return {"classify.2.weight": (classes, None), "classify.2.bias": (classes,)}
 
     # -- from vectors to candidates
 

@@ -37,7 +37,7 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.errors import ConfigError, DataError
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared
 from pipekit.parts.spans import UNKNOWN
 from pipekit.settings import Between, EvenWidth, LabelList, LabelName, Probability, Rate
 from pipekit.words.arrays import Bools, Floats, Ints, offsets, pair_keys
@@ -98,6 +98,7 @@ class RelationExtractor(Head):
     """
 
     assigns = ("relations",)
+    inventory = "patterns"
 
     mask: Tensor  # bool[kinds * kinds, labels]
     temperature: Tensor
@@ -143,16 +144,33 @@ class RelationExtractor(Head):
     ) -> Prepared:
         if settings.get("patterns"):
             return Prepared(dict(settings), {})
-        layer = settings.get("entities", "ents")
-        patterns: set[str] = set()
-        for doc in docs:
-            patterns.update(doc_patterns(doc, layer))
+        patterns = cls.listed(settings, docs)
         if not patterns:
+            layer = settings.get("entities", "ents")
             raise DataError(
                 f"no training document has relations between spans of {layer!r}, "
                 "so there is nothing to learn"
             )
-        return Prepared({**settings, "patterns": sorted(patterns)}, {})
+        return Prepared({**settings, "patterns": patterns}, {})
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The patterns of the relations of documents."""
+        layer = settings.get("entities", "ents")
+        patterns: set[str] = set()
+        for doc in docs:
+            patterns.update(doc_patterns(doc, layer))
+        return sorted(patterns)
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of types of entities, of pairs of these, and of labels."""
+        axes = self.tokens.rows(list(self.kinds))
+        axes |= self.pairs.rows(list(self.kinds), self.labels)
+        return axes | self.others.rows(list(self.kinds), self.labels)
 
     # -- from vectors to documents
 

@@ -9,6 +9,8 @@ Shapes: T tokens, E entities, P pairs, L labels, H the setting `hidden`, W the w
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,10 +31,13 @@ from pipekit.components.relations.sparse_table import sparse_table, table_rows
 from pipekit.devices.placement import to_device
 from pipekit.nn.context import narrow_layer, sentence_lstm
 from pipekit.nn.sequences import read_sequences
+from pipekit.parts.contracts import Axes
 from pipekit.words.arrays import Ints, pair_keys, ranges
 
 _KIND_WIDTH = 32
 _OTHERS_WIDTH = 128
+_PARTS = 5  # of what is known of other pairs, each with a number for each label
+_UNKNOWN = -1  # stands for the kind of an unknown label
 _RARE = -3.0  # the bias of labels before training: few pairs have any
 
 
@@ -63,6 +68,12 @@ class TokenReader(nn.Module):
         nn.init.normal_(self.marks.weight, std=0.3)
         self.dropout = nn.Dropout(dropout)
         self.network = sentence_lstm(hidden, context)
+
+    @staticmethod
+    def rows(kinds: Sequence[str]) -> dict[str, Axes]:
+        """Which rows stand for which kinds, see `Head.rows`; the first two for unknown ones."""
+        marks = [(edge, kind) for kind in (_UNKNOWN, *kinds) for edge in range(2)]
+        return {"tokens.marks.weight": (marks, None)}
 
     def forward(
         self,
@@ -196,6 +207,19 @@ class PairScorer(nn.Module):
         self.label = nn.Linear(2 * hidden, labels)
         nn.init.constant_(self.label.bias, _RARE)
 
+    @staticmethod
+    def rows(
+        kinds: Sequence[str],
+        labels: Sequence[str],
+    ) -> dict[str, Axes]:
+        """Which rows stand for which kinds and labels, see `Head.rows`."""
+        return {
+            "pairs.kind.weight": ([_UNKNOWN, *kinds], None),
+            "pairs.types.weight": (list(itertools.product(kinds, kinds)), None),
+            "pairs.label.weight": (labels, None),
+            "pairs.label.bias": (labels,),
+        }
+
     def read(
         self,
         tokens: Tensor,  # float[T, W]
@@ -311,11 +335,24 @@ class OtherPairs(nn.Module):
         super().__init__()
         self.types = nn.Embedding(kinds * kinds, _OTHERS_WIDTH)
         nn.init.normal_(self.types.weight, std=0.1)
-        self.given = nn.Linear(5 * labels, _OTHERS_WIDTH)
+        self.given = nn.Linear(_PARTS * labels, _OTHERS_WIDTH)
         self.dropout = nn.Dropout(dropout / 2)
         self.label = nn.Linear(_OTHERS_WIDTH, labels)
         nn.init.zeros_(self.label.weight)
         nn.init.zeros_(self.label.bias)
+
+    @staticmethod
+    def rows(
+        kinds: Sequence[str],
+        labels: Sequence[str],
+    ) -> dict[str, Axes]:
+        """Which rows stand for which kinds and labels, see `Head.rows`."""
+        return {
+            "others.types.weight": (list(itertools.product(kinds, kinds)), None),
+            "others.given.weight": (None, list(itertools.product(range(_PARTS), labels))),
+            "others.label.weight": (labels, None),
+            "others.label.bias": (labels,),
+        }
 
     def read(
         self,

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from pipekit.components.tagger.lemmas import (
     LONGEST_ENDING,
     SAME,
+    LemmaRules,
     Script,
     ending_keys,
     lexicon_scripts,
     script_of,
     tag_of_unchanged,
 )
+from pipekit.words.arrays import Ints
 from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon, pack_strings, short
 
@@ -30,6 +32,7 @@ MIN_COUNT = 2  # a script that the lexicon lacks is learned where training needs
 MIN_YO = 5  # lemmas are spelled with е, except those that training spells with ё so often
 _LONGEST_CUT = 120  # letters that a script drops
 
+Arrays = dict[str, NDArray[Any]]
 Triple = tuple[str, str, str]  # folded form, part of speech, lemma in lower case
 
 
@@ -89,6 +92,49 @@ def learn_rules(
         same_tag,
     )
     return {**rule_tables, **_script_tables(new_scripts)}
+
+
+def grow_rules(
+    tables: Arrays,
+    triples: Counter[Triple],
+    lexicon: Lexicon | None,
+    parts: Sequence[str],
+    more_parts: Sequence[str],
+) -> Arrays:
+    """The tables of rules that were learned before, with those of other documents.
+
+    Old scripts keep their numbers. Args as for `learn_rules`; `parts` are those by whose places the
+    old exceptions are tagged, `more_parts` those of the result.
+    """
+    learned = learn_rules(triples, lexicon, more_parts)
+    old = LemmaRules(tables, lexicon)
+    new_scripts = LemmaRules(learned, lexicon).scripts
+    added = [script for script in new_scripts if script not in old.number]
+    scripts = [*old.scripts, *added]
+    number = {script: i for i, script in enumerate(scripts)}
+
+    first_part = 1 + old.same_tag
+    places = [first_part + more_parts.index(part) for part in parts]
+    new_tag = np.array([*range(first_part), *places])
+    new_number = np.array([number[script] for script in new_scripts])
+    old_rules = _rule_columns(tables)
+    old_rules[1] = new_tag[old_rules[1]]
+    new_rules = _rule_columns(learned)
+    new_rules[2] = new_number[new_rules[2]]
+    both = np.concatenate([old_rules, new_rules], axis=1)
+    keys, tags, numbers = np.unique(both, axis=1)
+    return {
+        "rule_keys": keys.astype(np.uint32),
+        "rule_tags": tags.astype(np.uint16),
+        "rule_scripts": numbers.astype(np.uint16),
+        **_script_tables(scripts[len(lexicon_scripts(lexicon)) :]),
+    }
+
+
+def _rule_columns(tables: Arrays) -> Ints:
+    """Key, tag and script of each rule, int64[3, rules]."""
+    columns = [tables[name] for name in ("rule_keys", "rule_tags", "rule_scripts")]
+    return np.stack([column.astype(np.int64) for column in columns])
 
 
 def _new_scripts(

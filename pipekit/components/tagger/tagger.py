@@ -35,7 +35,7 @@ from pipekit.components.tagger.capitals import (
     stays_as_written,
 )
 from pipekit.components.tagger.gold import GoldTokens, count_lemmas, count_tags, gold_tokens
-from pipekit.components.tagger.lemma_learning import learn_rules
+from pipekit.components.tagger.lemma_learning import grow_rules, learn_rules
 from pipekit.components.tagger.lemmas import SAME, CandidateRows, LemmaCandidates, LemmaRules
 from pipekit.components.tagger.ranking import LemmaRanker, best_columns, best_items, lemma_loss
 from pipekit.components.tagger.tags import TagSet, partial_loss
@@ -45,7 +45,7 @@ from pipekit.doc.columns import Column
 from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
 from pipekit.settings import Between, LabelList, Rate, Width
 from pipekit.tables import by_prefix
 from pipekit.words.arrays import Bools, Ints, pair_keys, split_pairs
@@ -80,6 +80,7 @@ class Tagger(Head):
     """
 
     assigns = ("pos", "morph", "lemma")
+    inventory = "tags"
 
     of_tags: Tensor  # float[V, T], which values each tag has
 
@@ -100,6 +101,7 @@ class Tagger(Head):
         self.tables = dict(tables or {})
         lemma_tables, lexicon_tables = by_prefix(self.tables, ("lemmas", "lexicon"), "a tagger")
         self.rules = LemmaRules(lemma_tables, _lexicon_of(lexicon_tables))
+        self.names = list(tags)
         self.tags = TagSet(tags)
         values = self.tags.values.T.astype(np.float32)
         value_count = len(values)
@@ -132,11 +134,7 @@ class Tagger(Head):
             lexicon_tables = resources.read(settings["lexicon"])
             completed["lexicon"] = True
 
-        gold = gold_tokens(docs)
-        tags = settings.get("tags")
-        if not tags:
-            least = settings.get("min_count", 1)
-            tags = _frequent_tags(gold, least)
+        tags = settings.get("tags") or cls.listed(settings, docs)
         if not tags:
             raise DataError(
                 "no training document has parts of speech and features, "
@@ -145,16 +143,60 @@ class Tagger(Head):
         completed["tags"] = list(tags)
 
         rule_tables = learn_rules(
-            count_lemmas(gold),
+            count_lemmas(gold_tokens(docs)),
             _lexicon_of(lexicon_tables),
             TagSet(tags).parts,
         )
         tables: Tables = {}
         for name, array in lexicon_tables.items():
             tables[f"lexicon.{name}"] = array
-        for name, array in rule_tables.items():
-            tables[f"lemmas.{name}"] = array
-        return Prepared(completed, tables)
+        return Prepared(completed, tables | _lemma_tables(rule_tables))
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The tags of documents."""
+        return _frequent_tags(gold_tokens(docs), settings.get("min_count", 1))
+
+    @classmethod
+    def grow(
+        cls,
+        prepared: Prepared,
+        new: Sequence[str],
+        docs: Sequence[Doc],
+    ) -> Prepared:
+        """With more tags, and more rules for lemmas."""
+        settings, tables = super().grow(prepared, new, docs)
+        lemma_tables, lexicon_tables = grouped(tables, ("lemmas", "lexicon"), "a tagger")
+        rule_tables = grow_rules(
+            lemma_tables,
+            count_lemmas(gold_tokens(docs)),
+            _lexicon_of(lexicon_tables),
+            TagSet(prepared.settings["tags"]).parts,
+            TagSet(settings["tags"]).parts,
+        )
+        return Prepared(settings, tables | _lemma_tables(rule_tables))
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of tags, of their values, and of sources and scripts of lemmas."""
+        values = self.tags.value_names
+        sources = [*range(1 + self.rules.same_tag), *self.tags.parts]
+        sources = sources[: self.rules.tags]
+        scripts = self.rules.scripts
+        return {
+            "own.weight": (self.names, None),
+            "own.bias": (self.names,),
+            "values.weight": (values, None),
+            "values.bias": (values,),
+            "ranker.agree.weight": (None, values),
+            "ranker.source.weight": (sources, None),
+            "ranker.source_bias": (sources,),
+            "ranker.script.weight": (scripts, None),
+            "ranker.script_bias": (scripts,),
+        }
 
     # -- from vectors to documents
 
@@ -342,6 +384,11 @@ class Tagger(Head):
             else:
                 scripts.append(self.rules.script(word, lemma))
         return np.array(scripts)
+
+
+def _lemma_tables(rule_tables: Tables) -> Tables:
+    """The tables of `LemmaRules`, by their names among those of a tagger."""
+    return {f"lemmas.{name}": array for name, array in rule_tables.items()}
 
 
 def _lexicon_of(tables: Tables) -> Lexicon | None:

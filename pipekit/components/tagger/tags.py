@@ -33,6 +33,7 @@ class TagSet:
         proper, foreign: the places of PROPN and X in `parts`, -1 where there is none.
         values: bool[T, V], the values of each tag. The V values are all that an attribute (UPOS,
             Case, …) has in some tag; "" counts as one, for a tag without the attribute.
+        value_names: the attribute and the value of each of these columns.
     """
 
     def __init__(self, tags: Sequence[str]) -> None:
@@ -60,6 +61,7 @@ class TagSet:
             table.append([values.get(name, "") for name in self._names])
         self._table = np.array(table)  # str[T, names]
         self.values = _value_columns(self._table)
+        self.value_names = _value_names(self._names, self._table)
         self.allowed = cache(self._allowed)
 
     def _allowed(
@@ -162,3 +164,14 @@ def _value_columns(table: NDArray[np.str_]) -> Bools:
     for values, names in zip(table.T, distinct, strict=True):
         columns += [values == name for name in names]
     return np.stack(columns, axis=1)
+
+
+def _value_names(
+    names: Sequence[str],
+    table: NDArray[np.str_],
+) -> list[tuple[str, str]]:
+    """The attribute and the value of each column of `_value_columns`."""
+    value_names = []
+    for name, values in zip(names, table.T, strict=True):
+        value_names += [(name, value) for value in sorted(set(values.tolist()))]
+    return value_names
