@@ -69,8 +69,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for path, by_precision in scores.items():
         first = by_precision[options.precision[0]]
-        table = _table(options, by_precision)
-        print(f"{Path(path).name}: {first.documents} documents\n\n{table}\n")
+        head = f"{Path(path).name}: {first.documents} documents"
+        if not first.figures:
+            print(f"{head}, which annotate nothing that can be measured")
+            continue
+        print(f"{head}\n\n{_table(options, by_precision)}\n")
     return 0
 
 

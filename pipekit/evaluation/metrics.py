@@ -4,7 +4,8 @@ Everything is compared by characters, as the evaluation of the CoNLL 2018 shared
 al. 2018, https://universaldependencies.org/conll18/evaluation.html): a predicted word is right only
 if it has the borders of a gold word. On the tokens of the gold standard the F1 of such a figure is
 its accuracy. Annotations that the gold standard leaves unset, or masks (`Voice=?`), count neither
-for nor against. A figure is None where nobody annotated the layer, or nobody predicted it.
+for nor against. A figure is None where nobody annotated the layer, or nobody predicted it. Tokens
+and sentences of a text that a reader has cut are no gold standard, so they have no figure.
 
     tokens, sents       borders
     pos, lemma          the value; lemmas as they are written
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from pipekit.corpora.readers.spans import is_raw
 from pipekit.doc import Doc
 from pipekit.evaluation.alignment import align, compare_sentences, compare_tokens
 from pipekit.evaluation.answers import answer_figures
@@ -86,8 +88,9 @@ def _figures(
     spans: Sequence[str],
 ) -> Iterator[Figure]:
     docs = align(gold, predicted)
-    yield Figure("tokens", compare_tokens(docs))
-    if gold.has_annotation("sents"):
+    if not is_raw(gold):
+        yield Figure("tokens", compare_tokens(docs))
+    if gold.has_annotation("sents") and not is_raw(gold):
         yield Figure("sents", compare_sentences(docs))
     yield from token_figures(docs)
     for layer in spans:

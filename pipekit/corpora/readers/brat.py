@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize
+from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize, tokenized
 from pipekit.doc import Doc
 
 SUFFIXES = (".txt", ".ann")
@@ -57,7 +57,7 @@ def read_brat(
     with corpus(path, SUFFIXES, on_problem) as files:
         pairs = _pairs(files, part)
         while batch := list(islice(pairs, _BATCH)):
-            docs = tokenize([text for text, _ in batch])
+            docs = tokenized(tokenize, [text for text, _ in batch])
             for doc, (_, annotation) in zip(docs, batch, strict=True):
                 yield _annotated(doc, annotation, misaligned)
 

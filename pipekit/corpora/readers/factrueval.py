@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.spans import Aligner, CharSpan, Misaligned, Tokenize
+from pipekit.corpora.readers.spans import Aligner, CharSpan, Misaligned, Tokenize, tokenized
 from pipekit.doc import Doc
 
 SUFFIXES = (".txt", ".spans", ".objects")
@@ -57,7 +57,7 @@ def read_factrueval(
                 file.fail(None, "file", "has no .spans and .objects beside it")
                 continue
             aligner = Aligner(objects_file, misaligned)
-            [doc] = tokenize([file.text()])
+            [doc] = tokenized(tokenize, [file.text()])
             doc.name = PurePosixPath(name).stem
             aligner.write(doc, _objects(objects_file, _pieces(pieces_file)))
             doc.add_layer("meta", "doc", 1).set("file", [name])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize
+from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize, tokenized
 from pipekit.doc import Doc
 from pipekit.errors import PipekitError, near
 
@@ -111,12 +111,12 @@ def _docs(
 ) -> Iterator[Doc | None]:
     """A Doc for each record; None for a Doc of `Doc.to_dict` that cannot be read."""
     texts = [record.data[text] for record in batch if not _is_doc(record.data)]
-    tokenized = iter(tokenize(texts))
+    cut = iter(tokenized(tokenize, texts))
     for record in batch:
         if _is_doc(record.data):
             yield _stored_doc(file, record)
         else:
-            yield next(tokenized)
+            yield next(cut)
 
 
 def _stored_doc(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 
@@ -18,7 +19,23 @@ from pipekit.words.arrays import Ints
 Misaligned = Literal["expand", "skip", "raise"]
 POLICIES = ("expand", "skip", "raise")
 Tokenize = Callable[[Sequence[str]], list[Doc]]
+_raw: WeakSet[Doc] = WeakSet()
 _AROUND = 12  # characters shown on either side of a span
+
+
+def tokenized(
+    tokenize: Tokenize,
+    texts: Sequence[str],
+) -> list[Doc]:
+    """Docs of texts that stand in a file without tokens; `is_raw` remembers them."""
+    docs = tokenize(texts)
+    _raw.update(docs)
+    return docs
+
+
+def is_raw(doc: Doc) -> bool:
+    """Whether a reader has cut the text, whose file annotates neither tokens nor sentences."""
+    return doc in _raw
 
 
 class CharSpan(NamedTuple):

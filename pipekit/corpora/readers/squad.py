@@ -12,7 +12,7 @@ import numpy as np
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.sentences import set_strings
-from pipekit.corpora.readers.spans import Tokenize, picture
+from pipekit.corpora.readers.spans import Tokenize, picture, tokenized
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
 
@@ -59,7 +59,7 @@ def read_squad(
             file_name = Path(file.name).name
             paragraphs = _paragraphs(file, begin, end)
             while batch := list(islice(paragraphs, _BATCH)):
-                docs = tokenize([paragraph.text for paragraph in batch])
+                docs = tokenized(tokenize, [paragraph.text for paragraph in batch])
                 for paragraph, doc in zip(batch, docs, strict=True):
                     doc.name = f"{file_name}:{paragraph.place}"
                     _annotate(file, doc, paragraph)

@@ -17,7 +17,7 @@ import numpy as np
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus, stem
 from pipekit.corpora.readers.sentences import set_strings
-from pipekit.corpora.readers.spans import Aligner, CharSpan, Tokenize
+from pipekit.corpora.readers.spans import Aligner, CharSpan, Tokenize, tokenized
 from pipekit.doc import Doc
 from pipekit.doc.views import SENTIMENT_OF
 from pipekit.errors import ConfigError, near
@@ -145,7 +145,7 @@ def _docs(
     """A Doc for the rows of each text, many tokenized at a time."""
     remaining = iter(groups)
     while batch := list(islice(remaining, _BATCH)):
-        docs = tokenize([group[0].cells[text] for group in batch])
+        docs = tokenized(tokenize, [group[0].cells[text] for group in batch])
         yield from zip(docs, batch, strict=True)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.spans import Tokenize
+from pipekit.corpora.readers.spans import Tokenize, tokenized
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 
@@ -59,7 +59,7 @@ def _docs(
     file_name = Path(file.name).name
     pieces = iter(pieces)
     while batch := list(islice(pieces, _BATCH)):
-        docs = tokenize([piece.text for piece in batch])
+        docs = tokenized(tokenize, [piece.text for piece in batch])
         for doc, piece in zip(docs, batch, strict=True):
             doc.name = f"{file_name}:{piece.line}"
             doc.add_layer("meta", "doc", 1).set("line", [piece.line])
