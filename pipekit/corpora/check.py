@@ -15,6 +15,7 @@ from pipekit.corpora.readers.files import Problem, StrPath
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.errors import DataError, near
+from pipekit.parts.spans import within
 from pipekit.registry import check_arguments, readers
 
 UPOS = frozenset(
@@ -38,7 +39,7 @@ UPOS = frozenset(
         "X",
     }
 )
-WARNINGS = frozenset({"duplicate", "rare", "unseen", "overlap", "text", "relations"})
+WARNINGS = frozenset({"border", "duplicate", "rare", "unseen", "overlap", "text", "relations"})
 _NAME = r"[A-Z][A-Za-z0-9]*(\[[a-z0-9]+\])?"
 _VALUE = r"[A-Z0-9][A-Za-z0-9]*"
 _FEATURE = rf"{_NAME}=(\?|{_VALUE}(,{_VALUE})*)"  # ? is masked
@@ -224,7 +225,7 @@ def _doc_problems(
     if not doc.text.strip():
         what = "the document is empty: leave it out"
         yield replace(_place(doc, file), kind="empty", what=what)
-    for fault in (*_bad_pos(doc), *_bad_features(doc), *_overlaps(doc)):
+    for fault in (*_bad_pos(doc), *_bad_features(doc), *_overlaps(doc), *_crossing(doc)):
         what = f"{doc[fault.row].text!r}: {fault.what}"
         yield replace(
             _place(doc, file, fault.row),
@@ -322,6 +323,22 @@ def _overlaps(doc: Doc) -> Iterator[_Fault]:
     cure = "a tagger of plain entities keeps only one of them"
     for start in starts[1:][starts[1:] < furthest_ends[:-1]].tolist():
         yield _Fault(start, "overlap", f"an entity overlaps or repeats another: {cure}")
+
+
+def _crossing(doc: Doc) -> Iterator[_Fault]:
+    """Spans that lie in two sentences, in any layer."""
+    borders = doc.sent_borders()
+    if borders is None:
+        return
+    cure = "a recognizer of names leaves it out; mend the span, or the sentences"
+    for name, layer in doc.layers.items():
+        if layer.kind != "span" or not layer.size:
+            continue
+        starts = layer["start"].values
+        is_inside = within(borders, starts, layer["end"].values)
+        for start in starts[~is_inside].tolist():
+            what = f"a span of {name} crosses the border of a sentence: {cure}"
+            yield _Fault(start, "border", what)
 
 
 # -- labels

@@ -32,6 +32,11 @@ Axes = tuple[RowNames | None, ...]
 """What the rows of a tensor stand for, axis by axis; None for an axis of plain numbers."""
 
 
+PassedOver = Mapping[str, Sequence[int]]
+"""Annotation that teaches nothing: what it is, in words that follow a number, as "spans of ents
+cross a sentence border", and for each such item the number of its document in the batch."""
+
+
 class Prepared(NamedTuple):
     """What `prepare` gives: complete settings, which can be saved, and the tables beside them."""
 
@@ -208,6 +213,10 @@ class Head(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """The loss on documents with gold layers, a scalar; unannotated parts add nothing to it."""
         raise NotImplementedError
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """The annotation of documents that the head cannot learn from."""
+        return {}
 
     def forward(self, batch: Batch) -> None:
         """Annotate the documents of a batch."""

@@ -135,6 +135,15 @@ def write_spans(
         doc.layers[layer] = written
 
 
+def owners(
+    batch: Batch,
+    spans: SpanRows,
+) -> list[int]:
+    """The number of the document of each span."""
+    numbers: list[int] = (np.searchsorted(batch.offsets, spans.start, "right") - 1).tolist()
+    return numbers
+
+
 def within(
     borders: Ints,
     start: Ints,

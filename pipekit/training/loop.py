@@ -44,11 +44,11 @@ from pipekit.training.computing import (
 )
 from pipekit.training.figures import decided_by_figures
 from pipekit.training.layers import Learning
+from pipekit.training.passed_over import tell_passed_over, title
 from pipekit.training.recipe import Recipe
 from pipekit.training.transfer import modules, named
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
-_TITLE = 40  # characters that name a document without a name
 
 
 @dataclass
@@ -122,6 +122,7 @@ class Trainer:
         self.parts = modules(self.pipeline)
         self.learners = self._learners(recipe.path)
         self.is_decided = decided_by_figures(recipe, prepared, self.learners)
+        tell_passed_over(self.pipeline, self.learners, prepared.train)
         self.learning = Learning(self.settings, self.parts)
         self.parameters: dict[str, nn.Parameter] = {}
         for group in self.learning.groups:
@@ -252,7 +253,7 @@ class Trainer:
 
     def _finite(self, step: int) -> AbstractContextManager[None]:
         """What is no finite number within this context ends the training, see `finite`."""
-        return finite(step, self.output / LAST, lambda: list(map(_title, self.batch)))
+        return finite(step, self.output / LAST, lambda: list(map(title, self.batch)))
 
     def _average(self) -> None:
         """Move the averages of the weights toward the weights; early in the training by more."""
@@ -394,11 +395,6 @@ def _shown(
         head = f"{head}  score {row['score']:.4f}{best}"
     figures = [f"{name} {value:.4f}" for name, value in flat(row["scores"]).items()]
     return "  ".join([head, *figures])
-
-
-def _title(doc: Doc) -> str:
-    """The name of a document, or how its text begins."""
-    return doc.name or repr(doc.text[:_TITLE])
 
 
 def flat(

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
+import pipekit
 from pipekit.corpora.check import check
 from pipekit.doc import Doc
+from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, DataError
 from pipekit.registry import readers
 
@@ -106,6 +109,30 @@ def test_labels_that_are_seldom_seen_are_reported(jsonl, tokenize):
     ]
     report = check(jsonl(*records), "jsonl", tokenize=tokenize, fewest=2)
     assert [problem.what.split(" is seen")[0] for problem in report.problems] == ["ents 'LOC'"]
+
+
+def test_entities_across_sentence_borders_are_reported_with_their_line(jsonl):
+    text = "Мама мыла раму. Папа пил чай."
+    records = [
+        {"text": text, "ents": [[0, 4, "PER"]]},
+        {"text": text, "ents": [[0, 4, "PER"], [10, 20, "PER"]]},
+        {"text": text},
+    ]
+    tokenize = pipekit.blank("ru").tokenize
+    report = check(jsonl(*records), "jsonl", tokenize=tokenize, fewest=1)
+    assert found(report) == [(2, "border")]
+    assert "'раму': a span of ents crosses the border of a sentence" in report.table()
+    assert not report.errors
+
+
+def test_spans_of_any_layer_across_borders_are_reported(tmp_path, tokenize):
+    doc = Doc(words=["Мама", "мыла", ".", "Папа", "пил", "."])
+    doc.tokens.set("sent_start", np.array([True, False, False, True, False, False]))
+    doc.layers["fine"] = span_layer([0, 2, 4], [2, 4, 6], ["A", "A", "A"])
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(doc.to_dict()), encoding="utf-8")
+    report = check(path, "jsonl", tokenize=tokenize, fewest=1)
+    assert [problem.kind for problem in report.problems] == ["border"]
 
 
 def test_misaligned_and_overlapping_entities_are_reported_with_their_line(jsonl, tokenize):

@@ -16,7 +16,7 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.doc.views import SENTIMENT_OF
 from pipekit.errors import DataError
-from pipekit.parts.contracts import Prepared
+from pipekit.parts.contracts import PassedOver, Prepared
 from pipekit.words.arrays import Floats, Ints
 
 
@@ -84,6 +84,19 @@ def document_targets(
         targets.append(row)
     table = np.array(targets, dtype=np.float32)
     return np.array(numbers, dtype=np.int64), table.reshape(-1, len(labels))
+
+
+def unfit_documents(
+    docs: Sequence[Doc],
+    layer: str,
+    labels: Sequence[str],
+    exclusive: bool,
+) -> PassedOver:
+    """The annotated documents that `document_targets` leaves out, see `Head.passed_over`."""
+    numbers, _ = document_targets(docs, layer, labels, exclusive)
+    annotated = [number for number, doc in enumerate(docs) if layer in doc.layers]
+    left_out = sorted(set(annotated) - set(numbers.tolist()))
+    return {f"documents have no class of {layer}, or several": left_out}
 
 
 def _has_class(

@@ -15,6 +15,7 @@ from pipekit.components.classes.annotations import (
     document_labels,
     document_targets,
     grown_classes,
+    unfit_documents,
     write_document_classes,
 )
 from pipekit.components.classes.linear import (
@@ -33,7 +34,7 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
+from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared, Tables
 from pipekit.settings import EvenWidth, HeadCount, LabelList, LabelName, Rate, Width
 
 _PIECES = (2, 3, 4, 5)
@@ -189,6 +190,10 @@ class Classifier(Head):
     ) -> None:
         probabilities = class_probabilities(scores, self.exclusive)
         write_document_classes(batch.docs, self.layer, self.labels, probabilities)
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Documents with classes that do not fit."""
+        return unfit_documents(batch.docs, self.layer, self.labels, self.exclusive)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated documents."""

@@ -19,6 +19,7 @@ from pipekit.components.classes.annotations import (
     document_targets,
     entity_labels,
     entity_targets,
+    unfit_documents,
     write_document_classes,
     write_entity_classes,
 )
@@ -36,7 +37,7 @@ from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Axes, Head, Prepared, Tables
+from pipekit.parts.contracts import Axes, Head, PassedOver, Prepared, Tables
 from pipekit.settings import LabelList, LabelName, Length
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
@@ -185,6 +186,12 @@ class Tfidf(Head):
             write_entity_classes(batch.docs, self.entities, self.labels, probabilities)
         else:
             write_document_classes(batch.docs, self.layer, self.labels, probabilities)
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Documents with classes that do not fit."""
+        if self.entities:
+            return {}
+        return unfit_documents(batch.docs, self.layer, self.labels, self.exclusive)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated documents or entities."""

@@ -26,13 +26,14 @@ from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.nn.padding import grid, length_groups
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared
 from pipekit.parts.spans import (
     UNKNOWN,
     SpanRows,
     annotated,
     batch_spans,
     label_names,
+    owners,
     settle,
     within,
     write_spans,
@@ -57,6 +58,19 @@ class SentenceGrid(NamedTuple):
         rows = to_device(self.rows, device)
         inside = to_device(self.inside, device)
         return rows, inside
+
+
+class GoldSpans(NamedTuple):
+    """The annotated spans of a batch.
+
+    Attributes:
+        stays: bool[spans], whether a span is learned, and not a longer one that overlaps it.
+        in_sentence: bool[spans], whether a span lies within one sentence.
+    """
+
+    spans: SpanRows
+    stays: Bools
+    in_sentence: Bools
 
 
 class EntityRecognizer(Head):
@@ -221,15 +235,9 @@ class EntityRecognizer(Head):
 
     def allowed(self, batch: Batch) -> Bools:
         """The tags that agree with the annotation, bool[tokens, tags]."""
-        spans = batch_spans(batch, self.layer, self.labels)
-        lengths = spans.end - spans.start
-        longest_first = np.lexsort((spans.start, -lengths))
-        stays = settle(spans.start, spans.end, longest_first)
-        spans = spans.take(stays)
-
-        has_label = spans.label != UNKNOWN
-        in_sentence = within(batch.sequences, spans.start, spans.end)
-        is_sure = has_label & in_sentence
+        gold = self._gold(batch)
+        spans = gold.spans.take(gold.stays)
+        is_sure = (spans.label != UNKNOWN) & gold.in_sentence[gold.stays]
         sure = spans.take(is_sure)
         tags = self.tags.spell(
             sure.start,
@@ -247,6 +255,28 @@ class EntityRecognizer(Head):
         for start, end in zip(starts, ends, strict=True):
             allowed[start:end] = True
         return allowed
+
+    def _gold(self, batch: Batch) -> GoldSpans:
+        spans = batch_spans(batch, self.layer, self.labels)
+        lengths = spans.end - spans.start
+        longest_first = np.lexsort((spans.start, -lengths))
+        return GoldSpans(
+            spans=spans,
+            stays=settle(spans.start, spans.end, longest_first),
+            in_sentence=within(batch.sequences, spans.start, spans.end),
+        )
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Spans across the borders of sentences, and spans that overlap."""
+        spans, stays, in_sentence = self._gold(batch)
+        return {
+            f"spans of {self.layer} cross a sentence border": owners(
+                batch, spans.take(~in_sentence)
+            ),
+            f"spans of {self.layer} overlap a longer one": owners(
+                batch, spans.take(in_sentence & ~stays)
+            ),
+        }
 
 
 def _sentence_grids(

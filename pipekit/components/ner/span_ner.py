@@ -26,19 +26,20 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared
 from pipekit.parts.spans import (
     UNKNOWN,
     SpanRows,
     annotated,
     batch_spans,
     label_names,
+    owners,
     settle,
     within,
     write_spans,
 )
 from pipekit.settings import Between, LabelList, LabelName, Probability, Rate, Width
-from pipekit.words.arrays import Ints
+from pipekit.words.arrays import Bools, Ints
 
 # Where the score of a mention begins: about one span in fifty is one (as in Lin et al. 2017).
 RARE = -4.0
@@ -314,9 +315,7 @@ class SpanRecognizer(Head):
 
     def _targets(self, batch: Batch) -> Ints:
         """The class of each span by the annotation, int64[N, L]."""
-        gold = batch_spans(batch, self.layer, self.labels)
-        in_sentence = within(batch.sequences, gold.start, gold.end)
-        is_short = gold.end - gold.start <= self.longest
+        gold, in_sentence, is_short = self._gold(batch)
         gold = gold.take(in_sentence & is_short)
         sizes = gold.end - gold.start - 1
         classes = gold.label + 1
@@ -325,3 +324,19 @@ class SpanRecognizer(Head):
         targets = np.full(shape, _NOTHING, dtype=np.int64)
         targets[gold.start, sizes] = classes
         return targets
+
+    def _gold(self, batch: Batch) -> tuple[SpanRows, Bools, Bools]:
+        """All spans; which of them lie within a sentence, and which are short enough."""
+        gold = batch_spans(batch, self.layer, self.labels)
+        in_sentence = within(batch.sequences, gold.start, gold.end)
+        return gold, in_sentence, gold.end - gold.start <= self.longest
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Spans across the borders of sentences, and spans that are too long."""
+        gold, in_sentence, is_short = self._gold(batch)
+        crossing = gold.take(~in_sentence)
+        long = gold.take(in_sentence & ~is_short)
+        return {
+            f"spans of {self.layer} cross a sentence border": owners(batch, crossing),
+            f"spans of {self.layer} are longer than {self.longest} tokens": owners(batch, long),
+        }

@@ -37,7 +37,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import length_groups
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import EncoderRef, Head, Prepared, Tables
+from pipekit.parts.contracts import EncoderRef, Head, PassedOver, Prepared, Tables
 from pipekit.settings import Between, Probability, Width, Window
 from pipekit.tables import by_prefix, check_tables
 from pipekit.words.arrays import Ints
@@ -237,6 +237,16 @@ class QuestionAnswerer(Head):
             doc.layers["answers"] = answer_layer(candidates, offset)
 
     # -- learning
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Answers that are too long."""
+        numbers = []
+        for number, doc in enumerate(batch.docs):
+            layer = doc.layers.get("answers")
+            if layer is not None:
+                lengths = layer["end"].values - layer["start"].values
+                numbers += [number] * int((lengths > self.longest).sum())
+        return {f"answers are longer than {self.longest} tokens": numbers}
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the log probability of the right spans; a mean over the questions.

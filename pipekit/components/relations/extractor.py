@@ -37,7 +37,7 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.errors import ConfigError, DataError
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared
 from pipekit.parts.spans import UNKNOWN
 from pipekit.settings import Between, EvenWidth, LabelList, LabelName, Probability, Rate
 from pipekit.words.arrays import Bools, Floats, Ints, offsets, pair_keys
@@ -261,10 +261,7 @@ class RelationExtractor(Head):
 
         It is the sum over both steps. Labels that the types of a pair forbid add nothing.
         """
-        annotated = []
-        for number, doc in enumerate(batch.docs):
-            if gold_links(doc, self.layer) is not None:
-                annotated.append(number)
+        annotated = self._annotated(batch)
         entities, pairs = self._candidates(batch, annotated)
         if not len(pairs):
             return self._no_loss()
@@ -293,6 +290,22 @@ class RelationExtractor(Head):
         numbers: Sequence[int],  # of the annotated documents
     ) -> Floats:
         """1 where a pair has a label, float32[pairs, labels]."""
+        gold, labels = self._gold(batch, entities, numbers)
+        return mark_labels(
+            pairs,
+            gold,
+            labels=labels,
+            entities=len(entities),
+            size=len(self.labels),
+        )
+
+    def _gold(
+        self,
+        batch: Batch,
+        entities: Entities,
+        numbers: Sequence[int],  # of the annotated documents
+    ) -> tuple[EntityPairs, Ints]:
+        """The annotated pairs, and the label of each or UNKNOWN, int64[gold]."""
         codes = {label: code for code, label in enumerate(self.labels)}
         by_row = np.lexsort((entities.row, entities.doc))  # entities as in the span layers
         begins = offsets(np.bincount(entities.doc, minlength=len(batch.docs)))
@@ -310,13 +323,25 @@ class RelationExtractor(Head):
             for label in links["label"].strings():
                 labels.append(codes.get(label or "", UNKNOWN))
         gold = EntityPairs(np.concatenate(heads), np.concatenate(tails))
-        return mark_labels(
-            pairs,
-            gold,
-            labels=np.array(labels, dtype=np.int64),
-            entities=len(entities),
-            size=len(self.labels),
-        )
+        return gold, np.array(labels, dtype=np.int64)
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Relations that are no candidates."""
+        annotated = self._annotated(batch)
+        entities, pairs = self._candidates(batch, annotated)
+        gold, _ = self._gold(batch, entities, annotated)
+        keys = pair_keys(pairs.head, pairs.tail, len(entities))
+        is_far = ~np.isin(pair_keys(gold.head, gold.tail, len(entities)), keys)
+        numbers = entities.doc[gold.head[is_far]].tolist()
+        return {"relations link entities that are too far apart": numbers}
+
+    def _annotated(self, batch: Batch) -> list[int]:
+        """The numbers of the documents that have relations."""
+        return [
+            number
+            for number, doc in enumerate(batch.docs)
+            if gold_links(doc, self.layer) is not None
+        ]
 
 
 def _chunks(
