@@ -113,6 +113,9 @@ def training_options(
         "--resume", action="store_true", help="go on from the last checkpoint in the folder"
     )
     parser.add_argument(
+        "--overwrite", action="store_true", help="replace the training that is in the folder"
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],

@@ -20,6 +20,12 @@ def run(options: argparse.Namespace) -> int:
 
     folder = training_folder(options)
     recipe = read_pretraining_recipe(options.recipe, options.set)
-    nlp = pretrain(recipe, folder, device=options.device, resume=options.resume)
+    nlp = pretrain(
+        recipe,
+        folder,
+        device=options.device,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
     print(f"{nlp!r} is in {folder / RESULT}; all figures are in {folder / LOG}")
     return 0

@@ -27,7 +27,13 @@ def run(options: argparse.Namespace) -> int:
 
     folder = training_folder(options)
     recipe = read_recipe(options.recipe, options.set)
-    nlp = train(recipe, folder, device=options.device, resume=options.resume)
+    nlp = train(
+        recipe,
+        folder,
+        device=options.device,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
     print(f"{nlp!r} is in {folder / BEST}; all figures are in {folder / LOG}")
     if options.plot:
         from pipekit.training.plot import plot

@@ -25,7 +25,7 @@ from pipekit.jobs.formats import OUTPUT_FORMATS, layer_names
 from pipekit.jobs.identity import refuse_conflicts
 from pipekit.jobs.inputs import records
 from pipekit.jobs.job import TOO_MANY, Job, Report
-from pipekit.jobs.journal import Description, Journal
+from pipekit.jobs.journal import Journal
 from pipekit.jobs.origin import (
     beginnings_read,
     describe_inputs,
@@ -39,6 +39,7 @@ from pipekit.jobs.resuming import journal_to_resume, refuse_changes, refuse_untr
 from pipekit.jobs.rows import OutputRow, OutputRows, output_rows
 from pipekit.pipeline import Pipeline
 from pipekit.storage.files import File, Stream, make_folder, remove
+from pipekit.storage.origins import Description
 
 # The number of a document in its stream says nothing once a job has gone on.
 _NUMBER = re.compile(r"(?<=^document) \d+")

@@ -24,15 +24,13 @@ from pipekit.errors import DataError
 from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.records import Position
 from pipekit.storage.files import write_atomically
+from pipekit.storage.origins import Description
 
 _VERSION = 2
 _TAIL = '"\n}\n'
 _SEAL = 64 + len(_TAIL)  # bytes of the checksum and behind it
 _COUNTS = ("documents", "words", "failed")
 _CURE = "--overwrite begins the job anew"
-
-Description = dict[str, Any]
-"""What is to be known of the inputs, the pipeline or the settings of a job, without nesting."""
 
 
 @dataclass(slots=True)

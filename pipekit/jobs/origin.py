@@ -6,9 +6,7 @@ of, and names each difference from what the journal says.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
-from hashlib import sha256
 from typing import Any
 
 from pipekit import registry
@@ -16,16 +14,12 @@ from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.formats import check_selection
 from pipekit.jobs.inputs import DOC_FORMATS
 from pipekit.jobs.job import Job
-from pipekit.jobs.journal import Description
 from pipekit.jobs.records import Source, readable
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.saving import pipeline_fingerprint
 from pipekit.pipeline.streams import CHUNK_WORDS
 from pipekit.registry import Supplier
-
-_EDGE = 1 << 16  # bytes at the beginning and at the end of an input that are looked at
-_IDENTITY = ("its format", "its size", "the time of its last change", "its contents")
-
+from pipekit.storage.origins import Description, identity
 
 # -- inputs
 
@@ -43,14 +37,8 @@ def _identity(source: Source) -> list[Any]:
     """Size, time of the last change, and hash; nothing is known of standard input."""
     if source.is_stdin:
         return []
-    with readable(source), source.path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        size = status.st_size
-        first = file.read(_EDGE)
-        file.seek(max(0, size - _EDGE))
-        last = file.read(_EDGE)
-    digest = sha256(first + last)
-    return [size, status.st_mtime_ns, digest.hexdigest()]
+    with readable(source):
+        return identity(source.path)
 
 
 def beginnings_read(
@@ -161,45 +149,3 @@ def _device_types(
         type, _, _ = str(name).partition(":")
         types.add(type)
     return " ".join(sorted(types))
-
-
-# -- differences
-
-
-def changes(
-    kind: str,
-    before: Description,
-    now: Description,
-) -> list[str]:
-    """The differences of two descriptions, in words.
-
-    Args:
-        kind: "inputs", "pipeline" or "settings".
-    """
-    sentences = []
-    for name in dict.fromkeys([*before, *now]):
-        was = before.get(name)
-        is_now = now.get(name)
-        if was == is_now:
-            continue
-        if kind == "inputs":
-            file = name.partition(" ")[2]
-            sentences.append(f"input {file} {_input_change(was, is_now)}")
-        else:
-            sentences.append(f"{kind}: {name} was {was!r} and is {is_now!r}")
-    return sentences
-
-
-def _input_change(
-    before: list[Any] | None,
-    now: list[Any] | None,
-) -> str:
-    if before is None:
-        return "is new"
-    if now is None:
-        return "is missing"
-    changed = []
-    for name, was, is_now in zip(_IDENTITY, before, now, strict=False):
-        if was != is_now:
-            changed.append(name)
-    return "was changed: " + ", ".join(changed)

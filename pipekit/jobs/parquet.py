@@ -82,10 +82,25 @@ def parquet_rows(
         text: the field with the text, a column, or dotted, a field within one.
         most: the bytes of the largest row that is made into fields.
 
-    Errors: `DataError` for a file that is no Parquet, `ConfigError` for one without such a column.
+    Errors: `DataError` for a file that is no Parquet, `ConfigError` for one without such a column,
+    `EOFError` where the file is damaged.
     """
     pa = arrow()
     file, schema = _open(pa, path, text)
+    try:
+        yield from _rows_of_groups(pa, path, file, schema, start, most)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise EOFError(str(error)) from error
+
+
+def _rows_of_groups(
+    pa: Any,
+    path: Path,
+    file: Any,
+    schema: Any,
+    start: int,
+    most: int,
+) -> Iterator[ParquetRow]:
     file_size = path.stat().st_size
     total = max(file.metadata.num_rows, 1)
     number = 0
@@ -173,7 +188,8 @@ def _sizes(
         distinct, numbers = np.unique(places, return_inverse=True)
         lengths = _sizes(pa, values.dictionary.take(pa.array(distinct)))
         is_set = values.is_valid().to_numpy(zero_copy_only=False)
-        return lengths[numbers] * is_set
+        own_lengths: Numbers = lengths[numbers] * is_set
+        return own_lengths
     if pa.types.is_struct(kind):
         sizes = np.zeros(len(values), dtype=np.int64)
         for child in values.flatten():
@@ -187,7 +203,7 @@ def _sizes(
     if not _is_text(pa, kind):
         return np.full(len(values), _NUMBER_SIZE, dtype=np.int64)
     lengths = pa.compute.binary_length(values).fill_null(0)
-    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _is_text(
@@ -197,7 +213,7 @@ def _is_text(
     """Whether values are strings or bytes, of which each has a length of its own."""
     types = pa.types
     is_large = types.is_large_string(kind) or types.is_large_binary(kind)
-    return is_large or types.is_string(kind) or types.is_binary(kind)
+    return bool(is_large or types.is_string(kind) or types.is_binary(kind))
 
 
 def _open(
@@ -208,10 +224,10 @@ def _open(
     """A file whose strings stay in dictionaries, and its schema without these."""
     try:
         plain = pa.parquet.ParquetFile(path)
-        columns = map(plain.schema.column, range(len(plain.schema)))
-        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        leaves = map(plain.schema.column, range(len(plain.schema)))
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
         file = pa.parquet.ParquetFile(path, read_dictionary=texts)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     schema = plain.schema_arrow
     plain.close()

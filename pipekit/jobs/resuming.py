@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from pipekit.errors import ConfigError, DataError
 from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.job import Job
-from pipekit.jobs.journal import Description, Journal
-from pipekit.jobs.origin import changes
+from pipekit.jobs.journal import Journal
 from pipekit.jobs.outputs import Target
 from pipekit.jobs.records import readable
+from pipekit.storage.origins import Origins, all_changes
 
 
 def journal_to_resume(job: Job) -> Journal | None:
@@ -143,13 +142,10 @@ def _refuse_place(
 def refuse_changes(
     job: Job,
     journal: Journal,
-    origin: Mapping[str, Description],
+    origin: Origins,
 ) -> None:
     """Errors: `ConfigError` with all differences between the origins of output and job."""
-    differences = []
-    for kind, description in origin.items():
-        before = journal.made_of.get(kind, {})
-        differences += changes(kind, before, description)
+    differences = all_changes(journal.made_of, origin)
     if differences:
         raise ConfigError(
             f"{job.output.path} was made of something else: {'; '.join(differences)}. "

@@ -26,7 +26,7 @@ from pipekit.pipeline import Pipeline
 from pipekit.pretraining.framing import framing_of
 from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.objectives import build_objectives, losses
-from pipekit.pretraining.recipe import PretrainingRecipe
+from pipekit.pretraining.recipe import PretrainingRecipe, pretraining_sections
 from pipekit.pretraining.shards import NUMBER, Corpus, Pieces, TextSource, cut
 from pipekit.training.building import build_pipeline
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -41,6 +41,7 @@ from pipekit.training.computing import (
     without_denormals,
     write_log,
 )
+from pipekit.training.folder import TrainingFolder, origins_of
 from pipekit.training.recipe import parse_recipe
 from pipekit.words.vectors import Vectors, unpack_rows
 
@@ -57,6 +58,7 @@ def pretrain(
     *,
     device: str = "auto",
     resume: bool = False,
+    overwrite: bool = False,
     progress: bool = True,
 ) -> Pipeline:
     """Train an encoder on raw text, and return the pipeline that holds it.
@@ -67,15 +69,23 @@ def pretrain(
     Args:
         resume: continue from the last checkpoint in the folder; on a CPU the result is that of a
             training that never stopped.
+        overwrite: replace the pretraining that is in the folder.
         progress: show a bar on a terminal.
 
-    Errors: `ConfigError` for settings, `DataError` for texts.
+    Errors: `ConfigError` for settings, for a folder that holds a pretraining, and for a checkpoint
+    of other settings or files; `DataError` for texts; `ProcessingError` for a loss that is no
+    number.
     """
     set_up(recipe.settings.seed, recipe.settings.threads)
+    folder = TrainingFolder(output / LAST, (output / RESULT, output / LOG))
+    made_of = origins_of(pretraining_sections(recipe), pick_device(device).type)
+    goes_on = folder.begin(made_of, resume=resume, overwrite=overwrite)
     output.mkdir(parents=True, exist_ok=True)
     pretrainer = Pretrainer(recipe, build_encoder(recipe), output, device)
-    if resume and (output / LAST).exists():
+    if goes_on:
         pretrainer.resume()
+    else:
+        folder.clear()
     with without_denormals():
         pretrainer.run(progress)
     return pretrainer.pipeline
@@ -166,6 +176,7 @@ class Pretrainer:
     ) -> None:
         encoder = pipeline.encoders[ENCODER_NAME]
         assert isinstance(encoder, Bert)
+        self.recipe = recipe
         self.settings = recipe.settings
         self.output = output
         self.pipeline = pipeline
@@ -336,7 +347,8 @@ class Pretrainer:
         self._check_weights()
         tensors = dict(self.parts.state_dict())
         progress = dict(vars(self.progress))
-        save_checkpoint(self.output / LAST, tensors, self.optimizer, progress)
+        made_of = origins_of(pretraining_sections(self.recipe), self.device.type)
+        save_checkpoint(self.output / LAST, tensors, self.optimizer, progress, made_of)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:

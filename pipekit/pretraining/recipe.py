@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,18 @@ def read_pretraining_recipe(
         pipeline=raw.get("pipeline", {}),
         texts=texts,
     )
+
+
+def pretraining_sections(recipe: PretrainingRecipe) -> dict[str, Any]:
+    """All that a pretraining depends on, section by section, with every default."""
+    texts = [{"path": str(text.path), "part": text.part} for text in recipe.texts]
+    return {
+        "pretraining": asdict(recipe.settings),
+        "objectives": recipe.objectives,
+        "encoder": recipe.encoder,
+        "pipeline": recipe.pipeline,
+        "text": texts,
+    }
 
 
 def _texts(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pipekit.storage import store
+from pipekit.storage.origins import Origins
 
 _STATE = "state/"
 
@@ -21,9 +22,10 @@ def save_checkpoint(
     tensors: dict[str, torch.Tensor],
     optimizer: torch.optim.Optimizer,
     progress: dict[str, Any],
+    made_of: Origins,
 ) -> None:
-    """Write weights by name, the states of the optimizer and of torch's random numbers, and the
-    progress (plain data).
+    """Write weights by name, the states of the optimizer and of torch's random numbers, the
+    progress (plain data), and what the training is made of.
     """
     arrays = {f"{_STATE}{name}": tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     names = _names(optimizer)
@@ -33,7 +35,7 @@ def save_checkpoint(
     arrays["random/cpu"] = torch.get_rng_state().numpy()
     if torch.cuda.is_available():
         arrays["random/cuda"] = torch.cuda.get_rng_state().numpy()
-    store.save(path, {"progress": progress}, arrays)
+    store.save(path, {"progress": progress, "made_of": made_of}, arrays)
 
 
 def load_checkpoint(

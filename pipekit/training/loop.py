@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipekit.devices.memory import release_memory
+from pipekit.devices.placement import pick_device
 from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
@@ -43,9 +44,10 @@ from pipekit.training.computing import (
     write_log,
 )
 from pipekit.training.figures import decided_by_figures
+from pipekit.training.folder import TrainingFolder, origins_of
 from pipekit.training.layers import Learning
 from pipekit.training.passed_over import tell_passed_over, title
-from pipekit.training.recipe import Recipe
+from pipekit.training.recipe import Recipe, recipe_sections
 from pipekit.training.transfer import modules, named
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
@@ -78,6 +80,7 @@ def train(
     *,
     device: str = "auto",
     resume: bool = False,
+    overwrite: bool = False,
     progress: bool = True,
 ) -> Pipeline:
     """Train the pipeline of a recipe, and return the best one.
@@ -87,18 +90,23 @@ def train(
     Args:
         resume: continue from the last checkpoint in the folder; on a CPU the result is that of a
             training that never stopped.
+        overwrite: replace the training that is in the folder.
         progress: show a bar on a terminal.
 
-    Errors: `ConfigError` for settings, `DataError` for corpora.
+    Errors: `ConfigError` for settings, for a folder that holds a training, and for a checkpoint of
+    other settings or files; `DataError` for corpora; `ProcessingError` for a loss that is no
+    number.
     """
     set_up(recipe.settings.seed, recipe.settings.threads)
-    prepared = prepare(recipe)
+    folder = TrainingFolder(output / LAST, (output / BEST, output / LOG))
+    made_of = origins_of(recipe_sections(recipe), pick_device(device).type)
+    goes_on = folder.begin(made_of, resume=resume, overwrite=overwrite)
+    trainer = Trainer(recipe, prepare(recipe), output, device)
     output.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(recipe, prepared, output, device)
-    if resume and (output / LAST).exists():
+    if goes_on:
         trainer.resume()
-    elif not resume:
-        (output / LOG).unlink(missing_ok=True)
+    else:
+        folder.clear()
     with without_denormals():
         trainer.run(progress)
     return load(output / BEST, device=device)
@@ -114,6 +122,7 @@ class Trainer:
         output: Path,
         device: str,
     ) -> None:
+        self.recipe = recipe
         self.settings = recipe.settings
         self.output = output
         self.data = prepared
@@ -323,7 +332,8 @@ class Trainer:
         """Write the checkpoint."""
         self._check_weights()
         progress = dict(vars(self.progress))
-        save_checkpoint(self.output / LAST, self._state(), self.optimizer, progress)
+        made_of = origins_of(recipe_sections(self.recipe), self.device.type)
+        save_checkpoint(self.output / LAST, self._state(), self.optimizer, progress, made_of)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,17 @@ def parse_recipe(
         _sources(raw, "dev", file),
         raw,
     )
+
+
+def recipe_sections(recipe: Recipe) -> dict[str, Any]:
+    """All that a training depends on, section by section, with every default."""
+    return {
+        "training": asdict(recipe.settings),
+        "pipeline": recipe.meta,
+        **recipe.pipeline,
+        "train": recipe.raw.get("train", []),
+        "dev": recipe.raw.get("dev", []),
+    }
 
 
 def _settings(

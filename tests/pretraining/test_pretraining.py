@@ -215,6 +215,27 @@ def test_the_first_loss_that_is_no_number_stops_a_pretraining(
     assert store.load_container(tmp_path / "run" / loop.LAST).header["progress"]["step"] == 5
 
 
+def test_a_pretraining_is_guarded_as_a_training_is(
+    recipe: Path, text: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    loop.pretrain(changed(recipe), run, device="cpu")
+    before = (run / loop.RESULT).read_bytes()
+    with pytest.raises(ConfigError, match=r"run holds a training.*--resume.*--overwrite"):
+        loop.pretrain(changed(recipe), run, device="cpu")
+    rate = "pretraining.learning_rate=1e-3"
+    message = r"settings: pretraining.learning_rate was 0.003 and is 0.001"
+    with pytest.raises(ConfigError, match=message):
+        loop.pretrain(changed(recipe, rate), run, device="cpu", resume=True)
+    with lzma.open(text, "wt", encoding="utf-8") as file:
+        file.write("\n".join(LINES * 61))
+    with pytest.raises(ConfigError, match=r"input proza.txt.xz was changed"):
+        loop.pretrain(changed(recipe), run, device="cpu", resume=True)
+    assert (run / loop.RESULT).read_bytes() == before
+    loop.pretrain(changed(recipe, rate), run, device="cpu", overwrite=True)
+    assert (run / loop.RESULT).read_bytes() != before
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

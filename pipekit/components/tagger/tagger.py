@@ -170,7 +170,7 @@ class Tagger(Head):
     ) -> Prepared:
         """With more tags, and more rules for lemmas."""
         settings, tables = super().grow(prepared, new, docs)
-        lemma_tables, lexicon_tables = grouped(tables, ("lemmas", "lexicon"), "a tagger")
+        lemma_tables, lexicon_tables = by_prefix(tables, ("lemmas", "lexicon"), "a tagger")
         rule_tables = grow_rules(
             lemma_tables,
             count_lemmas(gold_tokens(docs)),
