@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pipekit import registry
 from pipekit.corpora.readers.spans import Tokenize
 from pipekit.corpora.span_rules import read_rules, without
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
+from pipekit.settings import Between
 
 CORPUS_FORMATS = {
     ".conllu": "conllu",
@@ -35,8 +36,8 @@ class CorpusSource:
 
     path: Path
     format: str
-    repeat: int = 1
-    until: float = 1.0
+    repeat: Annotated[int, Between(1, 1_000_000)] = 1
+    until: Annotated[float, Between(1e-6, 1)] = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

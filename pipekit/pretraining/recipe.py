@@ -18,11 +18,23 @@ import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pipekit.corpora.toml import NUMERIC, TABLE, TABLES, TEXT, check_table
 from pipekit.errors import ConfigError
-from pipekit.training.toml import check_sections, filled, read_toml, settings_of
+from pipekit.settings import Between, Probability, check_values
+from pipekit.training.toml import (
+    LearningRate,
+    Minutes,
+    Norm,
+    Seed,
+    Steps,
+    Threads,
+    check_sections,
+    filled,
+    read_toml,
+    settings_of,
+)
 
 PRETRAINING_SECTIONS = {
     "pretraining": TABLE,
@@ -55,21 +67,21 @@ class PretrainingSettings:
         threads: of torch on the CPU; 0 leaves them as they are.
     """
 
-    seed: int = 1
-    steps: int = 10_000
-    rows: int = 32
-    length: int = 128
-    learning_rate: float = 5e-4
-    warmup: float = 0.05
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    evaluate_every: int = 1_000
-    checkpoint_minutes: float = 5.0
+    seed: Seed = 1
+    steps: Steps = 10_000
+    rows: Steps = 32
+    length: Annotated[int, Between(4, 65_536)] = 128
+    learning_rate: LearningRate = 5e-4
+    warmup: Probability = 0.05
+    weight_decay: LearningRate = 0.01
+    clip: Norm = 1.0
+    evaluate_every: Steps = 1_000
+    checkpoint_minutes: Minutes = 5.0
     mixed_precision: bool = True
     pieces: str = ""
     vectors: Sequence[str] = ()
     half: bool = True
-    threads: int = 0
+    threads: Threads = 0
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ class TextFiles:
     """A file of texts, and the share of it that is read."""
 
     path: Path
-    part: float = 1.0
+    part: Annotated[float, Between(1e-9, 1)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,6 @@ def read_pretraining_recipe(
         PretrainingSettings,
         raw.get("pretraining", {}),
         f"{path}: [pretraining]",
-        at_least_one=("steps", "rows", "evaluate_every"),
     )
     return PretrainingRecipe(
         path=path,
@@ -153,7 +164,6 @@ def _texts(
     paths = sorted(glob.glob(entry["path"]))
     if not paths:
         raise ConfigError(f"{where}: no file is there: {entry['path']}")
-    part = float(entry.get("part", 1.0))
-    if not 0 < part <= 1:
-        raise ConfigError(f"{where}: part = {part}: a share above 0 and up to 1 is needed")
+    part = entry.get("part", 1.0)
+    check_values(TextFiles, {"part": part}, where)
     return [TextFiles(Path(path), part) for path in paths]

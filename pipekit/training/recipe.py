@@ -27,12 +27,25 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pipekit.corpora.sources import CorpusSource
 from pipekit.corpora.toml import NUMERIC, TABLE, TABLES, TEXT, check_shape
 from pipekit.errors import ConfigError
-from pipekit.training.toml import check_sections, filled, read_toml, settings_of
+from pipekit.settings import Between, Probability, check_values
+from pipekit.training.toml import (
+    Factor,
+    LearningRate,
+    Minutes,
+    Norm,
+    Seed,
+    Steps,
+    Threads,
+    check_sections,
+    filled,
+    read_toml,
+    settings_of,
+)
 
 SECTIONS = {
     "training": TABLE,
@@ -83,21 +96,21 @@ class TrainingSettings:
         threads: of torch on the CPU; 0 leaves them as they are.
     """
 
-    seed: int = 1
-    epochs: int = 10
-    batch_words: int = 1500
-    learning_rate: float = 2e-3
-    warmup: float = 0.05
-    weight_decay: float = 1e-4
-    clip: float = 5.0
-    average: float = 0.0
-    losses: Mapping[str, float] = field(default_factory=dict)
+    seed: Seed = 1
+    epochs: Steps = 10
+    batch_words: Steps = 1500
+    learning_rate: LearningRate = 2e-3
+    warmup: Probability = 0.05
+    weight_decay: LearningRate = 1e-4
+    clip: Norm = 5.0
+    average: Probability = 0.0
+    losses: Mapping[str, Factor] = field(default_factory=dict)
     score: str | Sequence[str] = ()
-    patience: int = 0
-    evaluate_every: int = 1
-    checkpoint_minutes: float = 5.0
+    patience: Annotated[int, Between(0, 1_000_000)] = 0
+    evaluate_every: Steps = 1
+    checkpoint_minutes: Minutes = 5.0
     mixed_precision: bool = True
-    lowercase: float = 0.0
+    lowercase: Probability = 0.0
     freeze: Sequence[str] = ()
     unfreeze: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -105,7 +118,7 @@ class TrainingSettings:
     decay_biases: bool = True
     start: str = ""
     half: bool = False
-    threads: int = 0
+    threads: Threads = 0
 
 
 @dataclass(frozen=True)
@@ -195,8 +208,7 @@ def _settings(
             }
         if key == "freeze" and isinstance(value, str):
             raise ConfigError(f"{where} freeze = {value!r}: a list is needed, such as [{value!r}]")
-    counts = ("epochs", "batch_words", "evaluate_every")
-    return settings_of(TrainingSettings, section, where, at_least_one=counts)
+    return settings_of(TrainingSettings, section, where)
 
 
 def _numbers(
@@ -237,11 +249,12 @@ def _sources(
         for key in ("path", "format"):
             if key not in entry:
                 raise ConfigError(f'{place} needs {key} = "…"')
+        check_values(CorpusSource, {key: entry[key] for key in own_keys if key in entry}, place)
         source = CorpusSource(
             path=Path(entry["path"]),
             format=entry["format"],
-            repeat=int(entry.get("repeat", 1)),
-            until=float(entry.get("until", 1)),
+            repeat=entry.get("repeat", 1),
+            until=entry.get("until", 1.0),
             options={key: value for key, value in entry.items() if key not in own_keys},
         )
         sources.append(source)

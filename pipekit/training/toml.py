@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pipekit.corpora.toml import check_shape, load_toml
 from pipekit.errors import ConfigError, near
+from pipekit.settings import Between, check_values
 
 PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "pieces", "mapping", "start", "source")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -57,30 +58,34 @@ def check_sections(
         check_shape(content, sections[section], f"{file}: [{section}]")
 
 
+Seed = Annotated[int, Between(0, 2**32 - 1)]
+Steps = Annotated[int, Between(1, 1_000_000_000)]
+"""How many steps, epochs, words or rows."""
+Threads = Annotated[int, Between(0, 1_024)]
+LearningRate = Annotated[float, Between(0, 1_000)]
+Norm = Annotated[float, Between(1e-6, 1e6)]
+Factor = Annotated[float, Between(0, 1e6)]
+Minutes = Annotated[float, Between(0, 1e6)]
+
+
 def settings_of(
     kind: type[S],
     section: Mapping[str, Any],
     where: str,
-    at_least_one: Iterable[str] = (),
 ) -> S:
     """A section as a dataclass of settings, all of which have defaults.
 
     Args:
+        kind: its annotations declare types and ranges, see `pipekit.settings`.
         where: the section, for messages.
-        at_least_one: keys whose value must not be below 1.
 
-    Errors: `ConfigError` naming `where` and the key.
+    Errors: `ConfigError` naming `where`, the key, and what it takes.
     """
     names = [setting.name for setting in fields(kind)]  # type: ignore[arg-type]
-    defaults = kind()
-    for key, value in section.items():
+    for key in section:
         if key not in names:
             raise ConfigError(f"{where} takes no {key!r}.{near(key, names)}")
-        default = getattr(defaults, key)
-        if isinstance(default, int | float) and not isinstance(value, int | float):
-            raise ConfigError(f"{where} {key} = {value!r}: a number is needed, such as {default}")
-        if key in at_least_one and value < 1:
-            raise ConfigError(f"{where} {key} = {value!r}: at least 1 is needed")
+    check_values(kind, section, where)
     return kind(**section)
 
 

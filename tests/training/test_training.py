@@ -81,7 +81,35 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
         ),
         (
             "[training]\nepochs = 'many'",
-            r"a.toml: \[training\] epochs = 'many': a number is needed, such as 10",
+            r"a.toml: \[training\]: epochs = 'many': an integer from 1 to",
+        ),
+        *(
+            (f"[training]\n{line}", rf"a.toml: \[training\]: (?i:{line}): {needed}.* is needed")
+            for line, needed in (
+                ("learning_rate = -1", "a number from 0 to 1000"),
+                ("learning_rate = nan", "a number from 0 to 1000"),
+                ("epochs = 2.5", "an integer from 1 to "),
+                ("epochs = true", "an integer from 1 to "),
+                ("seed = -1", "an integer from 0 to "),
+                ("threads = -1", "an integer from 0 to 1024"),
+                ("clip = 0", "a number from 1e-06 to"),
+                ("warmup = 5", "a number from 0 to 1"),
+                ("average = 2.0", "a number from 0 to 1"),
+                ("half = 'no'", "true or false"),
+                ("start = 3", "a text"),
+            )
+        ),
+        (
+            "[training]\nlosses = { ner = -1.0 }",
+            r"\[training\]: losses.ner = -1.0: a number from 0 to",
+        ),
+        (
+            "[[train]]\npath = 'x'\nformat = 'conllu'\nrepeat = 2.5",
+            r"\[\[train\]\] number 1: repeat = 2.5: an integer from 1 to",
+        ),
+        (
+            "[[train]]\npath = 'x'\nformat = 'conllu'\nuntil = 2.0",
+            r"\[\[train\]\] number 1: until = 2.0: a number from 1e-06 to 1 is needed",
         ),
         (
             "[encoders]\nmain = 'gru'",
