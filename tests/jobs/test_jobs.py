@@ -48,7 +48,7 @@ from hypothesis import strategies as st
 import pipekit
 from pipekit import Batch, Pipeline, cli, registry
 from pipekit.errors import ConfigError, JobStopped, StoreError
-from pipekit.jobs import Limits, Reading, Shard, annotate
+from pipekit.jobs import Limits, Reading, Shard, Target, annotate
 from pipekit.jobs.parquet import kind_of, merged_kinds
 from pipekit.storage import files
 
