@@ -107,9 +107,22 @@ def check_values(
     """
     declared = annotations_of(factory)
     for key, value in values.items():
-        kind = declared.get(key, Any)
-        if not _fits(value, kind):
-            _refuse(value, kind, f"{where}: {key}")
+        check_value(value, declared.get(key, Any), f"{where}: {key}")
+
+
+def check_value(
+    value: Any,
+    kind: Any,
+    where: str,
+) -> None:
+    """Check a value by an annotation.
+
+    Errors: `ConfigError` naming `where`, the value, and what is needed.
+
+        check_value(7, Sequence[str], "[train] path")   # [train] path = 7: a list is needed
+    """
+    if not _fits(value, kind):
+        _refuse(value, kind, where)
 
 
 @lru_cache(maxsize=1024)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from pipekit.corpora.token_rules import TokenRules
-from pipekit.corpora.toml import FLAG, MAPPED, TABLE, TEXT, TEXTS, check_table, load_toml
+from pipekit.corpora.toml import MAPPED, TABLE, TEXTS, check_table, load_toml
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.errors import ConfigError, near
@@ -33,11 +33,11 @@ from pipekit.words.arrays import Bools, Ints
 
 _SHAPES = {"rename": MAPPED, "layers": TABLE}
 _LAYER_SHAPES = {
-    "from": TEXT,
+    "from": str,
     "labels": MAPPED,
     "open": TEXTS,
-    "overlaps": TEXT,
-    "capital": FLAG,
+    "overlaps": str,
+    "capital": bool,
 }
 RULE_OVERLAPS = {"outermost": -1, "innermost": 1}  # the sign of a length in the order of preference
 RUN = 8  # words in a row that are compared

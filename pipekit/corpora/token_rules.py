@@ -43,11 +43,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipekit.corpora.toml import (
-    FLAG,
     TABLES,
-    TEXT,
     TEXTS,
-    check_shape,
     check_table,
     load_toml,
 )
@@ -55,6 +52,7 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import UNSURE
 from pipekit.errors import ConfigError, near
+from pipekit.settings import check_value
 from pipekit.storage import store
 from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon
@@ -66,18 +64,18 @@ CONDITIONS = {
     "lemma": TEXTS,
     "lemma_not": TEXTS,
     "lemma_ends": TEXTS,
-    "pattern": TEXT,
-    "first": FLAG,
+    "pattern": str,
+    "first": bool,
     "feats": TEXTS,
     "lexicon": TEXTS,
     "lexicon_not": TEXTS,
 }
 EFFECTS = {
-    "set": TEXT,
+    "set": str,
     "drop": TEXTS,
     "add": TEXTS,
-    "lemma_case": TEXT,
-    "participle": FLAG,
+    "lemma_case": str,
+    "participle": bool,
     "mask": TEXTS,
 }
 _PARTICIPLES = frozenset(("PRTF", "PRTS"))
@@ -148,7 +146,7 @@ class TokenRules:
         tables = load_toml(path)
         if table not in tables:
             raise ConfigError(f"{path} has no rules [[{table}]].{near(table, tables)}")
-        check_shape(tables[table], TABLES, f"{path}: [[{table}]]")
+        check_value(tables[table], TABLES, f"{path}: [[{table}]]")
         if not lexicon:
             return cls(tables[table])
         return cls(tables[table], Lexicon(store.load_container(lexicon).tensors))

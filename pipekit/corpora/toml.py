@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
-from math import isfinite
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipekit.errors import ConfigError, near
+from pipekit.settings import check_value
 
-TEXT = "a string"
-TEXTS = "a list of strings"
-FLAG = "true or false"
-NUMERIC = "a number"
-TABLE = "a table"
-TABLES = "a list of tables"
-MAPPED = "a table of strings"
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _all_in_list(
-    value: Any,
-    test: Callable[[Any], bool],
-) -> bool:
-    return isinstance(value, list | tuple) and all(map(test, value))
-
-
-_TESTS: dict[str, Callable[[Any], bool]] = {
-    TEXT: _is_text,
-    TEXTS: lambda value: _all_in_list(value, _is_text),
-    FLAG: lambda value: isinstance(value, bool),
-    NUMERIC: _is_number,
-    TABLE: _is_table,
-    TABLES: lambda value: _all_in_list(value, _is_table),
-    MAPPED: lambda value: _is_table(value) and all(map(_is_text, value.values())),
-}
+TEXTS = Sequence[str]
+TABLE = Mapping[str, Any]
+TABLES = Sequence[Mapping[str, Any]]
+MAPPED = Mapping[str, str]
 
 
 def load_toml(path: str | Path) -> dict[str, Any]:
@@ -59,27 +26,20 @@ def load_toml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from error
 
 
-def check_shape(
-    value: Any,
-    shape: str,
-    where: str,
-) -> None:
-    """Check a value of a TOML file. Errors: `ConfigError` naming the place.
-
-    check_shape(7, TEXTS, "[train] path")     # [train] path is 7: it must be a list of strings
-    """
-    if not _TESTS[shape](value):
-        raise ConfigError(f"{where} is {value!r:.60}: it must be {shape}")
-
-
 def check_table(
     table: Any,
-    shapes: Mapping[str, str],
+    shapes: Mapping[str, Any],
     where: str,
 ) -> None:
-    """Check the keys and values of a table. Errors: `ConfigError` naming the place and the key."""
-    check_shape(table, TABLE, where)
+    """Check the keys and values of a table.
+
+    Args:
+        shapes: the type of each value, as `pipekit.settings` knows types.
+
+    Errors: `ConfigError` naming the place and the key.
+    """
+    check_value(table, TABLE, where)
     for key, value in table.items():
         if key not in shapes:
             raise ConfigError(f"{where} has no {key!r}.{near(key, shapes)}")
-        check_shape(value, shapes[key], f"{where}: {key}")
+        check_value(value, shapes[key], f"{where}: {key}")

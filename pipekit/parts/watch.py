@@ -20,7 +20,7 @@ from pipekit.doc import Doc, Layer
 from pipekit.doc.columns import Column, Labels, Values
 from pipekit.doc.layer import Held, held_by
 from pipekit.doc.text import own_of
-from pipekit.parts.written import Address, Written, columns_of, is_score, plain_column, title
+from pipekit.parts.written import Address, Written, column_title, columns_of, is_score, plain_column
 
 _layers_of = attrgetter("layers")
 _values_of = attrgetter("values")
@@ -113,7 +113,9 @@ class Watch:
         """Errors: `_Breach` for changes within arrays or labels that are not assigned."""
         for address, contents in self._columns.items():
             if address not in rights and contents.have_changed():
-                raise _Breach(f"changed values of {title(address)}, which it does not assign")
+                raise _Breach(
+                    f"changed values of {column_title(address)}, which it does not assign"
+                )
 
     def _check_written(
         self,
@@ -157,7 +159,7 @@ def numbers_breach(
             arrays = [layer[column].values for layer in layers if column in layer]
             total = np.concatenate(arrays).sum()  # NaN where one of them is
             if total != total:
-                return f"wrote a score that is no number to {title((layer_name, column))}"
+                return f"wrote a score that is no number to {column_title((layer_name, column))}"
     return None
 
 
@@ -269,7 +271,7 @@ def _check_changes(
             if is_same or (name, column) in rights:
                 continue
             if not _are_same(column, old, new):
-                raise _Breach(f"changed {title((name, column))}, which it does not assign")
+                raise _Breach(f"changed {column_title((name, column))}, which it does not assign")
 
 
 def _are_same(

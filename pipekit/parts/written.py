@@ -36,7 +36,7 @@ _shape_of = attrgetter("shape")
 _dtype_of = attrgetter("dtype")
 
 
-def title(address: Address) -> str:
+def column_title(address: Address) -> str:
     """A column in messages."""
     layer, column = address
     return f"the column {column!r} of {layer!r}"
@@ -109,7 +109,7 @@ class Written:
                 continue
             fault = self._column_fault(name)
             if fault:
-                return f"wrote {fault} to {title(address)}"
+                return f"wrote {fault} to {column_title(address)}"
         return self._edges_breach()
 
     # -- rows
@@ -242,10 +242,10 @@ class Written:
             arrays = list(map(_values_of, columns))
             for dtype in set(map(_dtype_of, arrays)):
                 if dtype.kind not in "iu":
-                    return f"wrote {dtype} instead of int32 to {title((self.name, edge))}"
+                    return f"wrote {dtype} instead of int32 to {column_title((self.name, edge))}"
             labels = list(map(_labels_of, columns))
             if labels.count(None) != len(labels):
-                return f"wrote strings instead of int32 to {title((self.name, edge))}"
+                return f"wrote strings instead of int32 to {column_title((self.name, edge))}"
             edges.append(np.concatenate(arrays))
         if kind == "span":
             return self._spans_breach(*edges)

@@ -20,13 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pipekit.corpora.toml import NUMERIC, TABLE, TABLES, TEXT, check_table
+from pipekit.corpora.toml import TABLE, TABLES, check_table
 from pipekit.errors import ConfigError
 from pipekit.settings import Between, Probability, check_values
 from pipekit.training.toml import (
+    GradientNorm,
     LearningRate,
     Minutes,
-    Norm,
     Seed,
     Steps,
     Threads,
@@ -43,7 +43,7 @@ PRETRAINING_SECTIONS = {
     "pipeline": TABLE,
     "text": TABLES,
 }
-_TEXT_FILES = {"path": TEXT, "part": NUMERIC}
+_TEXT_FILES = {"path": str, "part": float}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class PretrainingSettings:
     learning_rate: LearningRate = 5e-4
     warmup: Probability = 0.05
     weight_decay: LearningRate = 0.01
-    clip: Norm = 1.0
+    clip: GradientNorm = 1.0
     evaluate_every: Steps = 1_000
     checkpoint_minutes: Minutes = 5.0
     mixed_precision: bool = True

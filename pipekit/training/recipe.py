@@ -30,14 +30,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pipekit.corpora.sources import CorpusSource
-from pipekit.corpora.toml import NUMERIC, TABLE, TABLES, TEXT, check_shape
+from pipekit.corpora.toml import TABLE, TABLES
 from pipekit.errors import ConfigError
-from pipekit.settings import Between, Probability, check_values
+from pipekit.settings import Between, Probability, check_value, check_values
 from pipekit.training.toml import (
     Factor,
+    GradientNorm,
     LearningRate,
     Minutes,
-    Norm,
     Seed,
     Steps,
     Threads,
@@ -56,7 +56,7 @@ SECTIONS = {
     "train": TABLES,
     "dev": TABLES,
 }
-_SOURCE = {"path": TEXT, "format": TEXT, "repeat": NUMERIC, "until": NUMERIC, "without": TABLES}
+_SOURCE = {"path": str, "format": str, "repeat": float, "until": float, "without": TABLES}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class TrainingSettings:
     learning_rate: LearningRate = 2e-3
     warmup: Probability = 0.05
     weight_decay: LearningRate = 1e-4
-    clip: Norm = 5.0
+    clip: GradientNorm = 5.0
     average: Probability = 0.0
     losses: Mapping[str, Factor] = field(default_factory=dict)
     score: str | Sequence[str] = ()
@@ -245,7 +245,7 @@ def _sources(
     for number, entry in enumerate(raw.get(part, ()), start=1):
         place = f"{file}: [[{part}]] number {number}"
         for key in _SOURCE.keys() & entry:
-            check_shape(entry[key], _SOURCE[key], f"{place}: {key}")
+            check_value(entry[key], _SOURCE[key], f"{place}: {key}")
         for key in ("path", "format"):
             if key not in entry:
                 raise ConfigError(f'{place} needs {key} = "…"')

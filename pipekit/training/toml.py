@@ -10,9 +10,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pipekit.corpora.toml import check_shape, load_toml
+from pipekit.corpora.toml import load_toml
 from pipekit.errors import ConfigError, near
-from pipekit.settings import Between, check_values
+from pipekit.settings import Between, check_value, check_values
 
 PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "pieces", "mapping", "start", "source")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -44,7 +44,7 @@ def read_toml(
 
 def check_sections(
     raw: Mapping[str, Any],
-    sections: Mapping[str, str],
+    sections: Mapping[str, Any],
     file: Path,
 ) -> None:
     """Errors: `ConfigError` naming a section that recipes of this kind do not have.
@@ -55,7 +55,7 @@ def check_sections(
     for section, content in raw.items():
         if section not in sections:
             raise ConfigError(f"{file}: unknown section {section!r}.{near(section, sections)}")
-        check_shape(content, sections[section], f"{file}: [{section}]")
+        check_value(content, sections[section], f"{file}: [{section}]")
 
 
 Seed = Annotated[int, Between(0, 2**32 - 1)]
@@ -63,7 +63,7 @@ Steps = Annotated[int, Between(1, 1_000_000_000)]
 """How many steps, epochs, words or rows."""
 Threads = Annotated[int, Between(0, 1_024)]
 LearningRate = Annotated[float, Between(0, 1_000)]
-Norm = Annotated[float, Between(1e-6, 1e6)]
+GradientNorm = Annotated[float, Between(1e-6, 1e6)]
 Factor = Annotated[float, Between(0, 1e6)]
 Minutes = Annotated[float, Between(0, 1e6)]
 

@@ -248,7 +248,7 @@ def test_a_pretraining_is_guarded_as_a_training_is(
         ("encoder.subwords={}", "a vocabulary such as"),
         ("text.0.path='nothing.txt'", "no file is there"),
         ("text.0.part=2.0", "a number from 1e-09 to 1"),
-        ("text.0.part='all'", "must be a number"),
+        ("text.0.part='all'", "a number is needed"),
         ("pretraining.warmup=5", "a number from 0 to 1"),
         ("pretraining.steps=2.5", "an integer from 1 to"),
         ("pretraining.rows=0", "an integer from 1 to"),
