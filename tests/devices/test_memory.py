@@ -56,7 +56,7 @@ class Small:
     """
 
     requires: Sequence[str] = ()
-    assigns: Sequence[str] = ("place",)
+    assigns: Sequence[str] = ("place", "cats")
 
     def __init__(self, limit: int = 10_000) -> None:
         self.limit = limit

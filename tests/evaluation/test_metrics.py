@@ -18,6 +18,7 @@ from pipekit.corpora.readers import read_conllu
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
 from pipekit.errors import DataError
+from pipekit.evaluation.classes import macro_f1
 from pipekit.evaluation.metrics import score
 from pipekit.evaluation.scores import Counts
 
@@ -250,3 +251,13 @@ def test_of_nested_spans_the_outermost_have_a_figure_of_their_own() -> None:
     assert (found["fine"], found["fine outermost"]) == (pytest.approx(2 / 3), 1.0)
     flat = score([(doc((2, 3, "COUNTRY")), doc((2, 3, "COUNTRY")))], spans=["fine"])
     assert "fine outermost" not in flat.figures
+
+
+def test_f1_is_the_harmonic_mean_and_macro_f1_the_mean_of_classes() -> None:
+    sure = Counts(gold=8, predicted=2, correct=2, has_prediction=True)
+    assert (sure.precision, sure.recall, sure.f1) == (1.0, 0.25, 0.4)
+    wrong = Counts(gold=2, predicted=8, correct=0, has_prediction=True)
+    assert macro_f1({"a": sure, "b": wrong}) == 0.2
+    alone = Counts(gold=1, predicted=1, correct=1, has_prediction=True)
+    assert macro_f1({"a": sure, "b": wrong, "c": alone}) == pytest.approx(1.4 / 3)
+    assert macro_f1({"a": sure, "b": wrong}, ["b"]) == 0.0
