@@ -41,14 +41,14 @@ def decided_by_figures(
         return True
     without = _without_figure(prepared, learners, recipe.dev)
     decided = len(without) < len(learners)
-    kept = "the other components decide" if decided else "the last epoch is kept"
+    outcome = "the other components decide" if decided else "the last epoch is kept"
     for name in without:
         what = f"no figure measures {_layers_of(learners[name])}"
         if settings.patience and not decided:
             raise ConfigError(
                 f"[training] patience waits for a better score, but {what}: leave it out"
             )
-        print(f"[components.{name}] {what}: {kept}")
+        print(f"[components.{name}] {what}: {outcome}")
     return decided
 
 

@@ -46,7 +46,7 @@ from pipekit.training.computing import (
 from pipekit.training.figures import decided_by_figures
 from pipekit.training.folder import TrainingFolder, origins_of
 from pipekit.training.layers import Learning
-from pipekit.training.passed_over import tell_passed_over, title
+from pipekit.training.passed_over import doc_title, tell_passed_over
 from pipekit.training.recipe import Recipe, recipe_sections
 from pipekit.training.transfer import modules, named
 
@@ -262,7 +262,7 @@ class Trainer:
 
     def _finite(self, step: int) -> AbstractContextManager[None]:
         """What is no finite number within this context ends the training, see `finite`."""
-        return finite(step, self.output / LAST, lambda: list(map(title, self.batch)))
+        return finite(step, self.output / LAST, lambda: list(map(doc_title, self.batch)))
 
     def _average(self) -> None:
         """Move the averages of the weights toward the weights; early in the training by more."""

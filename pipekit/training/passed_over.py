@@ -26,7 +26,7 @@ def tell_passed_over(
         batch = pipeline.batch(together)
         for name, head in learners.items():
             for what, numbers in head.passed_over(batch).items():
-                titles = [title(together[number]) for number in numbers]
+                titles = [doc_title(together[number]) for number in numbers]
                 places.setdefault((name, what), []).extend(titles)
     for (name, what), titles in places.items():
         if not titles:
@@ -37,6 +37,6 @@ def tell_passed_over(
         print(f"[components.{name}] {len(titles)} {what}, and teach it nothing: {shown}{more}")
 
 
-def title(doc: Doc) -> str:
+def doc_title(doc: Doc) -> str:
     """The name of a document, or how its text begins."""
     return doc.name or repr(doc.text[:_TITLE])

@@ -24,6 +24,7 @@ from pipekit.components.tagger.lemmas import (
     script_of,
     tag_of_unchanged,
 )
+from pipekit.parts.contracts import Tables
 from pipekit.words.arrays import Ints
 from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon, pack_strings, short
@@ -32,7 +33,6 @@ MIN_COUNT = 2  # a script that the lexicon lacks is learned where training needs
 MIN_YO = 5  # lemmas are spelled with е, except those that training spells with ё so often
 _LONGEST_CUT = 120  # letters that a script drops
 
-LemmaTables = dict[str, NDArray[Any]]
 Triple = tuple[str, str, str]  # folded form, part of speech, lemma in lower case
 
 
@@ -95,12 +95,12 @@ def learn_rules(
 
 
 def grow_rules(
-    tables: LemmaTables,
+    tables: Tables,
     triples: Counter[Triple],
     lexicon: Lexicon | None,
     parts: Sequence[str],
     more_parts: Sequence[str],
-) -> LemmaTables:
+) -> Tables:
     """The tables of rules that were learned before, with those of other documents.
 
     Old scripts keep their numbers. Args as for `learn_rules`; `parts` are those by whose places the
@@ -131,7 +131,7 @@ def grow_rules(
     }
 
 
-def _rule_columns(tables: LemmaTables) -> Ints:
+def _rule_columns(tables: Tables) -> Ints:
     """Key, tag and script of each rule, int64[3, rules]."""
     columns = [tables[name] for name in ("rule_keys", "rule_tags", "rule_scripts")]
     return np.stack([column.astype(np.int64) for column in columns])
