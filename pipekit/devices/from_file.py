@@ -7,6 +7,7 @@ replace them. Constants that a network computes are computed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,11 +26,9 @@ _NEW = (
     torch.full,
     torch.eye,
     torch.arange,
-    torch.linspace,
     torch.rand,
     torch.randn,
     torch.randint,
-    torch.randperm,
     Tensor.new_empty,
     Tensor.new_full,
     Tensor.new_ones,
@@ -42,7 +41,6 @@ _RANDOM = (
     Tensor.normal_,
     Tensor.uniform_,
 )
-_NOT_OF_A_SKETCH = ("generator", "out", "pin_memory")
 
 
 class FromFile(TorchFunctionMode):
@@ -77,7 +75,15 @@ def _bytes_of(
     args: tuple[Any, ...],
     named: dict[str, Any],
 ) -> int:
-    """The bytes of a new tensor, which is made without memory to tell."""
-    named = {key: value for key, value in named.items() if key not in _NOT_OF_A_SKETCH}
-    sketch = func(*args, **{**named, "device": "meta"})
-    return sketch.nbytes
+    """The bytes of a new tensor, by the arguments of the function that makes it."""
+    dtype = named.get("dtype") or torch.get_default_dtype()
+    itemsize: int = max(dtype.itemsize, 8 if func is torch.arange else 1)
+    numbers = [number for number in args if isinstance(number, int | float)]
+    if func is torch.arange:
+        return itemsize * int(sum(map(abs, numbers)) + 1)
+    if func is torch.eye and len(numbers) == 1:
+        return itemsize * int(numbers[0]) ** 2
+    sizes = [*args, named.get("size")]
+    shapes = [size for size in sizes if isinstance(size, list | tuple)]
+    shape = shapes[0] if shapes else numbers
+    return itemsize * abs(math.prod(map(int, shape)))

@@ -17,9 +17,10 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,10 +70,10 @@ Tensors = dict[str, np.ndarray]
 
 
 class Case(NamedTuple):
-    """A file: what was changed, and its header and tensors."""
+    """A file: what was changed, what makes its header, and its tensors."""
 
     name: str
-    header: Header
+    header: Callable[[], Header]
     tensors: Tensors
 
 
@@ -165,19 +166,20 @@ def cases(folder: Path) -> Iterator[Case]:
     from pipekit.storage import store
 
     for change, header in explosions():
-        yield Case(f"no tensors: {change}", header, {})
+        yield Case(f"no tensors: {change}", partial(deepcopy, header), {})
     for file in sorted(folder.glob("*.pipekit")):
         container = store.load_container(file)
         header, tensors = container.header, container.tensors
         name = file.stem
-        yield Case(f"{name}: as it is", header, tensors)
+        whole = partial(deepcopy, header)
+        yield Case(f"{name}: as it is", whole, tensors)
         for change, altered in altered_headers(header, every=name == EVERY):
             yield Case(f"{name}: {change}", altered, tensors)
         for change, others in altered_tensors(tensors, every=name == EVERY):
-            yield Case(f"{name}: {change}", header, others)
+            yield Case(f"{name}: {change}", whole, others)
 
 
-def altered_headers(header: Header, *, every: bool) -> Iterator[tuple[str, Header]]:
+def altered_headers(header: Header, *, every: bool) -> Iterator[tuple[str, Callable[[], Header]]]:
     """Each setting, given or not, with each hostile value; and headers of other forms.
 
     every: of all parts, and not of the encoders alone.
@@ -186,28 +188,28 @@ def altered_headers(header: Header, *, every: bool) -> Iterator[tuple[str, Heade
         if path[0] != "encoders" and not every:
             continue
         for name, value in HOSTILE.items():
-            yield f"{'.'.join(path)} is {name}", replaced(header, ("config", *path), value)
+            yield f"{'.'.join(path)} is {name}", partial(replaced, header, ("config", *path), value)
     if not every:
         return
     for key in ("config", "meta", "suppliers", "same"):
         for name, value in HOSTILE.items():
-            yield f"{key} is {name}", replaced(header, (key,), value)
+            yield f"{key} is {name}", partial(replaced, header, (key,), value)
     for kind in ("encoders", "components"):
         parts = header["config"][kind]
         backwards = dict(reversed(parts.items()))
-        yield f"{kind} backwards", replaced(header, ("config", kind), backwards)
+        yield f"{kind} backwards", partial(replaced, header, ("config", kind), backwards)
         for part, settings in parts.items():
             without = {name: value for name, value in parts.items() if name != part}
-            yield f"no {kind} {part}", replaced(header, ("config", kind), without)
+            yield f"no {kind} {part}", partial(replaced, header, ("config", kind), without)
             renamed = {**without, "os.system": settings}
-            yield f"{kind} {part} renamed", replaced(header, ("config", kind), renamed)
+            yield f"{kind} {part} renamed", partial(replaced, header, ("config", kind), renamed)
             for type in ("ner", "tagger", "bert", "gru", "tfidf", "../x", "os.system", "ru"):
                 path = ("config", kind, part, "type")
-                yield f"{kind} {part} of type {type}", replaced(header, path, type)
+                yield f"{kind} {part} of type {type}", partial(replaced, header, path, type)
     many = {f"n{number}": {"type": "gru"} for number in range(10_000)}
-    yield "many encoders", replaced(header, ("config", "encoders"), many)
+    yield "many encoders", partial(replaced, header, ("config", "encoders"), many)
     same = {f"components/x/tables/{number}": f"{number}" for number in range(5_000)}
-    yield "same as what is not there", replaced(header, ("same",), same)
+    yield "same as what is not there", partial(replaced, header, ("same",), same)
 
 
 def setting_paths(config: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -426,7 +428,7 @@ def run(folder: Path, first: int, step: int) -> None:
         if number < first or not is_sampled:
             continue
         try:
-            data = store.to_bytes(case.header, case.tensors)
+            data = store.to_bytes(case.header(), case.tensors)
         except ConfigError:
             continue  # no file can hold it
         print(json.dumps([number, case.name]), flush=True)
@@ -459,7 +461,7 @@ def _measured_from(
         stderr=subprocess.DEVNULL,
     )
     assert process.stdout is not None
-    number, name = first, "the beginning"
+    number, name = first - 1, ""
     try:
         for line in lines_within(process.stdout.fileno(), seconds):
             number, name, *rest = json.loads(line)
@@ -470,7 +472,8 @@ def _measured_from(
             return None
         outcomes.append(Outcome(name, 0, f"ended by {process.returncode}", 0, 0))
     except TimeoutError:
-        outcomes.append(Outcome(name, 0, f"more than {seconds} s", seconds, 0))
+        if name:  # else the machine is busy, and no case was under way
+            outcomes.append(Outcome(name, 0, f"more than {seconds} s", seconds, 0))
     finally:
         process.kill()
         process.wait()
