@@ -78,7 +78,7 @@ class SpanRules:
             check_table(rule, _LAYER_SHAPES, place)
             for key in ("from", "labels"):
                 if key not in rule:
-                    raise ConfigError(f"{place} needs {key}, {_LAYER_SHAPES[key]}")
+                    raise ConfigError(f"{place} needs {key!r}")
             overlaps = rule.get("overlaps", "outermost")
             if overlaps not in RULE_OVERLAPS:
                 raise ConfigError(
