@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from pipekit import Batch, registry
 from pipekit.errors import ConfigError, ProcessingError
 from pipekit.parts.contracts import EncoderRef, Head
 from pipekit.storage.store import load_container
-from pipekit.training.loop import BEST, LAST, LOG
+from pipekit.training.loop import BEST, LAST, LOG, train
+from pipekit.training.recipe import parse_recipe
 from pipekit.training.transfer import modules
 
 GRU = {"type": "gru", "width": 16}
@@ -206,7 +208,9 @@ def test_the_first_loss_or_gradient_that_is_no_number_stops_a_training(
 
 
 def test_weights_that_are_no_numbers_are_neither_saved_nor_the_best(tmp_path: Path) -> None:
-    raw = recipe(GRU, epochs=1, batch_words=1000, learning_rate=3e38, clip=1e-3, warmup=0.0)
+    """At a rate that no recipe may name, the first step itself leaves them."""
+    made = parse_recipe(recipe(GRU, epochs=1, batch_words=1000, clip=1e-3, warmup=0.0))
+    made = replace(made, settings=replace(made.settings, learning_rate=3e38))
     with pytest.raises(ProcessingError, match=r"step 1: the weights .* are not finite"):
-        learn(raw, tmp_path)
+        train(made, tmp_path, device="cpu", progress=False)
     assert not list(tmp_path.iterdir())
