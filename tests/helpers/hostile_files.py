@@ -477,6 +477,7 @@ def _measured_from(
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
     return int(number) + 1
 
 
