@@ -45,7 +45,7 @@ _KINDS = ("encoders", "components")  # of parts that have tables and weights
 _PER_BYTE = 12
 _SPARE = 12 << 20
 _LONGEST = 500  # characters of a reason that others give
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*|this process")
 
 _Arrays = dict[str, NDArray[Any]]
 _ByPart = dict[str, _Arrays]
