@@ -116,7 +116,10 @@ class Column:
 
     def strings(self) -> list[str | None]:
         """All labels of a column with labels, None where unset."""
-        table: list[str | None] = [*(self.labels or ()), None]  # None is last: code -1
+        labels = self.labels or ()
+        if len(self.values) < len(labels):  # of a part: the labels are those of the whole
+            return [labels[code] if code >= 0 else None for code in self.values.tolist()]
+        table: list[str | None] = [*labels, None]  # None is last: code -1
         return [table[code] for code in self.values.tolist()]
 
 

@@ -7,16 +7,17 @@ as None.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, overload
 
 import numpy as np
 
+from pipekit.doc.groups import Relations, Sentences, SpanGroups, Spans
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
-from pipekit.doc.views import Relation, Sentiment, Span, SpanGroups, Token, sentiment, word_keys
+from pipekit.doc.views import Sentiment, Span, Token, sentiment, word_keys
 from pipekit.errors import AlignmentError, DocError, near
+from pipekit.words.arrays import Floats
 
 ALIGNMENT_MODES = ("strict", "expand", "contract")
 
@@ -81,12 +82,15 @@ class Doc(Text, Comparable):
         if not 0 <= start <= end <= len(self.text):
             size = len(self.text)
             raise AlignmentError(f"[{start}, {end}) is no part of a text of {size} characters")
+        # As int32 like the borders: for an int, numpy would make an int64 copy of all of them.
+        low = np.int32(start)
+        high = np.int32(end)
         if alignment_mode == "expand":
-            first = int(np.searchsorted(self.ends, start, "right"))
-            last = int(np.searchsorted(self.starts, end, "left"))
+            first = int(self.ends.searchsorted(low, "right"))
+            last = int(self.starts.searchsorted(high, "left"))
         else:
-            first = int(np.searchsorted(self.starts, start, "left"))
-            last = int(np.searchsorted(self.ends, end, "right"))
+            first = int(self.starts.searchsorted(low, "left"))
+            last = int(self.ends.searchsorted(high, "right"))
         if first >= last:
             return None
         is_exact = self.starts[first] == start and self.ends[last - 1] == end
@@ -105,22 +109,15 @@ class Doc(Text, Comparable):
     # -- annotations
 
     @property
-    def sents(self) -> tuple[Span, ...] | None:
-        """The sentences; None where nobody has split the text."""
+    def sents(self) -> Sentences | None:
+        """The sentences, as spans; None where nobody has split the text."""
         borders = self.sent_borders()
         if borders is None:
             return None
-        return tuple(
-            Span(
-                self,
-                start,
-                end,
-            )
-            for start, end in pairwise(borders.tolist())
-        )
+        return Sentences(self, borders)
 
     @property
-    def ents(self) -> tuple[Span, ...] | None:
+    def ents(self) -> Spans | None:
         """The entities, those of the span group "ents"; None where nobody has looked for any."""
         return self.spans["ents"] if self.has_annotation("ents") else None
 
@@ -138,20 +135,12 @@ class Doc(Text, Comparable):
         self.spans[name] = spans
 
     @property
-    def relations(self) -> tuple[Relation, ...] | None:
+    def relations(self) -> Relations | None:
         """The links of the layer "relations"; None where nobody has looked for any."""
         layer = self.layers.get("relations")
         if layer is None:
             return None
-        spans = self.spans[layer.target or "ents"]
-        heads = layer["head"].values.tolist()
-        tails = layer["tail"].values.tolist()
-        labels = layer.values("label")
-        scores = layer.values("score")
-        return tuple(
-            Relation(spans[head], spans[tail], label, score)
-            for head, tail, label, score in zip(heads, tails, labels, scores, strict=True)
-        )
+        return Relations(self.spans[layer.target or "ents"], layer)
 
     @property
     def cats(self) -> dict[str, float] | None:
@@ -172,6 +161,15 @@ class Doc(Text, Comparable):
         if layer is None or not layer.size:
             return None
         return sentiment(_first_row(layer))
+
+    @property
+    def vector(self) -> Floats | None:
+        lemmas = self.tokens.frozen("lemma")
+        table, old_lemmas, mean = self._mean
+        if table is not self.vectors or old_lemmas is not lemmas:
+            mean = super().vector
+            self._mean = (self.vectors, lemmas, mean)
+        return None if mean is None else mean.copy()
 
     def _word_keys(self) -> WordKeys:
         return word_keys(self)

@@ -325,12 +325,21 @@ def _ends_whole(
     file: BinaryIO,
     size: int,
 ) -> bool:
-    """Whether the file ends with a whole record; only its last bytes are searched for it."""
-    start = max(size - _WINDOW, 0)
-    file.seek(start)
-    window = file.read(_WINDOW)
-    last = [place for place in _heads_within(window, start) if place.stop == size]
-    return bool(last) and _is_whole(file, last[-1])
+    """Whether the file ends with a whole record.
+
+    Its head is searched for from the end, so an append reads little more than the last record.
+    """
+    width = _FIRST_WINDOW
+    while True:
+        start = max(size - width, 0)
+        file.seek(start)
+        window = file.read(width)
+        last = [place for place in _heads_within(window, start) if place.stop == size]
+        if last:
+            return _is_whole(file, last[-1])
+        if not start:
+            return False
+        width *= 2
 
 
 def _end_of_records(file: BinaryIO) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ from pipekit.doc.columns import (
 from pipekit.errors import DocError, near
 
 UNSURE = "?"  # in `morph`, the value of a feature that an annotation leaves open: "Voice=?"
+_Derived = TypeVar("_Derived")
 LayerKind = Literal["token", "span", "link", "doc"]
 LAYER_KINDS: tuple[str, ...] = get_args(LayerKind)
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -45,7 +47,7 @@ class Layer:
         layer.set("label", ["PER", "LOC"])
     """
 
-    __slots__ = ("_columns", "kind", "size", "target")
+    __slots__ = ("_columns", "_derived", "kind", "size", "target")
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class Layer:
         self.target = target
         # Columns of a Doc that was read stay packed until somebody looks at them.
         self._columns: dict[str, Column | PackedColumn] = {}
+        # What `derived` has made, with the columns that it was made of.
+        self._derived: dict[Callable[..., Any], tuple[tuple[Column | None, ...], Any]] | None = None
 
     @property
     def width(self) -> int:
@@ -170,6 +174,39 @@ class Layer:
 
     def __len__(self) -> int:
         return self.size
+
+    def derived(
+        self,
+        make: Callable[..., _Derived],
+        *names: str,
+    ) -> _Derived:
+        """``make(column, …)``, the columns of these names, made once as long as they stay the same.
+
+        The values of these columns are read-only from then on: a change in place would go unseen.
+        `set` replaces a column, and what is derived of it.
+
+            order = layer.derived(by_start, "start")
+        """
+        columns = tuple(map(self.frozen, names))
+        if self._derived is None:
+            self._derived = {}
+        old_columns, old_result = self._derived.get(make, ((), None))
+        if len(columns) == len(old_columns) and all(map(operator.is_, columns, old_columns)):
+            result: _Derived = old_result
+            return result
+        result = make(*columns)
+        self._derived[make] = (columns, result)
+        return result
+
+    def frozen(self, name: str) -> Column | None:
+        """A column, if there is one, of which nobody can change the values in place any more."""
+        column = self.get(name)
+        if column is None or not column.values.flags.writeable:
+            return column
+        if column.values.base is not None:  # others may write to the array that it is a part of
+            column = self._columns[name] = Column(column.values.copy(), column.labels)
+        column.values.flags.writeable = False
+        return column
 
     # -- copies
 

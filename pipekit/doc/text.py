@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipekit.doc.borders import check_borders, join_words
-from pipekit.doc.columns import Values
+from pipekit.doc.columns import Column, Values
 from pipekit.doc.layer import REQUIRED, Layer, LayerKind
 from pipekit.doc.limits import LINKED
+from pipekit.doc.lookup import links_between, rows_within
 from pipekit.errors import DocError, near
-from pipekit.words.arrays import Bools, Ints
+from pipekit.words.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from pipekit.words.vectors import Vectors
@@ -58,7 +59,17 @@ class Text:
     fit.
     """
 
-    __slots__ = ("__weakref__", "_ends", "_starts", "_text", "error", "layers", "name", "vectors")
+    __slots__ = (
+        "__weakref__",
+        "_ends",
+        "_mean",
+        "_starts",
+        "_text",
+        "error",
+        "layers",
+        "name",
+        "vectors",
+    )
 
     def __init__(
         self,
@@ -101,6 +112,8 @@ class Text:
         self.name: str | None = None
         self.error: str | None = None
         self.vectors: Vectors | None = None
+        # The mean of the words' vectors, with the table and the lemmas that it is of.
+        self._mean: tuple[Vectors | None, Column | None, Floats | None] = (None, None, None)
 
     @classmethod
     def trusted(
@@ -167,15 +180,12 @@ class Text:
     def sent_borders(self) -> Ints | None:
         """The first token of each sentence, then the number of tokens, int64[sentences + 1].
 
-        None where nobody has split the text into sentences.
+        None where nobody has split the text into sentences. The array is read-only, and so is the
+        column `sent_start` from then on; `tokens.set` replaces it.
         """
-        column = self.tokens.get("sent_start")
-        if column is None:
+        if "sent_start" not in self.tokens:
             return None
-        firsts = np.flatnonzero(column.values).tolist()
-        if len(self) and firsts[:1] != [0]:
-            firsts.insert(0, 0)
-        return np.array([*firsts, len(self)], np.int64)
+        return self.tokens.derived(_sentence_borders, "sent_start")
 
     def add_layer(
         self,
@@ -279,7 +289,7 @@ class Text:
             elif layer.kind == "link":
                 spans = self.layers.get(layer.target or LINKED)
                 if spans is not None:
-                    doc.layers[name] = _links_between(layer, _is_within(spans, start, end))
+                    doc.layers[name] = links_between(layer, rows_within(spans, start, end))
         return doc
 
     def _twin(
@@ -319,14 +329,15 @@ def _object_array(values: Sequence[str | None]) -> Values:
     return array
 
 
-def _is_within(
-    spans: Layer,
-    start: int,
-    end: int,
-) -> Bools:
-    """Which spans lie within the tokens from start up to end, bool[spans]."""
-    mask: Bools = (spans["start"].values >= start) & (spans["end"].values <= end)
-    return mask
+def _sentence_borders(sent_start: Column) -> Ints:
+    """Borders of sentences by the flags of their first tokens."""
+    flags = sent_start.values
+    firsts = np.flatnonzero(flags)
+    if len(flags) and not flags[0]:
+        firsts = np.concatenate([[0], firsts])
+    borders = np.append(firsts, len(flags)).astype(np.int64)
+    borders.flags.writeable = False
+    return borders
 
 
 def _spans_within(
@@ -335,21 +346,7 @@ def _spans_within(
     end: int,
 ) -> Layer:
     """The spans within the tokens from start up to end, counted from start."""
-    inside = spans.take(_is_within(spans, start, end))
+    inside = spans.take(rows_within(spans, start, end))
     for edge in REQUIRED["span"]:
         inside.set(edge, inside[edge].values - start)
-    return inside
-
-
-def _links_between(
-    links: Layer,
-    mask: Bools,
-) -> Layer:
-    """The links between spans of the mask, bool[spans], in the rows that these spans then have."""
-    new_rows = np.cumsum(mask) - 1
-    heads = links["head"].values
-    tails = links["tail"].values
-    inside = links.take(mask[heads] & mask[tails])
-    for edge in REQUIRED["link"]:
-        inside.set(edge, new_rows[inside[edge].values].astype(np.int32))
     return inside

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn, overload
 
-import numpy as np
-
-from pipekit.doc.layer import Layer, span_layer
+from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.errors import DocError, near
@@ -112,7 +110,7 @@ class Token(Comparable):
         borders = self.doc.sent_borders()
         if borders is None:
             return None
-        row = int(np.searchsorted(borders, self.i, "right"))
+        row = int(borders.searchsorted(self.i, "right"))
         return Span(
             self.doc,
             int(borders[row - 1]),
@@ -392,63 +390,3 @@ def _no_attribute(
         f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r})."
         f"{near(name, names)}"
     )
-
-
-class SpanGroups(MutableMapping[str, Sequence[Span]]):
-    """The groups of spans of a document by name, `doc.spans`.
-
-    Each group is a span layer. Spans may overlap, within a group and across groups.
-
-        doc.spans["terms"] = [doc[0:2], doc[1:3]]
-    """
-
-    def __init__(self, doc: Text) -> None:
-        self._doc = doc
-
-    def __getitem__(self, name: str) -> tuple[Span, ...]:
-        layer = self._doc.layers.get(name)
-        if layer is None or layer.kind != "span":
-            raise KeyError(f"the document has no span group {name!r}.{near(name, self)}")
-        starts = layer["start"].values.tolist()
-        ends = layer["end"].values.tolist()
-        borders = zip(starts, ends, strict=True)
-        return tuple(
-            Span(
-                self._doc,
-                start,
-                end,
-                layer,
-                row,
-            )
-            for row, (start, end) in enumerate(borders)
-        )
-
-    def __setitem__(
-        self,
-        name: str,
-        spans: Sequence[Span],
-    ) -> None:
-        for span in spans:
-            if span.doc is not self._doc:
-                cure = f"make it from this one, doc[{span.start}:{span.end}]"
-                raise DocError(f"{span!r} belongs to another document: {cure}")
-        starts = [span.start for span in spans]
-        ends = [span.end for span in spans]
-        labels = [span.label for span in spans]
-        scores = [span.score for span in spans]
-        if spans and all(score is None for score in scores):
-            layer = span_layer(starts, ends, labels)
-        else:
-            numbers = [np.nan if score is None else score for score in scores]
-            layer = span_layer(starts, ends, labels, numbers)
-        self._doc.layers[name] = layer
-
-    def __delitem__(self, name: str) -> None:
-        self[name]
-        del self._doc.layers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, layer in self._doc.layers.items() if layer.kind == "span")
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

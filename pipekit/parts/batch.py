@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import numpy as np
 from pipekit.doc import Doc
 from pipekit.words import arrays
 from pipekit.words.arrays import Bools, Ints
-from pipekit.words.chars import Words, codes, normalize, to_strings, visible
+from pipekit.words.chars import LONGEST, Words, codes, normalize, to_strings, visible
 from pipekit.words.lexicon import Analyses, Lexicon
 
 if TYPE_CHECKING:
@@ -24,24 +24,32 @@ class Distinct:
     """The distinct words of a batch.
 
     Attributes:
-        words: as a reader sees them.
+        words: as a reader sees them, those of many letters `shortened`.
         plain: the same words normalised.
         index: which of the words each token is, int64[tokens].
+        long: the words that are shortened, whole, by their number.
     """
 
     words: Words
     plain: Words
     index: Ints
+    long: Mapping[int, Words]
 
     @cached_property
     def strings(self) -> list[str]:
-        """The words as a reader sees them."""
-        return to_strings(self.words)
+        """The words as a reader sees them, whole."""
+        strings = to_strings(self.words)
+        for number, word in self.long.items():
+            [strings[number]] = to_strings(word)
+        return strings
 
     @cached_property
     def plain_strings(self) -> list[str]:
-        """The words normalised."""
-        return to_strings(self.plain)
+        """The words normalised, whole."""
+        strings = to_strings(self.plain)
+        for number, word in self.long.items():
+            [strings[number]] = to_strings(normalize(word))
+        return strings
 
 
 class Batch:
@@ -118,8 +126,14 @@ class Batch:
         tokens = visible(self.words)
         hashes = tokens.hashes(tokens.starts, tokens.ends)
         _, rows, index = np.unique(hashes, return_index=True, return_inverse=True)
-        words = tokens.take(rows)
-        return Distinct(words, normalize(words), index)
+        long = np.flatnonzero(tokens.lengths[rows] > LONGEST)
+        words = tokens.shortened(rows)
+        return Distinct(
+            words=words,
+            plain=normalize(words),
+            index=index,
+            long={number: tokens.alone(rows[number]) for number in long.tolist()},
+        )
 
     def analyses(self, lexicon: Lexicon) -> Analyses:
         """The analyses of the distinct words in a lexicon, which is asked once."""

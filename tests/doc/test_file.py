@@ -312,3 +312,19 @@ def test_a_disk_that_refuses_an_append_keeps_every_record_that_was_there(path: P
             write_docs(numbered(1, 12), path, append=True)
         assert names(path)[:10] == [str(i) for i in range(10)] and names(path)[-1] == "12"
     assert at > 10
+
+
+def test_behind_a_large_record_an_append_finds_the_end_and_a_torn_one_is_cut_off(
+    path: Path,
+) -> None:
+    large = Doc(words=["слово " * 100_000 + "!"] * 4)
+    write_docs([large], path, append=True)
+    write_docs(numbered(1, 10), path, append=True)
+    whole = path.stat().st_size
+    write_docs([large], path, append=True)
+    assert [doc.name for doc in read_docs(path)] == [*map(str, range(10)), None, "10", None]
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.warns(PipekitWarning, match="a record cut short, were removed"):
+        write_docs(numbered(1, 11), path, append=True)
+    assert path.stat().st_size < whole + 1_000
+    assert names(path)[-2:] == ["10", "11"]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 import pipekit
 from pipekit import Batch, Doc
+from pipekit.words.chars import LONGEST
 
 NLP = pipekit.blank("ru")
 
@@ -101,3 +102,16 @@ def test_a_batch_without_encoders_or_tokenizer_says_so() -> None:
         batch.vectors("main")
     with pytest.raises(LookupError, match="no tokenizer"):
         batch.beside(["да"])
+
+
+def test_of_a_word_too_long_the_ends_are_looked_at_and_nothing_is_lost() -> None:
+    long = "Ё" + "ж" * LONGEST + "и\u0306"
+    other = "Ё" + "ж" * (LONGEST // 2) + "ш" + "ж" * (LONGEST // 2 - 1) + "й"
+    batch = Batch([Doc(words=[long, "Ёж", other, long])])
+    distinct = batch.distinct
+    words = [distinct.strings[row] for row in distinct.index]
+    assert words == [long[:-2] + "й", "Ёж", other, long[:-2] + "й"]
+    assert [distinct.plain_strings[row] for row in distinct.index] == [
+        word.lower().replace("ё", "е") for word in words
+    ]
+    assert sorted(distinct.words.lengths) == sorted(distinct.plain.lengths) == [2, LONGEST, LONGEST]
