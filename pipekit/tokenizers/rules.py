@@ -40,11 +40,12 @@ from pipekit.tokenizers.kinds import (
 from pipekit.tokenizers.sentences import Splitter, SplitterTokens, newlines_of
 from pipekit.tokenizers.special import Specials
 from pipekit.words import chars
-from pipekit.words.arrays import Codes, Ints, offsets, ranges
+from pipekit.words.arrays import Codes, Ints, offsets
 
 # A blank line ends every token and every sentence, so texts joined by it are cut as if alone.
 _BETWEEN = "\n\n"
 _GROUP = 1 << 18  # characters
+_BLOCK = 1 << 14  # characters whose pairs are looked up at once: numpy needs 16 bytes for each
 _LINE_ENDS = (0x0A, 0x0D, 0x2028, 0x2029)  # of `WhitespaceTokenizer`
 
 
@@ -195,7 +196,7 @@ class RuleTokenizer:
         hidden: Mask | None,
     ) -> Mask:
         """Where a token or a gap begins, bool[characters + 1]."""
-        actions = self._pairs[kinds[:-1], kinds[1:]]  # uint8[characters - 1]
+        actions = _actions(kinds, self._pairs)
         is_same = points[1:] == points[:-1]
         may_repeat = _REPEATS[kinds[1:]]
         actions[is_same & may_repeat] = JOIN
@@ -212,11 +213,9 @@ class RuleTokenizer:
         spans: list[tuple[int, int]] = []
         for start, end in _runs(looks, spaces, len(points)):
             spans += self._specials.tokens(text, start, end)
-        borders = np.array(spans, dtype=np.int64).reshape(-1, 2)  # (spans, 2)
-        starts = borders[:, 0]
-        ends = borders[:, 1]
-        cuts[ranges(starts, ends - starts)] = False
-        cuts[borders] = True
+        for start, end in spans:
+            cuts[start:end] = False
+        cuts[np.array(spans, dtype=np.int64)] = True
         return cuts
 
 
@@ -362,6 +361,19 @@ def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
             yield texts[start:stop]
             start = stop
             size = 0
+
+
+def _actions(
+    kinds: CharKinds,
+    pairs: CharKinds,
+) -> CharKinds:
+    """What happens between neighbours, uint8[characters - 1], some of them at a time."""
+    actions = np.empty(len(kinds) - 1, dtype=np.uint8)
+    for start in range(0, len(actions), _BLOCK):
+        left = kinds[:-1][start : start + _BLOCK]
+        right = kinds[1:][start : start + _BLOCK]
+        actions[start : start + _BLOCK] = pairs[left, right]
+    return actions
 
 
 def _join_inside(

@@ -39,7 +39,9 @@ _BRANCHES = r"""
   | (?P<parts>   WORD++(?:[-‐‑.]WORD++)++ END?+ | WORD++ END )
   | NUMBER WORD*+ | WORD++
 """
-_SEPARATOR = re.compile(r"([-‐‑.])")
+_SEPARATORS = ".‐‑-"
+_FIRST_PART = re.compile(rf"[^{_SEPARATORS}]*")
+_PART = re.compile(rf"([{_SEPARATORS}])([^{_SEPARATORS}]*)")  # a separator, and the word after it
 _DASH = re.compile(r"[-‐‑]")
 _AFTER_ADDRESS = ".,!?:;)]'"  # punctuation of the sentence, not of the address
 
@@ -68,6 +70,8 @@ class Specials:
         self._prefixes = frozenset(hyphens["prefixes"].split())
         self._hanging = frozenset(hyphens["hanging"].split())
         self._whole = frozenset(hyphens["whole"].split())
+        # Marks that `_plain` composes with their letters may double the length.
+        self._longest_whole = 2 * max(map(len, self._whole), default=0)
         self._inflected = tuple(hyphens["inflected"].split())
 
     def tokens(
@@ -108,25 +112,28 @@ class Specials:
         A site or a file is one token. In all else a period is a border, and for each hyphen the
         words around it decide.
         """
-        parts = _SEPARATOR.split(text)  # word, separator, word, …
-        words = parts[::2]
-        separators = parts[1::2]
-        is_name = separators[-1] == "." and words[-1] in self._suffixes
-        if is_name or _plain(text) in self._whole:
+        place = max(map(text.rfind, _SEPARATORS))
+        is_name = text[place] == "." and text[place + 1 :] in self._suffixes
+        if is_name or self._is_whole(text):
             return [0, len(text)]
         borders = [0]
-        end = len(words[0])
-        for separator, (left, right) in zip(separators, pairwise(words), strict=True):
+        left = _FIRST_PART.match(text)[0]  # type: ignore[index]  # it matches any text
+        for match in _PART.finditer(text):
+            separator, right = match.groups()
             if separator == ".":
                 joins = _is_decimal(left, right)
             else:
                 joins = self._joins(left, right)
             if not joins:
+                end = match.start()
                 borders += [end, end + 1]
-            end += 1 + len(right)
-        if borders[-1] != end:
-            borders.append(end)
+            left = right
+        if borders[-1] != len(text):
+            borders.append(len(text))
         return borders
+
+    def _is_whole(self, text: str) -> bool:
+        return len(text) <= self._longest_whole and _plain(text) in self._whole
 
     def _joins(
         self,

@@ -25,6 +25,10 @@ from pipekit.words.arrays import Bools, Codes, Hashes, Ints, offsets, ranges
 
 _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_LAST_HASH = (1 << 64) - 1
+_BLOCK_BITS = 13
+_BLOCK = 1 << _BLOCK_BITS  # letters that are hashed at once, within the caches of the processor
+LONGEST = 1_024  # letters of a word that are looked at: the first half and the last half of them
 _TABLE_SIZE = 0x2100  # Latin, Greek, Cyrillic and their extensions; letters beyond keep their case
 
 _SMALL_IE = 0x0435
@@ -75,6 +79,20 @@ def _lower_table() -> Codes:
 
 
 _LOWER = _lower_table()
+
+
+def _powers(
+    base: int,
+    count: int,
+) -> Hashes:
+    """``1, base, base**2, …`` modulo 2**64, uint64[count]."""
+    factors = np.full(count, base & _LAST_HASH, dtype=np.uint64)
+    factors[:1] = 1
+    return np.cumprod(factors, dtype=np.uint64)
+
+
+_POWERS = _powers(_BASE, _BLOCK)
+_INVERSE_POWERS = _powers(_BASE_INVERSE, _BLOCK)
 
 
 def codes(text: str) -> Codes:
@@ -131,28 +149,29 @@ class Words:
         return self.ends - self.starts
 
     @cached_property
-    def _powers(self) -> tuple[Hashes, Hashes]:
-        """The powers ``B**i`` and ``B**-i``, uint64[letters + 1] each."""
-        return self._powers_of(_BASE), self._powers_of(_BASE_INVERSE)
-
-    def _powers_of(self, base: int) -> Hashes:
-        factors = np.full(len(self.codes) + 1, base, dtype=np.uint64)
-        factors[0] = 1
-        return np.cumprod(factors, dtype=np.uint64)
-
-    @cached_property
     def _sums(self) -> Hashes:
         """The prefix sums ``P``, uint64[letters + 1]."""
-        powers, _ = self._powers
-        letters = mix(self.codes.astype(np.uint64) + np.uint64(1))
-        terms = letters * powers[:-1]
-        sums = np.zeros(len(terms) + 1, dtype=np.uint64)
-        np.cumsum(
-            terms,
-            dtype=np.uint64,
-            out=sums[1:],
-        )
+        sums = np.zeros(len(self.codes) + 1, dtype=np.uint64)
+        first_powers = _powers(pow(_BASE, _BLOCK, 1 << 64), self._blocks)
+        for block, first_power in enumerate(first_powers):
+            start = block * _BLOCK
+            points = self.codes[start : start + _BLOCK].astype(np.uint64)
+            letters = mix(points + np.uint64(1))
+            letters *= _POWERS[: len(letters)]
+            letters *= first_power
+            sums[start + 1 : start + 1 + len(letters)] = letters
+        np.cumsum(sums, out=sums)
         return sums
+
+    @property
+    def _blocks(self) -> int:
+        """The number of blocks of letters; the last may be empty."""
+        return len(self.codes) // _BLOCK + 1
+
+    @cached_property
+    def _inverse_blocks(self) -> Hashes:
+        """``B**-i`` for the first letter i of each block, uint64[blocks]."""
+        return _powers(pow(_BASE_INVERSE, _BLOCK, 1 << 64), self._blocks)
 
     def hashes(
         self,
@@ -163,9 +182,10 @@ class Words:
 
         Equal pieces of any two batches have equal hashes. The hash of an empty piece is 0.
         """
-        _, inverse_powers = self._powers
         sums = self._sums[ends] - self._sums[starts]
-        return mix(sums * inverse_powers[starts])
+        sums *= self._inverse_blocks[starts >> _BLOCK_BITS]
+        sums *= _INVERSE_POWERS[starts & (_BLOCK - 1)]
+        return mix(sums)
 
     def word_hashes(self) -> Hashes:
         """The 64-bit hash of each word."""
@@ -176,6 +196,31 @@ class Words:
         lengths = self.lengths[rows]
         letters = ranges(self.starts[rows], lengths)
         return Words.of_lengths(self.codes[letters], lengths)
+
+    def shortened(self, rows: Ints) -> Words:
+        """The words of these rows like `take`, without the middle of those that are too long.
+
+        No word has more than `LONGEST` letters. An address may, and so may data that only looks
+        like text; features would need hundreds of bytes for each letter of it.
+        """
+        starts = self.starts[rows]
+        ends = self.ends[rows]
+        lengths = ends - starts
+        is_long = lengths > LONGEST
+        if not is_long.any():
+            return self.take(rows)
+        half = LONGEST // 2
+        heads = np.where(is_long, half, lengths)
+        tails = np.where(is_long, half, 0)
+        piece_starts = np.stack([starts, ends - tails], axis=1)
+        piece_lengths = np.stack([heads, tails], axis=1)
+        letters = ranges(piece_starts.ravel(), piece_lengths.ravel())
+        return Words.of_lengths(self.codes[letters], heads + tails)
+
+    def alone(self, row: int) -> Words:
+        """One of the words."""
+        letters = self.codes[self.starts[row] : self.ends[row]]
+        return Words.of_lengths(letters, np.array([len(letters)]))
 
     def filter(self, keep: Bools) -> Words:
         """All words, without the letters where `keep` bool[letters] is false; some may be empty."""
@@ -198,9 +243,9 @@ def words_at(
     starts: Ints,
     ends: Ints,
 ) -> Words:
-    """The pieces of a text's code points as Words, without any change."""
+    """The pieces of a text's code points as Words, `shortened` and otherwise without any change."""
     every = np.arange(len(starts))
-    return Words(points, starts, ends).take(every)
+    return Words(points, starts, ends).shortened(every)
 
 
 def visible(words: Words) -> Words:

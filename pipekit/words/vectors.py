@@ -156,6 +156,7 @@ class Vectors:
         for spellings_of_word in words:
             spellings += spellings_of_word
         plain = normalize(from_strings(spellings))
+        plain = plain.shortened(np.arange(len(plain)))
         owner = np.repeat(np.arange(len(words)), [*map(len, words)])  # int64[spellings]
 
         rows = self._first_rows(plain, owner, len(words))

@@ -33,6 +33,7 @@ from pipekit.corpora.readers import (
     read_text,
     write_conllu,
 )
+from pipekit.corpora.readers.sentences import MOST_KEYS
 from pipekit.corpora.readers.squad import read_squad
 from pipekit.corpora.readers.table import read_table
 from pipekit.corpora.span_rules import read_rules
@@ -289,6 +290,27 @@ def test_a_real_treebank_is_written_as_it_was_read(data, tmp_path):
     ]
     for left, right in zip(before, after, strict=True):
         same(left, right)
+
+
+def test_comments_of_ever_new_keys_come_back_and_take_no_column_each(tmp_path):
+    keys = [f"key{i}" for i in range(3 * MOST_KEYS)]
+    row = "1\tкот\tкот\tNOUN\t_\t_\t_\t_\t_\t_\n\n"
+    text = "".join(
+        f"# {key} = {i}\n# just words {i}\n# comments = here\n{row}" for i, key in enumerate(keys)
+    )
+    path = tmp_path / "a.conllu"
+    path.write_text(text, encoding="utf-8")
+    meta = [*keys, "comments", *(f"just words {i}" for i in range(len(keys)))]
+    [doc] = read_conllu(path, group=len(keys), meta=meta)
+    assert len(list(doc.layers["meta"])) == MOST_KEYS + 2
+    again = tmp_path / "b.conllu"
+    write_conllu([doc], again)
+
+    def comments(file):
+        lines = file.read_text(encoding="utf-8").split("\n")
+        return sorted(line for line in lines if line.startswith("# ") and "text = " not in line)
+
+    assert comments(again) == comments(path)
 
 
 def test_white_space_tokens_are_left_out_and_a_tab_cannot_be_written():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Doc, registry
-from pipekit.words.chars import from_strings, normalize, to_strings
+from pipekit.words.chars import LONGEST, from_strings, normalize, to_strings
 from pipekit.words.features import FeatureMaker, shapes
 from pipekit.words.lexicon import (
     ANALYSIS_KINDS,
@@ -266,3 +266,25 @@ def test_nothing_is_found_in_an_empty_table() -> None:
     table, keys = np.zeros(0, np.uint32), np.array([0, 7], np.uint32)
     assert find(table, keys).tolist() == [-1, -1]
     assert find(keys, table).tolist() == []
+
+
+@pytest.mark.parametrize("before", [0, 1, 8_190, 8_191, 8_192, 8_193, 30_000])
+def test_a_piece_has_the_same_hash_at_any_distance(before: int) -> None:
+    words = from_strings(["а" * before, "мама", "мыла раму" * 2_000])
+    alone = from_strings(["мама", "мыла раму" * 2_000]).word_hashes()
+    assert words.word_hashes()[1:].tolist() == alone.tolist()
+
+
+def test_the_hash_of_a_word_never_changes() -> None:
+    """Features, dictionaries and vectors of saved pipelines are found by it."""
+    hashes = from_strings(["", "мама", "x" * 20_000]).word_hashes()
+    assert hashes.tolist() == [0, 15027313364823460151, 5122169498093606135]
+
+
+@given(st.lists(st.integers(0, 3 * LONGEST), min_size=1, max_size=5))
+def test_a_shortened_word_has_its_first_and_its_last_letters(lengths: list[int]) -> None:
+    strings = ["".join(chr(0x430 + i % 32) for i in range(length)) for length in lengths]
+    words = from_strings(["перед", *strings]).shortened(np.arange(1, len(strings) + 1))
+    half = LONGEST // 2
+    expected = [s if len(s) <= LONGEST else s[:half] + s[-half:] for s in strings]
+    assert to_strings(words) == expected

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipekit.corpora.readers.conllu import COLUMNS, META, WIDTH
 from pipekit.corpora.readers.files import StrPath
+from pipekit.corpora.readers.sentences import OTHERS, comment_line
 from pipekit.doc import Doc
 from pipekit.errors import DataError
 
@@ -57,8 +58,7 @@ def _lines(doc: Doc) -> Iterator[str]:
         else:
             comments = _name_comments(doc, number)
         for key, value in comments:
-            entry = f"{key} = {value}" if value else key
-            yield f"# {entry}\n"
+            yield f"# {comment_line(key, value)}\n"
         yield f"# text = {_text(sentence_words, sentence_gaps)}\n"
         yield from _table(doc, rows, sentence_words, sentence_gaps)
         yield "\n"
@@ -118,6 +118,9 @@ def _meta_comments(
     for key in sorted(values, key=lambda key: ranks.get(key, len(META))):
         value = values[key]
         if value is None:
+            continue
+        if key == OTHERS:
+            comments += [(line, "") for line in value.split("\n")]
             continue
         if key == "newdoc" and value:
             key = "newdoc id"

@@ -8,7 +8,7 @@ lines of a file -> Sentence ... -> `grouped`: the sentences of each Doc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,6 +21,8 @@ from pipekit.words.arrays import Ints, offsets
 
 Grouping = Literal["sentence", "document"] | int
 _BUNCH = 256  # sentences assembled at once
+MOST_KEYS = 64  # columns of comments
+OTHERS = "comments"  # the column of comments with further keys, a line for each
 
 
 class Sentence(NamedTuple):
@@ -190,11 +192,40 @@ def _without_empty(
 
 
 def _meta_layer(sentences: Sequence[Sentence]) -> Layer:
+    """The comments: a column for each key, and the comments of keys beyond in one column.
+
+    A file may have a key of its own in each sentence. Columns for all of them would hold as many
+    cells as the square of the sentences.
+    """
     layer = Layer("doc", len(sentences)).set("line", [sentence.line for sentence in sentences])
     keys = dict.fromkeys(chain.from_iterable(sentence.meta for sentence in sentences))
-    for key in keys:
+    keys.pop(OTHERS, None)
+    columns = frozenset(islice(keys, MOST_KEYS))
+    for key in islice(keys, MOST_KEYS):
         set_strings(layer, key, [sentence.meta.get(key) for sentence in sentences])
+    others = [_other_comments(sentence, columns) for sentence in sentences]
+    if any(others):
+        set_strings(layer, OTHERS, others)
     return layer
+
+
+def _other_comments(
+    sentence: Sentence,
+    columns: frozenset[str],
+) -> str | None:
+    """The comments of a sentence without a column, a line for each; None where there are none."""
+    if columns.issuperset(sentence.meta):
+        return None
+    lines = [comment_line(key, value) for key, value in sentence.meta.items() if key not in columns]
+    return "\n".join(lines) or None
+
+
+def comment_line(
+    key: str,
+    value: str,
+) -> str:
+    """A comment as it stands behind its `#`."""
+    return f"{key} = {value}" if value else key
 
 
 def set_strings(

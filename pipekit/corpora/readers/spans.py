@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from weakref import WeakSet
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipekit.corpora.readers.files import CorpusFile
 from pipekit.doc import Doc
@@ -218,7 +219,16 @@ def _hint(
     span: CharSpan,
 ) -> str:
     """The end of a message, where the end of a span seems to be that of its last character."""
-    is_inclusive = span.end + 1 in doc.ends and span.end not in doc.starts
-    if is_inclusive and span.start in doc.starts:
+    is_inclusive = _has(doc.ends, span.end + 1) and not _has(doc.starts, span.end)
+    if is_inclusive and _has(doc.starts, span.start):
         return " (the end looks inclusive; offsets are [start, end))"
     return ""
+
+
+def _has(
+    borders: NDArray[np.int32],
+    place: int,
+) -> bool:
+    """Whether a place is among borders, which ascend."""
+    row = int(borders.searchsorted(np.int32(place)))
+    return row < len(borders) and int(borders[row]) == place
