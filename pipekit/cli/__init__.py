@@ -88,10 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pipekit.devices.memory import keep_memory
     from pipekit.errors import PipekitError
 
-    keep_memory()
     _use_utf8()
     options = parser().parse_args(arguments)
     try:
+        keep_memory()
         code = int(options.run(options))
     except PipekitError as error:
         print(f"pipekit {options.verb}: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipekit import registry
 from pipekit.allowance import is_limited
 from pipekit.devices.forks import one_thread_after_fork
+from pipekit.devices.memory import begin_batch
 from pipekit.devices.placement import compile_parts, pick_device
 from pipekit.devices.precision import check_precision, inference
 from pipekit.doc import Doc
@@ -447,6 +448,7 @@ class Assembly:
 
     def batch(self, docs: Sequence[Doc]) -> Batch:
         """Documents as a batch that can ask the encoders and the tokenizer."""
+        begin_batch()
         return Batch(docs, self._encode, self.tokenize)
 
     def _encode(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipekit import registry, resources
-from pipekit.devices.memory import release_memory
+from pipekit.devices.memory import begin_batch, release_memory
 from pipekit.devices.placement import pick_device
 from pipekit.encoders.bert.encoder import SUBWORDS, Bert
 from pipekit.errors import ConfigError
@@ -278,6 +278,7 @@ class Pretrainer:
 
     def step(self) -> None:
         """One step of the optimizer."""
+        begin_batch()
         self.parts.train()
         number = self.progress.step
         factor = schedule(number / self.settings.steps, self.settings.warmup)

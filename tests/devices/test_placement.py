@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Pipeline
+from pipekit.devices import memory
+from pipekit.devices.memory import keep_memory
 from pipekit.devices.placement import pick_device, to_arrays, to_device
 from pipekit.devices.precision import full_float32, inference
 from pipekit.errors import ConfigError
@@ -28,12 +30,7 @@ from pipekit.errors import ConfigError
 START = """
 import resource
 import torch
-from pipekit.devices.memory import keep_memory, release_memory
-
-def resident() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        pages = int(file.read().split()[1])
-    return pages * resource.getpagesize()
+from pipekit.devices.memory import keep_memory, release_memory, resident
 
 def faults() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -77,6 +74,59 @@ def test_memory_that_is_kept_is_given_back_when_that_is_asked() -> None:
         )
         > 150_000_000
     )
+
+
+GROW = """
+from pipekit.devices.memory import begin_batch
+keep_memory(limit={limit})
+begin_batch()
+tensors = [torch.ones(10_000_000) for _ in range(5)]
+last = torch.ones(1000)
+del tensors
+before = resident()
+keep_memory()  # as a training does, and it leaves the limit as it is
+for _ in range(16):
+    begin_batch()
+print(before - resident())
+"""
+
+
+@needs_glibc
+def test_a_process_gives_memory_back_when_it_has_grown_by_more_than_its_limit() -> None:
+    assert process(GROW.format(limit=20)) > 150_000_000
+    assert process(GROW.format(limit=2_000)) < 20_000_000
+
+
+@needs_glibc
+def test_memory_goes_back_once_in_so_many_batches_at_most() -> None:
+    returned = """
+from pipekit.devices import memory
+returned = []
+memory.release_memory = lambda: returned.append(1) or release_memory()
+memory.keep_memory(limit=20)
+for _ in range(160):
+    memory.begin_batch()
+    tensors = [torch.ones(10_000_000) for _ in range(5)]
+print(len(returned))
+"""
+    assert process(returned) <= 10
+
+
+def test_the_limit_comes_from_the_environment_where_nobody_names_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "_keeper", None)
+    monkeypatch.setattr(memory, "_call_glibc", lambda *arguments: None)
+    monkeypatch.setenv(memory.KEEP_VARIABLE, "7")
+    keep_memory()
+    assert memory._keeper is not None and memory._keeper.limit == 7 << 20
+    keep_memory(0)
+    assert memory._keeper.limit == 0
+    with pytest.raises(ConfigError, match="limit is -1: it is a whole number of megabytes"):
+        keep_memory(-1)
+    monkeypatch.setenv(memory.KEEP_VARIABLE, "64M")
+    with pytest.raises(ConfigError, match="PIPEKIT_KEEP_MB is '64M'"):
+        keep_memory()
 
 
 FORK = """
