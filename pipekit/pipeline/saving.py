@@ -30,7 +30,7 @@ from pipekit.errors import ConfigError, CorruptModelError, PipekitError, near
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.config import PipelineSettings
 from pipekit.pipeline.hooks import hooks
-from pipekit.registry import check_arguments, check_name
+from pipekit.registry import check_arguments
 from pipekit.settings import LabelName, Length, check_values
 from pipekit.storage import store
 
@@ -221,8 +221,8 @@ def _checked_config(header: Mapping[str, Any]) -> dict[str, Any]:
         check_values(_HeaderSettings, header, "its header")
         check_arguments(PipelineSettings, config, "its config")
         for kind, settings in _part_settings(config):
-            check_values(_PartSettings, settings, f"a part of its {kind}")
-            check_name(settings.get("type"), "the type of a part")
+            with_type = {"type": None, **settings}
+            check_values(_PartSettings, with_type, f"a part of its {kind}")
     except ConfigError as error:
         raise CorruptModelError(str(error)) from error
     return config
@@ -241,6 +241,7 @@ class _HeaderSettings:
 class _PartSettings:
     """What any part may have; the rest is for its type to say."""
 
+    type: LabelName
     encoder: LabelName | None
 
 

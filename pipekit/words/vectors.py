@@ -36,9 +36,9 @@ _COVERED = 0.995  # the share of a column's numbers that the levels reach
 _LONGEST_NAME = 256  # bytes of the name of a row, with its line break
 _VALUES = "int8 uint8 float16 float32"
 VECTOR_TABLES: Declarations = {
+    "hashes": Table("uint32", "forms", order="rising", filled=True),
     "values": Table(_VALUES, "rows columns", filled=True),
     "scale": Table("float32", "steps"),
-    "hashes": Table("uint32", "forms", order="rising", filled=True),
     "rows": Table("integer", "forms", most="rows", needed=False),
     "counts": Table("integer", "rows", most=(1 << 62), needed=False),
     "names": Table("uint8", "bytes", needed=False),
