@@ -62,11 +62,14 @@ class FromFile(TorchFunctionMode):
         """Called by torch in place of each of its functions."""
         named = kwargs or {}
         if func in _RANDOM:
-            weight = named.get("tensor", args[0] if args else None)
+            weight = named.get("tensor")
+            if weight is None and args:
+                weight = args[0]
             if isinstance(weight, nn.Parameter):
                 return weight
         if func in _NEW:
-            take(max(_bytes_of(func, args, named), _LEAST), "a network")
+            size = _bytes_of(func, args, named)
+            take(max(size, _LEAST), "a network")
         return func(*args, **named)
 
 
@@ -77,13 +80,21 @@ def _bytes_of(
 ) -> int:
     """The bytes of a new tensor, by the arguments of the function that makes it."""
     dtype = named.get("dtype") or torch.get_default_dtype()
-    itemsize: int = max(dtype.itemsize, 8 if func is torch.arange else 1)
-    numbers = [number for number in args if isinstance(number, int | float)]
+    itemsize: int = dtype.itemsize
+    numbers = []
+    for argument in args:
+        if isinstance(argument, int | float):
+            numbers.append(argument)
     if func is torch.arange:
-        return itemsize * int(sum(map(abs, numbers)) + 1)
+        steps = sum(map(abs, numbers)) + 1
+        return max(itemsize, 8) * int(steps)
     if func is torch.eye and len(numbers) == 1:
-        return itemsize * int(numbers[0]) ** 2
-    sizes = [*args, named.get("size")]
-    shapes = [size for size in sizes if isinstance(size, list | tuple)]
-    shape = shapes[0] if shapes else numbers
-    return itemsize * abs(math.prod(map(int, shape)))
+        [side] = numbers
+        return itemsize * int(side) ** 2
+    shape: Sequence[float] = numbers
+    for size in (*args, named.get("size")):
+        if isinstance(size, list | tuple):
+            shape = size
+            break
+    count = math.prod(map(int, shape))
+    return itemsize * abs(count)

@@ -85,7 +85,7 @@ class Embedder(nn.Module):
     ) -> None:
         super().__init__()
         _check_settings(settings)
-        own = EmbedderSettings(**{key: settings[key] for key in _OWN_SETTINGS if key in settings})
+        own = _own_settings(settings)
         lexicon, vectors = by_prefix(tables, _FILES, "the features of an encoder")
         if not own.lexicon:
             lexicon = {}
@@ -155,8 +155,10 @@ class Embedder(nn.Module):
             bag = features.bags["tags"]
             parts += self.tags(*_bag_on(bag, device))
         joined = self.dropout(torch.cat(parts, dim=1))
-        embedded: Tensor = self.norm(functional.gelu(self.output(joined)))  # (words, width)
-        return embedded[to_device(features.index, device)]
+        activated = functional.gelu(self.output(joined))
+        embedded: Tensor = self.norm(activated)  # (words, width)
+        index = to_device(features.index, device)
+        return embedded[index]
 
     def _embed_column(
         self,
@@ -218,6 +220,14 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
     check_values(EmbedderSettings, settings, where)
 
 
+def _own_settings(settings: Mapping[str, Any]) -> EmbedderSettings:
+    arguments = {}
+    for key in _OWN_SETTINGS:
+        if key in settings:
+            arguments[key] = settings[key]
+    return EmbedderSettings(**arguments)
+
+
 def _feature_maker(
     settings: Mapping[str, Any],
     lexicon: Tables,
@@ -225,8 +235,11 @@ def _feature_maker(
 ) -> FeatureMaker:
     arguments: dict[str, Any] = {}
     for key, value in settings.items():
-        if key in _MAKER_SETTINGS:
-            arguments[key] = tuple(value) if isinstance(value, list) else value
+        if key not in _MAKER_SETTINGS:
+            continue
+        if isinstance(value, list):
+            value = tuple(value)
+        arguments[key] = value
     if vectors:
         arguments["vector_hashes"] = vectors["hashes"]
     if lexicon:
@@ -277,9 +290,14 @@ def _vector_tables(tables: Mapping[str, NDArray[Any]]) -> tuple[Ints, Floats]:
     Returns: the row of each form, int64[forms + 1], and the vectors, float32[rows + 1, width].
     """
     vectors = Vectors(tables)
-    take(8 * vectors.row_of_form.size + 4 * vectors.width * len(vectors), "word vectors")
-    rows = np.concatenate([[0], vectors.row_of_form.astype(np.int64) + 1])
-    values = np.zeros((1 + len(vectors), vectors.width), np.float32)
+    count = len(vectors)
+    bytes_of_rows = 8 * vectors.row_of_form.size
+    bytes_of_values = 4 * vectors.width * count
+    take(bytes_of_rows + bytes_of_values, "word vectors")
+    row_of_form = vectors.row_of_form.astype(np.int64)
+    rows = np.concatenate([[0], row_of_form + 1])
+    shape = (1 + count, vectors.width)
+    values = np.zeros(shape, np.float32)
     unpack_rows(tables["values"], tables["scale"], out=values[1:])
     return rows, values
 

@@ -76,14 +76,24 @@ class Recurrent(SequenceEncoder):
         self.width = width
         if skip:
             self.width += self.embed.width
-        widths_in = [self.embed.width] + [width] * (layers - 1)
-        share = width // 2 if bidirectional else width
-        self.forwards = nn.ModuleList(self.cell(width_in, share) for width_in in widths_in)
+        widths_in = [width] * layers
+        widths_in[0] = self.embed.width
+        share = width
+        if bidirectional:
+            share = width // 2
+        self.forwards = nn.ModuleList()
+        for width_in in widths_in:
+            cell = self.cell(width_in, share)
+            self.forwards.append(cell)
         self.backwards = nn.ModuleList()
         if bidirectional:
-            self.backwards.extend(self.cell(width_in, share) for width_in in widths_in)
+            for width_in in widths_in:
+                cell = self.cell(width_in, share)
+                self.backwards.append(cell)
         self.dropout = WordDropout(dropout)
-        self.mix = LayerMix(layers) if mix else None
+        self.mix: LayerMix | None = None
+        if mix:
+            self.mix = LayerMix(layers)
         if forget_bias:
             self.remember(forget_bias)
 
@@ -131,7 +141,9 @@ class Recurrent(SequenceEncoder):
         padded: Tensor,
         inside: Tensor,
     ) -> Tensor:
-        order = reverse(inside) if self.backwards else inside
+        order = inside
+        if self.backwards:
+            order = reverse(inside)
 
         def read(
             cell: nn.Module,
@@ -141,7 +153,8 @@ class Recurrent(SequenceEncoder):
             if not backwards:
                 forward_states: Tensor = cell(states)[0]
                 return forward_states
-            return reorder(cell(reorder(states, order))[0], order)
+            backward_states: Tensor = cell(reorder(states, order))[0]
+            return reorder(backward_states, order)
 
         return self._read_layers(padded, read)
 
@@ -156,7 +169,8 @@ class Recurrent(SequenceEncoder):
         for cells in self._cells():
             ahead, *back = cells
             directions = [read(ahead, states, False)]
-            directions += [read(cell, states, True) for cell in back]
+            for cell in back:
+                directions.append(read(cell, states, True))
             states = self.dropout(torch.cat(directions, dim=-1))
             layers.append(states)
         if self.mix is not None:

@@ -63,7 +63,9 @@ class Transformer(SequenceEncoder):
         self.dropout = nn.Dropout(dropout)
         shape = Shape(width, layers, heads, hidden, dropout, norm, epsilon=1e-5)
         self.stack = Stack(shape)
-        self.mix = LayerMix(layers + 1) if mix else None
+        self.mix: LayerMix | None = None
+        if mix:
+            self.mix = LayerMix(layers + 1)
 
     def layers(self) -> list[nn.Module]:
         learned = nn.ParameterList()
@@ -87,10 +89,12 @@ class Transformer(SequenceEncoder):
             self.contextualize(flat[group.rows], group.inside, seen)
             maps |= by_window(seen, group.inside, group.windows)
         starts = features.windows.start.tolist()
-        return [
-            AttentionMap(words[starts[number] : starts[number] + weights.shape[2]], weights)
-            for number, weights in sorted(maps.items())
-        ]
+        attention = []
+        for number, weights in sorted(maps.items()):
+            start = starts[number]
+            end = start + weights.shape[2]
+            attention.append(AttentionMap(words[start:end], weights))
+        return attention
 
     def contextualize(
         self,

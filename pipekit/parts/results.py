@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipekit.doc.borders import check_borders
 from pipekit.errors import DocError, PluginContractError
-from pipekit.words.arrays import offsets
+from pipekit.words.arrays import Ints, offsets
 from pipekit.words.chars import codes
 
 _PROMISES = {  # what a part of each kind has
@@ -114,7 +115,8 @@ def _are_right(
     last = np.concatenate(ends)
     before = np.concatenate([[0], last[:-1]])
     points = codes("".join(texts))
-    if (first < before).any() or (first >= last).any() or (last > len(points)).any():
+    is_wrong = (first < before) | (first >= last) | (last > len(points))
+    if is_wrong.any():
         return False
     counts = offsets(len(each.starts) for each in segments)
     for number, text in enumerate(texts):
@@ -123,12 +125,28 @@ def _are_right(
         if begin == end:
             if text:
                 return False
-        elif first[begin] != offset or last[end - 1] > offset + len(text):
+            continue
+        if first[begin] != offset:
             return False
+        if last[end - 1] > offset + len(text):
+            return False
+    gaps = _between(first, last, points)
+    return not gaps.strip()
+
+
+def _between(
+    starts: Ints,
+    ends: Ints,
+    points: NDArray[np.uint32],
+) -> str:
+    """The characters that lie in no token; `points` are the codes of all."""
     size = len(points) + 1
-    steps = np.bincount(first, minlength=size) - np.bincount(last, minlength=size)
-    gaps = points[np.cumsum(steps)[:-1] == 0]
-    return not gaps.tobytes().decode("utf-32-le").strip()
+    opened = np.bincount(starts, minlength=size)
+    closed = np.bincount(ends, minlength=size)
+    depth = np.cumsum(opened - closed)
+    is_between = depth[:-1] == 0
+    letters: bytes = points[is_between].tobytes()
+    return letters.decode("utf-32-le")
 
 
 def vectors_breach(

@@ -52,7 +52,8 @@ def label_names(
     for doc in docs:
         if layer not in doc.layers:
             continue
-        column = doc.layers[layer].get("label")
+        spans = doc.layers[layer]
+        column = spans.get("label")
         if column is not None:
             labels.update(column.strings())
     return sorted(label for label in labels if label is not None)
@@ -87,9 +88,11 @@ def batch_spans(
         spans = doc.layers[layer]
         starts = spans["start"].values + offset
         ends = spans["end"].values + offset
-        columns = [starts, ends, _label_codes(spans, codes)]
+        label_codes = _label_codes(spans, codes)
+        columns = [starts, ends, label_codes]
         parts.append(np.array(columns, dtype=np.int64))
-    return SpanRows(*np.concatenate(parts, axis=1))
+    start, end, label = np.concatenate(parts, axis=1)
+    return SpanRows(start, end, label)
 
 
 def _label_codes(
@@ -127,11 +130,16 @@ def write_spans(
     firsts = cuts[:-1].tolist()
     lasts = cuts[1:].tolist()
     for doc, first, last in zip(batch.docs, firsts, lasts, strict=True):
+        rows = slice(first, last)
+        start = Column(starts[rows])
+        end = Column(ends[rows])
+        label = Column(codes[rows], names)
+        score = Column(chances[rows])
         written = Layer("span", last - first)
-        written.put("start", Column(starts[first:last]))
-        written.put("end", Column(ends[first:last]))
-        written.put("label", Column(codes[first:last], names))
-        written.put("score", Column(chances[first:last]))
+        written.put("start", start)
+        written.put("end", end)
+        written.put("label", label)
+        written.put("score", score)
         doc.layers[layer] = written
 
 
@@ -140,7 +148,8 @@ def owners(
     spans: SpanRows,
 ) -> list[int]:
     """The number of the document of each span."""
-    numbers: list[int] = (np.searchsorted(batch.offsets, spans.start, "right") - 1).tolist()
+    following = np.searchsorted(batch.offsets, spans.start, "right")
+    numbers: list[int] = (following - 1).tolist()
     return numbers
 
 
@@ -202,9 +211,12 @@ def _settle_crossing(
     firsts = left[order_of_pairs].tolist()
     seconds = right[order_of_pairs].tolist()
     for first, second in zip(firsts, seconds, strict=True):
-        if stays[first] and stays[second]:
-            weaker = first if rank[first] > rank[second] else second
-            stays[weaker] = False
+        if not stays[first] or not stays[second]:
+            continue
+        if rank[first] > rank[second]:
+            stays[first] = False
+        else:
+            stays[second] = False
     return stays
 
 

@@ -46,9 +46,11 @@ class Watch:
         self._held: dict[str, list[Held | None]] = {}
         self._columns: dict[Address, _Contents] = {}
         for name in dict.fromkeys(chain.from_iterable(all_layers)):
-            held = held_by([layers.get(name) for layers in all_layers])
+            layers = [of_doc.get(name) for of_doc in all_layers]
+            held = held_by(layers)
             self._held[name] = held
-            for column, columns in columns_of(held).items():
+            table = columns_of(held)
+            for column, columns in table.items():
                 self._columns[name, column] = _contents(columns)
 
     def breach(
@@ -86,9 +88,14 @@ class Watch:
     def _changed_layers(self, rights: Rights) -> set[str]:
         """The layers that the component wrote, or wrote to. Errors: `_Breach` if it may not."""
         layers = list(map(_layers_of, self._docs))
-        if set(map(type, layers)) - {dict}:
+        types = set(map(type, layers))
+        if types - {dict}:
             raise _Breach("replaced the layers of a document")
-        changed = {layer for layer, column in self._columns if (layer, column) in rights}
+        changed = set()
+        for address in self._columns:
+            if address in rights:
+                layer, _ = address
+                changed.add(layer)
         count = 0
         for name in self._held.keys() | rights.layers:
             now = [of_doc.get(name) for of_doc in layers]
@@ -184,16 +191,21 @@ class Rights:
             layer, _, column = name.partition(".")
             if column:
                 self._columns.append((layer, f"{column}."))
-            token_column = "sent_start" if name == "sents" else name
+            token_column = name
+            if name == "sents":
+                token_column = "sent_start"
             self._columns.append(("tokens", f"{token_column}."))
 
     def __contains__(self, address: object) -> bool:
         """Whether a column may be written."""
         layer, column = cast(Address, address)
-        return layer in self.layers or any(
-            layer == own_layer and f"{column}.".startswith(beginning)
-            for own_layer, beginning in self._columns
-        )
+        if layer in self.layers:
+            return True
+        dotted = f"{column}."
+        for own_layer, beginning in self._columns:
+            if layer == own_layer and dotted.startswith(beginning):
+                return True
+        return False
 
 
 class _Contents:
@@ -218,7 +230,10 @@ class _Contents:
         """Whether the arrays or the lists hold something else than at first."""
         if _joined(self.arrays) != self._bytes:
             return True
-        return bool(self.labels) and list(map(tuple, self.labels)) != self._strings
+        if not self.labels:
+            return False
+        strings = list(map(tuple, self.labels))
+        return strings != self._strings
 
 
 def _contents(columns: Sequence[Column]) -> _Contents:
@@ -259,9 +274,10 @@ def _check_changes(
     for old, new in zip(before, after, strict=True):
         if old == new:
             continue
-        if old is None or new is None:
-            act = "wrote" if old is None else "removed"
-            raise _Breach(f"{act} the layer {name!r}, which it does not assign")
+        if old is None:
+            raise _Breach(f"wrote the layer {name!r}, which it does not assign")
+        if new is None:
+            raise _Breach(f"removed the layer {name!r}, which it does not assign")
         if old[:3] != new[:3]:
             raise _Breach(f"changed rows of the layer {name!r}, which it does not assign")
         columns_before = old[3]
@@ -287,6 +303,10 @@ def _are_same(
         column = plain_column(columns[name])
         if type(column) is not Column or not isinstance(column.values, np.ndarray):
             return False
-        labels = None if column.labels is None else list(column.labels)
-        contents.append((labels, column.values.dtype, column.values.tobytes()))
-    return contents[0] == contents[1]
+        labels = column.labels
+        if labels is not None:
+            labels = list(labels)
+        values = column.values
+        contents.append((labels, values.dtype, values.tobytes()))
+    old, new = contents
+    return old == new

@@ -64,7 +64,9 @@ def columns_of(held: Sequence[Held | None]) -> dict[str, list[Column]]:
 
 def plain_column(column: Any) -> Any:
     """A column as such, also where it is still packed."""
-    return unpack_column(column) if type(column) is tuple else column
+    if type(column) is tuple:
+        return unpack_column(column)
+    return column
 
 
 class Written:
@@ -84,10 +86,17 @@ class Written:
     ) -> None:
         self.name = name
         self._held_by_name = held
-        self._held = [each for each in held[name] if each is not None]
-        self._numbers = [number for number, each in enumerate(held[name]) if each is not None]
+        self._held: list[Held] = []
+        self._numbers: list[int] = []
+        self._lengths: list[int] = []
+        for number, each in enumerate(held[name]):
+            if each is None:
+                continue
+            self._held.append(each)
+            self._numbers.append(number)
+            doc = docs[number]
+            self._lengths.append(len(doc.starts))
         self._sizes = list(map(_size_of, self._held))
-        self._lengths = [len(docs[number].starts) for number in self._numbers]
 
     @cached_property
     def columns(self) -> dict[str, list[Column]]:
@@ -146,14 +155,15 @@ class Written:
             return "something that is no Column"
         arrays = list(map(_values_of, columns))
         types = set(map(type, arrays))
-        if not all(issubclass(type, np.ndarray) for type in types):
-            return "values that are no array"
+        for each in types:
+            if not issubclass(each, np.ndarray):
+                return "values that are no array"
         shapes = list(map(_shape_of, arrays))
         wanted = [(size,) for size in self._sizes_of(name)]
         if shapes != wanted:
-            pairs = zip(shapes, wanted, strict=True)
-            shape, rows = next(pair for pair in pairs if pair[0] != pair[1])
-            return f"an array of the shape {shape} instead of {rows}"
+            for shape, rows in zip(shapes, wanted, strict=True):
+                if shape != rows:
+                    return f"an array of the shape {shape} instead of {rows}"
         dtypes = set(map(_dtype_of, arrays))
         for dtype in dtypes.difference(DTYPES):
             if dtype.newbyteorder("<") not in DTYPES:
@@ -288,7 +298,9 @@ def _filled(arrays: Sequence[Values]) -> list[Values]:
     """The arrays that have rows: an empty one may be of any dtype."""
     if len(set(map(_dtype_of, arrays))) == 1:
         whole = np.concatenate(arrays)
-        return [whole] if whole.size else []
+        if not whole.size:
+            return []
+        return [whole]
     return [array for array in arrays if array.size]
 
 

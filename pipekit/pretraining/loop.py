@@ -146,13 +146,16 @@ def begin_with(
         known_words = Vectors(resources.read(path))
         rows = known_words.rows(list(words.values()))
         is_known = rows >= 0
-        values = known_words.tables["values"][rows[is_known]]
+        known_rows = rows[is_known]
+        values = known_words.tables["values"][known_rows]
         own_vectors = unpack_rows(values, known_words.tables["scale"])
         shape = (known_words.width, table.shape[1])
-        turn = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+        random = np.random.default_rng(seed)
+        turn = random.standard_normal(shape).astype(np.float32)
         with torch.no_grad():
             turned = torch.from_numpy(own_vectors @ turn)
-            table[numbers[is_known]] += turned * (table.std() / turned.std())
+            factor = table.std() / turned.std()
+            table[numbers[is_known]] += turned * factor
 
 
 @dataclass
@@ -272,7 +275,9 @@ class Pretrainer:
     ) -> dict[str, Tensor]:
         """The losses of rows; the seed decides what is hidden."""
         seeds = np.random.SeedSequence([self.settings.seed, *seed])
-        random = torch.Generator(self.device).manual_seed(int(seeds.generate_state(1)[0]))
+        [own_seed] = seeds.generate_state(1)
+        random = torch.Generator(self.device)
+        random.manual_seed(int(own_seed))
         with autocast(self.device, self.settings.mixed_precision):
             return losses(self.objectives.values(), self.network, sequences, random)
 
@@ -287,7 +292,9 @@ class Pretrainer:
         self.batch = self.corpus.batch(number, self.settings.rows)
         losses = self.losses(self.sequences(self.batch, number), number)
         total = torch.stack(list(losses.values())).sum()
-        named_losses = {f"objectives.{name}": loss for name, loss in losses.items()}
+        named_losses = {}
+        for name, loss in losses.items():
+            named_losses[f"objectives.{name}"] = loss
         weights = dict(self.parts.named_parameters())
         with self._finite(number + 1):
             values = descend(self.optimizer, total, named_losses, weights, self.settings.clip)
@@ -300,7 +307,9 @@ class Pretrainer:
 
     def _title(self, pieces: Pieces) -> str:
         """How a slice of the texts begins."""
-        return repr(" ".join(self.encoder.subwords.spell(pieces[:_TITLE] & NUMBER)))
+        numbers = pieces[:_TITLE] & NUMBER
+        spelled = self.encoder.subwords.spell(numbers)
+        return repr(" ".join(spelled))
 
     def _check_weights(self) -> None:
         """No weights that are no numbers are saved. Errors: `ProcessingError`."""
@@ -320,18 +329,22 @@ class Pretrainer:
         """The losses on held-out texts, the same texts and the same hidden words each time."""
         self.parts.eval()
         batch = self.settings.rows
-        order = np.random.default_rng(self.settings.seed).permutation(self.corpus.held_out)
+        random = np.random.default_rng(self.settings.seed)
+        order = random.permutation(self.corpus.held_out)
         numbers = order[: EVALUATED * batch]
         values: dict[str, list[float]] = {}
         for begin in range(0, len(numbers), batch):
-            rows = self.sequences(
-                self.corpus.read(numbers[begin : begin + batch]),
-                0,
-                begin,
-            )
-            for name, loss in self.losses(rows, 0, begin).items():
-                values.setdefault(name, []).append(float(loss))
-        held_out = {name: float(np.mean(losses)) for name, losses in values.items()}
+            end = begin + batch
+            slices = self.corpus.read(numbers[begin:end])
+            rows = self.sequences(slices, 0, begin)
+            losses = self.losses(rows, 0, begin)
+            for name, loss in losses.items():
+                of_name = values.setdefault(name, [])
+                of_name.append(float(loss))
+        held_out = {}
+        for name, of_name in values.items():
+            mean = np.mean(of_name)
+            held_out[name] = float(mean)
         row = {
             "step": self.progress.step,
             "loss": dict(self.progress.loss),

@@ -97,12 +97,22 @@ def foretell(
     # The places of the queries come first; a row with fewer queries is padded with known places.
     places = (~is_asked).byte().argsort(dim=1, stable=True)[:, :queries]
     query_rank = order.gather(1, places)  # (rows, queries), 0 for padding
-    content_sight = order[:, None, :] <= order[:, :, None]  # (rows, length, length)
-    query_sight = order[:, None, :] < query_rank.clamp(min=1)[:, :, None]
-    sight = functional.pad(torch.cat([content_sight, query_sight], 1), (0, queries))
-    segments = sequences.segments if network.shape.segments > 1 else None
-    masks = network.embed(torch.full_like(order, mask), segments)  # (rows, length, width)
-    row = torch.arange(rows, device=order.device)[:, None]
+    piece_rank = order[:, None, :]
+    content_sight = piece_rank <= order[:, :, None]  # (rows, length, length)
+    least_rank = query_rank.clamp(min=1)
+    query_sight = piece_rank < least_rank[:, :, None]  # (rows, queries, length)
+    sight = torch.cat([content_sight, query_sight], 1)
+    sight = functional.pad(sight, (0, queries))
+
+    segments = None
+    if network.shape.segments > 1:
+        segments = sequences.segments
+    all_masked = torch.full_like(order, mask)
+    masks = network.embed(all_masked, segments)  # (rows, length, width)
     content = network.embed(sequences.ids, segments)
-    states: list[Tensor] = network.stack(torch.cat([content, masks[row, places]], 1), sight)
-    return states[-1][:, length:][query_rank > 0]
+    row = torch.arange(rows, device=order.device)
+    query = masks[row[:, None], places]  # (rows, queries, width)
+    both = torch.cat([content, query], 1)
+    states: list[Tensor] = network.stack(both, sight)
+    query_states = states[-1][:, length:]
+    return query_states[query_rank > 0]

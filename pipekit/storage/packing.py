@@ -112,11 +112,15 @@ class _Head(NamedTuple):
 
 def _all_heads() -> dict[int, _Head]:
     """The head of each first byte; other bytes are extensions, or no msgpack."""
-    heads = {0xCA: _Head(5), 0xCB: _Head(9)}  # floats
+    heads = {}
     for byte in (0xC0, 0xC2, 0xC3):  # nil and booleans
         heads[byte] = _Head(1)
-    for byte in (*range(0x80), *range(0xE0, 0x100)):  # small integers
+    for byte in range(0x80):  # small integers
         heads[byte] = _Head(1)
+    for byte in range(0xE0, 0x100):  # small negative integers
+        heads[byte] = _Head(1)
+    heads[0xCA] = _Head(5)  # a float
+    heads[0xCB] = _Head(9)  # a double
     for short in range(16):
         heads[0x80 + short] = _Head(1, inner=2 * short)  # a map: keys and values
         heads[0x90 + short] = _Head(1, inner=short)  # a list
@@ -177,13 +181,18 @@ def _next_item(
     """Where the item behind this head begins, and how many items lie within this one."""
     if at >= len(data):
         raise ValueError(f"it is cut short after {len(data)} bytes")
-    if data[at] not in _HEADS:
-        raise ValueError(f"byte {at} is {data[at]:#x}: an extension, or no msgpack")
-    size, width, unit, inner = _HEADS[data[at]]
+    first = data[at]
+    if first not in _HEADS:
+        raise ValueError(f"byte {at} is {first:#x}: an extension, or no msgpack")
+    size, width, unit, inner = _HEADS[first]
+    behind = at + size
     if not width:
-        return at + size, inner
-    length = int.from_bytes(data[at + 1 : at + 1 + width], "big")
-    return at + size + length * unit, length * inner
+        return behind, inner
+    begin = at + 1
+    digits = data[begin : begin + width]
+    length = int.from_bytes(digits, "big")
+    behind += length * unit
+    return behind, length * inner
 
 
 def _check_list(

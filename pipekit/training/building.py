@@ -77,21 +77,34 @@ def prepare(recipe: Recipe) -> PreparedParts:
 
     Errors: `DataError` where the training corpora hold no document with words.
     """
-    names = ("lang", "tokenizer")
-    config = {key: recipe.pipeline[key] for key in names if key in recipe.pipeline}
+    config = _own_settings(recipe, ("lang", "tokenizer"))
     tokenize = Pipeline(config).tokenize
     train: list[Doc] = []
     until: list[float] = []
     for source in recipe.train:
-        docs = [doc for doc in read_source(source, tokenize) if len(doc)]
-        train += docs
-        until += [source.until] * len(docs)
+        for doc in read_source(source, tokenize):
+            if len(doc):
+                train.append(doc)
+                until.append(source.until)
     dev: list[Doc] = []
     for source in recipe.dev:
         dev += read_source(source, tokenize)
     if not train:
         raise DataError(f"{recipe.path}: [[train]] names no document to learn from")
-    return PreparedParts(build_pipeline(recipe, train), train, np.array(until), dev)
+    pipeline = build_pipeline(recipe, train)
+    return PreparedParts(pipeline, train, np.array(until), dev)
+
+
+def _own_settings(
+    recipe: Recipe,
+    keys: Sequence[str],
+) -> dict[str, Any]:
+    """Settings of the pipeline itself, those of some keys."""
+    settings = {}
+    for key in keys:
+        if key in recipe.pipeline:
+            settings[key] = recipe.pipeline[key]
+    return settings
 
 
 def build_pipeline(
@@ -106,12 +119,12 @@ def build_pipeline(
 
     Errors: `ConfigError` for a part that the saved pipeline lacks, and where no tensor fits.
     """
-    names = ("lang", "tokenizer", "given")
-    config = {key: recipe.pipeline[key] for key in names if key in recipe.pipeline}
+    config = _own_settings(recipe, ("lang", "tokenizer", "given"))
     blueprint = Blueprint(config)
     for kind, registered in PART_KINDS:
         config[kind] = {}
-        for name, part in recipe.pipeline.get(kind, {}).items():
+        parts = recipe.pipeline.get(kind, {})
+        for name, part in parts.items():
             if "source" in part:
                 _take(blueprint, kind, name, part, docs, recipe.settings)
             else:
@@ -156,17 +169,17 @@ def _take(
     path = part["source"]
     name_there = part.get("part", name)
     saved = blueprint.saved_pipeline(path)
-    if name_there not in saved.configs[kind]:
+    configs = saved.configs[kind]
+    if name_there not in configs:
+        similar = near(name_there, configs)
+        hint = _hint(part)
         raise ConfigError(
-            f"[{kind}.{name}] source = {path!r}: no {name_there!r} is there."
-            f"{near(name_there, saved.configs[kind])}{_hint(part)}"
+            f"[{kind}.{name}] source = {path!r}: no {name_there!r} is there.{similar}{hint}"
         )
-    settings = dict(saved.configs[kind][name_there])
-    tables = saving.tables(getattr(saved, kind)[name_there])
-    is_change = {
-        key: key not in ("source", "part") and value != FIXED for key, value in part.items()
-    }
-    changes = {key: value for key, value in part.items() if is_change[key]}
+    settings = dict(configs[name_there])
+    parts = getattr(saved, kind)
+    tables = saving.tables(parts[name_there])
+    changes = _changes(part)
     if changes:
         _check_changes(kind, name, changes)
         settings = merge_settings(settings, changes)
@@ -174,9 +187,20 @@ def _take(
             settings, tables = _completed(settings, tables, docs)
     if kind == "components":
         settings, tables = _grown(name, part, Prepared(settings, tables), docs, training)
-    blueprint.origins[f"{kind}.{name}"] = Origin(path, f"{kind}.{name_there}")
+    origin = Origin(path, f"{kind}.{name_there}")
+    blueprint.origins[f"{kind}.{name}"] = origin
     blueprint.config[kind][name] = settings
     blueprint.tables[f"{kind}/{name}"] = tables
+
+
+def _changes(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in which a part shall differ from its source."""
+    changes = {}
+    for key, value in part.items():
+        if key in _OF_SOURCE or value == FIXED:
+            continue
+        changes[key] = value
+    return changes
 
 
 def _grown(
@@ -216,7 +240,9 @@ def _grown(
 
 
 def _hint(part: Mapping[str, Any]) -> str:
-    return "" if "part" in part else ' Take a part of another name with part = "NAME".'
+    if "part" in part:
+        return ""
+    return ' Take a part of another name with part = "NAME".'
 
 
 def _check_changes(
@@ -242,12 +268,18 @@ def _completed(
 
     Files that the changes name are read; their tables replace the saved ones of the same kind.
     """
-    factory: Any = registry.encoders.get(settings["type"])
-    arguments = {key: value for key, value in settings.items() if key != "type"}
+    arguments = dict(settings)
+    type_name = arguments.pop("type")
+    factory: Any = registry.encoders.get(type_name)
     completed, new_tables = factory.prepare(arguments, docs)
+    complete = {"type": type_name, **completed}
     replaced = {_kind_of(name) for name in new_tables}
-    old_tables = {n: array for n, array in tables.items() if _kind_of(n) not in replaced}
-    return {"type": settings["type"], **completed}, {**old_tables, **new_tables}
+    all_tables: Tables = {}
+    for name, array in tables.items():
+        if _kind_of(name) not in replaced:
+            all_tables[name] = array
+    all_tables.update(new_tables)
+    return complete, all_tables
 
 
 def _kind_of(table: str) -> str:
@@ -262,7 +294,10 @@ def _load_weights(
 ) -> None:
     """Copy the weights of `start`, and those of the parts with a source."""
     if start:
-        pairs = {name: name for name in modules(pipeline) if name not in blueprint.origins}
+        pairs = {}
+        for name in modules(pipeline):
+            if name not in blueprint.origins:
+                pairs[name] = name
         saved = loading.load(start, device="cpu")
         start_from(pipeline, saved, pairs, f"[training] start = {start!r}")
     for name, origin in blueprint.origins.items():

@@ -60,7 +60,9 @@ def has_bfloat16(device: str) -> bool:
     """
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+    if device == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return False
 
 
 @contextmanager
@@ -104,10 +106,16 @@ def descend(
     """
     optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
-    gradients = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+    gradients = {}
+    for name, weight in weights.items():
+        if weight.grad is not None:
+            gradients[name] = weight.grad
     norm = nn.utils.get_total_norm(gradients.values())
     scalars = [*losses.values(), norm.to(total.device)]
-    *values, size = torch.stack([scalar.detach().float() for scalar in scalars]).tolist()
+    floats = []
+    for scalar in scalars:
+        floats.append(scalar.detach().float())
+    *values, size = torch.stack(floats).tolist()
     for name, value in zip(losses, values, strict=True):
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss of {name} is {value}")
@@ -154,10 +162,14 @@ def finite(
     except FloatingPointError as error:
         names = list(texts())
         shown = ", ".join(names[:_SHOWN])
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        good = f" {checkpoint} holds the last good step." if checkpoint.exists() else ""
+        more = len(names) - _SHOWN
+        if more > 0:
+            shown = f"{shown} and {more} more"
+        good = ""
+        if checkpoint.exists():
+            good = f" {checkpoint} holds the last good step."
         raise ProcessingError(
-            f"step {step}: {error}, after a batch of {shown}{more}: look at these texts; "
+            f"step {step}: {error}, after a batch of {shown}: look at these texts; "
             f"a lower learning_rate or clip, or mixed_precision = false, may help.{good}"
         ) from error
 
@@ -171,7 +183,10 @@ def schedule(
     """
     if share < warmup:
         return (share + 1e-3) / (warmup + 1e-3)
-    return 0.5 * (1 + math.cos(math.pi * (share - warmup) / max(1 - warmup, 1e-9)))
+    after_warmup = share - warmup
+    whole = max(1 - warmup, 1e-9)
+    cosine = math.cos(math.pi * after_warmup / whole)
+    return 0.5 * (1 + cosine)
 
 
 def write_log(
@@ -179,5 +194,8 @@ def write_log(
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
     """Write all figures of a training, a line of JSON for each evaluation."""
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    write_atomically(path, [line.encode() for line in lines])
+    lines = []
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=False)
+        lines.append(f"{text}\n".encode())
+    write_atomically(path, lines)

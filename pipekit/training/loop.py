@@ -143,7 +143,8 @@ class Trainer:
         )
         self.average: dict[str, Tensor] = {}
         if self.settings.average:
-            self.average = {name: t.detach().clone() for name, t in self.weights().items()}
+            for name, weight in self.weights().items():
+                self.average[name] = weight.detach().clone()
         self.steps = 0
         for epoch in range(self.settings.epochs):
             self.steps += sum(1 for _ in self.batches(epoch))
@@ -182,11 +183,15 @@ class Trainer:
         takes_part = epoch < self.data.until * self.settings.epochs  # bool[train]
         order = random.permutation(np.flatnonzero(takes_part))
         lower = random.random(len(order)) < self.settings.lowercase
-        docs = (
-            lowered(self.data.train[row]) if is_lower else self.data.train[row]
-            for row, is_lower in zip(order.tolist(), lower.tolist(), strict=True)
-        )
-        return gather(docs, len, self.settings.batch_words)
+
+        def docs() -> Iterator[Doc]:
+            for row, is_lower in zip(order.tolist(), lower.tolist(), strict=True):
+                doc = self.data.train[row]
+                if is_lower:
+                    doc = lowered(doc)
+                yield doc
+
+        return gather(docs(), len, self.settings.batch_words)
 
     def run(self, show: bool) -> None:
         """Train from the current progress to the end, or until the score has stopped rising."""
@@ -242,17 +247,22 @@ class Trainer:
         """One step of the optimizer; the loss of each component."""
         self.batch = docs
         self.learning.enter(self.share)
-        rate = self.settings.learning_rate * schedule(self.share, self.settings.warmup)
+        factor = schedule(self.share, self.settings.warmup)
+        rate = self.settings.learning_rate * factor
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
+        losses = {}
         with autocast(self.device, self.settings.mixed_precision):
             batch = self.pipeline.batch(docs)
-            losses = {name: head.loss(batch) for name, head in self.learners.items()}
+            for name, head in self.learners.items():
+                losses[name] = head.loss(batch)
         weighted = []
+        named_losses = {}
         for name, loss in losses.items():
-            weighted.append(loss.float() * self.settings.losses.get(name, 1.0))
+            weight = self.settings.losses.get(name, 1.0)
+            weighted.append(loss.float() * weight)
+            named_losses[f"components.{name}"] = loss
         total = torch.stack(weighted).sum()
-        named_losses = {f"components.{name}": loss for name, loss in losses.items()}
         clip = self.settings.clip
         with self._finite(self.progress.step + 1):
             values = descend(self.optimizer, total, named_losses, self.parameters, clip)
@@ -341,7 +351,8 @@ class Trainer:
         tensors, progress = load_checkpoint(self.output / LAST, self.optimizer)
         state = self._state()
         shapes = {name: tensor.shape for name, tensor in tensors.items()}
-        if shapes != {name: tensor.shape for name, tensor in state.items()}:
+        own_shapes = {name: tensor.shape for name, tensor in state.items()}
+        if shapes != own_shapes:
             raise ConfigError(
                 f"{self.output / LAST} belongs to another recipe or other data: "
                 "choose another folder, or no --resume"
@@ -381,12 +392,18 @@ def lowered(doc: Doc) -> Doc:
     letters = []
     for letter in doc.text:
         lower = letter.lower()
-        letters.append(lower if len(lower) == 1 else letter)
+        if len(lower) == 1:
+            letters.append(lower)
+        else:
+            letters.append(letter)
     copy = Doc.trusted("".join(letters), doc.starts, doc.ends)
     copy.layers = dict(doc.layers)
     if QUESTIONS in copy.layers:
         questions = copy.layers[QUESTIONS].copy()
-        texts = encode_labels([text and text.lower() for text in questions["text"].strings()])
+        lower_texts = []
+        for text in questions["text"].strings():
+            lower_texts.append(text and text.lower())
+        texts = encode_labels(lower_texts)
         copy.layers[QUESTIONS] = questions.set("text", texts.values, texts.labels)
     return copy
 
@@ -396,15 +413,26 @@ def _shown(
     is_better: bool,
 ) -> str:
     """A row of the log for people: the score and the figures, or without a score the losses."""
-    head = f"epoch {row['epoch']:>3}"
-    if row["score"] is None:
-        losses = [f"{name} {loss:.4f}" for name, loss in row["loss"].items()]
-        head = f"{head}  loss: {'  '.join(losses)}"
+    epoch = row["epoch"]
+    score = row["score"]
+    shown = [f"epoch {epoch:>3}"]
+    if score is None:
+        shown.append(f"loss: {_listed(row['loss'])}")
     else:
-        best = "  best" if is_better else ""
-        head = f"{head}  score {row['score']:.4f}{best}"
-    figures = [f"{name} {value:.4f}" for name, value in flat(row["scores"]).items()]
-    return "  ".join([head, *figures])
+        shown.append(f"score {score:.4f}")
+        if is_better:
+            shown.append("best")
+    figures = flat(row["scores"])
+    if figures:
+        shown.append(_listed(figures))
+    return "  ".join(shown)
+
+
+def _listed(figures: Mapping[str, float]) -> str:
+    parts = []
+    for name, value in figures.items():
+        parts.append(f"{name} {value:.4f}")
+    return "  ".join(parts)
 
 
 def flat(

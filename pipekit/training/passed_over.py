@@ -25,16 +25,25 @@ def tell_passed_over(
     for together in gather(distinct, len, _WORDS):
         batch = pipeline.batch(together)
         for name, head in learners.items():
-            for what, numbers in head.passed_over(batch).items():
-                titles = [doc_title(together[number]) for number in numbers]
-                places.setdefault((name, what), []).extend(titles)
+            passed_over = head.passed_over(batch)
+            for what, numbers in passed_over.items():
+                titles = places.setdefault((name, what), [])
+                for number in numbers:
+                    doc = together[number]
+                    titles.append(doc_title(doc))
     for (name, what), titles in places.items():
-        if not titles:
-            continue
-        distinct_titles = list(dict.fromkeys(titles))
-        shown = ", ".join(distinct_titles[:_SHOWN])
-        more = ", …" if len(distinct_titles) > _SHOWN else ""
-        print(f"[components.{name}] {len(titles)} {what}, and teach it nothing: {shown}{more}")
+        if titles:
+            shown = _first_distinct(titles)
+            print(f"[components.{name}] {len(titles)} {what}, and teach it nothing: {shown}")
+
+
+def _first_distinct(titles: Sequence[str]) -> str:
+    """Titles for a message, each once, the first of many."""
+    distinct = list(dict.fromkeys(titles))
+    shown = ", ".join(distinct[:_SHOWN])
+    if len(distinct) > _SHOWN:
+        return f"{shown}, …"
+    return shown
 
 
 def doc_title(doc: Doc) -> str:

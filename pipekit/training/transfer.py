@@ -28,10 +28,14 @@ class Match(NamedTuple):
 
 def modules(pipeline: Pipeline) -> dict[str, nn.Module]:
     """The parts that learn, by "encoders.name" and "components.name"."""
-    parts: dict[str, Any] = {}
-    parts |= {f"encoders.{name}": part for name, part in pipeline.encoders.items()}
-    parts |= {f"components.{name}": part for name, part in pipeline.components.items()}
-    return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+    learning: dict[str, nn.Module] = {}
+    for name, encoder in pipeline.encoders.items():
+        if isinstance(encoder, nn.Module):
+            learning[f"encoders.{name}"] = encoder
+    for name, component in pipeline.components.items():
+        if isinstance(component, nn.Module):
+            learning[f"components.{name}"] = component
+    return learning
 
 
 def named(
@@ -39,7 +43,8 @@ def named(
     module: nn.Module,
 ) -> Iterator[tuple[str, Tensor]]:
     """The tensors of a part, by names that begin with that of the part."""
-    return ((f"{prefix}.{name}", tensor) for name, tensor in module.state_dict().items())
+    for name, tensor in module.state_dict().items():
+        yield f"{prefix}.{name}", tensor
 
 
 def merge_settings(
@@ -63,12 +68,17 @@ def shared(tables: Mapping[str, Tables]) -> dict[str, Tables]:
     first: dict[tuple[str, tuple[int, ...], bytes], NDArray[Any]] = {}
 
     def first_equal(array: NDArray[Any]) -> NDArray[Any]:
-        digest = blake2b(np.ascontiguousarray(array).tobytes()).digest()
-        return first.setdefault((array.dtype.str, array.shape, digest), array)
+        content = np.ascontiguousarray(array).tobytes()
+        digest = blake2b(content).digest()
+        key = (array.dtype.str, array.shape, digest)
+        return first.setdefault(key, array)
 
     unique: dict[str, Tables] = {}
     for part, arrays in tables.items():
-        unique[part] = {name: first_equal(array) for name, array in arrays.items()}
+        unique_arrays: Tables = {}
+        for name, array in arrays.items():
+            unique_arrays[name] = first_equal(array)
+        unique[part] = unique_arrays
     return unique
 
 
@@ -89,26 +99,31 @@ def start_from(
     """
     ours = modules(pipeline)
     theirs = modules(saved)
-    learning = [name for name in pairs if name in ours]
     matches = {}
-    for name in learning:
-        if pairs[name] in theirs:
-            matches[name] = copied(ours[name], theirs[pairs[name]])
-    if learning and not any(match.taken for match in matches.values()):
-        misfits = [match.misfit for match in matches.values()]
-        lacking = f"it has {', '.join(theirs)}, and the recipe {', '.join(pairs)}"
-        reason = misfits[0] if misfits else lacking
+    listed = {}
+    reason = ""
+    for name, saved_name in pairs.items():
+        if name not in ours:
+            continue
+        part = ours[name]
+        if saved_name in theirs:
+            match = copied(part, theirs[saved_name])
+            reason = reason or match.misfit
+            listed[name] = _listed(pipeline, saved, name, saved_name)
+        else:
+            match = Match(0, len(part.state_dict()), f"there is no {saved_name}")
+        matches[name] = match
+    taken = sum(match.taken for match in matches.values())
+    if matches and not taken:
+        if not listed:
+            reason = f"it has {', '.join(theirs)}, and the recipe {', '.join(pairs)}"
         raise ConfigError(f"{setting} gives nothing to begin with: {reason}")
-    for name in learning:
-        absent = Match(
-            0,
-            len(ours[name].state_dict()),
-            f"there is no {pairs[name]}",
-        )
-        match = matches.get(name, absent)
-        listed = _listed(pipeline, saved, name, pairs[name]) if name in matches else ""
-        misfit = f"; {match.misfit}" if match.misfit else ""
-        print(f"{setting}: {match.taken} of {match.total} tensors of {name}{listed}{misfit}")
+    for name, match in matches.items():
+        inventory = listed.get(name, "")
+        misfit = ""
+        if match.misfit:
+            misfit = f"; {match.misfit}"
+        print(f"{setting}: {match.taken} of {match.total} tensors of {name}{inventory}{misfit}")
 
 
 def _listed(
@@ -125,9 +140,12 @@ def _listed(
         return ""
     new = [item for item in ours if item not in theirs]
     gone = [item for item in theirs if item not in ours]
-    parts = [f"{len(ours) - len(new)} kept"]
-    parts += [f"{len(new)} new ({shortened(new)})"] if new else []
-    parts += [f"{len(gone)} left out ({shortened(gone)})"] if gone else []
+    staying = len(ours) - len(new)
+    parts = [f"{staying} kept"]
+    if new:
+        parts.append(f"{len(new)} new ({shortened(new)})")
+    if gone:
+        parts.append(f"{len(gone)} left out ({shortened(gone)})")
     return f"; {setting}: {', '.join(parts)}"
 
 
@@ -138,13 +156,16 @@ def _inventory(
 ) -> list[str]:
     """What a part, "components.name", lists in a setting."""
     kind, _, own_name = name.partition(".")
-    return list(pipeline.configs[kind].get(own_name, {}).get(setting, ()))
+    settings = pipeline.configs[kind].get(own_name, {})
+    return list(settings.get(setting, ()))
 
 
 def shortened(names: Sequence[str]) -> str:
     """Names for a message, the first of many."""
-    more = ", …" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    listed = ", ".join(names[:_SHOWN])
+    if len(names) > _SHOWN:
+        return f"{listed}, …"
+    return listed
 
 
 def copied(
@@ -157,17 +178,31 @@ def copied(
     """
     sources = theirs.state_dict()
     targets = ours.state_dict()
-    our_rows = ours.rows() if isinstance(ours, Head) else {}
-    their_rows = theirs.rows() if isinstance(theirs, Head) else {}
-    misfits = []
+    our_rows = _rows(ours)
+    their_rows = _rows(theirs)
+    taken = 0
+    misfit = ""
     for name, target in targets.items():
         source = sources.get(name)
+        shape = list(target.shape)
         if source is None:
-            misfits.append(f"{name} is {list(target.shape)} here and not there")
-        elif not _copy(target, source, our_rows.get(name, ()), their_rows.get(name, ())):
-            misfits.append(f"{name} is {list(target.shape)} here and {list(source.shape)} there")
-    taken = len(targets) - len(misfits)
-    return Match(taken, len(targets), misfits[0] if misfits else "")
+            misfit = misfit or f"{name} is {shape} here and not there"
+            continue
+        our_axes = our_rows.get(name, ())
+        their_axes = their_rows.get(name, ())
+        if _copy(target, source, our_axes, their_axes):
+            taken += 1
+            continue
+        shape_there = list(source.shape)
+        misfit = misfit or f"{name} is {shape} here and {shape_there} there"
+    return Match(taken, len(targets), misfit)
+
+
+def _rows(part: nn.Module) -> dict[str, Axes]:
+    """What the rows of the tensors of a part stand for; nothing for an encoder."""
+    if isinstance(part, Head):
+        return part.rows()
+    return {}
 
 
 def _copy(
@@ -203,8 +238,13 @@ def _same_names(
 ) -> tuple[list[int], list[int]]:
     """The rows here, and the rows there, of the names that are in both."""
     places = {name: row for row, name in enumerate(their_names)}
-    shared = [row for row, name in enumerate(names) if name in places]
-    return shared, [places[names[row]] for row in shared]
+    rows = []
+    rows_there = []
+    for row, name in enumerate(names):
+        if name in places:
+            rows.append(row)
+            rows_there.append(places[name])
+    return rows, rows_there
 
 
 def _grid(rows: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:

@@ -87,11 +87,17 @@ def lemma_hashes(
     A lemma is what its script leaves of the word, and the tail that the script appends. All are
     spelled at once, end to end.
     """
-    edits = lexicon.edits
-    front = np.array([dropped for dropped, _, _ in edits], dtype=np.int64)
-    back = np.array([dropped for _, dropped, _ in edits], dtype=np.int64)
-    tails = [tail for _, _, tail in edits]
-    tail_lengths = np.array([len(tail) for tail in tails], dtype=np.int64)
+    dropped_in_front = []
+    dropped_behind = []
+    tails = []
+    for in_front, behind, tail in lexicon.edits:
+        dropped_in_front.append(in_front)
+        dropped_behind.append(behind)
+        tails.append(tail)
+    front = np.array(dropped_in_front, dtype=np.int64)
+    back = np.array(dropped_behind, dtype=np.int64)
+    lengths = list(map(len, tails))
+    tail_lengths = np.array(lengths, dtype=np.int64)
     tail_starts = offsets(tail_lengths)[:-1]
     tail_letters = codes("".join(tails))
 

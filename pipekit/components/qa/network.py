@@ -112,22 +112,22 @@ class PassageNetwork(nn.Module):
         """
         text = self._mix(passages.text)  # (N, T, M)
         question = self._mix(passages.question)  # (N, Q, M)
-        features = torch.cat(
-            [match_features(passages), nearness(passages)],
-            dim=2,
-        )
+        matches = match_features(passages)
+        features = torch.cat([matches, nearness(passages)], dim=2)
         aim = self._aim(question, passages.question_mask)  # (N, 2M)
         aligned = self._align(text, question, passages.question_mask)  # (N, T, M)
         wanted = self.to_text(aim)[:, None] * text
         vectors = torch.cat([text, aligned, text * aligned, wanted], dim=2)
-        read = torch.cat([self.norm(vectors).float(), features], dim=2)
+        normed = self.norm(vectors).float()
+        read = torch.cat([normed, features], dim=2)
 
         states = self._read_both_ways(read, passages.text_mask)  # (N, T, 2H)
         spots = torch.cat([states, read], dim=2)
         spots = self.spot(self.dropout(spots))
         spots = functional.gelu(spots)  # (N, T, 2M)
         factors = 1 + self.aims(aim)[:, None]  # (N, 1, 2M)
-        edges = self.edges(self.dropout(spots * factors))  # (N, T, 2)
+        aimed = self.dropout(spots * factors)
+        edges = self.edges(aimed)  # (N, T, 2)
         spans = self._spans(edges.float(), passages.text_mask)
 
         padding = ~passages.text_mask[..., None]

@@ -248,7 +248,8 @@ class RelationExtractor(Head):
         borders = np.searchsorted(owners, np.arange(len(batch.docs) + 1))
         for number, doc in enumerate(batch.docs):
             rows = slice(borders[number], borders[number + 1])
-            layer = doc.add_layer("relations", "link", len(owners[rows]), target=self.layer)
+            size = len(owners[rows])
+            layer = doc.add_layer("relations", "link", size, target=self.layer)
             layer.set("head", head_rows[rows])
             layer.set("tail", tail_rows[rows])
             layer.set("label", labels[rows], self.labels)
@@ -316,13 +317,17 @@ class RelationExtractor(Head):
             links = gold_links(batch.docs[number], self.layer)
             if links is None or not links.size:
                 continue
-            head = links["head"].values + begins[number]
-            tail = links["tail"].values + begins[number]
+            begin = begins[number]
+            head = links["head"].values + begin
+            tail = links["tail"].values + begin
             heads.append(by_row[head])
             tails.append(by_row[tail])
             for label in links["label"].strings():
-                labels.append(codes.get(label or "", UNKNOWN))
-        gold = EntityPairs(np.concatenate(heads), np.concatenate(tails))
+                code = codes.get(label or "", UNKNOWN)
+                labels.append(code)
+        all_heads = np.concatenate(heads)
+        all_tails = np.concatenate(tails)
+        gold = EntityPairs(all_heads, all_tails)
         return gold, np.array(labels, dtype=np.int64)
 
     def passed_over(self, batch: Batch) -> PassedOver:
@@ -337,11 +342,12 @@ class RelationExtractor(Head):
 
     def _annotated(self, batch: Batch) -> list[int]:
         """The numbers of the documents that have relations."""
-        return [
-            number
-            for number, doc in enumerate(batch.docs)
-            if gold_links(doc, self.layer) is not None
-        ]
+        numbers = []
+        for number, doc in enumerate(batch.docs):
+            links = gold_links(doc, self.layer)
+            if links is not None:
+                numbers.append(number)
+        return numbers
 
 
 def _chunks(
@@ -349,9 +355,13 @@ def _chunks(
     device: torch.device,
 ) -> list[slice]:
     """The pairs that are scored together; one empty chunk where there are none."""
-    step = CPU_PAIRS if device.type == "cpu" else GPU_PAIRS
-    begins = range(0, max(size, 1), step)
-    return [slice(begin, begin + step) for begin in begins]
+    step = GPU_PAIRS
+    if device.type == "cpu":
+        step = CPU_PAIRS
+    chunks = []
+    for begin in range(0, max(size, 1), step):
+        chunks.append(slice(begin, begin + step))
+    return chunks
 
 
 def read_patterns(patterns: Sequence[str]) -> Inventory:
@@ -364,16 +374,20 @@ def read_patterns(patterns: Sequence[str]) -> Inventory:
                 "such as 'PERSON WORKS_AS PROFESSION'"
             )
     types: set[str] = set()
-    for head, _, tail in triples:
-        types.update((head, tail))
-    kinds = {name: number for number, name in enumerate(sorted(types))}
-    labels = sorted({label for _, label, _ in triples})
-    codes = {label: code for code, label in enumerate(labels)}
-    take(2 * len(kinds) ** 2 * len(labels), "the table of all patterns")
-    allowed = np.zeros((len(kinds), len(kinds), len(labels)), dtype=bool)
+    distinct_labels: set[str] = set()
     for head, label, tail in triples:
-        allowed[kinds[head], kinds[tail], codes[label]] = True
-    return Inventory(kinds, labels, allowed.reshape(-1, len(labels)))
+        types.update((head, tail))
+        distinct_labels.add(label)
+    kinds = {name: number for number, name in enumerate(sorted(types))}
+    labels = sorted(distinct_labels)
+    codes = {label: code for code, label in enumerate(labels)}
+    pairs = len(kinds) ** 2
+    take(2 * pairs * len(labels), "the table of all patterns")
+    allowed = np.zeros((pairs, len(labels)), dtype=bool)
+    for head, label, tail in triples:
+        pair = kinds[head] * len(kinds) + kinds[tail]
+        allowed[pair, codes[label]] = True
+    return Inventory(kinds, labels, allowed)
 
 
 def gold_links(

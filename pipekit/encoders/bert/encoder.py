@@ -115,19 +115,22 @@ class Bert(Encoder):
                 "a BERT needs a vocabulary of subwords: "
                 "name one in a recipe, or let `prepare` learn one"
             )
-        word_tables = {name: self.tables[name] for name in self.tables if name != SUBWORDS}
+        word_tables = dict(self.tables)
+        vocabulary = word_tables.pop(SUBWORDS)
         if not features:
             check_names(word_tables, {}, "a BERT without word features")
         self.pool = pool
         self.reads = reads
-        check_tables({SUBWORDS: self.tables[SUBWORDS]}, _TABLES, "a BERT")
-        self.subwords = Subwords(self.tables[SUBWORDS])
+        check_tables({SUBWORDS: vocabulary}, _TABLES, "a BERT")
+        self.subwords = Subwords(vocabulary)
         self.shape = shape_of(family, network or {})
         self.width = self.shape.width
         if max(self.subwords.special) >= len(self.subwords):
             raise ConfigError("a vocabulary of subwords has special pieces beyond its end")
         self.network = Network(len(self.subwords), self.shape)
-        self.mix = LayerMix(self.shape.layers + 1) if mix else None
+        self.mix: LayerMix | None = None
+        if mix:
+            self.mix = LayerMix(self.shape.layers + 1)
         self.embed: Embedder | None = None
         if features:
             self.embed = Embedder(features, word_tables)
@@ -171,7 +174,9 @@ class Bert(Encoder):
 
     def features(self, batch: Batch) -> PieceFeatures:
         ids, borders = self.pieces(batch)
-        sequences = batch.sequences if self.reads == "sentences" else batch.offsets
+        sequences = batch.offsets
+        if self.reads == "sentences":
+            sequences = batch.sequences
         plan = windows(borders[sequences], self.window, self.window // 4)
         words = None
         if self.embed is not None:
@@ -183,14 +188,17 @@ class Bert(Encoder):
 
         A word after white space and the same word without it are cut apart.
         """
-        keys = pair_keys(batch.distinct.index, batch.spaced.astype(np.int64), 2)
+        is_spaced = batch.spaced.astype(np.int64)
+        keys = pair_keys(batch.distinct.index, is_spaced, 2)
         distinct, index = np.unique(keys, return_inverse=True)  # index int64[words]
         word, spaced = split_pairs(distinct, 2)
         strings = batch.distinct.strings
         written = [strings[i] for i in word.tolist()]
         cut = self.subwords.cut(written, (spaced == 1).tolist())
-        lengths = np.diff(cut.borders)[index]  # int64[words]
-        ids = cut.ids[ranges(cut.borders[index], lengths)]
+        counts = np.diff(cut.borders)
+        lengths = counts[index]  # int64[words]
+        starts = cut.borders[index]
+        ids = cut.ids[ranges(starts, lengths)]
         return Cut(ids, offsets(lengths))
 
     def forward(self, features: PieceFeatures) -> Tensor:
@@ -200,7 +208,8 @@ class Bert(Encoder):
         beside = self._word_vectors(features, owner)
         answers = []
         for framed in self.framed(features):
-            answers.append((self._read(framed, beside), framed.row))
+            states = self._read(framed, beside)
+            answers.append((states, framed.row))
         if not answers:
             return torch.zeros(0, self.width, device=device)
         return self._to_words(by_row(answers), owner, borders)
@@ -273,7 +282,9 @@ class Bert(Encoder):
         seen: list[Tensor] | None = None,
     ) -> Tensor:
         """The states of the pieces that windows answer for, float[answers, width]."""
-        padded = None if beside is None else _in_cells(beside, framed)
+        padded = None
+        if beside is not None:
+            padded = _in_cells(beside, framed)
         layers = self.network(
             framed.ids,
             framed.inside,
