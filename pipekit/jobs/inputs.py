@@ -42,7 +42,7 @@ def records(
 ) -> Iterator[Record]:
     """The records of all inputs from a position on; of a shard, only its own."""
     number = start.number
-    begin = Mark(start.offset, start.line)
+    begin = Mark(start.offset, start.line, start.barrier)
     for index in range(start.input, len(sources)):
         source = sources[index]
         file = str(source.path)
@@ -53,6 +53,7 @@ def records(
                 offset=record.end.offset,
                 line=record.end.line,
                 number=number + 1,
+                barrier=record.end.barrier,
             )
             if reading.shard.holds(number):
                 yield record

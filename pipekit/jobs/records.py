@@ -120,19 +120,26 @@ class Position(NamedTuple):
         offset: how much of the input lies before the record: bytes, or rows of Parquet.
         line: how many of its lines (or documents, or rows) lie before the record.
         number: how many records lie before it in all inputs.
+        barrier: that of the mark, see there.
     """
 
     input: int = 0
     offset: int = 0
     line: int = 0
     number: int = 0
+    barrier: int = 0
 
 
 class Mark(NamedTuple):
-    """A place in one input: how many bytes of the uncompressed data lie before it, and lines."""
+    """A place in one input: how many bytes of the uncompressed data lie before it, and lines.
+
+    Args:
+        barrier: the byte up to which a row of a table that failed was read; 0 behind that byte.
+    """
 
     offset: int
     line: int
+    barrier: int = 0
 
 
 class Line(NamedTuple):

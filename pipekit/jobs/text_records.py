@@ -14,6 +14,7 @@ from pipekit.jobs import parquet
 from pipekit.jobs.reading import Reading
 from pipekit.jobs.records import Fields, Line, Lines, Mark, Record, Source, not_utf8, too_large
 
+_IN_VAIN = "it goes on in its next line, which was read in vain for an earlier row"
 _NAMES = 100  # fields that a reason lists
 _CELL_LIMIT = 2**31 - 1  # characters of a cell that the module csv can count anywhere
 _UNDECODED = re.compile("[\udc80-\udcff]")  # how Python keeps a byte that is no UTF-8
@@ -156,13 +157,14 @@ def table_records(
     names: list[str] | None = None
     if lines.mark.offset:
         names = _column_names(lines, delimiter)
-    for row in _TableRows(lines, delimiter):
+    rows = _TableRows(lines, delimiter)
+    for row in rows:
         if names is None:
             names = row.cells
             _check_column(reading.text, names, lines.source)
             continue
         content = _row_content(row, names, delimiter, reading.text)
-        yield lines.record(row.begin, *content)
+        yield lines.record(row.begin, *content, end=rows.mark)
 
 
 def _row_content(
@@ -212,7 +214,8 @@ class _TableRows:
     A row goes on in the next line only within quotation marks. So all that follows in the lines of
     a failed row was read within quotation marks before; a row that begins among them, and goes on
     in the next of them, would come to the same fault, and fails without reading that far. Time thus
-    grows with the lines of a table, whatever stands in them.
+    grows with the lines of a table, whatever stands in them. How far they reach is part of the
+    position of a record, so that a job which goes on among them fails on the same rows.
     """
 
     def __init__(
@@ -223,8 +226,15 @@ class _TableRows:
         self._lines = lines
         self._delimiter = delimiter
         self._consumed: list[Line] = []  # the lines of the current row
-        self._failed_to = 0  # where the last line of the last failed row ends
-        self._fault = ""  # of that row
+        self._barrier = lines.mark.barrier  # where the last line of the last failed row ends
+
+    @property
+    def mark(self) -> Mark:
+        """Where the next row begins."""
+        mark = self._lines.mark
+        if self._barrier > mark.offset:
+            return mark._replace(barrier=self._barrier)
+        return mark
 
     def __iter__(self) -> Iterator[_Row]:
         cells = self._reader()
@@ -252,14 +262,13 @@ class _TableRows:
             size = self._lines.mark.offset - first.begin.offset
             if size > self._lines.most:
                 raise csv.Error(too_large(size, self._lines.most))
-            if line is not first and line.begin.offset < self._failed_to:
-                raise csv.Error(self._fault)
+            if line is not first and line.begin.offset < self._barrier:
+                raise csv.Error(_IN_VAIN)
             yield line.data.decode(errors="surrogateescape")
 
     def _failed_row(self, error: csv.Error) -> _Row:
         first, *others = self._consumed
-        self._fault = str(error)
-        self._failed_to = max(self._failed_to, self._lines.mark.offset)
+        self._barrier = max(self._barrier, self._lines.mark.offset)
         self._lines.back(others)
         fault = first.fault
         if fault is None:

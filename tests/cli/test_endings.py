@@ -33,7 +33,7 @@ def verbs(model: Path, source: Path) -> list[list[str]]:
     command = [sys.executable, "-m", "pipekit"]
     return [
         [*command, "apply", str(model), str(source), "-o", "-"],
-        [*command, "run", str(model), str(source)],
+        [*command, "run", str(model), "Мама мыла раму. " * 3000],
     ]
 
 

@@ -230,6 +230,22 @@ def test_rows_are_those_of_reading_each_fault_to_its_end(text: str, tmp_path: Pa
     assert got == expected[1:]
 
 
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet='aя",\n', max_size=60), most=st.integers(8, 30))
+@example(text='a","\n' * 3 + '"\n', most=12)
+def test_rows_behind_any_row_are_the_same_for_a_job_that_goes_on_there(
+    text: str, most: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text\n" + text.encode())
+    source, reading = Source.of(tmp_path / "a.csv"), Reading(max_record=most)
+    everything = list(records([source], reading, Position()))
+    for number, record in enumerate(everything, 1):
+        rest = list(records([source], reading, record.after))
+        assert [(row.place, row.source, row.reason) for row in rest] == [
+            (row.place, row.source, row.reason) for row in everything[number:]
+        ]
+
+
 def seconds(path: Path) -> float:
     begun = time.process_time()
     assert sum(1 for _ in records([Source.of(path)], Reading(), Position())) > 1

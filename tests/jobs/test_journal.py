@@ -87,7 +87,7 @@ _BEGINNINGS = st.builds(Beginning, st.integers(0, 2**63), st.integers(0, 2**32 -
     names=st.lists(st.text(st.characters()), max_size=3),
     output=_BEGINNINGS,
     read=st.lists(_BEGINNINGS, max_size=3),
-    position=st.builds(Position, *[st.integers(0, 2**63)] * 4),
+    position=st.builds(Position, *[st.integers(0, 2**63)] * 5),
 )
 def test_a_journal_gives_back_what_it_was_told(
     names: list[str],
