@@ -187,7 +187,9 @@ class Recurrent(SequenceEncoder):
             yield from super().answers(flat, plan)
             return
         for group in length_groups(plan.length, PACKED_WORDS):
-            columns = (column[group] for column in plan)
+            columns = []
+            for column in plan:
+                columns.append(column[group])
             yield self._read_packed(flat, Windows(*columns))
 
     def _read_packed(

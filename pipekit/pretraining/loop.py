@@ -237,14 +237,20 @@ class Pretrainer:
                     with undisturbed():
                         self.step()
                     bar.update()
-                    losses = {name: f"{loss:.3f}" for name, loss in self.progress.loss.items()}
-                    bar.set_postfix(losses, refresh=False)
+                    self._show(bar)
                     self._look(bar)
             except KeyboardInterrupt:
                 self.save()
                 raise
         self.network.eval()
         self.pipeline.to_disk(self.output / RESULT, half=self.settings.half)
+
+    def _show(self, bar: Any) -> None:
+        """Write the running means of the losses behind the bar."""
+        shown = {}
+        for name, loss in self.progress.loss.items():
+            shown[name] = f"{loss:.3f}"
+        bar.set_postfix(shown, refresh=False)
 
     def _look(self, bar: Any) -> None:
         """Evaluate, and save a checkpoint, when it is time."""
@@ -343,8 +349,8 @@ class Pretrainer:
                 of_name.append(float(loss))
         held_out = {}
         for name, of_name in values.items():
-            mean = np.mean(of_name)
-            held_out[name] = float(mean)
+            mean = float(np.mean(of_name))
+            held_out[name] = mean
         row = {
             "step": self.progress.step,
             "loss": dict(self.progress.loss),
@@ -353,8 +359,11 @@ class Pretrainer:
         self.progress.history.append(row)
         write_log(self.output / LOG, self.progress.history)
         release_memory()
-        figures = "  ".join(f"{name} {loss:.4f}" for name, loss in held_out.items())
-        bar.write(f"step {self.progress.step:>7}  held out: {figures}")
+        figures = []
+        for name, mean in held_out.items():
+            figures.append(f"{name} {mean:.4f}")
+        listed = "  ".join(figures)
+        bar.write(f"step {self.progress.step:>7}  held out: {listed}")
 
     def save(self) -> None:
         """Write the checkpoint."""

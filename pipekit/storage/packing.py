@@ -157,7 +157,9 @@ def _check_heads(data: bytes) -> None:
         left = open_lists.pop()
         while left:
             left -= 1
-            size = _SIMPLE[data[at]] if at < len(data) else 0
+            size = 0
+            if at < len(data):
+                size = _SIMPLE[data[at]]
             if size:
                 at += size
                 continue

@@ -148,9 +148,9 @@ def _invent(
             f'[{kind}.{name}] "{FIXED}" is for the labels of a part with a source: a new part has '
             "those of the training documents, or a list of them"
         )
-    type_name = part.get("type", name)
+    settings = dict(part)
+    type_name = settings.pop("type", name)
     factory = registered.get(type_name)
-    settings = {key: value for key, value in part.items() if key != "type"}
     check_values(factory, settings, f"[{kind}.{name}]")
     if hasattr(factory, "prepare"):
         settings, blueprint.tables[f"{kind}/{name}"] = factory.prepare(settings, docs)

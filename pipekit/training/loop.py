@@ -313,7 +313,9 @@ class Trainer:
         if not self.data.dev:
             return None, {}
         scores = evaluate(self.pipeline, self.data.dev)
-        figures = {name: scores[name] for name in scores.figures}
+        figures = {}
+        for name in scores.figures:
+            figures[name] = scores[name]
         if not self.is_decided:
             return None, figures
         return figure(scores, self.settings.score), figures
@@ -330,8 +332,10 @@ class Trainer:
 
     def _state(self) -> dict[str, Tensor]:
         """The tensors of a checkpoint: weights and averages, by name."""
-        averages = {f"average/{name}": tensor for name, tensor in self.average.items()}
-        return {**self.weights(), **averages}
+        tensors = self.weights()
+        for name, average in self.average.items():
+            tensors[f"average/{name}"] = average
+        return tensors
 
     def _check_weights(self) -> None:
         """No weights that are no numbers are saved. Errors: `ProcessingError`."""

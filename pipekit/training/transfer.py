@@ -138,8 +138,8 @@ def _listed(
     theirs = _inventory(saved, saved_name, setting)
     if not ours:
         return ""
-    new = [item for item in ours if item not in theirs]
-    gone = [item for item in theirs if item not in ours]
+    new = _beyond(ours, theirs)
+    gone = _beyond(theirs, ours)
     staying = len(ours) - len(new)
     parts = [f"{staying} kept"]
     if new:
@@ -147,6 +147,18 @@ def _listed(
     if gone:
         parts.append(f"{len(gone)} left out ({shortened(gone)})")
     return f"; {setting}: {', '.join(parts)}"
+
+
+def _beyond(
+    items: Sequence[str],
+    others: Sequence[str],
+) -> list[str]:
+    """The items that are not among others."""
+    beyond = []
+    for item in items:
+        if item not in others:
+            beyond.append(item)
+    return beyond
 
 
 def _inventory(

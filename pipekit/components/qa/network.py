@@ -205,8 +205,13 @@ def match_features(passages: Passages) -> Tensor:
     the passage.
     """
     matches = [_matched_worth(passages, kind) for kind in (BEGINNING, LEMMA, FORM)]
-    rarest = [worth.amax(2) for worth in matches]
-    is_match = [(worth > 0).to(worth.dtype) for worth in rarest]
+    rarest = []
+    is_match = []
+    for match in matches:
+        worth = match.amax(2)
+        is_above = worth > 0
+        rarest.append(worth)
+        is_match.append(is_above.to(worth.dtype))
     whole = _question_worth(passages).sum(1)[:, None]
     cover = covered_worth(matches[0], passages)
     cover = cover / whole.clamp_min(_TINY)

@@ -366,8 +366,10 @@ def _chunks(
 
 def read_patterns(patterns: Sequence[str]) -> Inventory:
     """The types and labels of patterns. Errors: `ConfigError` for one that is not three words."""
-    triples = [pattern.split(" ") for pattern in patterns]
-    for pattern, words in zip(patterns, triples, strict=True):
+    triples = []
+    for pattern in patterns:
+        words = pattern.split(" ")
+        triples.append(words)
         if len(words) != 3:
             raise ConfigError(
                 f"the pattern {pattern!r} is not TYPE LABEL TYPE, "
