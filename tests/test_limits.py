@@ -64,6 +64,18 @@ child.wait()
     assert wait_until(lambda: not running(pid), 2)
 
 
+def test_nothing_is_left_of_a_process_whose_children_have_no_parent_any_more() -> None:
+    parent = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {HANGS!r}], start_new_session=True)
+print(child.pid)
+"""
+    ended = run([sys.executable, "-c", parent], 60)
+    pid = int(ended.written.split()[0])
+    assert not ended.hung and ended.code == 0
+    assert wait_until(lambda: not running(pid), 2)
+
+
 def test_the_family_of_a_process_is_known() -> None:
     process = subprocess.Popen(
         ["sh", "-c", "sleep 100 & sleep 100 & echo; wait"], stdout=subprocess.PIPE

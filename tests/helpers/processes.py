@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import secrets
 import signal
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+_MARK = "PIPEKIT_TESTS_RUN"
 _STACK_SECONDS = 2.0  # for a process that was asked for its stack to write it and end
 
 
@@ -98,7 +100,7 @@ def limited(seconds: float) -> Iterator[None]:
         pytest.fail(f"not done within {seconds:g} s\n{stacks}", pytrace=False)
 
     before = signal.signal(signal.SIGALRM, fail)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)  # again, where what cleans up hangs
     try:
         yield
     finally:
@@ -120,8 +122,20 @@ def outputs(
     except subprocess.TimeoutExpired:
         family = [*descendants(process.pid), process.pid]
         dump_and_end(family)
-        written = "\n".join(part or "" for part in process.communicate())
+        written = ""
+        with suppress(subprocess.TimeoutExpired):  # others may hold its pipes open
+            written = "\n".join(part or "" for part in process.communicate(timeout=5))
         pytest.fail(f"process {process.args} has not ended within {seconds:g} s\n{written}")
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that have a variable in their environment: "NAME=value"."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 class Ended(NamedTuple):
@@ -145,9 +159,12 @@ def run(
 ) -> Ended:
     """Run a process and all that it starts; none of them is left when this returns."""
     hung = False
+    environment = options.pop("env", None) or os.environ
+    token = secrets.token_hex(8)  # by which those are found, too, whose parents are dead
     with tempfile.TemporaryFile() as file:
         process = subprocess.Popen(
             command,
+            env={**environment, _MARK: token},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -161,8 +178,9 @@ def run(
         finally:
             if process.poll() is None:
                 dump_and_end([process.pid, *descendants(process.pid)])
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for pid in marked(f"{_MARK}={token}"):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         code = process.wait()
         file.seek(0)
         written = file.read().decode(errors="replace")

@@ -19,6 +19,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count, islice
 from math import log2
 from pathlib import Path
@@ -698,10 +699,14 @@ def script(
     yield start
     for one in begun:
         one.kill()
-        one.communicate()
-    assert wait_until(
+    all_gone = wait_until(
         lambda: not any(running(int(path.name)) for path in pids.iterdir()), seconds=5
     )
+    for one in begun:
+        with suppress(ProcessLookupError):
+            os.killpg(one.pid, signal.SIGKILL)
+        one.communicate()
+    assert all_gone
 
 
 def test_a_script_without_its_guard_is_told_of_it(
