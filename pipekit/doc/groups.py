@@ -15,7 +15,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from pipekit.doc.layer import Layer, span_layer
-from pipekit.doc.lookup import rows_of_head, rows_of_span
+from pipekit.doc.lookup import rows_of_heads, rows_of_span
 from pipekit.doc.text import Text
 from pipekit.doc.views import Relation, Span
 from pipekit.errors import DocError, near
@@ -192,11 +192,10 @@ class Relations(Views[Relation]):
 
     def _rows_of(self, item: Any) -> Iterator[int]:
         if not isinstance(item, tuple) or not item:
-            return
-        for head in self._spans._rows_of(item[0]):
-            for row in rows_of_head(self._layer, head).tolist():
-                if self._view(row) == item:
-                    yield row
+            return iter(())
+        heads = np.array(list(self._spans._rows_of(item[0])), dtype=np.int64)
+        rows = rows_of_heads(self._layer, heads).tolist()
+        return (row for row in rows if self._view(row) == item)
 
 
 class SpanGroups(MutableMapping[str, Sequence[Span]]):

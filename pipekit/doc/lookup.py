@@ -81,12 +81,12 @@ def rows_within(
     return np.sort(rows[ends <= end])
 
 
-def rows_of_head(
+def rows_of_heads(
     links: Layer,
-    head: int,
+    spans: Ints,
 ) -> Ints:
-    """The rows of the links that begin with a row of spans, ascending."""
-    return links.derived(_by_head, "head").between(head, head)
+    """The rows of the links that begin with one of these rows of spans, ascending."""
+    return np.sort(links.derived(_by_head, "head").of(spans))
 
 
 def links_between(
@@ -94,7 +94,7 @@ def links_between(
     spans: Ints,
 ) -> Layer:
     """The links between some spans, rows of them in ascending order, as rows among these."""
-    rows = np.sort(links.derived(_by_head, "head").of(spans))
+    rows = rows_of_heads(links, spans)
     tails = links["tail"].values[rows]
     inside = links.take(rows[np.isin(tails, spans)])
     for edge in REQUIRED["link"]:
