@@ -115,18 +115,24 @@ def _flat_layer(
     end = layer["end"].values.astype(np.int64)
     labels = layer["label"].strings()
 
-    taken = np.array([label in new_labels for label in labels], dtype=bool)
+    is_named = [label in new_labels for label in labels]
+    taken = np.array(is_named, dtype=bool)
     if rule.get("capital", False):
         taken &= _capitalized(doc, start, end)
     rows = np.flatnonzero(taken)
     start = start[rows]
     end = end[rows]
 
-    sign = RULE_OVERLAPS[rule.get("overlaps", "outermost")]
-    preference = np.lexsort((start, sign * (end - start)))
+    overlaps = rule.get("overlaps", "outermost")
+    lengths = end - start
+    preference = np.lexsort((start, RULE_OVERLAPS[overlaps] * lengths))
     remaining = np.flatnonzero(settle(start, end, preference))
-    remaining = remaining[np.argsort(start[remaining], kind="stable")]
-    flat_labels = [new_labels[labels[row]] for row in rows[remaining].tolist()]
+    order = np.argsort(start[remaining], kind="stable")
+    remaining = remaining[order]
+    flat_labels = []
+    for row in rows[remaining].tolist():
+        label = labels[row]
+        flat_labels.append(new_labels[label])
     return span_layer(start[remaining], end[remaining], flat_labels)
 
 

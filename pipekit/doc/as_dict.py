@@ -31,6 +31,7 @@ from pipekit.doc.columns import Values
 from pipekit.doc.layer import Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text
+from pipekit.words.arrays import Ints
 
 DOC_KEYS = (
     "text",
@@ -70,10 +71,7 @@ def doc_to_dict(doc: Text) -> dict[str, Any]:
     data["tokens"] = _rows(doc.words, doc.starts, doc.ends, doc.tokens, in_rows)
     borders = doc.sent_borders()
     if borders is not None:
-        starts = doc.starts[borders[:-1]].tolist()
-        ends = doc.ends[borders[1:] - 1].tolist()
-        sents = zip(starts, ends, strict=True)
-        data["sents"] = [{"start": start, "end": end} for start, end in sents]
+        data["sents"] = _sents(doc, borders)
     for name, layer in doc.layers.items():
         if name != "tokens":
             _add_layer(data, doc, name, layer)
@@ -81,6 +79,21 @@ def doc_to_dict(doc: Text) -> dict[str, Any]:
     if others:
         _section(data, "layers")["tokens"] = _whole(doc.tokens, others)
     return data
+
+
+def _sents(
+    doc: Text,
+    borders: Ints,
+) -> list[dict[str, int]]:
+    """The sentences between borders, in characters."""
+    firsts = borders[:-1]
+    lasts = borders[1:] - 1
+    starts = doc.starts[firsts].tolist()
+    ends = doc.ends[lasts].tolist()
+    sents = []
+    for start, end in zip(starts, ends, strict=True):
+        sents.append({"start": start, "end": end})
+    return sents
 
 
 def _are_sents(

@@ -154,19 +154,25 @@ def _add_spans(
 ) -> None:
     rows = _list(data, name)
     length = len(doc.text)
+    starts = doc.starts.tolist()
+    ends = doc.ends.tolist()
     first_at = {length: len(doc)}  # an empty span may lie behind all tokens
-    first_at |= {start: i for i, start in enumerate(doc.starts.tolist())}
-    last_at = {end: i + 1 for i, end in enumerate(doc.ends.tolist())}
+    first_at |= {start: token for token, start in enumerate(starts)}
+    last_at = {end: token for token, end in enumerate(ends, start=1)}
     firsts = np.zeros(len(rows), dtype=np.int32)
     lasts = np.zeros(len(rows), dtype=np.int32)
     for i, row in enumerate(rows):
         place = f"{name}[{i}]"
         start, end = _borders(row, place, length)
-        if start not in first_at or (end != start and end not in last_at):
+        is_empty = start == end
+        begins = start in first_at
+        ends_too = is_empty or end in last_at
+        if not begins or not ends_too:
             _refuse(place, f"[{start}, {end}) does not begin and end with tokens")
         firsts[i] = first_at[start]
-        lasts[i] = firsts[i]
-        if start != end:
+        if is_empty:
+            lasts[i] = firsts[i]
+        else:
             lasts[i] = last_at[end]
     layer = Layer("span", len(rows))
     layer.set("start", firsts)

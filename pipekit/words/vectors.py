@@ -241,10 +241,12 @@ class Vectors:
         words = plus + minus
         if not words or top < 1:
             raise DataError("most_similar takes a word at least, and top of 1 at least")
-        vectors = unit(np.stack([self._vector_of(word) for word in words]))
+        rows_of_words = [self._vector_of(word) for word in words]
+        vectors = unit(np.stack(rows_of_words))
         signs = np.ones(len(words), dtype=np.float32)
         signs[len(plus) :] = -1
-        target = unit((signs @ vectors)[None])[0]
+        sum_of_vectors = signs @ vectors
+        [target] = unit(sum_of_vectors[None])
         scores = self._matrix @ target  # float32[rows]
 
         rows = self.rows(words)
@@ -252,7 +254,11 @@ class Vectors:
         scores[asked] = -np.inf
         count = min(top, len(scores) - len(asked))
         nearest = np.argsort(-scores, kind="stable")[:count]
-        return [(self.names[row], float(scores[row])) for row in nearest.tolist()]
+        neighbours = []
+        for row in nearest.tolist():
+            cosine = float(scores[row])
+            neighbours.append((self.names[row], cosine))
+        return neighbours
 
     def _vector_of(self, word: str) -> Floats:
         vector = self.vector(word)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -255,14 +255,26 @@ class _Parser:
         target = {identifier: int(identifier) for identifier in _word_ids(len(words))}
         for first, last, surface in ranges:
             _merge(words[first - 1 : last], surface, target)
-        is_token = [target[row[_ID]] == int(row[_ID]) for row in words]
-        self.rows = list(compress(words, is_token))
-        self.numbers = list(compress(numbers, is_token))
-        new_ids = {int(row[_ID]): str(number) for number, row in enumerate(self.rows, 1)}
-        for row in self.rows:
-            if row[_HEAD] in target:
-                row[_HEAD] = new_ids[target[row[_HEAD]]]
+        self.rows = []
+        self.numbers = []
+        for row, number in zip(words, numbers, strict=True):
+            identifier = row[_ID]
+            if target[identifier] == int(identifier):
+                self.rows.append(row)
+                self.numbers.append(number)
+        self._renumber_heads(target)
         return True
+
+    def _renumber_heads(self, target: dict[str, int]) -> None:
+        """Heads as numbers of the rows that are left, where `target` knows their words."""
+        new_ids: dict[int, str] = {}
+        for number, row in enumerate(self.rows, 1):
+            old_id = int(row[_ID])
+            new_ids[old_id] = str(number)
+        for row in self.rows:
+            head = row[_HEAD]
+            if head in target:
+                row[_HEAD] = new_ids[target[head]]
 
     def _has_heads(self) -> bool:
         """Whether all heads are ids of words; sets `heads`."""

@@ -126,12 +126,19 @@ def read_table(
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
             table = _rows(file, (text, label, *span), rows)
-            groups = _by_text(table, text) if span else [[row] for row in table]
+            if span:
+                groups = _by_text(table, text)
+            else:
+                groups = [[row] for row in table]
             for doc, group in _docs(groups, text, tokenize):
                 _name(file, doc, group[0], meta)
-                scores = [meaning.of(row.cells[label]) for row in group]
+                scores = []
+                for row in group:
+                    cell = row.cells[label]
+                    scores.append(meaning.of(cell))
                 if span:
-                    _write_spans(file, doc, _spans(file, group, span), scores, meaning)
+                    spans = _spans(file, group, span)
+                    _write_spans(file, doc, spans, scores, meaning)
                 else:
                     _write_classes(doc, layer, scores[0])
                 yield doc
