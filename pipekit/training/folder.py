@@ -12,8 +12,9 @@ from pipekit.storage import store
 from pipekit.storage.origins import Description, Origins, all_changes, flattened, identity
 from pipekit.training.toml import PATH_KEYS
 
-# Settings that change nothing of the result.
-_INDIFFERENT = (
+# Settings that may change when a training goes on: how long it goes on, and what changes nothing.
+_FREE = (
+    "training.epochs",
     "training.checkpoint_minutes",
     "pretraining.checkpoint_minutes",
     "pretraining.pieces",
@@ -84,7 +85,7 @@ def origins_of(
     inputs: Description = {}
     settings: Description = {"--device": device}
     for name, value in flattened(sections).items():
-        if name in _INDIFFERENT:
+        if name in _FREE:
             continue
         paths = _files(name, value)
         settings[name] = [path.name for path in paths] or value
