@@ -58,7 +58,8 @@ def process(program: str) -> int:
 
 @needs_glibc
 def test_a_process_that_keeps_memory_asks_the_system_for_no_new_pages() -> None:
-    count = "work(); before = faults(); work(); print(faults() - before)"
+    # The first tensors may lie beside what is still in use, and the next ones elsewhere.
+    count = "[work() for _ in range(5)]; before = faults(); work(); print(faults() - before)"
     assert process(f"keep_memory(); {count}") < 100 < process(count)
 
 
