@@ -330,10 +330,11 @@ def test_what_a_component_raises_is_told_as_one_process_tells_it(nlp: Pipeline) 
     )
 
 
-def test_a_document_that_cannot_be_written_as_bytes_fails_alone(nlp: Pipeline) -> None:
+def test_a_document_on_which_a_contract_is_broken_fails_alone(nlp: Pipeline) -> None:
     docs: list[Any] = list(nlp.pipe(texts(9, исказить=3), n_process=2, on_error="record"))
     assert [i for i, doc in enumerate(docs) if doc.error] == [3]
-    assert docs[3].error.startswith("document 3, 'Текст номер 3 исказить': layer 'other'")
+    assert docs[3].error.startswith("document 3, 'Текст номер 3 исказить': trouble failed: ")
+    assert docs[3].error.endswith("wrote 'other', which it does not assign")
     assert docs[3].text == "Текст номер 3 исказить"
 
 
