@@ -616,7 +616,7 @@ def test_what_keeps_a_worker_from_loading_is_told(pids: Path) -> None:
     nlp = troubled(pids, start="ошибиться")
     with pytest.raises(
         CorruptModelError,
-        match="a worker process cannot load the pipeline: .*: ZeroDivisionError: integer division",
+        match=r"a worker process cannot load the pipeline: .*: ZeroDivisionError: integer division",
     ):
         list(nlp.pipe(["а"], n_process=2))
 

@@ -700,7 +700,7 @@ def test_each_rule_sees_what_the_one_before_has_made() -> None:
 def test_an_unknown_key_of_a_rule_and_an_unknown_table_are_named(
     written: Callable[[str], Path],
 ) -> None:
-    with pytest.raises(ConfigError, match=r"a mapping rule has no 'upso'. Did you mean 'upos'\?"):
+    with pytest.raises(ConfigError, match=r"mapping rule 1 has no 'upso'. Did you mean 'upos'\?"):
         mapping.TokenRules([{"upso": ["X"]}])
     with pytest.raises(ConfigError, match=r"has no rules \[\[tree\]\]. Did you mean 'three'\?"):
         mapping.TokenRules.read(written("[[three]]\nset = 'X'"), "tree")
