@@ -205,10 +205,10 @@ def test_padded_groups_answer_for_every_row_once(
 ) -> None:
     plan = windows(np.concatenate([[0], np.cumsum(lengths)]), limit, limit // 2)
     answered = []
-    for rows, inside, cell, row in padded_groups(plan, cells, torch.device("cpu")):
-        assert inside.flatten()[cell].all()
-        assert torch.equal(rows.flatten()[cell], row)
-        answered += row.tolist()
+    for group in padded_groups(plan, cells, torch.device("cpu")):
+        assert group.inside.flatten()[group.cell].all()
+        assert torch.equal(group.rows.flatten()[group.cell], group.row)
+        answered += group.row.tolist()
     assert sorted(answered) == list(range(int(lengths.sum())))
 
 
