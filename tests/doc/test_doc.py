@@ -464,7 +464,8 @@ def test_a_part_takes_the_spans_that_lie_within_and_the_whole_shifts_them_back()
 
 
 def test_the_whole_has_the_layers_of_each_part() -> None:
-    first, second = Doc(words=["Мама"], spaces=[True]), cat()
+    first = Doc(words=["Мама"], spaces=[True])
+    second = Doc(words=["мыла", "раму"], spaces=[True, False])
     second.layers["ents"] = span_layer([1], [2], ["X"])
     whole = concatenate([first, second])
     assert [(span.start, span.label) for span in whole.ents or ()] == [(2, "X")]
