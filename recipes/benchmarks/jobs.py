@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -125,7 +126,7 @@ def main() -> int:
             print(f"{case}: exponent {exponent:.2f}", flush=True)
         small = folder / "small.jsonl"
         small.write_bytes(b'{"text": "a"}\n')
-        for path in (small, *bombs(folder, options.bomb)):
+        for path in chain([small], bombs(folder, options.bomb)):
             output = str(folder / "bomb.jsonl")
             command = ("apply", model, str(path), "-o", output, "--overwrite")
             most, took = peak(sys.executable, "-m", "pipekit", *command)
