@@ -292,3 +292,6 @@ encoders = Registry("encoder")
 components = Registry("component")
 readers = Registry("reader")
 pipelines = Registry("pipeline")
+
+BY_KIND = {"tokenizer": tokenizers, "encoders": encoders, "components": components}
+"""The registries of the parts of a pipeline, by the keys of its config."""

@@ -130,13 +130,18 @@ def _unpack_borders(
     borders = steps.cumsum(dtype=np.int64)
     starts = borders[0::2]
     ends = borders[1::2]
-    lengths = data[1::2] if stored == 1 else steps[1::2]  # of single bytes, `in` is quicker
-    if 0 in lengths:
+    has_single_bytes = stored == 1
+    if has_single_bytes:
+        is_empty = 0 in data[1::2]  # which is quicker than in an array
+    else:
+        is_empty = 0 in steps[1::2]
+    if is_empty:
         _refuse("borders", "have an empty token")
-    if len(starts) and (starts[0] or ends[-1] > len(text)):
-        _refuse(
-            "borders", f"run from {starts[0]} to {ends[-1]} in a text of {len(text)} characters"
-        )
+    if len(starts):
+        first = starts[0]
+        last = ends[-1]
+        if first or last > len(text):
+            _refuse("borders", f"run from {first} to {last} in a text of {len(text)} characters")
     _check_gaps(text, steps[2::2].tolist(), ends.tolist())
     return starts, ends
 
@@ -165,7 +170,9 @@ def _unpack_layers(
         if tuple(types[at:columns]) not in _LAYER_TYPES:
             _refuse_types("the head of a layer", _LAYER_TYPES)
         name, kind, size, target, width = items[at:columns]
-        if not 0 <= kind < len(LAYER_KINDS) or size < 0 or width < 0:
+        is_kind = 0 <= kind < len(LAYER_KINDS)
+        has_sizes = size >= 0 and width >= 0
+        if not is_kind or not has_sizes:
             _refuse(f"layer {name!r}", f"has {size} rows and {width} columns and is of kind {kind}")
         if name in layers:
             _refuse(f"layer {name!r}", "stands there twice")

@@ -86,10 +86,9 @@ def _suppliers(nlp: Pipeline) -> list[Supplier]:
     """The packages of the tokenizer, the encoders and the components."""
     tokenizer = nlp.tokenizer_config["type"]
     suppliers = [registry.tokenizers.supplier(tokenizer)]
-    registries = {"encoders": registry.encoders, "components": registry.components}
     for kind, parts in nlp.configs.items():
         for part in parts.values():
-            supplier = registries[kind].supplier(part["type"])
+            supplier = registry.BY_KIND[kind].supplier(part["type"])
             suppliers.append(supplier)
     return suppliers
 

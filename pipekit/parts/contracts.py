@@ -31,7 +31,6 @@ RowNames = Sequence[Hashable]
 Axes = tuple[RowNames | None, ...]
 """What the rows of a tensor stand for, axis by axis; None for an axis of plain numbers."""
 
-
 PassedOver = Mapping[str, Sequence[int]]
 """Annotation that teaches nothing: what it is, in words that follow a number, as "spans of ents
 cross a sentence border", and for each such item the number of its document in the batch."""
@@ -164,8 +163,12 @@ class Head(nn.Module):
         settings: Mapping[str, Any],
         docs: Sequence[Doc],
     ) -> Prepared:
-        """Complete the settings of a recipe by the labels of the training documents."""
-        return Prepared(dict(settings), {})
+        """Complete the settings of a recipe by the inventory of the training documents."""
+        completed = dict(settings)
+        if cls.inventory:
+            inventory = settings.get(cls.inventory) or cls.listed(settings, docs)
+            completed[cls.inventory] = list(inventory)
+        return Prepared(completed, {})
 
     @classmethod
     def listed(

@@ -20,7 +20,7 @@ from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.parts.batch import Batch
 from pipekit.parts.results import check_part, segments_breach, vectors_breach
 from pipekit.pipeline.config import PipelineSettings
-from pipekit.registry import Registry, check_arguments, check_name
+from pipekit.registry import check_arguments, check_name
 
 if TYPE_CHECKING:
     import torch
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from pipekit.parts.contracts import Component, Encoder, EncoderRef, Tables
 
 _Settings = dict[str, Any]  # of a part: its type and the arguments that build it
-
-_REGISTRIES: dict[str, Registry] = {
-    "tokenizer": registry.tokenizers,
-    "encoders": registry.encoders,
-    "components": registry.components,
-}
 
 
 class Assembly:
@@ -320,7 +314,7 @@ class Assembly:
                 arguments["encoder"] = self._encoder_ref(name, encoder)
         if tables:
             arguments["tables"] = tables
-        factories = _REGISTRIES[kind]
+        factories = registry.BY_KIND[kind]
         part = factories.build(arguments, f"[{kind}.{name}]", _around_network)
         check_part(part, kind, name, factories.brought_by(config["type"]))
         if not _is_network(part):
@@ -349,7 +343,7 @@ class Assembly:
         name: str = "",
     ) -> bool:
         """Whether pipekit itself brings the type of a part; arguments as of `brought_by`."""
-        return _REGISTRIES[kind].is_own(self._type_of(kind, name))
+        return registry.BY_KIND[kind].is_own(self._type_of(kind, name))
 
     def brought_by(
         self,
@@ -362,7 +356,7 @@ class Assembly:
             kind: "tokenizer", "encoders" or "components".
             name: of the encoder or component.
         """
-        return _REGISTRIES[kind].brought_by(self._type_of(kind, name))
+        return registry.BY_KIND[kind].brought_by(self._type_of(kind, name))
 
     def _type_of(
         self,

@@ -34,11 +34,6 @@ from pipekit.registry import check_arguments
 from pipekit.settings import LabelName, Length, check_values
 from pipekit.storage import store
 
-_REGISTRIES = {
-    "tokenizer": registry.tokenizers,
-    "encoders": registry.encoders,
-    "components": registry.components,
-}
 _KINDS = ("encoders", "components")  # of parts that have tables and weights
 # What a pipeline may take of memory while it is read: so many bytes for each of its file, and these
 # for all files. A network of float16 takes 4 beside the bytes of the file, 4-bit vectors 8.
@@ -91,7 +86,7 @@ def _contents(pipeline: Assembly) -> tuple[dict[str, Any], _Arrays]:
     suppliers = {}
     for kind, settings in _part_settings(config):
         type = settings["type"]
-        supplier = _REGISTRIES[kind].supplier(type)
+        supplier = registry.BY_KIND[kind].supplier(type)
         suppliers[f"{kind} {type}"] = supplier.package
     arrays = _all_arrays(pipeline)
     same = _duplicates(arrays)
@@ -248,7 +243,7 @@ class _PartSettings:
 def _has_parts(config: Any) -> TypeGuard[dict[str, Any]]:
     if not isinstance(config, dict):
         return False
-    groups = [config.get(kind) for kind in _REGISTRIES]
+    groups = [config.get(kind) for kind in registry.BY_KIND]
     return all(isinstance(group, dict) for group in groups)
 
 
@@ -288,7 +283,7 @@ def _require_types(
         package = suppliers.get(f"{kind} {type}", "")
         if not _PACKAGE.fullmatch(package):
             package = "an unknown package"
-        _REGISTRIES[kind].require(type, package, f"its config, under {kind!r},")
+        registry.BY_KIND[kind].require(type, package, f"its config, under {kind!r},")
 
 
 def _with_duplicates(container: store.Container) -> _Arrays:

@@ -236,12 +236,15 @@ def _columns(
     high = np.append(firsts, len(begins))[paragraph]
 
     columns: dict[str, Hashes] = {}
-    rows_around = np.unique(np.concatenate(list(around.values())))
+    all_rows = np.concatenate(list(around.values()))
+    rows_around = np.unique(all_rows)
     forms, tails = _forms(tokens, rows_around)
     shapes = _shapes(tokens)
     for name, rows in around.items():
         is_inside = (rows >= low) & (rows < high)
-        rows = np.minimum(np.maximum(rows, 0), len(begins) - 1)
+        last_row = len(begins) - 1
+        rows = np.maximum(rows, 0)
+        rows = np.minimum(rows, last_row)
         columns["form" + name] = np.where(is_inside, forms[rows], 0)
         columns["shape" + name] = np.where(is_inside, shapes[rows], 0)
     columns["tail0"] = tails[before]

@@ -6,13 +6,13 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pipekit.corpora.toml import load_toml
 from pipekit.errors import ConfigError, near
-from pipekit.settings import Between, check_value, check_values
+from pipekit.registry import check_arguments
+from pipekit.settings import Between, check_value
 
 PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "pieces", "mapping", "start", "source")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -81,11 +81,7 @@ def settings_of(
 
     Errors: `ConfigError` naming `where`, the key, and what it takes.
     """
-    names = [setting.name for setting in fields(kind)]  # type: ignore[arg-type]
-    for key in section:
-        if key not in names:
-            raise ConfigError(f"{where} takes no {key!r}.{near(key, names)}")
-    check_values(kind, section, where)
+    check_arguments(kind, section, where)
     return kind(**section)
 
 

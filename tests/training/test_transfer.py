@@ -637,18 +637,18 @@ class Bare(Encoder):
 
 @pytest.fixture
 def bare() -> Iterator[None]:
-    pipekit.registry.encoders.register("bare")(Bare)
+    pipekit.registry.encoders.register("one_tensor")(Bare)
     yield
 
 
 def test_a_start_or_source_of_which_nothing_fits_names_the_first_tensor_and_both_shapes(
     tmp_path: Path, bare: None
 ) -> None:
-    Pipeline({"lang": "ru", "encoders": {"main": {"type": "bare", "width": 3}}}).to_disk(
+    Pipeline({"lang": "ru", "encoders": {"main": {"type": "one_tensor", "width": 3}}}).to_disk(
         tmp_path / "a.pipekit"
     )
     part = {"source": str(tmp_path / "a.pipekit"), "width": 4}
-    for raw in (other(part), other({"type": "bare", "width": 4}, start=part["source"])):
+    for raw in (other(part), other({"type": "one_tensor", "width": 4}, start=part["source"])):
         with pytest.raises(
             ConfigError,
             match=r"a.pipekit' gives nothing to begin with: only is \[4\] here and \[3\] there",

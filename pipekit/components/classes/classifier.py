@@ -22,6 +22,7 @@ from pipekit.components.classes.linear import (
     ClassWeights,
     FittedTerms,
     class_loss,
+    class_rows,
     class_weight_settings,
     class_weight_tensor,
     document_folds,
@@ -156,13 +157,7 @@ class Classifier(Head):
 
     def rows(self) -> dict[str, Axes]:
         """Rows of classes."""
-        axes: dict[str, Axes] = {
-            "output.1.weight": (self.labels, None),
-            "output.1.bias": (self.labels,),
-        }
-        if self.terms is None:
-            return axes
-        return axes | FittedTerms.rows(self.labels)
+        return class_rows("output.1", self.labels, self.terms)
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[docs, classes]."""

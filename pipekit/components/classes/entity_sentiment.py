@@ -21,6 +21,7 @@ from pipekit.components.classes.linear import (
     ClassWeights,
     FittedTerms,
     class_loss,
+    class_rows,
     class_weight_settings,
     class_weight_tensor,
     document_folds,
@@ -182,13 +183,7 @@ class EntitySentiment(Head):
 
     def rows(self) -> dict[str, Axes]:
         """Rows of classes."""
-        axes: dict[str, Axes] = {
-            "output.4.weight": (self.labels, None),
-            "output.4.bias": (self.labels,),
-        }
-        if self.terms is None:
-            return axes
-        return axes | FittedTerms.rows(self.labels)
+        return class_rows("output.4", self.labels, self.terms)
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[entities of all documents, classes]."""

@@ -230,11 +230,6 @@ class FittedTerms(nn.Module):
         values = None if array is None else torch.from_numpy(array)
         self.register_buffer(name, values, persistent=saved)
 
-    @staticmethod
-    def rows(labels: RowNames) -> dict[str, Axes]:
-        """Which rows stand for which class, see `Head.rows`."""
-        return {"terms.weights": (None, labels), "terms.bias": (labels,)}
-
     def forward(
         self,
         batch: Batch,
@@ -303,3 +298,23 @@ def fit_folds(
         "fold_weights": np.concatenate([part.weights for part in without], axis=-1),
         "fold_bias": np.concatenate([part.bias for part in without], axis=-1),
     }
+
+
+def class_rows(
+    output: str,
+    labels: RowNames,
+    terms: FittedTerms | None,
+) -> dict[str, Axes]:
+    """Which rows of a network and of its terms stand for which class, see `Head.rows`.
+
+    Args:
+        output: the last layer of the network, as in the state dict.
+    """
+    axes: dict[str, Axes] = {
+        f"{output}.weight": (labels, None),
+        f"{output}.bias": (labels,),
+    }
+    if terms is not None:
+        axes["terms.weights"] = (None, labels)
+        axes["terms.bias"] = (labels,)
+    return axes

@@ -26,7 +26,7 @@ from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.nn.padding import grid, length_groups
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared
+from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver
 from pipekit.parts.spans import (
     UNKNOWN,
     SpanRows,
@@ -112,17 +112,6 @@ class EntityRecognizer(Head):
         self.emit = nn.Linear(hidden, self.tags.size)
         self.crf = CRF(self.tags)
         self.register_buffer("temperature", torch.ones(()))
-
-    @classmethod
-    def prepare(
-        cls,
-        settings: Mapping[str, Any],
-        docs: Sequence[Doc],
-    ) -> Prepared:
-        """Complete the settings by the labels of the training documents."""
-        labels = settings.get("labels") or cls.listed(settings, docs)
-        completed = {**settings, "labels": list(labels)}
-        return Prepared(completed, {})
 
     @classmethod
     def listed(

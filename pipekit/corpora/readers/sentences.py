@@ -99,8 +99,11 @@ def assemble(
     each key of `meta`.
     """
     sentences = list(chain.from_iterable(blocks))
-    words = list(chain.from_iterable(sentence.words for sentence in sentences))
-    gaps = list(chain.from_iterable(sentence.gaps for sentence in sentences))
+    words: list[str] = []
+    gaps: list[str] = []
+    for sentence in sentences:
+        words += sentence.words
+        gaps += sentence.gaps
     sentence_rows = offsets(len(sentence.words) for sentence in sentences)
     doc_sentences = offsets(map(len, blocks))
     doc_rows = sentence_rows[doc_sentences]
@@ -117,12 +120,10 @@ def assemble(
     sentence_ranges = pairwise(doc_sentences.tolist())
     for name, (start, end), (first, last) in zip(names, row_ranges, sentence_ranges, strict=True):
         origin = starts[start]
-        text = "".join(pieces[2 * start : 2 * end])
-        doc = Doc.trusted(
-            text,
-            starts[start:end] - origin,
-            ends[start:end] - origin,
-        )
+        own_pieces = pieces[2 * start : 2 * end]
+        own_starts = starts[start:end] - origin
+        own_ends = ends[start:end] - origin
+        doc = Doc.trusted("".join(own_pieces), own_starts, own_ends)
         doc.name = name
         doc.layers = {
             "tokens": _without_empty(tokens.rows(start, end), partial),
