@@ -17,6 +17,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pipekit.words.person_names import SUREST, PersonName, person_name
+
 PERSON = ("PER", "PERSON")
 _NOMINAL = ("NOUN", "PROPN")
 _MODIFIER = ("ADJ", "DET", "VERB", "NUM")  # a verb here is a participle
@@ -52,13 +54,17 @@ class NameWord(NamedTuple):
 def normal_form(
     words: Sequence[NameWord],
     label: str | None = None,
-) -> str:
-    """The name in the nominative.
+) -> str | None:
+    """The name in the nominative; None where that would be a guess.
 
     Args:
         words: the tokens of the name.
-        label: the label of the entity: of a person's name, all parts are inflected.
+        label: the label of the entity: a person's name is read as `person_names` says.
     """
+    if label in PERSON:
+        name = _person(words)
+        if name is not None:
+            return _joined(words, name.words) if name.score >= SUREST else None
     place = _place_of_head(words)
     if place is None:
         return _joined(words, [_cased(word.lemma, word.text) for word in words])
@@ -73,6 +79,17 @@ def normal_form(
         agrees = agrees and word.pos == "PROPN" and word.morph.get("Case") == case
         forms.append(_nominal(word) if agrees else word.text)
     return _joined(words, forms)
+
+
+def _person(words: Sequence[NameWord]) -> PersonName | None:
+    """The name of one person; None for several persons, and for words that are no such name."""
+    if any(word.morph.get("Number") == _PLURAL for word in words):
+        return None
+    return person_name(
+        [word.text for word in words],
+        [word.morph.get("Case") for word in words],
+        [word.morph.get("Gender") for word in words],
+    )
 
 
 def _place_of_head(words: Sequence[NameWord]) -> int | None:
