@@ -17,6 +17,7 @@ from pipekit.doc.limits import LINKED
 from pipekit.doc.lookup import links_between, rows_within
 from pipekit.errors import DocError, near
 from pipekit.words.arrays import Floats, Ints
+from pipekit.words.chars import normal_spellings
 
 if TYPE_CHECKING:
     from pipekit.words.vectors import Vectors
@@ -208,9 +209,9 @@ class Text:
     def to_array(self, columns: str | Sequence[str]) -> Values:
         """Token columns as an array: [tokens] for a name, [tokens, names] for several.
 
-        Numbers stay numbers. `text`, `whitespace` and columns with labels, such as `pos`, `morph`
-        and `lemma`, are strings, of dtype object, and None where unset. Every document has `i`,
-        `start` and `end`.
+        Numbers stay numbers. `text`, `norm`, `whitespace` and columns with labels, such as `pos`,
+        `morph` and `lemma`, are strings, of dtype object, and None where unset. Every document has
+        `i`, `start` and `end`.
 
             doc.to_array(["start", "end"]), doc.to_array("pos")
         """
@@ -231,11 +232,13 @@ class Text:
             return numbers[name]
         if name == "text":
             return _object_array(self.words)
+        if name == "norm":
+            return _object_array(normal_spellings(self.words))
         if name == "whitespace":
             return _object_array(self._gaps())
         column = self.tokens.get(name)
         if column is None:
-            names = [*numbers, "text", "whitespace", *self.tokens]
+            names = [*numbers, "text", "norm", "whitespace", *self.tokens]
             raise DocError(f"no one has written the token column {name!r}.{near(name, names)}")
         if column.labels is None:
             return column.values

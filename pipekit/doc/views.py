@@ -9,6 +9,7 @@ from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.errors import DocError, near
+from pipekit.words.chars import normal_spellings
 from pipekit.words.name_forms import NameWord, normal_form
 
 # In a span layer, the column "sentiment.negative" is the probability of the class "negative".
@@ -79,6 +80,14 @@ class Token(Comparable):
     def text(self) -> str:
         doc = self.doc
         return doc.text[doc.starts[self.i] : doc.ends[self.i]]
+
+    @property
+    def norm(self) -> str:
+        """The spelling that components see: small letters of one alphabet, ё as е, no stress marks.
+
+        «Мoсквa» with Latin o and a is «москва».
+        """
+        return normal_spellings([self.text])[0]
 
     @property
     def whitespace(self) -> str:

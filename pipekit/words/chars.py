@@ -16,6 +16,7 @@ B is odd, so its powers have inverses, and equal pieces have equal hashes wherev
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,9 +32,19 @@ _BLOCK = 1 << _BLOCK_BITS  # letters that are hashed at once, within the caches 
 LONGEST = 1_024  # letters of a word that are looked at: the first half and the last half of them
 _TABLE_SIZE = 0x2100  # Latin, Greek, Cyrillic and their extensions; letters beyond keep their case
 
+# Letters that look alike: Cyrillic ones, and Latin ones in the same order.
+_CYRILLIC_TWINS = "АВЕКМНОРСТУХаекорсух"
+_LATIN_TWINS = "ABEKMHOPCTYXaekopcyx"
+_TO_CYRILLIC = str.maketrans(_LATIN_TWINS, _CYRILLIC_TWINS)
+_TO_LATIN = str.maketrans(_CYRILLIC_TWINS, _LATIN_TWINS)
+_LETTERS = re.compile("[A-Za-zЀ-ӿ]+")
+_LATIN = re.compile("[A-Za-z]")
+_INFLECTED = re.compile("[A-Za-z]+[Ѐ-ӿ]+")
+
 _SMALL_IE = 0x0435
 _SMALL_IO = 0x0451
 _SOFT_HYPHEN = 0x00AD
+_FIRST_CYRILLIC = 0x0400
 _LAST_CYRILLIC = 0x04FF
 _FIRST_MARK = 0x0300
 _LAST_MARK = 0x036F
@@ -268,19 +279,71 @@ def visible(words: Words) -> Words:
     return Words(points, words.starts, words.ends).filter(keep)
 
 
+def in_one_script(words: Words) -> Words:
+    """Words with letters of two alphabets in one of them, where the others look the same there.
+
+    «Мoсква» with a Latin o is «Москва», and «СNN» with a Cyrillic С is «CNN». Where some letter has
+    no such twin the word stays, and so does a Latin word with a Russian ending, such as «SMSка».
+    """
+    is_latin = _are_latin(words.codes)
+    is_cyrillic = words.codes >= _FIRST_CYRILLIC
+    is_cyrillic &= words.codes <= _LAST_CYRILLIC
+    meets = is_latin[1:] & is_cyrillic[:-1]
+    meets |= is_cyrillic[1:] & is_latin[:-1]
+    if not meets.any():
+        return words
+    letters = np.flatnonzero(meets)
+    rows = np.searchsorted(words.ends, letters, side="right")
+    is_within = letters + 1 < words.ends[rows]
+    points = words.codes.copy()
+    for row in np.unique(rows[is_within]).tolist():
+        word = slice(int(words.starts[row]), int(words.ends[row]))
+        text = points[word].tobytes().decode("utf-32-le", "surrogatepass")
+        points[word] = codes(_LETTERS.sub(_one_script, text))
+    return Words(points, words.starts, words.ends)
+
+
+def _are_latin(points: Codes) -> Bools:
+    """Which code points are letters from A to Z, small or not, bool[letters]."""
+    places = (points | 0x20) - ord("a")  # below zero is a large number
+    is_latin: Bools = places < 26
+    return is_latin
+
+
+def _one_script(match: re.Match[str]) -> str:
+    """A run of letters in the alphabet that all of them look to be in; most of them decide."""
+    run = match[0]
+    latin = _LATIN.findall(run)
+    cyrillic = _LATIN.sub("", run)
+    if not latin or not cyrillic:
+        return run
+    may_be_cyrillic = set(latin) <= set(_LATIN_TWINS)
+    may_be_latin = set(cyrillic) <= set(_CYRILLIC_TWINS) and not _INFLECTED.fullmatch(run)
+    if may_be_latin and may_be_cyrillic:
+        may_be_cyrillic = len(cyrillic) >= len(latin)
+    if may_be_cyrillic:
+        return run.translate(_TO_CYRILLIC)
+    return run.translate(_TO_LATIN) if may_be_latin else run
+
+
 def normalize(words: Words) -> Words:
-    """Visible characters in lower case, ё as е, without the joiners of emoji.
+    """Visible characters of one alphabet in lower case, ё as е, without the joiners of emoji.
 
     A word of invisible characters alone keeps its place, with a length of 0. Features of case are
     made of the words before this step (`pipekit.words.features.shapes`).
     """
-    words = visible(words)
+    words = in_one_script(visible(words))
     points = lower(words.codes)
     points[points == _SMALL_IO] = _SMALL_IE
     words = Words(points, words.starts, words.ends)
     if not _has_unusual(points):
         return words
     return words.filter(~np.isin(points, _JOINERS))
+
+
+def normal_spellings(words: list[str]) -> list[str]:
+    """Words as `normalize` spells them."""
+    return to_strings(normalize(from_strings(words)))
 
 
 def _has_unusual(points: Codes) -> bool:

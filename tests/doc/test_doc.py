@@ -393,6 +393,7 @@ def test_to_array_gives_numbers_as_numbers_and_the_rest_as_strings() -> None:
         [2, 11, 15],
         [3, 15, 16],
     ]
+    assert doc.to_array("norm").tolist() == [token.norm for token in doc]
     assert doc.to_array(["text", "whitespace"]).tolist() == [
         ["Мама", "  "],
         ["мыла", " "],

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Doc, registry
-from pipekit.words.chars import LONGEST, from_strings, normalize, to_strings
+from pipekit.words.chars import (
+    LONGEST,
+    from_strings,
+    in_one_script,
+    normal_spellings,
+    normalize,
+    to_strings,
+)
 from pipekit.words.features import FeatureMaker, shapes
 from pipekit.words.lexicon import (
     ANALYSIS_KINDS,
@@ -260,6 +267,34 @@ def test_the_dictionary_says_the_same_of_a_word_in_any_company(
     together = told(lexicon, lexicon.analyses(plain), to_strings(plain))
     for word, expected in zip(to_strings(plain), together, strict=True):
         assert told(lexicon, lexicon.analyses(from_strings([word])), [word]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("word", "norm"),
+    [
+        ("М\u006fсква", "москва"),  # a Latin o
+        ("\u0063разу", "сразу"),  # a Latin c
+        ("\u0421NN", "cnn"),  # a Cyrillic С
+        ("кофе-Pay\u0440al", "кофе-paypal"),
+        ("SMSка", "smsка"),
+        ("PDF-файл", "pdf-файл"),
+        ("iPhone", "iphone"),
+    ],
+)
+def test_letters_that_look_alike_are_those_of_the_alphabet_around_them(
+    word: str,
+    norm: str,
+) -> None:
+    assert normal_spellings([word]) == [norm]
+    assert Doc(words=[word])[0].norm == norm
+
+
+@given(st.lists(st.text("авекмabekmбдfg-1", max_size=8)))
+def test_the_alphabet_of_a_word_is_its_own(words: list[str]) -> None:
+    together = to_strings(in_one_script(from_strings(words)))
+    alone = [to_strings(in_one_script(from_strings([word])))[0] for word in words]
+    assert together == alone
+    assert list(map(len, together)) == list(map(len, words))
 
 
 def test_nothing_is_found_in_an_empty_table() -> None:
