@@ -66,6 +66,38 @@ def test_names_have_normal_forms_and_scores(nlp: pipekit.Pipeline) -> None:
     assert all(0.5 < (name.score or 0) <= 1 for name in doc.ents or ())
 
 
+@pytest.mark.parametrize(
+    ("text", "lemma"),
+    [
+        ("Письмо Наталье Петровне отправлено.", "Наталья Петровна"),
+        ("Жалоба С. И. Петрова рассмотрена.", "С. И. Петров"),
+        ("Речь Эммануэля Макрона длилась час.", "Эммануэль Макрон"),
+        ("Договор с Львом Юрьевичем подписан.", "Лев Юрьевич"),
+    ],
+)
+def test_the_words_of_a_name_agree(nlp: pipekit.Pipeline, text: str, lemma: str) -> None:
+    assert [name.lemma for name in nlp(text).ents or ()] == [lemma]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "lemma"),
+    [
+        ("Подъезд Б закрыт.", "Б", "б"),
+        ("Вариант Г лучше.", "Г", "Г"),
+        ("Вышел из дома в 7 ч утра, прошёл 3 м.", "3", "3"),
+        ("Он \u0063разу понял.", "\u0063разу", "сразу"),
+        ("Новая м\u0061шина стоит.", "м\u0061шина", "машина"),
+    ],
+)
+def test_a_letter_is_its_own_lemma_and_look_alikes_are_the_letters_that_they_look_like(
+    nlp: pipekit.Pipeline,
+    text: str,
+    word: str,
+    lemma: str,
+) -> None:
+    assert [token.lemma for token in nlp(text) if token.text == word] == [lemma]
+
+
 def test_nested_entities_and_relations_stand_on_one_doc(nlp: pipekit.Pipeline) -> None:
     doc = nlp(NEWS)
     fine = {(span.text, span.label) for span in doc.spans["fine"]}

@@ -283,6 +283,7 @@ class Tagger(Head):
         lemma_scores = scores.lemmas.float().cpu().numpy()
         best = best_items(lemma_scores, candidates.owners, len(batch))
         scripts = candidates.scripts[best]  # int64[N]
+        scripts[self._are_letters(batch, parts)] = self.rules.number[SAME]
         kinds = np.full(len(batch), COMMON)
         kinds[parts == self.tags.foreign] = FOREIGN
         kinds[parts == self.tags.proper] = NAME
@@ -295,6 +296,25 @@ class Tagger(Head):
         words, scripts = split_pairs(word_scripts, script_count)
         lemmas = self._spell(batch, words, scripts, kinds)
         return codes.astype(np.int32), lemmas
+
+    def _are_letters(
+        self,
+        batch: Batch,
+        parts: NDArray[np.int32],  # int32[N], of speech
+    ) -> Bools:
+        """Tokens of one letter that stands for itself: «подъезд Б», «Вариант Г»; bool[N].
+
+        A small letter that is a noun may be an abbreviation: «3 м».
+        """
+        distinct = batch.distinct
+        capitals = [word.isupper() for word in distinct.strings]
+        is_capital = np.array(capitals, dtype=bool)
+        is_letter = distinct.plain.lengths == 1
+        capital_letters = is_letter & is_capital
+        is_name = self.tags.letters[parts] & is_letter[distinct.index]
+        is_noun = (parts == self.tags.common) & capital_letters[distinct.index]
+        letters: Bools = is_name | is_noun
+        return letters
 
     def _spell(
         self,

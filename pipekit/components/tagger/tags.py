@@ -16,6 +16,7 @@ from pipekit.doc.layer import UNSURE
 from pipekit.words.arrays import Bools
 
 _PART = "UPOS"  # the part of speech as an attribute beside the features
+_LETTER_PARTS = ("PROPN", "X", "SYM", "PUNCT")
 _LEAST = 1e-30  # keeps log(0) finite
 
 
@@ -30,7 +31,8 @@ class TagSet:
     Attributes:
         parts, features: all parts of speech, and all feature strings, sorted.
         part_of, features_of: int32[T], the place of each tag's own in these lists.
-        proper, foreign: the places of PROPN and X in `parts`, -1 where there is none.
+        proper, foreign, common: the places of PROPN, X and NOUN in `parts`, -1 where there is none.
+        letters: bool[parts], parts of speech of letters that stand for themselves.
         values: bool[T, V], the values of each tag. The V values are all that an attribute (UPOS,
             Case, …) has in some tag; "" counts as one, for a tag without the attribute.
         value_names: the attribute and the value of each of these columns.
@@ -49,6 +51,8 @@ class TagSet:
         self.features_of = _places(tag_features, self.features)
         self.proper = _place("PROPN", self.parts)
         self.foreign = _place("X", self.parts)
+        self.common = _place("NOUN", self.parts)
+        self.letters = np.array([part in _LETTER_PARTS for part in self.parts], dtype=bool)
 
         attributes = []  # of each tag, values by name
         for part, features in zip(tag_parts, tag_features, strict=True):
