@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError
 from pipekit.settings import LabelName, Length
+from pipekit.tokenizers.gaps import SplitterTokens, newlines_of
 from pipekit.tokenizers.kinds import (
     CUT,
     CUT_LOOK,
@@ -37,7 +38,7 @@ from pipekit.tokenizers.kinds import (
     kinds_of,
     pair_table,
 )
-from pipekit.tokenizers.sentences import Splitter, SplitterTokens, newlines_of
+from pipekit.tokenizers.sentences import Splitter
 from pipekit.tokenizers.special import Specials
 from pipekit.words import chars
 from pipekit.words.arrays import Codes, Ints, offsets
@@ -133,7 +134,7 @@ class RuleTokenizer:
         self._pairs = _with_literals(pair_table(), self._kinds, literals)
         self._specials = Specials(data, literals)
         self._abbreviations = _Abbreviations(data["abbreviations"], abbreviations)
-        self._splitter = Splitter(lang)
+        self._splitter = Splitter(lang, data["followed_by"])
 
     def segment(self, texts: Sequence[str]) -> list[Segments]:
         """The tokens of each text.

@@ -26,6 +26,7 @@ _PARTS = {
 }
 _BRANCHES = r"""
     (?P<address> (?: (?:https?|ftp)://+ | www\. ) TAIL++ )
+  | (?P<site>    (?:WORD++[.-])++ (?:SUFFIXES) (?=/) TAIL++ )
   | (?P<whole>   WORD++ (?:[.+-]WORD++){0,5}+ @WORD++ (?:[.-]WORD++)*+
                | @WORD++ (?:[.-]WORD++)*+
                | \#WORD++ (?:-WORD++)*+ (?:@WORD++(?:\.WORD++)*+)?+
@@ -33,7 +34,7 @@ _BRANCHES = r"""
                | \+\d++(?:[-_]\d++)++ | \+\d{7,}+
                | NUMBER%-WORD++ | NUMBER[-‐‑][^\W\d]++
                | (?:LITERALS) (?<!\w(?=\w))
-               | [:;=]['-]?+(?:\)++|\(++) )
+               | [:;=]'?+-?+(?:\)++|\(++|[DPp](?!WORD)) )
   | (?P<range>   NUMBER(?:[-‐‑]NUMBER)++ WORD*+ )
   | (?P<unit>    NUMBER(?:UNITS) (?!WORD) )
   | (?P<parts>   WORD++(?:[-‐‑.]WORD++)++ END?+ | WORD++ END )
@@ -61,8 +62,9 @@ class Specials:
     ) -> None:
         suffixes = data["suffixes"]
         units = suffixes["units"].split()
-        self._finditer = _pattern(literals, units).finditer
-        self._suffixes = frozenset(suffixes["names"].split())
+        names = suffixes["names"].split()
+        self._finditer = _pattern(literals, units, names).finditer
+        self._suffixes = frozenset(names)
         hyphens = data["hyphens"]
         self._joined = frozenset(hyphens["joined"].split())
         self._particles = frozenset(hyphens["particles"].split())
@@ -161,11 +163,13 @@ class Specials:
 def _pattern(
     literals: Iterable[str],
     units: Iterable[str],
+    suffixes: Iterable[str],
 ) -> re.Pattern[str]:
     pattern = _BRANCHES
     for name, part in _PARTS.items():
         pattern = pattern.replace(name, part)
     pattern = pattern.replace("UNITS", _any_of(units))
+    pattern = pattern.replace("SUFFIXES", _any_of(suffixes))
     pattern = pattern.replace("LITERALS", _any_of(literals))
     return re.compile(pattern, re.VERBOSE)
 

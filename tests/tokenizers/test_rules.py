@@ -190,23 +190,25 @@ def test_a_language_without_rules_is_an_error(lang: str) -> None:
 
 
 def seconds_for(text: str) -> float:
-    """How long the tokens of a text take, the fastest of three."""
+    """The processor's time for the tokens of a text, the least of three."""
     seconds = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         RULES.segment([text])
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     return min(seconds)
 
 
-@pytest.mark.parametrize("unit", ["Мама мыла раму. ", "а", "кто-то", ")", "т.е.", "@а", "1,", "«»"])
+@pytest.mark.parametrize(
+    "unit", ["Мама мыла раму. ", "а", "кто-то", ")", "т.е.", "@а", "1,", "«»", "a.ru/", ":D"]
+)
 def test_eight_times_the_text_takes_no_more_than_twenty_times_as_long(unit: str) -> None:
     """With the square of the text it would take 64 times as long."""
     small = unit * (16_000 // len(unit))
-    assert seconds_for(small * 8) < 20 * max(seconds_for(small), 0.001)
+    assert seconds_for(small * 8) < 20 * max(seconds_for(small), 0.005)
 
 
-def test_a_run_of_a_million_characters_is_cut() -> None:
+def test_a_run_of_many_characters_is_cut() -> None:
     for unit in ("а", "а-", ")", "@", "a.", "😂", "\u0301", "1,"):
-        text = unit * (1_000_000 // len(unit))
+        text = unit * (200_000 // len(unit))
         assert with_gaps(text, RULES.segment([text])[0]) == text
