@@ -75,7 +75,10 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"pipekit.{name}")
     if name not in _LATER:
-        raise AttributeError(f"module 'pipekit' has no attribute {name!r}")
+        from pipekit.errors import near
+
+        similar = near(name, __all__)
+        raise AttributeError(f"module 'pipekit' has no attribute {name!r}.{similar}")
     return getattr(importlib.import_module(_LATER[name]), name)
 
 

@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from pipekit.doc.groups import Relations, Sentences, SpanGroups, Spans
-from pipekit.doc.layer import Layer, span_layer
+from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.doc.views import Sentiment, Span, Token, sentiment, word_keys
@@ -96,15 +96,7 @@ class Doc(Text, Comparable):
         is_exact = self.starts[first] == start and self.ends[last - 1] == end
         if alignment_mode == "strict" and not is_exact:
             return None
-        if label is None:
-            return Span(self, first, last)
-        return Span(
-            self,
-            first,
-            last,
-            span_layer([first], [last], [label]),
-            row=0,
-        )
+        return Span(self, first, last, label)
 
     # -- annotations
 

@@ -110,8 +110,8 @@ class Spans(Views[Span]):
             self._doc,
             int(layer["start"].values[row]),
             int(layer["end"].values[row]),
-            layer,
-            row,
+            layer=layer,
+            row=row,
         )
 
     def __iter__(self) -> Iterator[Span]:
@@ -119,7 +119,7 @@ class Spans(Views[Span]):
         starts = layer["start"].values.tolist()
         ends = layer["end"].values.tolist()
         for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            yield Span(self._doc, start, end, layer, row)
+            yield Span(self._doc, start, end, None, layer, row)
 
     def _rows_of(self, item: Any) -> Iterator[int]:
         if not isinstance(item, Span) or item.doc is not self._doc:

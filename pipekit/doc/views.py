@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn, overload
+from typing import Any, NamedTuple, overload
 
-from pipekit.doc.layer import Layer
+from pipekit.doc.layer import Layer, span_layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.errors import DocError, near
@@ -185,8 +185,8 @@ class Token(Comparable):
     def __hash__(self) -> int:
         return hash((id(self.doc), self.i))
 
-    def __getattr__(self, name: str) -> NoReturn:
-        _no_attribute(self, name)
+    def __getattr__(self, name: str) -> Any:
+        return _no_attribute(self, name)
 
 
 class Span(Comparable):
@@ -195,8 +195,13 @@ class Span(Comparable):
     Args:
         doc: the document.
         start, end: token rows, the end exclusive.
+        label: of a span that stands in no layer yet, such as "PER".
         layer, row: of an annotated span, its span layer and its row there, which give `label`,
             `score` and other columns.
+
+    Errors: `DocError` for a label that is no string, and for one of tokens that are not there.
+
+        doc.spans["people"] = [Span(doc, 0, 2, "PER")]
     """
 
     __slots__ = ("doc", "end", "layer", "row", "start")
@@ -206,9 +211,13 @@ class Span(Comparable):
         doc: Text,
         start: int,
         end: int,
+        label: str | None = None,
         layer: Layer | None = None,
         row: int = -1,
     ) -> None:
+        if label is not None:
+            layer = _labelled(doc, start, end, label)
+            row = 0
         self.doc = doc
         self.start = start
         self.end = end
@@ -329,8 +338,8 @@ class Span(Comparable):
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def __getattr__(self, name: str) -> NoReturn:
-        _no_attribute(self, name)
+    def __getattr__(self, name: str) -> Any:
+        return _no_attribute(self, name)
 
 
 def word_keys(doc: Text) -> WordKeys:
@@ -383,11 +392,33 @@ class Relation(NamedTuple):
         return f"<Relation {self}>"
 
 
+def _labelled(
+    doc: Text,
+    start: int,
+    end: int,
+    label: str,
+) -> Layer:
+    """A layer of one span, with its label."""
+    if not isinstance(label, str):
+        raise DocError(f'the label of a span is {label!r:.60}: a string is needed, such as "PER"')
+    if not 0 <= start < end <= len(doc):
+        raise DocError(
+            f"the document has no tokens {start} to {end}: it has {len(doc)}, "
+            "and a span has a token at least"
+        )
+    return span_layer([start], [end], [label])
+
+
 def _no_attribute(
     view: Token | Span,
     name: str,
-) -> NoReturn:
-    """Errors: `AttributeError` naming the attribute that is likely meant."""
+) -> Any:
+    """Errors: `AttributeError` naming the attribute that is likely meant.
+
+    An attribute that is there, and raised, raises again: Python itself dropped its reason.
+    """
+    if hasattr(type(view), name):
+        return object.__getattribute__(view, name)
     names = [public for public in dir(type(view)) if not public.startswith("_")]
     kind = type(view).__name__
     plain = name.rstrip("_")

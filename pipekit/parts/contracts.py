@@ -76,7 +76,23 @@ class Component(Protocol):
         """Write to every document of the batch; return nothing."""
 
 
-class Encoder(nn.Module):
+class Part(nn.Module):
+    """A module whose properties tell what is wrong in them.
+
+    torch says "no attribute 'width'" of a property `width` that is there and raised an
+    `AttributeError`. A part raises that error itself.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if hasattr(type(self), name):
+                return object.__getattribute__(self, name)
+            raise
+
+
+class Encoder(Part):
     """An encoder gives one vector for each token. It knows no labels.
 
         batch ──▶ features ──▶ forward ──▶ vectors      float[tokens, width]
@@ -134,7 +150,7 @@ class Encoder(nn.Module):
         )
 
 
-class Head(nn.Module):
+class Head(Part):
     """A component that learns. A subclass writes `scores`, `decode` and `loss`.
 
         vectors of the encoder ──▶ scores ──▶ decode ──▶ layers of the documents

@@ -17,7 +17,7 @@ from helpers.doc_strategies import docs as full_docs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipekit import Doc, Layer, Morph, Span
+from pipekit import Doc, Layer, Morph, Span, Token
 from pipekit.doc.borders import check_borders
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.cutting import concatenate, cut_doc, longest_sentence, rejoin
@@ -193,6 +193,42 @@ def test_an_unknown_attribute_names_the_near_one_and_the_way_to_columns() -> Non
         cat()[0].lema  # noqa: B018
     with pytest.raises(AttributeError, match=r"\.get\('tone'\)"):
         cat()[0:1].tone  # noqa: B018
+
+
+class Loud(Token):
+    """A token with a property that fails."""
+
+    @property
+    def loud(self) -> str:
+        return self.text.uper()  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("view", "name", "reason"),
+    [
+        (Loud(cat(), 0), "loud", "'str' object has no attribute 'uper'"),
+        (Token("Мама", 0), "text", "'str' object has no attribute 'text'"),  # type: ignore[arg-type]
+        (Span("Мама", 0, 1), "text", "'str' object has no attribute 'text'"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_property_that_fails_says_why(view: Token | Span, name: str, reason: str) -> None:
+    with pytest.raises(AttributeError, match=f"^{reason}$"):
+        getattr(view, name)
+
+
+def test_a_span_of_tokens_takes_a_label() -> None:
+    doc = cat()
+    span = Span(doc, 0, 2, "PER")
+    assert (span.label, span.score) == ("PER", None)
+    doc.spans["people"] = [span, Span(doc, 2, 3, label="THING"), Span(doc, 0, 1)]
+    assert [span.label for span in doc.spans["people"]] == ["PER", "THING", None]
+    for label, end, reason in [
+        (doc.tokens, 2, "the label of a span is <"),
+        ("PER", 9, "no tokens 0 to 9: it has 4"),
+        ("PER", 0, "a span has a token at least"),
+    ]:
+        with pytest.raises(DocError, match=reason):
+            Span(doc, 0, end, label)  # type: ignore[arg-type]
 
 
 def test_views_can_be_copied_by_the_standard_library() -> None:

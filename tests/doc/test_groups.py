@@ -49,7 +49,7 @@ def linked(draw: st.DrawFn) -> Doc:
 def test_they_behave_like_tuples(doc: Doc) -> None:
     layer = doc.layers["ents"]
     borders = zip(layer["start"].values.tolist(), layer["end"].values.tolist(), strict=True)
-    spans = tuple(Span(doc, *border, layer, row) for row, border in enumerate(borders))
+    spans = tuple(Span(doc, *border, layer=layer, row=row) for row, border in enumerate(borders))
     links = doc.layers["relations"]
     pairs = zip(links["head"].values.tolist(), links["tail"].values.tolist(), strict=True)
     relations = tuple(Relation(spans[head], spans[tail], None, None) for head, tail in pairs)

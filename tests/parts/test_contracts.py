@@ -76,3 +76,18 @@ def test_tables_are_chosen_by_the_beginning_of_their_names() -> None:
     tables = {"lexicon.hashes": np.zeros(1), "lexicon.tags": np.ones(2), "vectors.rows": np.ones(3)}
     chosen = under(tables, "lexicon.")
     assert list(chosen) == ["hashes", "tags"] and chosen["tags"] is tables["lexicon.tags"]
+
+
+@pytest.mark.parametrize("kind", [Encoder, Head])
+def test_a_property_of_a_part_that_fails_says_why(kind: type[Encoder | Head]) -> None:
+    class Misspelt(kind):  # type: ignore[misc, valid-type]
+        @property
+        def size(self) -> int:
+            return int(self.encoder.widht)
+
+    part = Misspelt()
+    part.encoder = EncoderRef("main", 4)
+    with pytest.raises(AttributeError, match="'EncoderRef' object has no attribute 'widht'"):
+        part.size  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'sise'"):
+        part.sise  # noqa: B018
