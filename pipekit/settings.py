@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import reprlib
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache
 from numbers import Integral, Real
@@ -123,6 +123,25 @@ def check_value(
     """
     if not _fits(value, kind):
         _refuse(value, kind, where)
+
+
+def names_of(
+    names: str | Iterable[str],
+    where: str,
+) -> list[str]:
+    """Names that somebody passed, as a list. A text is one name, and not its letters.
+
+    Errors: `ConfigError` naming `where` for what is neither.
+
+        names_of("ner", "exclude"), names_of(("ner", "qa"), "exclude")  # ["ner"], ["ner", "qa"]
+    """
+    if isinstance(names, str):
+        return [names]
+    listed = list(names) if isinstance(names, Iterable) else [names]
+    if not all(isinstance(name, str) for name in listed):
+        shown = reprlib.repr(names)
+        raise ConfigError(f"{where} = {shown}: a name or a list of names is needed")
+    return listed
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ import pytest
 
 from pipekit.allowance import allowed, is_limited, take
 from pipekit.errors import ConfigError, CorruptModelError
-from pipekit.settings import Between, LabelList, Length, Rate, check_values
+from pipekit.settings import Between, LabelList, Length, Rate, check_values, names_of
 from pipekit.tables import Table, TextLines, by_prefix, check_tables
 
 
@@ -161,3 +161,11 @@ def test_what_is_taken_beyond_an_allowance_is_refused_and_without_one_nothing_is
             take(600, "another")
     assert not is_limited()
     take(1 << 60, "a table")
+
+
+def test_names_are_a_list_of_texts_and_a_text_is_one_name() -> None:
+    assert names_of("ner", "exclude") == names_of(iter(["ner"]), "exclude") == ["ner"]
+    assert names_of((), "exclude") == []
+    for wrong in (None, 3, [3], [["ner"]], [b"ner"]):
+        with pytest.raises(ConfigError, match=r"^exclude = .*: a name or a list of names"):
+            names_of(wrong, "exclude")  # type: ignore[arg-type]

@@ -383,6 +383,10 @@ def tell(hooks: Hooks) -> list[str]:
             "from pipekit import hookimpl\n@hookimpl\ndef batch_done(docs): 1 / 0",
             "aloof of aloof 1.0 raised in batch_done",
         ),
+        (
+            "from pipekit import hookimpl\n@hookimpl\ndef batch_done(docs): raise SystemExit(3)",
+            "raised in batch_done and is not told of anything further: SystemExit: 3",
+        ),
     ],
 )
 def test_a_broken_listener_is_a_warning_and_the_others_hear_on(

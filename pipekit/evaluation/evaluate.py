@@ -11,6 +11,7 @@ from pipekit.evaluation.classes import macro_f1
 from pipekit.evaluation.metrics import score, score_doc
 from pipekit.evaluation.scores import Figures, Scores
 from pipekit.pipeline import Pipeline
+from pipekit.settings import names_of
 
 
 def evaluate(
@@ -36,7 +37,7 @@ def evaluate(
 
     Errors: `ConfigError` where layers are to be kept without the tokens that they count in.
     """
-    gold_layers = {*keep, *pipeline.given}
+    gold_layers = {*names_of(keep, "keep"), *pipeline.given}
     if gold_layers and not gold_tokens:
         names = ", ".join(sorted(gold_layers))
         raise ConfigError(

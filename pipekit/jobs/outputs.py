@@ -22,6 +22,7 @@ from pipekit.errors import ConfigError, near
 from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.formats import OUTPUT_FORMATS
 from pipekit.jobs.records import STDIN, Fields, Record, input_format
+from pipekit.settings import names_of
 from pipekit.storage.files import File, Stream, sync_name
 
 _LEVEL = 6  # of compression, as gzip and xz choose it themselves
@@ -78,7 +79,7 @@ class Target(NamedTuple):
                     f"{path}: {name!r} is not written as {path.suffix}: "
                     f".gz and .xz are for jsonl and conllu"
                 )
-        return cls(path, name, tuple(only))
+        return cls(path, name, tuple(names_of(only, "only")))
 
     @property
     def pack(self) -> Callable[[bytes], bytes]:

@@ -21,6 +21,7 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.results import check_part, segments_breach, vectors_breach
 from pipekit.pipeline.config import PipelineSettings
 from pipekit.registry import check_arguments, check_name
+from pipekit.settings import names_of
 
 if TYPE_CHECKING:
     import torch
@@ -403,13 +404,14 @@ class Assembly:
 
         This pipeline stays as it is. Errors: `ConfigError` for a component that is not there.
         """
-        for name in (*(enable or ()), *disable):
+        enabled = self.pipe_names if enable is None else names_of(enable, "enable")
+        disabled = names_of(disable, "disable")
+        for name in (*enabled, *disabled):
             self._check_component(name)
         components = {}
         configs = {}
         for name, component in self.components.items():
-            is_enabled = enable is None or name in enable
-            if is_enabled and name not in disable:
+            if name in enabled and name not in disabled:
                 components[name] = component
                 configs[name] = self.configs["components"][name]
         view = object.__new__(type(self))

@@ -106,7 +106,7 @@ class Hooks:
             try:
                 arguments = {name: news[name] for name in listener.argnames}
                 listener.function(**arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._manager.unregister(listener.plugin)
                 name = listener.plugin_name
                 _warn(f"{name} raised in {hook} and is not told of anything further", error)

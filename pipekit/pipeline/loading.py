@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipekit import installed, registry
-from pipekit.errors import UnknownNameError, near
+from pipekit.errors import ConfigError, UnknownNameError, near
 from pipekit.pipeline.pipeline import Pipeline
 from pipekit.pipeline.saving import read_pipeline
 from pipekit.storage import store
@@ -71,6 +71,10 @@ def from_bytes(
 
 def _path(name: str | os.PathLike[str]) -> Path:
     """The file or folder of a pipeline. What lies in the current folder hides an installed name."""
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name):
+        raise ConfigError(
+            f"a pipeline is loaded by its name or the path of its file, not by {name!r:.60}"
+        )
     path = Path(name)
     if path.exists():
         return path

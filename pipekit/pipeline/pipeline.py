@@ -25,6 +25,7 @@ from pipekit.pipeline.running import Order, Result, Run
 from pipekit.pipeline.saving import dump_pipeline, save_pipeline
 from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked
 from pipekit.pipeline.workers.supervisor import annotate_in_workers
+from pipekit.settings import names_of
 from pipekit.words.arrays import Floats
 from pipekit.words.vectors import Vectors
 
@@ -175,8 +176,7 @@ class Pipeline(Assembly):
             )
         if not has_workers:
             return []
-        names = [devices] if isinstance(devices, str) else devices
-        places = [str(pick_device(name)) for name in names]
+        places = [str(pick_device(name)) for name in names_of(devices, "devices")]
         if not places:
             places = [self.device_name]
         for place in places:

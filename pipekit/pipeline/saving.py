@@ -31,7 +31,7 @@ from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.config import PipelineSettings
 from pipekit.pipeline.hooks import hooks
 from pipekit.registry import check_arguments
-from pipekit.settings import LabelName, Length, check_values
+from pipekit.settings import LabelName, Length, check_values, names_of
 from pipekit.storage import store
 
 _KINDS = ("encoders", "components")  # of parts that have tables and weights
@@ -179,7 +179,9 @@ def read_pipeline(
     with _named(where), allowed(_PER_BYTE * container.size + _SPARE, where):
         header = container.header
         whole = _checked_config(header)
-        config = _selected(whole, exclude, include)
+        excluded = names_of(exclude, "exclude")
+        included = None if include is None else names_of(include, "include")
+        config = _selected(whole, excluded, included)
         _require_types(config, header.get("suppliers", {}))
         tables, weights = _by_part(_with_duplicates(container), _places_of(whole))
         pipeline = built_as(config, tables, header.get("meta"))

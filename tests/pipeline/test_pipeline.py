@@ -530,6 +530,39 @@ def test_components_may_be_left_out_and_encoders_that_no_one_reads_go_with_them(
         pipekit.from_bytes(data, exclude=["tager"])
 
 
+@pytest.mark.parametrize("kind", [str, list, tuple, iter])
+def test_one_name_is_a_name_and_not_its_letters(kind: Any) -> None:
+    nlp = pipekit.blank("ru")
+    nlp.add_pipe("mark")
+    nlp.add_pipe("mark", name="other", column="y")
+    data = nlp.to_bytes()
+
+    def mark() -> Any:
+        return "mark" if kind is str else kind(["mark"])
+
+    assert pipekit.from_bytes(data, include=mark()).pipe_names == ["mark"]
+    assert pipekit.from_bytes(data, exclude=mark()).pipe_names == ["other"]
+    assert nlp.select_pipes(enable=mark()).pipe_names == ["mark"]
+    assert nlp.select_pipes(disable=mark()).pipe_names == ["other"]
+
+
+@pytest.mark.parametrize("names", [3, [3], [None], [["mark"]]])
+def test_what_is_no_name_is_refused(names: Any) -> None:
+    nlp = pipekit.blank("ru")
+    nlp.add_pipe("mark")
+    data = nlp.to_bytes()
+    with pytest.raises(ConfigError, match=r"^these bytes: include = .* a name or a list of names"):
+        pipekit.from_bytes(data, include=names)
+    with pytest.raises(ConfigError, match=r"^disable = .* a name or a list of names is needed"):
+        nlp.select_pipes(disable=names)
+
+
+@pytest.mark.parametrize("name", [None, 3, b"ru_core", ""])
+def test_a_pipeline_is_loaded_by_a_name_or_a_path(name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^a pipeline is loaded by its name or the path of its"):
+        pipekit.load(name)
+
+
 def test_leaving_out_what_another_reads_is_refused() -> None:
     nlp = pipekit.blank("ru")
     nlp.add_pipe("mark")

@@ -19,6 +19,7 @@ from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.sentences import Grouping, Sentence, assemble, bunched, grouped
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
+from pipekit.settings import names_of
 
 SUFFIXES = (".conllu", ".conll")
 WIDTH = 10
@@ -80,6 +81,8 @@ def read_conllu(
 
     Errors: `ConfigError` for an unknown column or grouping.
     """
+    columns = names_of(columns, "columns")
+    meta = names_of(meta, "meta")
     for column in columns:
         if column not in COLUMNS and column != "line":
             raise ConfigError(

@@ -12,6 +12,7 @@ from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize, tokenized
 from pipekit.doc import Doc
 from pipekit.errors import PipekitError, near
+from pipekit.settings import names_of
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 SPAN_KEYS = ("ents", "entities", "labels", "label", "spans")
@@ -59,6 +60,7 @@ def read_jsonl(
 
     Errors: `DataError` for a line of another form.
     """
+    meta = names_of(meta, "meta")
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
             aligner = Aligner(file, misaligned)
