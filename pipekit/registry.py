@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -275,16 +275,36 @@ def check_arguments(
     whose value does not fit its annotation, see `pipekit.settings`.
     """
     check_values(factory, arguments, where)
+    check_keys(factory, arguments, where)
+    parameters = inspect.signature(factory).parameters
+    for key, parameter in parameters.items():
+        is_needed = parameter.default is parameter.empty and parameter.kind not in _ANY_NUMBER
+        if is_needed and key not in arguments:
+            raise ConfigError(f"{where} needs {key!r}. It takes: {', '.join(parameters)}")
+
+
+_ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def check_keys(
+    factory: Callable[..., Any],
+    keys: Iterable[str],
+    where: str,
+    others: Iterable[str] = (),
+) -> None:
+    """Check that a factory takes keyword arguments of these names.
+
+    Args:
+        others: names that may stand beside, for the message.
+
+    Errors: `ConfigError` naming the first that it does not take, and those that it does.
+    """
     parameters = inspect.signature(factory).parameters
     kinds = {parameter.kind for parameter in parameters.values()}
     if inspect.Parameter.VAR_KEYWORD in kinds:
         return
-    keys = set(arguments)
-    for key in sorted(keys - parameters.keys()):
-        raise ConfigError(f"{where} takes no {key!r}.{near(key, parameters)}")
-    for key, parameter in parameters.items():
-        if key not in keys and parameter.default is parameter.empty:
-            raise ConfigError(f"{where} needs {key!r}. It takes: {', '.join(parameters)}")
+    for key in sorted({*keys} - parameters.keys()):
+        raise ConfigError(f"{where} takes no {key!r}.{near(key, {*parameters, *others})}")
 
 
 tokenizers = Registry("tokenizer")

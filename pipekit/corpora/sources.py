@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from pipekit import registry
 from pipekit.corpora.readers.spans import Tokenize
 from pipekit.corpora.span_rules import read_rules, without
 from pipekit.doc import Doc
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, DataError
 from pipekit.settings import Between
 
 CORPUS_FORMATS = {
@@ -27,6 +27,7 @@ CORPUS_FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
 }
+_RULES = ("mapping", "table", "lexicon")  # options of a source that say how it is rewritten
 _PACKED = (".gz", ".xz", ".bz2")
 
 
@@ -51,12 +52,26 @@ def read_corpus(
 
     Errors: `DataError` for the corpus, `ConfigError` for format and options.
     """
+    reader, arguments = _checked_reader(path, format, {**options, "tokenize": tokenize})
+    return list(reader(path, **arguments))
+
+
+def _checked_reader(
+    path: Path,
+    format: str | None,
+    options: Mapping[str, Any],
+) -> tuple[Callable[..., Iterable[Doc]], dict[str, Any]]:
+    """The reader of a file or folder, and its options, without `tokenize` if it takes none.
+
+    Errors: `ConfigError` for format and options.
+    """
     name = format or corpus_format(path)
     reader = registry.readers.get(name)
-    if "tokenize" in inspect.signature(reader).parameters:
-        options["tokenize"] = tokenize
-    registry.check_arguments(reader, {"path": path, **options}, f"{path} (format {name!r})")
-    return list(reader(path, **options))
+    arguments = dict(options)
+    if "tokenize" not in inspect.signature(reader).parameters:
+        arguments.pop("tokenize", None)
+    registry.check_arguments(reader, {"path": path, **arguments}, f"{path} (format {name!r})")
+    return reader, arguments
 
 
 def read_source(
@@ -68,21 +83,47 @@ def read_source(
     Options that are not the reader's: `without` lists other corpora whose documents are left out;
     `mapping`, `table` and `lexicon` name the rules that map the annotations.
     """
-    options = dict(source.options)
-    mapping = options.pop("mapping", None)
-    table = options.pop("table", None)
-    lexicon = options.pop("lexicon", None)
-    others = options.pop("without", None)
-    docs = read_corpus(source.path, source.format, tokenize, **options)
-    for other in others or ():
-        other_options = dict(other)
-        path = Path(other_options.pop("path"))
-        format = other_options.pop("format", None)
-        docs = without(docs, read_corpus(path, format, tokenize, **other_options))
-    if mapping:
-        rewrite = read_rules(mapping, table or "", lexicon)
+    docs = read_corpus(source.path, source.format, tokenize, **_options_of_reader(source))
+    for other in _left_out(source):
+        left_out = read_corpus(other.path, other.format or None, tokenize, **other.options)
+        docs = without(docs, left_out)
+    rules = {key: source.options.get(key) for key in _RULES}
+    if rules["mapping"]:
+        rewrite = read_rules(rules["mapping"], rules["table"] or "", rules["lexicon"])
         rewrite(docs)
     return docs * source.repeat
+
+
+def check_source(source: CorpusSource) -> None:
+    """Check a recipe's source without reading it.
+
+    Errors: `ConfigError` for an unknown format, an option that its reader does not take, and a file
+    of rules that is not there; `DataError` for a corpus that is not there.
+    """
+    corpora = [replace(source, options=_options_of_reader(source)), *_left_out(source)]
+    for corpus in corpora:
+        options = {**corpus.options, "tokenize": None}
+        _checked_reader(corpus.path, corpus.format or None, options)
+        is_file = registry.readers.is_own(corpus.format or corpus_format(corpus.path))
+        if is_file and not corpus.path.exists():
+            raise DataError(f"{corpus.path}: no such file or folder")
+    for key in ("mapping", "lexicon"):
+        path = source.options.get(key)
+        if path and not Path(path).exists():
+            raise ConfigError(f"{source.path}: {key} = {str(path)!r}: no such file")
+
+
+def _options_of_reader(source: CorpusSource) -> dict[str, Any]:
+    own = ("without", *_RULES)
+    return {key: value for key, value in source.options.items() if key not in own}
+
+
+def _left_out(source: CorpusSource) -> Iterator[CorpusSource]:
+    """The corpora whose documents are left out; without a format, that of the suffix."""
+    for other in source.options.get("without") or ():
+        options = dict(other)
+        path = Path(options.pop("path"))
+        yield CorpusSource(path, options.pop("format", ""), options=options)
 
 
 def corpus_format(path: Path) -> str:

@@ -161,6 +161,7 @@ class Head(Part):
     it what its documents hold besides, and the old rows keep their weights.
 
     Attributes:
+        recipe_keys: the keys of a recipe that `prepare` reads and the head does not take.
         encoder: the encoder that the head reads, or `NO_ENCODER`.
         inventory: the name of that setting, "labels" for instance; "" for a head without any.
     """
@@ -168,6 +169,7 @@ class Head(Part):
     requires: Sequence[str] = ()
     assigns: Sequence[str] = ()
     inventory: ClassVar[str] = ""
+    recipe_keys: ClassVar[Sequence[str]] = ()
 
     def __init__(self, encoder: EncoderRef | None = None) -> None:
         super().__init__()

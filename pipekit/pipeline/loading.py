@@ -51,7 +51,7 @@ def load(
     Errors: `UnknownNameError` with what is installed, `CorruptModelError`, `PluginMissingError`,
     `ConfigError`.
     """
-    container = store.load_container(_path(name))
+    container = store.load_container(pipeline_path(name))
     pipeline = read_pipeline(container, str(name), Pipeline, exclude, include)
     return pipeline.to(device).with_precision(precision)
 
@@ -69,8 +69,11 @@ def from_bytes(
     return pipeline.to(device)
 
 
-def _path(name: str | os.PathLike[str]) -> Path:
-    """The file or folder of a pipeline. What lies in the current folder hides an installed name."""
+def pipeline_path(name: str | os.PathLike[str]) -> Path:
+    """The file or folder of a pipeline. What lies in the current folder hides an installed name.
+
+    Errors: `UnknownNameError` with what is installed.
+    """
     if not isinstance(name, str | os.PathLike) or not os.fspath(name):
         raise ConfigError(
             f"a pipeline is loaded by its name or the path of its file, not by {name!r:.60}"
@@ -80,8 +83,9 @@ def _path(name: str | os.PathLike[str]) -> Path:
         return path
     names = registry.pipelines.names()
     if not isinstance(name, str) or path.name != name:
+        similar = near(path.name, names)
         raise UnknownNameError(
-            f"{path}: no such file or folder. Installed pipelines: {', '.join(names) or 'none'}."
+            f"{path}: no such file or folder, and no installed pipeline.{similar}"
         )
     if name not in names:
         raise UnknownNameError(

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from pipekit import registry
 from pipekit.corpora.sources import read_source
 from pipekit.doc import Doc
-from pipekit.errors import ConfigError, DataError, near
+from pipekit.errors import ConfigError, DataError
 from pipekit.parts.contracts import Prepared, Tables
 from pipekit.pipeline import Pipeline, loading, saving
 from pipekit.settings import check_values
+from pipekit.training.checking import PART_KINDS, check_recipe, saved_settings
 from pipekit.training.recipe import Recipe, TrainingSettings
 from pipekit.training.toml import PATH_KEYS
 from pipekit.training.transfer import merge_settings, modules, shared, shortened, start_from
 
 FIXED = "fixed"  # the labels of a part that must not grow
 _OF_SOURCE = ("source", "part")  # keys that say which part of which pipeline
-PART_KINDS = (("encoders", registry.encoders), ("components", registry.components))
 
 
 @dataclass(frozen=True)
@@ -49,36 +49,46 @@ class Origin(NamedTuple):
     part: str
 
 
+class SavedPipelines:
+    """The saved pipelines that parts come from; each is read once."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, Pipeline] = {}
+
+    def get(self, path: str) -> Pipeline:
+        """The pipeline in a file, or that of a package by its name."""
+        if path not in self._by_path:
+            self._by_path[path] = loading.load(path, device="cpu")
+        return self._by_path[path]
+
+
 @dataclass
 class Blueprint:
     """What a pipeline will be built from.
 
     Attributes:
         config: the config of the pipeline.
+        saved: the saved pipelines that parts come from.
         tables: the tables of its parts, by "kind/name".
-        saved: the saved pipelines that parts come from, by path.
         origins: the origin of each part that comes from a saved pipeline, by "kind.name".
     """
 
     config: dict[str, Any]
+    saved: SavedPipelines
     tables: dict[str, Tables] = field(default_factory=dict)
-    saved: dict[str, Pipeline] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
-
-    def saved_pipeline(self, path: str) -> Pipeline:
-        """The pipeline in a file, which is read once."""
-        if path not in self.saved:
-            self.saved[path] = loading.load(path, device="cpu")
-        return self.saved[path]
 
 
 def prepare(recipe: Recipe) -> PreparedParts:
     """Read the corpora, complete the settings of the parts from them, and build the pipeline.
 
-    Errors: `DataError` where the training corpora hold no document with words.
+    Errors: those of `check_recipe`, before a corpus is read; `DataError` where the training corpora
+    hold no document with words.
     """
     config = _own_settings(recipe, ("lang", "tokenizer"))
     tokenize = Pipeline(config).tokenize
+    saved = SavedPipelines()
+    check_recipe(recipe, saved.get)
     train: list[Doc] = []
     until: list[float] = []
     for source in recipe.train:
@@ -91,7 +101,7 @@ def prepare(recipe: Recipe) -> PreparedParts:
         dev += read_source(source, tokenize)
     if not train:
         raise DataError(f"{recipe.path}: [[train]] names no document to learn from")
-    pipeline = build_pipeline(recipe, train)
+    pipeline = build_pipeline(recipe, train, saved)
     return PreparedParts(pipeline, train, np.array(until), dev)
 
 
@@ -110,6 +120,7 @@ def _own_settings(
 def build_pipeline(
     recipe: Recipe,
     docs: Sequence[Doc],
+    saved: SavedPipelines | None = None,
 ) -> Pipeline:
     """The pipeline of a recipe, before it learns.
 
@@ -117,10 +128,14 @@ def build_pipeline(
     the weights of the pipeline that `start` names. How many tensors came from saved pipelines is
     printed.
 
+    Args:
+        docs: the training documents, which complete the settings of new parts.
+        saved: the saved pipelines that have been read already.
+
     Errors: `ConfigError` for a part that the saved pipeline lacks, and where no tensor fits.
     """
     config = _own_settings(recipe, ("lang", "tokenizer", "given"))
-    blueprint = Blueprint(config)
+    blueprint = Blueprint(config, saved or SavedPipelines())
     for kind, registered in PART_KINDS:
         config[kind] = {}
         parts = recipe.pipeline.get(kind, {})
@@ -167,16 +182,8 @@ def _take(
 ) -> None:
     """The settings and tables of a part of a saved pipeline, with the changes of the recipe."""
     path = part["source"]
-    name_there = part.get("part", name)
-    saved = blueprint.saved_pipeline(path)
-    configs = saved.configs[kind]
-    if name_there not in configs:
-        similar = near(name_there, configs)
-        hint = _hint(part)
-        raise ConfigError(
-            f"[{kind}.{name}] source = {path!r}: no {name_there!r} is there.{similar}{hint}"
-        )
-    settings = dict(configs[name_there])
+    saved = blueprint.saved.get(path)
+    name_there, settings = saved_settings(kind, name, part, saved)
     parts = getattr(saved, kind)
     tables = saving.tables(parts[name_there])
     changes = _changes(part)
@@ -239,12 +246,6 @@ def _grown(
     return grown
 
 
-def _hint(part: Mapping[str, Any]) -> str:
-    if "part" in part:
-        return ""
-    return ' Take a part of another name with part = "NAME".'
-
-
 def _check_changes(
     kind: str,
     name: str,
@@ -298,13 +299,11 @@ def _load_weights(
         for name in modules(pipeline):
             if name not in blueprint.origins:
                 pairs[name] = name
-        saved = loading.load(start, device="cpu")
-        start_from(pipeline, saved, pairs, f"[training] start = {start!r}")
+        start_from(pipeline, blueprint.saved.get(start), pairs, f"[training] start = {start!r}")
     for name, origin in blueprint.origins.items():
-        saved = blueprint.saved[origin.path]
         start_from(
             pipeline,
-            saved,
+            blueprint.saved.get(origin.path),
             {name: origin.part},
             f"[{name}] source = {origin.path!r}",
         )

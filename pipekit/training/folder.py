@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipekit.errors import ConfigError
+from pipekit.pipeline.loading import pipeline_path
 from pipekit.storage import store
 from pipekit.storage.origins import Description, Origins, all_changes, flattened, identity
-from pipekit.training.toml import PATH_KEYS
+from pipekit.training.toml import PATH_KEYS, PIPELINE_KEYS
 
 # Settings that may change when a training goes on: how long it goes on, and what changes nothing.
 _FREE = (
@@ -103,5 +104,6 @@ def _files(
     if key not in PATH_KEYS:
         return []
     values = value if isinstance(value, list) else [value]
-    paths = [Path(item) for item in values if isinstance(item, str) and item]
+    locate = pipeline_path if key in PIPELINE_KEYS else Path
+    paths = [locate(item) for item in values if isinstance(item, str) and item]
     return [path for path in paths if path.exists()]

@@ -12,7 +12,7 @@ three ways:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -162,7 +162,7 @@ def selected_layers(
 
     Errors: `ConfigError` for a name that means nothing.
     """
-    part_name = _part_of(name, parts)
+    part_name = part_of(name, parts)
     if part_name is None:
         raise ConfigError(f"[training] {setting} names {name!r}.{near(name, parts)}")
     part = parts[part_name]
@@ -180,9 +180,9 @@ def selected_layers(
         ) from None
 
 
-def _part_of(
+def part_of(
     name: str,
-    parts: Mapping[str, nn.Module],
+    parts: Iterable[str],
 ) -> str | None:
     """The longest name of a part that a name begins with."""
     for part in sorted(parts, key=len, reverse=True):

@@ -11,10 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 from pipekit.corpora.toml import load_toml
 from pipekit.errors import ConfigError, near
-from pipekit.registry import check_arguments
+from pipekit.registry import check_arguments, pipelines
 from pipekit.settings import Between, check_value
 
 PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "pieces", "mapping", "start", "source")
+PIPELINE_KEYS = ("start", "source")  # they name pipelines: files, or those of packages
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 S = TypeVar("S")
 
@@ -127,6 +128,8 @@ def filled(
 ) -> Any:
     """A recipe with variables filled in, and with absolute paths under PATH_KEYS.
 
+    The names of installed pipelines stay names.
+
     Args:
         base: the folder of the recipe.
         key: the key that the value stands under.
@@ -138,7 +141,19 @@ def filled(
     if not isinstance(value, str):
         return value
     text = _VARIABLE.sub(lambda match: _variable(match[1], base), value)
-    return str(base / text) if key in PATH_KEYS and text else text
+    return _path(text, base, key) if key in PATH_KEYS and text else text
+
+
+def _path(
+    text: str,
+    base: Path,
+    key: str,
+) -> str:
+    """A path as an absolute one; the name of an installed pipeline, which no file hides, stays."""
+    path = base / text
+    if key in PIPELINE_KEYS and not path.exists() and text in pipelines.names():
+        return text
+    return str(path)
 
 
 def _variable(

@@ -64,6 +64,7 @@ class Classifier(Head):
     """
 
     inventory = "labels"
+    recipe_keys = ("balance", "strength", "terms")
 
     class_weights: Tensor
 

@@ -79,6 +79,7 @@ class EntitySentiment(Head):
     """
 
     inventory = "labels"
+    recipe_keys = ("balance", "strength", "terms")
 
     class_weights: Tensor
 

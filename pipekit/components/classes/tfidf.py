@@ -71,6 +71,7 @@ class Tfidf(Head):
     """
 
     inventory = "labels"
+    recipe_keys = ("balance", "min_count", "strength")
 
     def __init__(
         self,

@@ -1,0 +1,134 @@
+"""What of a recipe is checked before its corpora are read, which may take minutes: all names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipekit import registry
+from pipekit.corpora.sources import check_source
+from pipekit.errors import ConfigError, near
+from pipekit.pipeline import Pipeline
+from pipekit.registry import check_keys
+from pipekit.settings import check_values
+from pipekit.storage.origins import flattened
+from pipekit.training.layers import part_of
+from pipekit.training.recipe import Recipe
+
+PART_KINDS = (("encoders", registry.encoders), ("components", registry.components))
+_FILES = ("lexicon", "vectors", "subwords")  # keys whose text is the path of a file
+_OF_ALL = ("type", "encoder")  # keys of a part that its type need not take
+
+
+def check_recipe(
+    recipe: Recipe,
+    saved_pipeline: Callable[[str], Pipeline],
+) -> None:
+    """Check the names of types, formats, parts and files in a recipe, and the values of settings.
+
+    Args:
+        saved_pipeline: loads a pipeline that parts come from.
+
+    Errors: `ConfigError` naming the place, with near names; `DataError` for a corpus that is not
+    there; what `saved_pipeline` raises.
+    """
+    for kind, registered in PART_KINDS:
+        for name, part in recipe.pipeline.get(kind, {}).items():
+            if "source" in part:
+                saved_settings(kind, name, part, saved_pipeline(part["source"]))
+            else:
+                _check_part(f"[{kind}.{name}]", part, registered)
+    encoders = recipe.pipeline.get("encoders", {})
+    components = recipe.pipeline.get("components", {})
+    for name, part in components.items():
+        encoder = part.get("encoder")
+        if encoder is not None:
+            _check_known(encoder, encoders, f"[components.{name}] reads the encoder")
+    _check_training(recipe, encoders, components)
+    if recipe.settings.start:
+        saved_pipeline(recipe.settings.start)
+    _check_files(recipe)
+    for source in (*recipe.train, *recipe.dev):
+        check_source(source)
+
+
+def saved_settings(
+    kind: str,
+    name: str,
+    part: Mapping[str, Any],
+    saved: Pipeline,
+) -> tuple[str, dict[str, Any]]:
+    """The name of the part that a source means, and its settings there.
+
+    Errors: `ConfigError` for a part that the saved pipeline lacks.
+    """
+    name_there = part.get("part", name)
+    configs = saved.configs[kind]
+    if name_there in configs:
+        return name_there, dict(configs[name_there])
+    hint = "" if "part" in part else ' Take a part of another name with part = "NAME".'
+    raise ConfigError(
+        f"[{kind}.{name}] source = {part['source']!r}: no {name_there!r} is there."
+        f"{near(name_there, configs)}{hint}"
+    )
+
+
+def _check_part(
+    where: str,
+    part: Mapping[str, Any],
+    registered: registry.Registry,
+) -> None:
+    """Check the type of a new part, and its settings as far as its type tells them."""
+    type_name = part.get("type", where.strip("[]").rpartition(".")[2])
+    factory = registered.get(type_name)
+    settings = {key: value for key, value in part.items() if key not in _OF_ALL}
+    check_values(factory, settings, where)
+    if registered.is_own(type_name):  # what `prepare` of others reads is not known
+        of_recipes = getattr(factory, "recipe_keys", ())
+        own = [key for key in settings if key not in of_recipes]
+        check_keys(factory, own, f"{where} (type {type_name!r})", of_recipes)
+
+
+def _check_training(
+    recipe: Recipe,
+    encoders: Collection[str],
+    components: Collection[str],
+) -> None:
+    """Check the names of parts under [training]."""
+    parts = [f"encoders.{name}" for name in encoders]
+    parts += [f"components.{name}" for name in components]
+    for setting, name in _named_parts(recipe):
+        if part_of(name, parts) is None:
+            raise ConfigError(f"[training] {setting} names {name!r}.{near(name, parts)}")
+    for name in recipe.settings.losses:
+        _check_known(name, components, "[training] losses names")
+
+
+def _check_files(recipe: Recipe) -> None:
+    """Check that the tables that parts are made of are there."""
+    for kind, _ in PART_KINDS:
+        for name, value in flattened(recipe.pipeline.get(kind, {}), kind).items():
+            place, _, key = name.rpartition(".")
+            is_file = key in _FILES and isinstance(value, str) and value
+            if is_file and not Path(value).exists():
+                raise ConfigError(f"[{place}] {key} = {value!r}: no such file")
+
+
+def _named_parts(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """The settings that name parts or their layers, each with such a name."""
+    settings = recipe.settings
+    for setting in ("freeze", "unfreeze", "rates"):
+        for name in getattr(settings, setting):
+            yield setting, name
+
+
+def _check_known(
+    name: object,
+    names: Collection[str],
+    where: str,
+) -> None:
+    """Errors: `ConfigError` for a name that is not there."""
+    if name not in names:
+        similar = near(str(name)[:80], names)
+        raise ConfigError(f"{where} {name!r:.80}, which is not there.{similar}")
