@@ -4,6 +4,7 @@ Data only: nothing is imported here.
 """
 
 DISTRIBUTION = "pipekit-nlp"
+UPGRADE = "upgrade pipekit (in a clone: git pull, then pip install .)"  # no index has it
 RELEASE = "0.3.0"  # the version of the code, which plugins may require
 
 PARTS: dict[str, dict[str, str]] = {

@@ -18,5 +18,5 @@ def empty_figure(
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("plots need matplotlib: pip install 'pipekit-nlp[plot]'") from error
+        raise ConfigError("plots need matplotlib: pip install matplotlib") from error
     return Figure(figsize=(width, height), layout="constrained")

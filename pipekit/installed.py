@@ -69,7 +69,7 @@ class Package:
                 wanted = f"{builtin.DISTRIBUTION}{requirement.specifier}"
                 return (
                     f"requires {wanted}, and installed is {builtin.RELEASE}: "
-                    f'pip install "{wanted}", or another version of {self.name}'
+                    f"install such a pipekit, or another version of {self.name}"
                 )
         return None
 

@@ -284,7 +284,7 @@ def test_without_matplotlib_the_extra_that_brings_it_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ConfigError, match=r"pip install 'pipekit-nlp\[plot\]'"):
+    with pytest.raises(ConfigError, match=r"pip install matplotlib"):
         heat_map(some(), tmp_path / "a.png")
 
 

@@ -5,6 +5,7 @@ Modules: installed
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 import zipfile
@@ -255,7 +256,7 @@ def test_a_package_for_another_version_is_refused_before_it_is_imported(
     assert str(caught.value) == (
         "the component 'marks' is brought by pipekit-marks 1.0 (pipekit_marks:Part), "
         f"which requires {wanted}, and installed is {builtin.RELEASE}: "
-        f'pip install "{wanted}", or another version of pipekit-marks'
+        "install such a pipekit, or another version of pipekit-marks"
     )
     assert not site.imported() and nlp.pipe_names == []
     [fault] = info.installation_facts()["faults"]
@@ -303,3 +304,17 @@ def test_no_file_is_read_again_as_long_as_it_stays_the_same(broken: Path) -> Non
     file.write_text(BAD.replace("bad", "worse"), encoding="utf-8")
     assert "worse" in registry.components.names()
     assert opened == [str(file)] * 2  # written and read
+
+
+def test_the_cure_for_a_missing_library_is_one_that_pip_can_follow() -> None:
+    """No index has pipekit-nlp; a library that messages name is in one of its extras."""
+    root = Path(pipekit.__file__).parent
+    project = tomllib.loads((root.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    libraries = {re.split(r"[<>=]", line)[0] for lines in extras.values() for line in lines}
+    cures = []
+    for path in root.rglob("*.py"):
+        cures += re.findall(r"pip install (?:-U )?['\"]?([\w-]+)", path.read_text(encoding="utf-8"))
+    assert {"pyarrow", "matplotlib", "tokenizers", "safetensors"} <= set(cures)
+    assert builtin.DISTRIBUTION not in cures
+    assert set(cures) <= libraries | {"triton"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pipekit import registry
 from pipekit.corpora.readers.spans import Tokenize
@@ -52,26 +52,46 @@ def read_corpus(
 
     Errors: `DataError` for the corpus, `ConfigError` for format and options.
     """
-    reader, arguments = _checked_reader(path, format, {**options, "tokenize": tokenize})
-    return list(reader(path, **arguments))
+    return _Reading.of(path, format, options).docs(tokenize)
 
 
-def _checked_reader(
-    path: Path,
-    format: str | None,
-    options: Mapping[str, Any],
-) -> tuple[Callable[..., Iterable[Doc]], dict[str, Any]]:
-    """The reader of a file or folder, and its options, without `tokenize` if it takes none.
+class _Reading(NamedTuple):
+    """A file or folder, the name of its format, and the options of its reader."""
 
-    Errors: `ConfigError` for format and options.
-    """
-    name = format or corpus_format(path)
-    reader = registry.readers.get(name)
-    arguments = dict(options)
-    if "tokenize" not in inspect.signature(reader).parameters:
-        arguments.pop("tokenize", None)
-    registry.check_arguments(reader, {"path": path, **arguments}, f"{path} (format {name!r})")
-    return reader, arguments
+    path: Path
+    format: str
+    options: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        format: str | None,
+        options: Mapping[str, Any],
+    ) -> _Reading:
+        return cls(path, format or corpus_format(path), dict(options))
+
+    def reader(self) -> Callable[..., Iterable[Doc]]:
+        """The reader. Errors: `ConfigError` for format and options."""
+        reader = registry.readers.get(self.format)
+        arguments = {"path": self.path, **self.options}
+        if _tokenizes(reader):
+            arguments["tokenize"] = None
+        where = f"{self.path} (format {self.format!r})"
+        registry.check_arguments(reader, arguments, where)
+        return reader
+
+    def docs(self, tokenize: Tokenize) -> list[Doc]:
+        """The documents. Errors: those of `reader`, `DataError` for the corpus."""
+        reader = self.reader()
+        options = dict(self.options)
+        if _tokenizes(reader):
+            options["tokenize"] = tokenize
+        return list(reader(self.path, **options))
+
+
+def _tokenizes(reader: Callable[..., Iterable[Doc]]) -> bool:
+    return "tokenize" in inspect.signature(reader).parameters
 
 
 def read_source(
@@ -83,13 +103,13 @@ def read_source(
     Options that are not the reader's: `without` lists other corpora whose documents are left out;
     `mapping`, `table` and `lexicon` name the rules that map the annotations.
     """
-    docs = read_corpus(source.path, source.format, tokenize, **_options_of_reader(source))
-    for other in _left_out(source):
-        left_out = read_corpus(other.path, other.format or None, tokenize, **other.options)
-        docs = without(docs, left_out)
-    rules = {key: source.options.get(key) for key in _RULES}
-    if rules["mapping"]:
-        rewrite = read_rules(rules["mapping"], rules["table"] or "", rules["lexicon"])
+    corpus, *others = _readings(source)
+    docs = corpus.docs(tokenize)
+    for other in others:
+        docs = without(docs, other.docs(tokenize))
+    mapping, table, lexicon = map(source.options.get, _RULES)
+    if mapping:
+        rewrite = read_rules(mapping, table or "", lexicon)
         rewrite(docs)
     return docs * source.repeat
 
@@ -100,41 +120,48 @@ def check_source(source: CorpusSource) -> None:
     Errors: `ConfigError` for an unknown format, an option that its reader does not take, and a file
     of rules that is not there; `DataError` for a corpus that is not there.
     """
-    corpora = [replace(source, options=_options_of_reader(source)), *_left_out(source)]
-    for corpus in corpora:
-        options = {**corpus.options, "tokenize": None}
-        _checked_reader(corpus.path, corpus.format or None, options)
-        is_file = registry.readers.is_own(corpus.format or corpus_format(corpus.path))
-        if is_file and not corpus.path.exists():
-            raise DataError(f"{corpus.path}: no such file or folder")
+    for corpus in _readings(source):
+        corpus.reader()
+        reads_files = registry.readers.is_own(corpus.format)
+        if reads_files and not corpus.path.exists():
+            raise _missing(corpus.path)
     for key in ("mapping", "lexicon"):
-        path = source.options.get(key)
+        path = source.options.get(key, "")
         if path and not Path(path).exists():
-            raise ConfigError(f"{source.path}: {key} = {str(path)!r}: no such file")
+            raise ConfigError(f"{source.path}: {key} = {path!r}: no such file")
 
 
-def _options_of_reader(source: CorpusSource) -> dict[str, Any]:
-    own = ("without", *_RULES)
-    return {key: value for key, value in source.options.items() if key not in own}
-
-
-def _left_out(source: CorpusSource) -> Iterator[CorpusSource]:
-    """The corpora whose documents are left out; without a format, that of the suffix."""
-    for other in source.options.get("without") or ():
+def _readings(source: CorpusSource) -> list[_Reading]:
+    """The corpus of a source, then those whose documents are left out."""
+    options = dict(source.options)
+    others = options.pop("without", None)
+    for key in _RULES:
+        options.pop(key, None)
+    readings = [_Reading.of(source.path, source.format, options)]
+    for other in others or ():
         options = dict(other)
         path = Path(options.pop("path"))
-        yield CorpusSource(path, options.pop("format", ""), options=options)
+        format = options.pop("format", None)
+        readings.append(_Reading.of(path, format, options))
+    return readings
+
+
+def _missing(path: Path) -> DataError:
+    return DataError(f"{path}: no such file or folder")
 
 
 def corpus_format(path: Path) -> str:
     """The format that the suffix of a file tells; suffixes of compression do not count.
 
-    Errors: `ConfigError` for another suffix.
+    Errors: `DataError` for a path where nothing is, unless its suffix tells a format;
+    `ConfigError` for another suffix.
     """
     if path.is_dir():
         return "brat"
     suffixes = [suffix for suffix in path.suffixes if suffix not in _PACKED]
     if not suffixes or suffixes[-1] not in CORPUS_FORMATS:
+        if not path.exists():
+            raise _missing(path)
         names = ", ".join(registry.readers.names())
         raise ConfigError(f"{path}: its suffix tells no format: name one of {names} by --format")
     return CORPUS_FORMATS[suffixes[-1]]

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from pipekit.builtin import UPGRADE
 from pipekit.doc.columns import (
     DTYPES,
     UNSIGNED,
@@ -113,8 +114,7 @@ def doc_from_bytes(
 def _check_version(items: list[Any]) -> None:
     if items and type(items[0]) is int and items[0] > DOC_VERSION:
         raise PipekitFormatError(
-            f"the Doc has format {items[0]}, this pipekit reads up to {DOC_VERSION}: "
-            "pip install -U pipekit-nlp"
+            f"the Doc has format {items[0]}, this pipekit reads up to {DOC_VERSION}: {UPGRADE}"
         )
 
 

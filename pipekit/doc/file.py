@@ -23,6 +23,7 @@ from struct import Struct
 from typing import BinaryIO, Literal, NamedTuple
 from zlib import crc32
 
+from pipekit.builtin import UPGRADE
 from pipekit.doc.doc import Doc
 from pipekit.errors import DataError, DocTooLargeError, PipekitFormatError, PipekitWarning
 from pipekit.storage.files import File, FilePath, sync_name, write_atomically
@@ -170,8 +171,7 @@ def _check_magic(
         )
     if magic != MAGIC:
         raise PipekitFormatError(
-            f"{path} has format {magic[-1:].hex()}, this pipekit reads {FILE_VERSION}: "
-            "pip install -U pipekit-nlp"
+            f"{path} has format {magic[-1:].hex()}, this pipekit reads {FILE_VERSION}: {UPGRADE}"
         )
 
 

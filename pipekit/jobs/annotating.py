@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain, islice
 
 from pipekit.errors import ConfigError, DataError, JobStopped, PipekitError, StoreError
 from pipekit.jobs.beginnings import Beginning
@@ -61,6 +62,9 @@ def annotate(job: Job) -> Report:
     """
     job.reading.check(job.inputs)
     job.limits.check()
+    require = OUTPUT_FORMATS[job.output.format].require
+    if require is not None:
+        require()
     refuse_conflicts([job])
     if not job.output.is_stdout:
         make_folder(job.output.path.parent)
@@ -152,9 +156,7 @@ class _Work:
                 return _report(journal, before=True)
         self.journal = journal or Journal(origin)
         self.journal.pid = os.getpid()
-        rows = self._rows(nlp)
-        self._write_journal()
-        self._annotate(rows)
+        self._annotate(self._rows(nlp))
         self._finish()
         return _report(self.journal, before=False)
 
@@ -166,16 +168,11 @@ class _Work:
 
     def _annotate(self, rows: OutputRows) -> None:
         """Write all rows. Errors: `JobStopped` after a signal, with all whole chunks committed."""
-        job = self.job
-        journal = self.journal
-        with (
-            OutputWriter(job.output, self.body, journal.output, journal.errors) as writer,
-            Progress(job.inputs, journal.position, shown=job.progress) as progress,
-            _caught_signals() as caught,
-            closing(rows),
-        ):
+        with _caught_signals() as caught, closing(rows):
             try:
-                self._write(rows, writer, progress, caught)
+                started = _started(rows)
+                self._write_journal()
+                self._write_all(started, caught)
             except PipekitError:
                 if not caught:
                     raise  # otherwise a worker died of the same signal
@@ -183,6 +180,19 @@ class _Work:
                 number = caught[0]
                 name = signal.Signals(number).name
                 raise self._stopped(f"stopped by {name}", 128 + number)
+
+    def _write_all(
+        self,
+        rows: Iterable[tuple[Record, OutputRow]],
+        caught: Sequence[int],
+    ) -> None:
+        job = self.job
+        journal = self.journal
+        with (
+            OutputWriter(job.output, self.body, journal.output, journal.errors) as writer,
+            Progress(job.inputs, journal.position, shown=job.progress) as progress,
+        ):
+            self._write(rows, writer, progress, caught)
 
     def _write(
         self,
@@ -288,6 +298,18 @@ class _Work:
             f"the same command with --resume goes on",
             code=code,
         )
+
+
+def _started(
+    rows: Iterator[tuple[Record, OutputRow]],
+) -> Iterator[tuple[Record, OutputRow]]:
+    """The rows, of which the first has been made.
+
+    What is wrong from the start, such as a column that is not there, is seen before a file is
+    written or replaced.
+    """
+    first = list(islice(rows, 1))
+    return chain(first, rows)
 
 
 def _report(

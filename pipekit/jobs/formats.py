@@ -37,12 +37,14 @@ class Format(NamedTuple):
         head: the bytes before the first document.
         finish: makes the output of a file of rows, where these are not the output themselves.
         packs: whether the output may be compressed.
+        require: raises a `ConfigError` where what it needs is not installed.
     """
 
     row: RowWriter
     head: bytes = b""
     finish: Callable[[Path, Path], None] | None = None
     packs: bool = False
+    require: Callable[[], Any] | None = None
 
 
 # -- what is written of a document
@@ -255,5 +257,5 @@ OUTPUT_FORMATS = {
     "jsonl": Format(_jsonl, packs=True),
     "conllu": Format(_conllu, packs=True),
     "docs": Format(_docs, MAGIC),
-    "parquet": Format(_jsonl, finish=parquet.from_lines),
+    "parquet": Format(_jsonl, finish=parquet.from_lines, require=parquet.arrow),
 }

@@ -59,7 +59,7 @@ def arrow() -> Any:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "Parquet is read and written through pyarrow: pip install 'pipekit-nlp[parquet]'"
+            "Parquet is read and written through pyarrow: pip install pyarrow"
         ) from error
     return pyarrow
 

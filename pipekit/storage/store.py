@@ -29,6 +29,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.builtin import UPGRADE
 from pipekit.errors import ConfigError, CorruptModelError, PipekitFormatError
 from pipekit.storage.files import Bytes, FilePath, write_atomically
 from pipekit.storage.packing import MAX_DEPTH, pack, unpack
@@ -52,8 +53,7 @@ _FOREIGN = {
 }
 _CURE = "Copy or download it again"
 _UPGRADE = (
-    "Upgrade, pip install -U pipekit-nlp; if that does not help, the file is damaged: "
-    "copy or download it again"
+    f"{UPGRADE.capitalize()}; if that does not help, the file is damaged: copy or download it again"
 )
 _PLAIN = (type(None), bool, int, float, str)
 _HEADER_TYPES = {"requires": list, "header": dict, "tensors": list}

@@ -323,7 +323,7 @@ def _library() -> Any:
         import tokenizers
     except ImportError as error:
         raise ConfigError(
-            "subword pieces need the tokenizers library: pip install 'pipekit-nlp[bert]'"
+            "subword pieces need the tokenizers library: pip install tokenizers"
         ) from error
     return tokenizers
 

@@ -80,13 +80,16 @@ def _check_part(
     registered: registry.Registry,
 ) -> None:
     """Check the type of a new part, and its settings as far as its type tells them."""
-    type_name = part.get("type", where.strip("[]").rpartition(".")[2])
+    name = where.strip("[]").rpartition(".")[2]
+    type_name = part.get("type", name)
     factory = registered.get(type_name)
-    settings = {key: value for key, value in part.items() if key not in _OF_ALL}
+    settings = dict(part)
+    for key in _OF_ALL:
+        settings.pop(key, None)
     check_values(factory, settings, where)
     if registered.is_own(type_name):  # what `prepare` of others reads is not known
         of_recipes = getattr(factory, "recipe_keys", ())
-        own = [key for key in settings if key not in of_recipes]
+        own = settings.keys() - of_recipes
         check_keys(factory, own, f"{where} (type {type_name!r})", of_recipes)
 
 
@@ -110,8 +113,9 @@ def _check_files(recipe: Recipe) -> None:
     for kind, _ in PART_KINDS:
         for name, value in flattened(recipe.pipeline.get(kind, {}), kind).items():
             place, _, key = name.rpartition(".")
-            is_file = key in _FILES and isinstance(value, str) and value
-            if is_file and not Path(value).exists():
+            if key not in _FILES or not isinstance(value, str):
+                continue
+            if value and not Path(value).exists():
                 raise ConfigError(f"[{place}] {key} = {value!r}: no such file")
 
 

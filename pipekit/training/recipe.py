@@ -9,8 +9,8 @@
     [[train]] [[dev]]   corpora: path, format, and options of the reader
 
 A part may be {source = PATH} instead: the part of that name in a saved pipeline, with its settings
-and weights; the name of an installed pipeline, such as "ru_core", serves as well. `part` names a part of another name. Other keys are changes of its settings; weights
-that still fit are kept.
+and weights. PATH may be the name of an installed pipeline, such as "ru_core". `part` names a part
+of another name. Other keys are changes of its settings; weights that still fit are kept.
 
 A corpus may have `repeat`, how often it counts in each epoch; `until`, the share of the epochs in
 which it takes part; `mapping` and `table`, rules that rewrite its annotations (see

@@ -154,7 +154,7 @@ def labelled(number: int, rows: int, codes: bytes | None = None) -> bytes:
 # The items of tagged(): 0-5 version, text, name, error, dtype, borders; 6-10 the head of the token
 # layer; 11-14 the column pos; and so on.
 ALTERED: dict[str, tuple[bytes, str]] = {
-    "a newer format": (altered(0, 2), "has format 2, this pipekit reads up to 1: pip install"),
+    "a newer format": (altered(0, 2), "has format 2, this pipekit reads up to 1: upgrade pipekit"),
     "a format that never was": (altered(0, 0), "version is 0"),
     "a text that is a number": (altered(1, 3), "its beginning is not"),
     "tokens beyond the text": (altered(1, "Мама"), "run from 0 to 15 in a text of 4"),

@@ -208,7 +208,7 @@ def test_what_is_no_file_of_docs_is_refused(tmp_path: Path) -> None:
     for data, reason in (
         (b"", "is no file of Docs"),
         (b"PK\x03\x04", "is no file of Docs"),
-        (b"PKDOCS\0\2", "format 02.*pip install -U"),
+        (b"PKDOCS\0\2", "format 02.*upgrade pipekit"),
     ):
         (tmp_path / "x").write_bytes(data)
         with pytest.raises(PipekitFormatError, match=reason):

@@ -37,10 +37,10 @@ from pipekit.subwords.cutter import learn_subwords, text_of
 from pipekit.subwords.published import FILES, read_vocabulary
 
 safetensors = pytest.importorskip(
-    "safetensors.torch", reason="safetensors is not installed: pip install 'pipekit-nlp[bert]'"
+    "safetensors.torch", reason="safetensors is not installed: pip install safetensors"
 )
 tokenizers = pytest.importorskip(
-    "tokenizers", reason="tokenizers is not installed: pip install 'pipekit-nlp[bert]'"
+    "tokenizers", reason="tokenizers is not installed: pip install tokenizers"
 )
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -118,7 +118,7 @@ def theirs() -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield pytest.importorskip(
-            "transformers", reason="transformers is not installed: pip install 'pipekit-nlp[test]'"
+            "transformers", reason="transformers is not installed: pip install transformers"
         )
 
 
@@ -901,7 +901,7 @@ for make in (
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
     )
-    needs = f"need the {missing} library: pip install 'pipekit-nlp[bert]'"
+    needs = f"need the {missing} library: pip install {missing}"
     loaded, imported = done.stdout.splitlines()
     assert needs in imported
     assert loaded == "(1, 24)" if missing == "safetensors" else needs in loaded

@@ -47,7 +47,7 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Pipeline, cli, registry
-from pipekit.errors import ConfigError, JobStopped, StoreError
+from pipekit.errors import ConfigError, DataError, JobStopped, StoreError
 from pipekit.jobs import Limits, Reading, Shard, Target, annotate
 from pipekit.jobs.parquet import kind_of, merged_kinds
 from pipekit.storage import files
@@ -782,6 +782,57 @@ def test_rows_of_workers_are_those_of_one_process(
         tmp_path / "2" / f"o.{ending}"
     )
     assert len(errors(tmp_path / "2" / f"o.{ending}")) == 1
+
+
+# -- a job that cannot begin
+
+# What is wrong from the start: the name of the input, its bytes, and the complaint.
+CANNOT_BEGIN: dict[str, tuple[str, bytes, str]] = {
+    "a table without the column": ("a.csv", "body\nРаз.\n".encode(), "no column 'text'"),
+    "a damaged Parquet file": ("a.parquet", b"PAR1xxxxPAR1", "cannot be read"),
+    "no archive": ("a.parquet", b"", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("before", [None, "what was there\n"])
+@pytest.mark.parametrize("name", CANNOT_BEGIN)
+def test_a_job_that_cannot_begin_leaves_everything_as_it_was(
+    name: str, before: str | None, tmp_path: Path
+) -> None:
+    if name.endswith("Parquet file"):
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install pyarrow")
+    file, data, complaint = CANNOT_BEGIN[name]
+    source = tmp_path / file
+    source.write_bytes(data)
+    output = tmp_path / "out" / "o.jsonl"
+    output.parent.mkdir()
+    if before is not None:
+        output.write_text(before, encoding="utf-8")
+    for _ in range(2):
+        begin = "new" if before is None else "overwrite"
+        with pytest.raises((ConfigError, DataError), match=complaint):
+            annotate(job(blank, source, output, begin=begin))
+        left = {path.name: path.read_text("utf-8") for path in output.parent.iterdir()}
+        assert left == ({} if before is None else {"o.jsonl": before})
+
+
+WITHOUT_ARROW = """
+import sys
+sys.modules["pyarrow"] = None
+from pipekit import cli
+for _ in range(2):
+    print(cli.main(["apply", sys.argv[1], sys.argv[2], "-o", sys.argv[3]]))
+print("torch" in sys.modules)
+"""
+
+
+def test_an_output_of_parquet_without_pyarrow_is_refused_at_once(
+    model: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out" / "o.parquet"
+    printed = run_alone(WITHOUT_ARROW, model, lines(tmp_path / "a.jsonl"), output)
+    assert printed == "1\n1\nFalse\n"
+    assert not output.parent.exists()
 
 
 WHILE_TAKEN = """

@@ -187,7 +187,7 @@ def first(message: dict[str, Any]) -> dict[str, Any]:
 HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an unknown feature": (
         lambda m: m["requires"].append("sparse"),
-        r"requires \['sparse'\].*pip install -U pipekit-nlp",
+        r"requires \['sparse'\].*Upgrade pipekit",
     ),
     "no requirements": (lambda m: m.pop("requires"), "does not consist of"),
     "one part too many": (lambda m: m.update(extra=1), "does not consist of"),
@@ -246,7 +246,7 @@ def test_a_newer_format_is_refused_with_the_way_out() -> None:
     data[8] = 2
     with pytest.raises(
         CorruptModelError,
-        match=r"format 2, this pipekit reads up to 1\. Upgrade, pip install -U pipekit-nlp",
+        match=r"format 2, this pipekit reads up to 1\. Upgrade pipekit",
     ):
         store.container_from_bytes(bytes(data))
 

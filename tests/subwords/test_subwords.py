@@ -29,7 +29,7 @@ from pipekit.subwords.published import FILES, from_settings, read_vocabulary, un
 from pipekit.subwords.sentencepiece import fields, tokenizer_json
 
 tokenizers = pytest.importorskip(
-    "tokenizers", reason="tokenizers is not installed: pip install 'pipekit-nlp[bert]'"
+    "tokenizers", reason="tokenizers is not installed: pip install tokenizers"
 )
 
 SENTENCES = [
@@ -372,7 +372,7 @@ def test_what_is_no_vocabulary_is_refused_by_name(
 def trained(folder: Path, kind: str, **options: Any) -> Any:
     """A SentencePiece model in a folder, and its own library that has read it."""
     library = pytest.importorskip(
-        "sentencepiece", reason="sentencepiece is not installed: pip install 'pipekit-nlp[test]'"
+        "sentencepiece", reason="sentencepiece is not installed: pip install sentencepiece"
     )
     data = io.BytesIO()
     given = {
@@ -513,7 +513,7 @@ except pipekit.PipekitError as error:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
     )
-    assert "need the tokenizers library: pip install 'pipekit-nlp[bert]'" in done.stdout
+    assert "need the tokenizers library: pip install tokenizers" in done.stdout
 
 
 def test_all_files_that_hold_vocabularies_have_a_reader() -> None:

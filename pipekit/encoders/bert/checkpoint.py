@@ -127,7 +127,7 @@ def open_tensors(folder: Path) -> Iterator[dict[str, StoredTensor]]:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
         raise ConfigError(
-            "networks of others need the safetensors library: pip install 'pipekit-nlp[bert]'"
+            "networks of others need the safetensors library: pip install safetensors"
         ) from error
     with ExitStack() as files:
         tensors: dict[str, StoredTensor] = {}
