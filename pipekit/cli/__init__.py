@@ -22,6 +22,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pipekit.cli.display import plain_warnings
 from pipekit.cli.endings import NO_READER, UNWRITABLE, drop_output, flushed
 
 VERBS = {
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+@plain_warnings()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 

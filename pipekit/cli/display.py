@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from pipekit.doc import Doc
 from pipekit.doc.views import Span, Token
+from pipekit.errors import PipekitWarning
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Within this context a warning is shown as a message, without the code that gave it."""
+    formatted = warnings.formatwarning
+    warnings.formatwarning = _plain_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = formatted
+
+
+def _plain_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """The line of a warning; that of another package's names the package's file."""
+    if issubclass(category, PipekitWarning):
+        return f"pipekit: warning: {message}\n"
+    return f"pipekit: {category.__name__} of {filename}:{lineno}: {message}\n"
 
 
 def doc_lines(doc: Doc) -> Iterator[str]:

@@ -61,13 +61,15 @@ class Source:
     ) -> Source:
         """An input; without `format`, the suffix of its name tells the format.
 
-        Errors: `ConfigError` with the formats there are.
+        Errors: `DataError` where nothing is there; `ConfigError` with the formats there are.
 
             Source.of("news.jsonl.gz").format          # "jsonl"
             Source.of("-", "txt").is_stdin             # True
         """
         path = Path(path)
         name = format or input_format(path)
+        if name is None and not path.exists():
+            raise DataError(f"{path}: no such file")
         if name is None:
             formats = near("", INPUT_SUFFIXES)
             raise ConfigError(f"{path}: its suffix tells no format: name one by --format.{formats}")

@@ -119,6 +119,61 @@ def loaded(path: Path) -> list[dict[str, Any]]:
 # -- the whole
 
 
+WARNING = """
+import sys
+import warnings
+from pipekit import PipekitWarning, cli
+from pipekit.cli import info
+
+def run(options):
+    warnings.warn("a.conllu was read with repairs", PipekitWarning)
+    warnings.warn("this library is old", DeprecationWarning)
+    return 0
+
+sys.modules["pipekit.cli.info"].run = run
+warnings.simplefilter("always")
+before = warnings.formatwarning
+assert cli.main(["info"]) == 0
+assert warnings.formatwarning is before
+"""
+
+
+def test_a_warning_is_a_message_and_shows_no_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WARNING], capture_output=True, text=True, check=True, timeout=120
+    )
+    first, second = done.stderr.splitlines()
+    assert first == "pipekit: warning: a.conllu was read with repairs"
+    assert re.fullmatch(r"pipekit: DeprecationWarning of .*:\d+: this library is old", second)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "nosuch"),
+        ("check", "no.such"),
+        ("check", "a.conllu", "--dev", "nosuch"),
+        ("evaluate", "MODEL", "nosuch"),
+        ("apply", "MODEL", "nosuch", "-o", "out.jsonl"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_so_whatever_its_suffix(
+    run: Run,
+    model: str,
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "a.conllu").write_bytes(TEN.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    ended = run(*(model if argument == "MODEL" else argument for argument in arguments))
+    assert ended.code in (1, 3)
+    shown = ended.out + ended.err
+    assert re.search(r"no\.?such.*: (no such file|cannot be read: No such file)", shown), shown
+    assert "suffix" not in shown
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(run: Run, verb: str) -> None:
     found = run(verb, "--help")
