@@ -37,12 +37,16 @@ _PAGES = Path("/proc/self/statm")  # the second number is the size in memory, in
 # How many compiled programs oneDNN and torch keep, each.
 _PROGRAMS = "64"
 _PROGRAM_LIMITS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
-# What messages of CUDA, of allocators on the CPU and of cuBLAS say where memory ran out.
+# What messages of CUDA, of allocators on the CPU, of cuBLAS and of oneDNN say where memory ran out.
+# oneDNN does not tell why it could not make or run a program; what it is given here always fits it.
 _SIGNS = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
     "ALLOC_FAILED",
+    "could not create a primitive",
+    "could not create a memory object",
+    "could not execute a primitive",
 )
 # Twice as many words are tried after 64 times the room has passed: at most one batch in 64 fails.
 _GROWTH = 64

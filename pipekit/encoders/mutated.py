@@ -97,7 +97,7 @@ class Mutated(nn.Module):
                 state = torch.lerp(state, candidate, update)
                 states.append(state)
         if not states:
-            return padded.new_zeros(*padded.shape[:2], len(state)), state
+            return state.new_zeros(len(padded), 0, state.shape[1]), state
         return torch.stack(states, dim=1), state
 
     def sums(self, padded: Tensor) -> tuple[Tensor, Tensor, Tensor]:

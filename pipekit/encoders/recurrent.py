@@ -1,7 +1,7 @@
 """Recurrent encoders, stacked, in one direction or both.
 
-Cells: tanh (Elman 1990); LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000); GRU (Cho et al.
-2014); MUT1 to MUT3 (Jozefowicz et al. 2015).
+Cells: tanh (Elman 1990); LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000); GRU (after Cho
+et al. 2014, see `GRU`); MUT1 to MUT3 (Jozefowicz et al. 2015).
 """
 
 from __future__ import annotations
@@ -249,7 +249,16 @@ class LSTM(Recurrent):
 
 
 class GRU(Recurrent):
-    """Gated recurrent units."""
+    """Gated recurrent units, as cuDNN and torch compute them:
+
+        r = σ(W_xr x_t + b_xr + W_hr h_t + b_hr)
+        z = σ(W_xz x_t + b_xz + W_hz h_t + b_hz)
+        n = tanh(W_xn x_t + b_xn + r * (W_hn h_t + b_hn))
+        h_{t+1} = (1 - z) * n + z * h_t
+
+    The reset gate r acts after the product with the state. Cho et al. (2014) have it before, in
+    W_hn (r * h_t), and no biases.
+    """
 
     packs = True
 

@@ -133,7 +133,11 @@ def skip_gram(words: Tensor, contexts: Tensor, negatives: Tensor, weight: Tensor
 
 
 def cbow(words: Tensor, contexts: Tensor, negatives: Tensor, weight: Tensor) -> Gradient:
-    """The mean vector of its neighbours tells a centre from noise; arguments as in `skip_gram`."""
+    """The mean vector of its neighbours tells a centre from noise; arguments as in `skip_gram`.
+
+    Mikolov et al. (2013a) have a hierarchical softmax over the sum or mean of the context; here it
+    is the mean, with negative sampling (2013b).
+    """
     half = BLOCK // 2
     centres = contexts[half:-half]
     count = weight.sum(2, keepdim=True)

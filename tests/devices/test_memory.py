@@ -34,6 +34,9 @@ SHORTAGES = [
     RuntimeError(
         "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
     ),
+    RuntimeError("could not create a primitive"),  # oneDNN under a limit of memory
+    RuntimeError("could not create a memory object"),
+    RuntimeError("could not execute a primitive"),
 ]
 GUILTY = "прожорливый"
 NARROW = """

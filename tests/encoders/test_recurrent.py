@@ -102,6 +102,17 @@ def test_a_cell_goes_on_from_the_state_it_is_given(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MUTATED)
+@pytest.mark.parametrize("sequences", [0, 2])
+def test_no_step_gives_no_states_of_the_right_width(name: str, sequences: int) -> None:
+    cell = made(name, 4, 6)
+    before = torch.randn(sequences, 6, dtype=torch.float64)
+    states, last = cell(torch.zeros(sequences, 0, 4, dtype=torch.float64), before)
+    assert states.shape == (sequences, 0, 6)
+    assert states.dtype == last.dtype
+    torch.testing.assert_close(last, before)
+
+
+@pytest.mark.parametrize("name", MUTATED)
 def test_a_bare_input_of_the_width_of_the_state_needs_no_matrix(name: str) -> None:
     sizes = [len(MUTATED[name](width_in, 4).inputs.weight) // 4 for width_in in (4, 3)]
     assert sizes == ([3, 3] if name == "MUT3" else [2, 3])
@@ -201,3 +212,19 @@ def test_the_layers_of_torch_and_ours_are_called_alike() -> None:
         states, last = layer(padded)
         assert states.shape == (2, 5, 6)
         torch.testing.assert_close(states[:, -1], last.reshape(2, 6))
+
+
+def test_a_gru_resets_after_the_product_with_the_state() -> None:
+    """As its docstring says; Cho et al. 2014 have the reset before the product."""
+    torch.manual_seed(1)
+    cell = nn.GRU(3, 4, batch_first=True).double()
+    x = torch.randn(1, 1, 3, dtype=torch.float64)
+    h = torch.randn(1, 1, 4, dtype=torch.float64)
+    w_r, w_z, w_n = cell.weight_ih_l0.chunk(3)
+    u_r, u_z, u_n = cell.weight_hh_l0.chunk(3)
+    b_r, b_z, b_n = cell.bias_ih_l0.chunk(3)
+    c_r, c_z, c_n = cell.bias_hh_l0.chunk(3)
+    r = torch.sigmoid(x[0] @ w_r.T + b_r + h[0] @ u_r.T + c_r)
+    z = torch.sigmoid(x[0] @ w_z.T + b_z + h[0] @ u_z.T + c_z)
+    n = torch.tanh(x[0] @ w_n.T + b_n + r * (h[0] @ u_n.T + c_n))
+    torch.testing.assert_close(cell(x, h)[1][0], (1 - z) * n + z * h[0])

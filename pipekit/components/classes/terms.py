@@ -113,7 +113,12 @@ class Vocabulary:
         batch: Batch,
         tokens: TermTokens,
     ) -> Terms:
-        """The known terms of each text, with weights (1 + log count) * idf, normalised."""
+        """The known terms of each text, with weights (1 + log count) * idf, normalised.
+
+        With N texts, df of them with the term and n occurrences in the text, the weight is
+        (1 + log n) (log((1 + N) / (1 + df)) + 1). The formula of textbooks, n log(N / df),
+        gives no weight to a term that all texts have.
+        """
         size = max(len(self), 1)
         parts = occurrences(batch, tokens, self.pieces)
         keys = [self._keys(part, size) for part in parts]

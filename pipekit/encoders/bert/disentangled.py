@@ -10,7 +10,8 @@ three products:
 divided by sqrt(3 · head width). Q(d) and K(d) are projections of the vector of a distance, which
 all layers share. Far distances fall into common buckets.
 
-Sources: He et al. 2021; v3: 2023.
+Sources: He et al. 2021; v3: 2023. The third product is that of the published code, and of the
+published weights: Q(i - j) · K_j. The paper, equation 4, has the distance j - i there.
 """
 
 from __future__ import annotations
