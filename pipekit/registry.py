@@ -278,9 +278,11 @@ def check_arguments(
     check_keys(factory, arguments, where)
     parameters = inspect.signature(factory).parameters
     for key, parameter in parameters.items():
-        is_needed = parameter.default is parameter.empty and parameter.kind not in _ANY_NUMBER
-        if is_needed and key not in arguments:
-            raise ConfigError(f"{where} needs {key!r}. It takes: {', '.join(parameters)}")
+        if key in arguments or parameter.kind in _ANY_NUMBER:
+            continue
+        if parameter.default is parameter.empty:
+            names = ", ".join(parameters)
+            raise ConfigError(f"{where} needs {key!r}. It takes: {names}")
 
 
 _ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -303,8 +305,10 @@ def check_keys(
     kinds = {parameter.kind for parameter in parameters.values()}
     if inspect.Parameter.VAR_KEYWORD in kinds:
         return
-    for key in sorted({*keys} - parameters.keys()):
-        raise ConfigError(f"{where} takes no {key!r}.{near(key, {*parameters, *others})}")
+    unknown = {*keys} - parameters.keys()
+    for key in sorted(unknown):
+        similar = near(key, {*parameters, *others})
+        raise ConfigError(f"{where} takes no {key!r}.{similar}")
 
 
 tokenizers = Registry("tokenizer")

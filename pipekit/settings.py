@@ -138,9 +138,10 @@ def names_of(
     if isinstance(names, str):
         return [names]
     listed = list(names) if isinstance(names, Iterable) else [names]
-    if not all(isinstance(name, str) for name in listed):
-        shown = reprlib.repr(names)
-        raise ConfigError(f"{where} = {shown}: a name or a list of names is needed")
+    for name in listed:
+        if not isinstance(name, str):
+            shown = reprlib.repr(names)
+            raise ConfigError(f"{where} = {shown}: a name or a list of names is needed")
     return listed
 
 

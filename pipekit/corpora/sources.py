@@ -69,7 +69,8 @@ class _Reading(NamedTuple):
         format: str | None,
         options: Mapping[str, Any],
     ) -> _Reading:
-        return cls(path, format or corpus_format(path), dict(options))
+        name = format or corpus_format(path)
+        return cls(path, name, dict(options))
 
     def reader(self) -> Callable[..., Iterable[Doc]]:
         """The reader. Errors: `ConfigError` for format and options."""
@@ -91,7 +92,8 @@ class _Reading(NamedTuple):
 
 
 def _tokenizes(reader: Callable[..., Iterable[Doc]]) -> bool:
-    return "tokenize" in inspect.signature(reader).parameters
+    parameters = inspect.signature(reader).parameters
+    return "tokenize" in parameters
 
 
 def read_source(
@@ -126,8 +128,10 @@ def check_source(source: CorpusSource) -> None:
         if reads_files and not corpus.path.exists():
             raise _missing(corpus.path)
     for key in ("mapping", "lexicon"):
-        path = source.options.get(key, "")
-        if path and not Path(path).exists():
+        path = source.options.get(key)
+        if not path:
+            continue
+        if not Path(path).exists():
             raise ConfigError(f"{source.path}: {key} = {path!r}: no such file")
 
 
@@ -137,12 +141,15 @@ def _readings(source: CorpusSource) -> list[_Reading]:
     others = options.pop("without", None)
     for key in _RULES:
         options.pop(key, None)
-    readings = [_Reading.of(source.path, source.format, options)]
+    corpus = _Reading.of(source.path, source.format, options)
+    readings = [corpus]
     for other in others or ():
         options = dict(other)
-        path = Path(options.pop("path"))
+        path_there = options.pop("path")
+        path = Path(path_there)
         format = options.pop("format", None)
-        readings.append(_Reading.of(path, format, options))
+        reading = _Reading.of(path, format, options)
+        readings.append(reading)
     return readings
 
 

@@ -34,22 +34,28 @@ def check_recipe(
     there; what `saved_pipeline` raises.
     """
     for kind, registered in PART_KINDS:
-        for name, part in recipe.pipeline.get(kind, {}).items():
-            if "source" in part:
-                saved_settings(kind, name, part, saved_pipeline(part["source"]))
-            else:
-                _check_part(f"[{kind}.{name}]", part, registered)
+        parts = recipe.pipeline.get(kind, {})
+        for name, part in parts.items():
+            if "source" not in part:
+                where = f"[{kind}.{name}]"
+                _check_part(where, part, registered)
+                continue
+            saved = saved_pipeline(part["source"])
+            saved_settings(kind, name, part, saved)
     encoders = recipe.pipeline.get("encoders", {})
     components = recipe.pipeline.get("components", {})
     for name, part in components.items():
         encoder = part.get("encoder")
         if encoder is not None:
-            _check_known(encoder, encoders, f"[components.{name}] reads the encoder")
+            where = f"[components.{name}] reads the encoder"
+            _check_known(encoder, encoders, where)
     _check_training(recipe, encoders, components)
     if recipe.settings.start:
         saved_pipeline(recipe.settings.start)
     _check_files(recipe)
-    for source in (*recipe.train, *recipe.dev):
+    for source in recipe.train:
+        check_source(source)
+    for source in recipe.dev:
         check_source(source)
 
 
@@ -67,10 +73,13 @@ def saved_settings(
     configs = saved.configs[kind]
     if name_there in configs:
         return name_there, dict(configs[name_there])
-    hint = "" if "part" in part else ' Take a part of another name with part = "NAME".'
+    hint = ""
+    if "part" not in part:
+        hint = ' Take a part of another name with part = "NAME".'
+    path = part["source"]
+    similar = near(name_there, configs)
     raise ConfigError(
-        f"[{kind}.{name}] source = {part['source']!r}: no {name_there!r} is there."
-        f"{near(name_there, configs)}{hint}"
+        f"[{kind}.{name}] source = {path!r}: no {name_there!r} is there.{similar}{hint}"
     )
 
 
@@ -80,7 +89,7 @@ def _check_part(
     registered: registry.Registry,
 ) -> None:
     """Check the type of a new part, and its settings as far as its type tells them."""
-    name = where.strip("[]").rpartition(".")[2]
+    _, _, name = where.strip("[]").rpartition(".")
     type_name = part.get("type", name)
     factory = registered.get(type_name)
     settings = dict(part)
@@ -90,7 +99,8 @@ def _check_part(
     if registered.is_own(type_name):  # what `prepare` of others reads is not known
         of_recipes = getattr(factory, "recipe_keys", ())
         own = settings.keys() - of_recipes
-        check_keys(factory, own, f"{where} (type {type_name!r})", of_recipes)
+        place = f"{where} (type {type_name!r})"
+        check_keys(factory, own, place, of_recipes)
 
 
 def _check_training(
@@ -103,7 +113,8 @@ def _check_training(
     parts += [f"components.{name}" for name in components]
     for setting, name in _named_parts(recipe):
         if part_of(name, parts) is None:
-            raise ConfigError(f"[training] {setting} names {name!r}.{near(name, parts)}")
+            similar = near(name, parts)
+            raise ConfigError(f"[training] {setting} names {name!r}.{similar}")
     for name in recipe.settings.losses:
         _check_known(name, components, "[training] losses names")
 
@@ -111,11 +122,14 @@ def _check_training(
 def _check_files(recipe: Recipe) -> None:
     """Check that the tables that parts are made of are there."""
     for kind, _ in PART_KINDS:
-        for name, value in flattened(recipe.pipeline.get(kind, {}), kind).items():
+        parts = recipe.pipeline.get(kind, {})
+        settings = flattened(parts, kind)
+        for name, value in settings.items():
             place, _, key = name.rpartition(".")
-            if key not in _FILES or not isinstance(value, str):
+            if key not in _FILES:
                 continue
-            if value and not Path(value).exists():
+            is_path = isinstance(value, str) and value
+            if is_path and not Path(value).exists():
                 raise ConfigError(f"[{place}] {key} = {value!r}: no such file")
 
 
@@ -134,5 +148,6 @@ def _check_known(
 ) -> None:
     """Errors: `ConfigError` for a name that is not there."""
     if name not in names:
-        similar = near(str(name)[:80], names)
+        text = str(name)
+        similar = near(text[:80], names)
         raise ConfigError(f"{where} {name!r:.80}, which is not there.{similar}")
