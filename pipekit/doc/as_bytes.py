@@ -32,6 +32,7 @@ from pipekit.doc.columns import (
     smallest,
 )
 from pipekit.doc.layer import LAYER_KINDS, Layer
+from pipekit.doc.layers import Layers
 from pipekit.doc.limits import MAX_COLUMNS, MAX_LAYERS, check_layers
 from pipekit.doc.text import Text, TextT, clean
 from pipekit.errors import DocError, PipekitFormatError
@@ -103,8 +104,9 @@ def doc_from_bytes(
     doc = kind.trusted(text, starts, ends)
     doc.name = name
     doc.error = error
-    doc.layers = _unpack_layers(items, types)
+    layers = _unpack_layers(items, types)
     try:
+        doc.layers = Layers(layers)
         check_layers(doc.layers, len(doc))
     except DocError as wrong:
         raise PipekitFormatError(f"the Doc is damaged: {wrong}") from wrong

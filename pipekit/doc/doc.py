@@ -6,7 +6,7 @@ as None.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
 import numpy as np
@@ -111,7 +111,7 @@ class Doc(Text, Comparable):
     @property
     def ents(self) -> Spans | None:
         """The entities, those of the span group "ents"; None where nobody has looked for any."""
-        return self.spans["ents"] if self.has_annotation("ents") else None
+        return self.spans["ents"] if "ents" in self.layers else None
 
     @property
     def spans(self) -> SpanGroups:
@@ -121,9 +121,9 @@ class Doc(Text, Comparable):
     def set_spans(
         self,
         name: str,
-        spans: Sequence[Span],
+        spans: Iterable[Span],
     ) -> None:
-        """Write a group of spans, with their labels and scores."""
+        """Write a group of spans, with their labels, scores and other columns; see `SpanGroups`."""
         self.spans[name] = spans
 
     @property

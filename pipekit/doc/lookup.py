@@ -89,6 +89,24 @@ def rows_of_heads(
     return np.sort(links.derived(_by_head, "head").of(spans))
 
 
+def moved_links(
+    links: Layer,
+    places: Ints,
+) -> Layer:
+    """The links whose two spans are still there, as links between these.
+
+    Args:
+        places: the new row of each span, int64[spans]; -1 where it is gone.
+    """
+    ends = [places[links[edge].values] for edge in REQUIRED["link"]]
+    heads, tails = ends
+    stay = (heads >= 0) & (tails >= 0)
+    moved = links.take(stay)
+    for edge, rows in zip(REQUIRED["link"], ends, strict=True):
+        moved.set(edge, rows[stay].astype(np.int32))
+    return moved
+
+
 def links_between(
     links: Layer,
     spans: Ints,

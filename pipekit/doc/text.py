@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipekit.doc.borders import check_borders, join_words
 from pipekit.doc.columns import Column, Values
 from pipekit.doc.layer import REQUIRED, Layer, LayerKind
+from pipekit.doc.layers import TOKENS, Layers
 from pipekit.doc.limits import LINKED
 from pipekit.doc.lookup import links_between, rows_within
 from pipekit.errors import DocError, near
@@ -51,7 +52,8 @@ class Text:
             between tokens.
 
     Attributes:
-        layers: the annotations, by name; "tokens" is always there.
+        layers: the annotations, by name; "tokens" is always there. All that is written there is
+            checked, see `Layers`.
         name: of a document from a file, the name of the file or record.
         error: why the document could not be processed.
         vectors: the word vectors of a pipeline with embeddings; never saved.
@@ -63,11 +65,11 @@ class Text:
     __slots__ = (
         "__weakref__",
         "_ends",
+        "_layers",
         "_mean",
         "_starts",
         "_text",
         "error",
-        "layers",
         "name",
         "vectors",
     )
@@ -109,7 +111,7 @@ class Text:
         self._ends = ends.astype(np.int32, copy=False)
         self._starts.flags.writeable = False
         self._ends.flags.writeable = False
-        self.layers: dict[str, Layer] = {"tokens": Layer("token", len(starts))}
+        self._layers = Layers({TOKENS: Layer("token", len(starts))})
         self.name: str | None = None
         self.error: str | None = None
         self.vectors: Vectors | None = None
@@ -148,7 +150,7 @@ class Text:
     @property
     def tokens(self) -> Layer:
         """The token layer: `pos`, `morph`, `lemma`, `sent_start`, and columns of plugins."""
-        return self.layers["tokens"]
+        return self._layers[TOKENS]
 
     @property
     def words(self) -> list[str]:
@@ -161,6 +163,18 @@ class Text:
         return len(self._starts)
 
     # -- layers
+
+    @property
+    def layers(self) -> Layers:
+        return self._layers
+
+    @layers.setter
+    def layers(self, layers: Mapping[str, Layer]) -> None:
+        own = layers if type(layers) is Layers else Layers(layers)
+        tokens = own[TOKENS].size
+        if tokens != len(self):
+            raise DocError(f"the layer {TOKENS!r} has {tokens} rows for {len(self)} tokens")
+        self._layers = own
 
     def has_annotation(self, name: str) -> bool:
         """Whether an annotation has been written.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from pipekit.doc import Doc
+from pipekit.doc.layers import NAMED_KINDS
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError, near
 from pipekit.evaluation.classes import macro_f1
@@ -215,7 +216,7 @@ def _bare(
             copy.layers[name] = doc.layers[name].copy()
         elif column is not None:
             copy.tokens.set(name, column.values.copy(), column.labels)
-        else:
+        elif NAMED_KINDS.get(name, "span") == "span":
             copy.set_spans(name, ())
     return copy
 

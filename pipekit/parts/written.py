@@ -16,13 +16,12 @@ import numpy as np
 from pipekit.doc import Doc
 from pipekit.doc.as_dict import CLASSES
 from pipekit.doc.columns import DTYPES, Column, Labels, Values, bounds, unpack_column
-from pipekit.doc.layer import LAYER_KINDS, REQUIRED, Held
+from pipekit.doc.layer import REQUIRED, Held
 from pipekit.doc.limits import LINKED
 from pipekit.doc.views import SENTIMENT_OF
 
 Address = tuple[str, str]  # of a column: the name of its layer, and its own
 
-_KINDS = {"ents": "span", "relations": "link", "cats": "doc", "sentiment": "doc"}
 _STRINGS = {("tokens", "pos"), ("tokens", "morph"), ("tokens", "lemma")}
 _SENTENCES = ("tokens", "sent_start")
 _UNLABELLED = -2  # for the number of labels, of a column without
@@ -126,12 +125,8 @@ class Written:
     def _rows_fault(self) -> str | None:
         """Why kind or size do not fit."""
         kinds = set(map(_kind_of, self._held))
-        allowed = set(LAYER_KINDS)
-        if self.name in _KINDS:
-            allowed = {_KINDS[self.name]}
-        if len(kinds) > 1 or not kinds <= allowed:
-            wrong = " and ".join(sorted(map(repr, kinds)))
-            return f"as one of kind {wrong}: it is of kind {' or '.join(sorted(allowed))}"
+        if len(kinds) > 1:
+            return f"as one of kind {' and '.join(sorted(map(repr, kinds)))}"
         sizes = self._sizes
         if set(map(type, sizes)) - {int} or min(sizes, default=0) < 0:
             return "with a number of rows that is no int of 0 or more"

@@ -58,19 +58,11 @@ def docs(draw: st.DrawFn) -> Doc:
             "sent_start", draw(hnp.arrays(draw(st.sampled_from(["?", "?", "u1"])), len(doc)))
         )
     for name in draw(
-        st.lists(
-            st.sampled_from(["ents", "spans", "cats", "relations", "x"]), max_size=3, unique=True
-        )
+        st.lists(st.sampled_from(["ents", "spans", "answers", "x"]), max_size=3, unique=True)
     ):
         doc.layers[name] = draw(spans(len(doc)))
-    for name in draw(
-        st.lists(st.sampled_from(["relations", "links", "cats"]), max_size=2, unique=True)
-    ):
-        targets = [
-            n
-            for n, layer in doc.layers.items()
-            if layer.kind == "span" and n not in ("relations", "links", "cats")
-        ]
+    for name in draw(st.lists(st.sampled_from(["relations", "links"]), max_size=2, unique=True)):
+        targets = [n for n, layer in doc.layers.items() if layer.kind == "span"]
         if targets:
             doc.layers[name] = draw(links(doc, draw(st.sampled_from(targets))))
     for name in draw(
