@@ -40,8 +40,8 @@ class Layers(dict[str, Layer]):
 
         doc.layers["terms"] = span_layer([0], [2])
 
-    Errors: `DocError` for a name that stands for another kind, see `NAMED_KINDS`; for what is no layer;
-    and for a Doc without its layer of tokens, or with another number of them.
+    Errors: `DocError` for a name that stands for another kind, see `NAMED_KINDS`; for what is no
+    layer; and for a Doc without its layer of tokens, or with another number of them.
     """
 
     __slots__ = ()

@@ -46,7 +46,7 @@ def evaluate(
             f"give gold_tokens too"
         )
     writers = _writers_of(gold_layers, pipeline)
-    pipeline = pipeline.select_pipes(disable=writers)
+    pipeline = pipeline.select_pipes(disable=writers, given=sorted(gold_layers))
     bare: list[Doc | str] = []
     for doc in gold:
         if gold_tokens:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +20,7 @@ from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.parts.batch import Batch
 from pipekit.parts.results import check_part, segments_breach, vectors_breach
 from pipekit.pipeline.config import PipelineSettings
+from pipekit.pipeline.order import check_order, check_selection
 from pipekit.registry import check_arguments, check_name
 from pipekit.settings import names_of
 
@@ -373,56 +374,58 @@ class Assembly:
             raise ConfigError(f"there is no component {name!r}.{near(name, self.components)}")
 
     def _check_order(self) -> None:
-        """Errors: `ConfigError` for a component that reads what no part before it writes."""
-        written = {"sents", *self.given}
-        written.update(getattr(self.tokenizer, "assigns", ()))
-        for name, component in self.components.items():
-            for layer in getattr(component, "requires", ()):
-                if layer not in written:
-                    raise ConfigError(
-                        f"component {name!r} reads {layer!r}, which nothing before it writes: "
-                        f"{self._cure(layer)}"
-                    )
-            written.update(getattr(component, "assigns", ()))
+        check_order(self.components, self._brought())
 
-    def _cure(self, layer: str) -> str:
-        """The advice to whoever put a component before the writer of a layer that it reads."""
-        for name, component in self.components.items():
-            if layer in getattr(component, "assigns", ()):
-                return f"put it after {name!r}"
-        return f"add a component that writes {layer!r}"
+    def _brought(self) -> set[str]:
+        """The layers that are there before any component."""
+        return {"sents", *self.given, *getattr(self.tokenizer, "assigns", ())}
 
     def select_pipes(
         self,
         *,
-        enable: Sequence[str] | None = None,
-        disable: Sequence[str] = (),
+        enable: str | Iterable[str] | None = None,
+        disable: str | Iterable[str] = (),
+        given: str | Iterable[str] = (),
     ) -> Self:
         """A light view with fewer components. It shares all weights with this pipeline.
 
             names_only = nlp.select_pipes(enable=["ner"])
+            nlp.select_pipes(disable=["ner"], given=["ents"])   # for Docs with entities of yours
 
-        This pipeline stays as it is. Errors: `ConfigError` for a component that is not there.
+        This pipeline stays as it is.
+
+        Args:
+            enable: the only components to take.
+            disable: components to leave out.
+            given: layers that the documents bring.
+
+        Errors: `ConfigError` for a component that is not there, and for one that reads what only a
+        component writes that is left out; it names all that stay or go together.
         """
-        enabled = self.pipe_names if enable is None else names_of(enable, "enable")
-        disabled = names_of(disable, "disable")
-        for name in (*enabled, *disabled):
-            self._check_component(name)
-        components = {}
-        configs = {}
-        for name, component in self.components.items():
-            if name in enabled and name not in disabled:
-                components[name] = component
-                configs[name] = self.configs["components"][name]
+        taken = None if enable is None else names_of(enable, "enable")
+        left_out = names_of(disable, "disable")
+        brought = names_of(given, "given")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
+        view.given = tuple(dict.fromkeys([*self.given, *brought]))
+        names = check_selection(self.components, taken, left_out, view._brought())
+        configs = self.configs["components"]
         view.encoders = dict(self.encoders)
-        view.components = components
+        view.components = {name: self.components[name] for name in names}
         view.configs = {
             "encoders": dict(self.configs["encoders"]),
-            "components": configs,
+            "components": {name: configs[name] for name in names},
         }
         return view
+
+    def check_selection(
+        self,
+        exclude: Sequence[str],
+        include: Sequence[str] | None,
+    ) -> None:
+        """Errors: `ConfigError` where `pipekit.load` with these arguments leaves out too much."""
+        words = ("include", "exclude")
+        check_selection(self.components, include, exclude, self._brought(), words)
 
     # -- documents
 

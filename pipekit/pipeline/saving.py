@@ -184,11 +184,30 @@ def read_pipeline(
         config = _selected(whole, excluded, included)
         _require_types(config, header.get("suppliers", {}))
         tables, weights = _by_part(_with_duplicates(container), _places_of(whole))
-        pipeline = built_as(config, tables, header.get("meta"))
+        try:
+            pipeline = built_as(config, tables, header.get("meta"))
+        except ConfigError:
+            _explain(whole, tables, built_as, excluded, included)
+            raise
         for place, part in _places(pipeline):
             _load_weights(part, weights.get(place, {}), place)
     hooks.tell("pipeline_ready", pipeline=pipeline)
     return pipeline
+
+
+def _explain(
+    config: _Settings,
+    tables: Mapping[str, _Arrays],
+    built_as: type[Assembly],
+    exclude: Sequence[str],
+    include: Sequence[str] | None,
+) -> None:
+    """Errors: `ConfigError` where components were left out that others need.
+
+    Only built components tell what they read and write, so all of them are built for the message.
+    """
+    if exclude or include is not None:
+        built_as(config, tables).check_selection(exclude, include)
 
 
 @contextmanager

@@ -442,7 +442,9 @@ def accuracy(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace)
 
 
 def _on(nlp: Pipeline, component: str, device: str, precision: str) -> Pipeline:
-    return nlp.to(device).select_pipes(enable=[component]).with_precision(precision)
+    reads = nlp.components[component].requires
+    view = nlp.to(device).select_pipes(enable=[component], given=reads)
+    return view.with_precision(precision)
 
 
 def memory(report: Report, bench: Bench, nlp: Pipeline, _: argparse.Namespace) -> None:

@@ -36,7 +36,8 @@ def judged(nlp: Pipeline, head: Any, gold: list[Doc]) -> tuple[NDArray[Any], NDA
     rest = nlp.select_pipes(
         disable=[
             name for name, part in nlp.components.items() if set(head.requires) & set(part.assigns)
-        ]
+        ],
+        given=head.requires,
     )
     scores, right = [], []
     answers: Any = rest.pipe([_bare(doc, head.requires) for doc in gold])

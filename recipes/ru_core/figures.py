@@ -65,7 +65,7 @@ def main() -> None:
         if not set(pipes) <= set(nlp.pipe_names):
             continue
         scores = evaluate(
-            nlp.select_pipes(enable=[name for name in nlp.pipe_names if name in pipes]),
+            nlp.select_pipes(enable=pipes, given=keep),
             gold(nlp, recipe),
             keep=keep,
         )

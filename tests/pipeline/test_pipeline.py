@@ -1,8 +1,8 @@
 """A pipeline: its parts in order, documents through it as a stream, and a document that fails.
 
-Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.pipeline,
-    pipeline.profiling, pipeline.questions, pipeline.representations, pipeline.running,
-    pipeline.saving
+Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.order,
+    pipeline.pipeline, pipeline.profiling, pipeline.questions, pipeline.representations,
+    pipeline.running, pipeline.saving
 """
 
 from __future__ import annotations
@@ -245,6 +245,58 @@ def test_a_view_may_name_what_it_wants_or_what_it_does_not() -> None:
     assert nlp.select_pipes(enable=["a", "c"], disable=["c"]).pipe_names == ["a"]
     with pytest.raises(ConfigError, match=r"no component 'd'. Known: a, b, c"):
         nlp.select_pipes(disable=["d"])
+
+
+@pytest.fixture(scope="module")
+def chain() -> Pipeline:
+    """Components that read each other: a, then b of a, c of b, and d of none."""
+    made = pipekit.blank("ru")
+    for name, reads in (("a", ""), ("b", "a"), ("c", "b"), ("d", "")):
+        made.add_pipe("mark", name=name, column=name, reads=reads)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ({"disable": ["a"]}, r"'b' reads 'a', which 'a' writes .*disable=['a', 'b', 'c'], or keep"),
+        ({"disable": "b"}, r"'c' reads 'b', which 'b' writes .*disable=['b', 'c'], or keep"),
+        ({"disable": ("d", "b")}, "disable=['b', 'c', 'd']"),
+        ({"enable": ["c", "d"]}, "'c' reads 'b', which 'b' writes .*enable=['a', 'b', 'c', 'd']"),
+        ({"enable": "b"}, "enable=['a', 'b']"),
+        ({"enable": ["a", "b"], "disable": ["a"]}, "disable=['a', 'b']"),
+    ],
+)
+def test_what_stays_or_goes_together_is_told_at_once(
+    chain: Pipeline, selection: dict[str, Any], message: str
+) -> None:
+    message = message.replace("[", r"\[").replace("]", r"\]")
+    words = {"enable": "include", "disable": "exclude"}
+    of_load = {words[key]: value for key, value in selection.items()}
+    with pytest.raises(ConfigError, match=message):
+        chain.select_pipes(**selection)
+    for word, other in words.items():
+        message = message.replace(word, other)
+    with pytest.raises(ConfigError, match=message):
+        pipekit.from_bytes(chain.to_bytes(), **of_load)
+
+
+def test_the_cure_that_is_told_works(chain: Pipeline) -> None:
+    assert chain.select_pipes(disable=["a", "b", "c"]).pipe_names == ["d"]
+    assert chain.select_pipes(enable=["a", "b"]).pipe_names == ["a", "b"]
+    assert chain.select_pipes(disable="d").pipe_names == ["a", "b", "c"]
+    assert pipekit.from_bytes(chain.to_bytes(), include="a").pipe_names == ["a"]
+
+
+def test_a_view_may_read_what_the_documents_bring(chain: Pipeline) -> None:
+    view = chain.select_pipes(disable=["a"], given=["a"])
+    doc = Doc(words=["Мама"])
+    with pytest.raises(ProcessingError, match="needs Docs that bring the layer 'a'"):
+        view(doc)
+    doc.tokens.set("a", [7])
+    view(doc)
+    assert [doc[0].get(name) for name in "abcd"] == [7, 0, 0, 0]
+    assert chain.given == ()
 
 
 @pytest.mark.parametrize(
@@ -567,7 +619,7 @@ def test_leaving_out_what_another_reads_is_refused() -> None:
     nlp = pipekit.blank("ru")
     nlp.add_pipe("mark")
     nlp.add_pipe("mark", name="reader", column="x", reads="mark")
-    with pytest.raises(ConfigError, match="'reader' reads 'mark', which nothing before it writes"):
+    with pytest.raises(ConfigError, match="'reader' reads 'mark', which 'mark' writes"):
         pipekit.from_bytes(nlp.to_bytes(), exclude=["mark"])
 
 
