@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,8 +13,8 @@ _MAX_LENGTH = 2**31 - 1  # characters: offsets are int32
 
 
 def join_words(
-    words: Sequence[str],
-    spaces: Sequence[bool | str] | None,
+    words: Iterable[str],
+    spaces: Iterable[bool | str] | None,
 ) -> tuple[str, Ints, Ints]:
     """A text made of words, and where each of them begins and ends, int64[words].
 
@@ -24,6 +24,12 @@ def join_words(
 
     Errors: `DocError` naming the first word or space that does not fit.
     """
+    if isinstance(words, str):
+        raise DocError(
+            "words are a list of strings, and not one string: "
+            "Doc(words=text.split()), or nlp(text) for its tokens"
+        )
+    words = list(words)
     gaps = _gaps(words, spaces)
     pieces: list[str] = []
     for i, (word, gap) in enumerate(zip(words, gaps, strict=True)):
@@ -50,13 +56,14 @@ def join_words(
 
 def _gaps(
     words: Sequence[str],
-    spaces: Sequence[bool | str] | None,
+    spaces: Iterable[bool | str] | None,
 ) -> list[str]:
     """The white space after each word."""
     if spaces is None:
         if not words:
             return []
         return [" "] * (len(words) - 1) + [""]
+    spaces = list(spaces)
     if len(spaces) != len(words):
         raise DocError(f"{len(words)} words but {len(spaces)} spaces: give one for each word")
     gaps = []

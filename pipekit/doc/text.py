@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -78,8 +78,8 @@ class Text:
         self,
         text: str | None = None,
         *,
-        words: Sequence[str] | None = None,
-        spaces: Sequence[bool | str] | None = None,
+        words: Iterable[str] | None = None,
+        spaces: Iterable[bool | str] | None = None,
         starts: ArrayLike | None = None,
         ends: ArrayLike | None = None,
     ) -> None:

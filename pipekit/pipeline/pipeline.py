@@ -14,6 +14,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
+from pipekit.pipeline.inputs import check_many, items
 from pipekit.pipeline.questions import Answer, TextQuestion, answer_pairs
 from pipekit.pipeline.representations import (
     attention_maps,
@@ -23,7 +24,7 @@ from pipekit.pipeline.representations import (
 )
 from pipekit.pipeline.running import Order, Result, Run
 from pipekit.pipeline.saving import dump_pipeline, save_pipeline
-from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked
+from pipekit.pipeline.streams import CHUNK_WORDS, chunked
 from pipekit.pipeline.workers.supervisor import annotate_in_workers
 from pipekit.settings import names_of
 from pipekit.words.arrays import Floats
@@ -118,9 +119,10 @@ class Pipeline(Assembly):
         Scripts start worker processes under `if __name__ == "__main__":`.
 
         Args:
-            texts: texts, or Docs whose tokens are kept.
-            as_tuples: whether `texts` are pairs of these and any context. The stream then has pairs
-                of a Doc and its context.
+            texts: texts, or Docs whose tokens are kept, as a list, a generator, or a column of
+                pandas, polars or Arrow, `df["text"]`.
+            as_tuples: whether `texts` are pairs of these and any context,
+                `zip(df["text"], df["id"])`. The stream then has pairs of a Doc and its context.
             on_error: what happens to a document that fails: "raise" a `ProcessingError` that names
                 it; "skip" it; or "record" the reason in `doc.error` of a Doc with tokens only, in
                 its place in the stream.
@@ -144,11 +146,12 @@ class Pipeline(Assembly):
         `on_error`; `DocError` for a Doc with a layer that a component would replace; `DeviceError`
         where a GPU can be used no more; `ProcessingError` where workers die one after the other.
         """
-        _check_arguments(texts, on_error, max_delay)
+        check_many(texts)
+        _check_arguments(on_error, max_delay)
         order = Order(overwrite, batch_words).checked()
         places = self.places(n_process, devices, doc_timeout)
         numbered = enumerate(_with_progress(texts, progress))
-        chunks = chunked(_items(numbered, as_tuples), batch_words, max_delay)
+        chunks = chunked(items(numbered, as_tuples), batch_words, max_delay)
         if places:
             results = annotate_in_workers(self, chunks, places, order, doc_timeout)
         else:
@@ -365,7 +368,6 @@ class Pipeline(Assembly):
 
 
 def _check_arguments(
-    texts: object,
     on_error: str,
     max_delay: float | None,
 ) -> None:
@@ -373,8 +375,6 @@ def _check_arguments(
         raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
     if max_delay is not None and not max_delay >= 0:
         raise ConfigError(f"max_delay is {max_delay}: it is a number of seconds, 0 or more")
-    if isinstance(texts, str | Doc):
-        raise ConfigError("pipe takes many texts or Docs: for one, call nlp(text)")
 
 
 def _with_progress(
@@ -386,15 +386,3 @@ def _with_progress(
     from tqdm import tqdm
 
     return tqdm(texts, unit=" docs", disable=None)
-
-
-def _items(
-    numbered: Iterable[tuple[int, Any]],
-    as_tuples: bool,
-) -> Iterator[Item]:
-    """What the caller passed, with its number in the stream, as items."""
-    for number, entry in numbered:
-        if as_tuples:
-            yield Item(number, *entry)
-        else:
-            yield Item(number, entry)

@@ -14,6 +14,7 @@ from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
 from pipekit.pipeline.assembly import Assembly
+from pipekit.pipeline.inputs import pair_fault
 from pipekit.pipeline.running import as_doc, docs_through
 
 ANSWERS = "answers"
@@ -146,10 +147,19 @@ def _with_questions(
     pairs: Iterable[TextQuestion],
 ) -> Iterator[Doc]:
     """A document for each text, with all questions that follow each other."""
-    for text, same_text in groupby(pairs, key=itemgetter(0)):
+    for text, same_text in groupby(_checked(pairs), key=itemgetter(0)):
         doc = as_doc(pipeline, text)
         questions = [question for _, question in same_text]
         yield ask(doc, questions)
+
+
+def _checked(pairs: Iterable[TextQuestion]) -> Iterator[TextQuestion]:
+    """Errors: `ConfigError` naming the first that is no pair."""
+    for number, pair in enumerate(pairs):
+        fault = pair_fault(pair, "a question")
+        if fault:
+            raise ConfigError(f"pair {number} {fault}")
+        yield pair
 
 
 def _answers(

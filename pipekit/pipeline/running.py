@@ -28,6 +28,7 @@ from pipekit.errors import (
 from pipekit.parts.watch import Watch, numbers_breach
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.hooks import hooks
+from pipekit.pipeline.inputs import source_fault
 from pipekit.pipeline.streams import CHUNK_WORDS, Item, chunked, gather
 
 
@@ -75,9 +76,11 @@ def as_doc(
     pipeline: Assembly,
     text: str | Doc,
 ) -> Doc:
-    """A text as a Doc with tokens and sentences; a Doc as it is."""
+    """A text as a Doc with tokens and sentences; a Doc as it is. Errors: `ConfigError` for else."""
     if isinstance(text, Doc):
         return text
+    if not isinstance(text, str):
+        raise ConfigError(f"the text {source_fault(text)}")
     [doc] = pipeline.tokenize([text])
     return doc
 
@@ -173,9 +176,8 @@ class Run:
             if isinstance(item.source, str):
                 texts.append(item.source)
             elif not isinstance(item.source, Doc):
-                kind = type(item.source).__name__
                 raise ProcessingError(
-                    f"document {item.number} is of type {kind}: give texts or Docs",
+                    f"document {item.number} {source_fault(item.source)}",
                     document=item.number,
                 )
         if self.on_component:
