@@ -136,7 +136,7 @@ class JobStopped(PipekitError):
         self,
         message: str,
         *,
-        code: int,
+        code: int = 1,  # by default, so that pickle can make it of its message
     ) -> None:
         super().__init__(message)
         self.code = code

@@ -36,6 +36,9 @@ class Doc(Text, Comparable):
     Lone surrogates become U+FFFD. Errors: `DocError` names the first word or offset that does not
     fit.
 
+    A Doc is pickled, and copied by the module `copy`, through its bytes: without the word vectors
+    of its pipeline, which `doc.copy()` keeps.
+
         doc = Doc(words=["Мама", "мыла", "раму", "."], spaces=[True, True, False, False])
         doc[0].text, doc[1:3].text          # «Мама», «мыла раму»
     """
@@ -193,6 +196,11 @@ class Doc(Text, Comparable):
         from pipekit.doc.as_bytes import doc_from_bytes
 
         return doc_from_bytes(data, cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle, copy and deepcopy: the bytes of the Doc, and attributes of a subclass."""
+        state = getattr(self, "__dict__", None)
+        return type(self).from_bytes, (self.to_bytes(),), state or None
 
     def __repr__(self) -> str:
         shown = self.text if len(self.text) <= 60 else self.text[:59] + "…"

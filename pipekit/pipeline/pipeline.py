@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from pipekit.attention import AttentionMap
 from pipekit.devices.placement import pick_device
@@ -23,7 +23,7 @@ from pipekit.pipeline.representations import (
     word_vectors,
 )
 from pipekit.pipeline.running import Order, Result, Run
-from pipekit.pipeline.saving import dump_pipeline, save_pipeline
+from pipekit.pipeline.saving import dump_pipeline, rebuilt, save_pipeline, unpickled
 from pipekit.pipeline.streams import CHUNK_WORDS, chunked
 from pipekit.pipeline.workers.supervisor import annotate_in_workers
 from pipekit.settings import names_of
@@ -42,7 +42,10 @@ class Pipeline(Assembly):
         nlp = pipekit.load("ru_core")
         doc = nlp("Мама мыла раму.")
 
-    A pipeline does not change while it runs, so threads may share it.
+    A pipeline does not change while it runs, so threads may share it. For other processes it is
+    pickled as its bytes: pools of processes, joblib, Spark and Ray take it. Copies that a process
+    unpickles of the same bytes share their weights, and so does `copy.copy`; `copy.deepcopy` shares
+    nothing.
 
     Args:
         config: the parts and their settings:
@@ -360,6 +363,19 @@ class Pipeline(Assembly):
         Errors: `StoreError`.
         """
         save_pipeline(self, path, half=half)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: the bytes of the pipeline, its device and its precision."""
+        return unpickled, self._as_arguments()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return rebuilt(*self._as_arguments())
+
+    def __copy__(self) -> Self:
+        return self.select_pipes()
+
+    def _as_arguments(self) -> tuple[type[Self], bytes, str, str]:
+        return type(self), self.to_bytes(), self.device_name, self.precision
 
     def __repr__(self) -> str:
         name = self.meta.get("name") or f"blank {self.lang}"

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
@@ -193,6 +194,35 @@ def read_pipeline(
             _load_weights(part, weights.get(place, {}), place)
     hooks.tell("pipeline_ready", pipeline=pipeline)
     return pipeline
+
+
+def rebuilt(
+    built_as: type[_P],
+    data: bytes,
+    device: str,
+    precision: str,
+) -> _P:
+    """The pipeline of some bytes on a device, in a precision. Errors: those of `pipekit.load`."""
+    container = store.container_from_bytes(data)
+    pipeline = read_pipeline(container, "the bytes of a pipeline", built_as)
+    return pipeline.to(device).with_precision(precision)
+
+
+def unpickled(
+    built_as: type[_P],
+    data: bytes,
+    device: str,
+    precision: str,
+) -> _P:
+    """As `rebuilt`, but a pipeline that comes again is not built again: views share its weights.
+
+    A pool of processes sends it with each task.
+    """
+    pipeline: _P = _last_rebuilt(built_as, data, device, precision)  # type: ignore[arg-type]
+    return pipeline.select_pipes()
+
+
+_last_rebuilt = lru_cache(maxsize=1)(rebuilt)
 
 
 def _explain(

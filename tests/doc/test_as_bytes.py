@@ -5,6 +5,8 @@ Modules: doc.as_bytes, doc.limits
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +34,59 @@ def test_bytes_give_back_everything_a_doc_says(doc: Doc) -> None:
     assert content(back) == content(doc)
     assert back.to_bytes() == doc.to_bytes()
     assert list(back.layers) == list(doc.layers)
+
+
+class Letter(Doc):
+    """A document with an attribute of its own."""
+
+
+@pytest.mark.parametrize(
+    "twin_of",
+    [lambda doc: pickle.loads(pickle.dumps(doc)), copy.copy, copy.deepcopy],
+)
+@given(doc=docs())
+def test_a_doc_is_pickled_and_copied_through_its_bytes(
+    twin_of: Callable[[Doc], Doc], doc: Doc
+) -> None:
+    twin = twin_of(doc)
+    assert content(twin) == content(doc)
+    for layer in twin.layers.values():
+        for name in layer:
+            layer.set(name, np.zeros(layer.size))
+    twin.add_layer("more", "doc", 0)
+    assert "more" not in doc.layers and Doc.from_bytes(doc.to_bytes()).words == doc.words
+
+
+def test_word_vectors_stay_where_a_doc_was_annotated() -> None:
+    doc = tagged()
+    doc.vectors = np.ones(50_000)  # type: ignore[assignment]
+    assert len(pickle.dumps(doc)) < len(doc.to_bytes()) + 200
+    assert pickle.loads(pickle.dumps(doc)).vectors is None
+    assert doc.copy().vectors is doc.vectors
+
+
+def test_views_are_pickled_with_their_doc() -> None:
+    doc = tagged()
+    data = pickle.dumps((doc, doc[0], doc.ents, doc.relations, list(doc.sents or ())))
+    twin, token, ents, relations, sents = pickle.loads(data)
+    assert token.doc is twin and ents == twin.ents and relations == twin.relations
+    assert (token, sents) == (twin[0], list(twin.sents))
+    assert [(span.text, span.label) for span in ents] == [("Мама", "PER"), ("раму", None)]
+    assert len(data) < len(doc.to_bytes()) + 3_000
+
+
+def test_a_subclass_keeps_what_it_has() -> None:
+    letter = Letter(words=["Мама"])
+    letter.sender = "Иван"  # type: ignore[attr-defined]
+    for twin in (pickle.loads(pickle.dumps(letter)), copy.copy(letter), copy.deepcopy(letter)):
+        assert (type(twin), twin.words, twin.sender) == (Letter, ["Мама"], "Иван")
+
+
+def test_a_doc_that_does_not_fit_together_is_not_pickled() -> None:
+    doc = tagged()
+    del doc.layers["ents"]
+    with pytest.raises(DocError, match="'relations' links rows of 'ents'"):
+        pickle.dumps(doc)
 
 
 def test_the_bytes_do_not_depend_on_the_labels_that_a_batch_shares() -> None:

@@ -7,10 +7,13 @@ Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.order,
 
 from __future__ import annotations
 
+import copy
+import multiprocessing
+import pickle
 import sys
 import unicodedata
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -559,6 +562,35 @@ def test_what_is_saved_and_loaded_says_the_same(tagger: Pipeline, tmp_path: Path
         assert gold([again(doc) for doc in bare]) == gold(
             [tagger(doc.copy(bare=True)) for doc in bare]
         )
+
+
+def test_a_pool_of_processes_takes_a_pipeline_and_gives_docs(tagger: Pipeline) -> None:
+    texts = ["Мама мыла раму.", "Папа спал.", ""]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+        docs = [pool.submit(tagger, text) for text in texts]
+        answers = [doc.result(timeout=120) for doc in docs]
+    assert [doc.to_bytes() for doc in answers] == [tagger(text).to_bytes() for text in texts]
+
+
+def test_a_pickled_pipeline_is_what_it_was(tagger: Pipeline) -> None:
+    data = pickle.dumps(tagger)
+    assert len(data) < len(tagger.to_bytes()) + 1_000
+    twins = [pickle.loads(data), pickle.loads(data), copy.deepcopy(tagger), copy.copy(tagger)]
+    for twin in twins:
+        assert type(twin) is Pipeline
+        assert (twin.to_bytes(), twin.precision) == (tagger.to_bytes(), tagger.precision)
+    one, other, deep, shallow = (twin.encoders["main"] for twin in twins)
+    assert one is other and shallow is tagger.encoders["main"]
+    assert len({id(part) for part in (one, deep, shallow)}) == 3
+    twins[0].add_pipe("mark")
+    assert [twin.pipe_names for twin in twins[1:]] == [["tagger"]] * 3
+
+
+def test_a_pickled_view_is_the_view(tagger: Pipeline) -> None:
+    view = tagger.select_pipes(disable=["tagger"]).with_precision("bfloat16")
+    twin = pickle.loads(pickle.dumps(view))
+    assert (twin.pipe_names, twin.precision) == ([], "bfloat16")
 
 
 def test_saving_twice_gives_the_same_bytes(tagger: Pipeline) -> None:

@@ -31,7 +31,7 @@ from helpers.processes import outputs, running, wait_until
 from helpers.tiny import ten
 
 import pipekit
-from pipekit import Batch, Doc, Pipeline, registry
+from pipekit import Batch, Doc, Pipeline, errors, registry
 from pipekit.errors import (
     ConfigError,
     CorruptModelError,
@@ -358,6 +358,19 @@ def test_documents_before_an_error_of_the_stream_come_out(nlp: Pipeline) -> None
     assert len([next(docs) for _ in range(39)]) == 39
     with pytest.raises(OSError, match="the disk is gone"):
         list(docs)
+
+
+ERRORS = [
+    each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)
+]
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_exception_comes_whole_out_of_a_pool(kind: type[Exception]) -> None:
+    error = kind("причина")
+    error.__dict__.update(code=7, document=3)
+    twin = pickle.loads(pickle.dumps(error))
+    assert (type(twin), str(twin), twin.__dict__) == (kind, "причина", error.__dict__)
 
 
 def test_an_exception_travels_as_plain_data() -> None:
