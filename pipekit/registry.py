@@ -34,6 +34,7 @@ from pipekit.errors import (
 from pipekit.installed import Entry
 from pipekit.settings import check_values
 
+THIS_PROCESS = "this process"  # the package of names that `register` added
 _NAME = re.compile(r"\w[\w.\-]{0,79}", re.ASCII)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' devices
 
@@ -132,7 +133,10 @@ class Registry:
     ) -> Any:
         """Add a factory under a name, for this process only.
 
-        Errors: `PluginConflictError` if the name is taken.
+        A definition that runs again, such as the cell of a notebook, replaces its older version;
+        pipelines keep the parts that they have.
+
+        Errors: `PluginConflictError` if the name is taken, `ConfigError` for what is no factory.
 
             components.register("shout", Shout)
 
@@ -142,13 +146,29 @@ class Registry:
         check_name(name, f"a {self.kind}")
         if factory is None:
             return lambda function: self.register(name, function)
-        if name in self.names():
+        if not callable(factory):
+            raise ConfigError(f"the {self.kind} {name!r} is no class or function: {factory!r:.80}")
+        if name in self.names() and not self._is_rerun(name, factory):
+            cure = "choose another name"
+            if name in self._registered:
+                cure += f", or take that one back, registry.{self.kind}s.unregister({name!r})"
             raise PluginConflictError(
-                f"the {self.kind} {name!r} is there already, brought by {self.supplier(name)}: "
-                "choose another name"
+                f"the {self.kind} {name!r} is there already, brought by {self.brought_by(name)}: "
+                f"{cure}"
             )
         self._registered.register(name, func=factory)
         return factory
+
+    def _is_rerun(
+        self,
+        name: str,
+        factory: Callable[..., Any],
+    ) -> bool:
+        """Whether a factory is the registered definition again, at the top of a module."""
+        if name not in self._registered:
+            return False
+        target = _target(factory)
+        return "<" not in target and target == _target(self._registered.get(name))
 
     def unregister(self, name: str) -> None:
         """Take back what `register` added."""
@@ -175,9 +195,8 @@ class Registry:
             package = entry.package
             suppliers.append(Supplier(package.name, package.version, entry.target, entry))
         if name in self._registered:
-            factory = self._registered.get(name)
-            target = f"{factory.__module__}:{factory.__qualname__}"
-            suppliers.append(Supplier("this process", "-", target))
+            target = _target(self._registered.get(name))
+            suppliers.append(Supplier(THIS_PROCESS, "-", target))
         return suppliers
 
     def brought_by(self, name: str) -> str:
@@ -256,12 +275,28 @@ class Registry:
 
         Errors: `PluginMissingError` naming `package`, which brought the part when it was saved.
         """
-        if not self.suppliers(name):
+        if self.suppliers(name):
+            return
+        if package == THIS_PROCESS:
             raise PluginMissingError(
                 f"{where} needs the {self.kind} {name!r}, which {package} brought when the "
-                f"pipeline was saved and which is not installed: pip install {package}"
-                f"{installed.unreadable()}"
+                "pipeline was saved: a class that a process registers itself is in no file. "
+                f"Register it before the pipeline is loaded, registry.{self.kind}s.register"
+                f"({name!r}, …); for worker processes, at the top level of the script. A class of "
+                "a notebook, or one for other machines, goes into a package with an entry point "
+                f"of the group {self.group}"
             )
+        raise PluginMissingError(
+            f"{where} needs the {self.kind} {name!r}, which {package} brought when the "
+            f"pipeline was saved and which is not installed: pip install {package}"
+            f"{installed.unreadable()}"
+        )
+
+
+def _target(factory: Callable[..., Any]) -> str:
+    """Where a factory is defined, "module:name"."""
+    name = getattr(factory, "__qualname__", f"<{type(factory).__name__}>")
+    return f"{getattr(factory, '__module__', '')}:{name}"
 
 
 def check_arguments(

@@ -5,11 +5,13 @@ Modules: builtin, errors, registry
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+import pipekit
 from pipekit import builtin, registry
 from pipekit.errors import (
     ConfigError,
@@ -62,6 +64,53 @@ def test_a_registered_factory_is_found_by_its_name(shout: type[Shout]) -> None:
     assert str(supplier) == "this process - (tests.test_registry:Shout)"
 
 
+CELL = """
+from pipekit import registry
+
+@registry.components.register("celled")
+class Celled:
+    requires = ()
+    assigns = ("x",)
+
+    def __call__(self, batch):
+        for doc in batch.docs:
+            doc.tokens.set("x", [VERSION] * len(doc))
+"""
+
+
+def test_a_cell_that_runs_again_replaces_its_class() -> None:
+    session = {"__name__": "__main__"}
+    try:
+        answers = []
+        for version in ("1", "2"):
+            exec(CELL.replace("VERSION", version), session)
+            nlp = pipekit.blank("ru")
+            nlp.add_pipe("celled")
+            answers.append(nlp("Мама")[0].get("x"))
+        assert answers == [1, 2]
+        with pytest.raises(ConfigError, match=r"select_pipes\(disable=\['celled'\]\)"):
+            nlp.add_pipe("celled")
+        data = nlp.to_bytes()
+    finally:
+        registry.components.unregister("celled")
+    with pytest.raises(
+        PluginMissingError, match=r"registry\.components\.register\('celled', …\).*entry point"
+    ) as caught:
+        pipekit.from_bytes(data)
+    assert "pip install this process" not in str(caught.value)
+
+
+def test_a_factory_without_a_name_of_its_own_is_registered(shout: type[Shout]) -> None:
+    registry.components.register("quiet", functools.partial(shout, volume=0))
+    try:
+        assert registry.components.build({"type": "quiet"}, "[components.a]").volume == 0
+        assert "partial" in registry.components.brought_by("quiet")
+    finally:
+        registry.components.unregister("quiet")
+    with pytest.raises(ConfigError, match="'five' is no class or function: 5"):
+        registry.components.register("five", 5)  # type: ignore[arg-type]
+
+
 def test_register_is_a_decorator_too() -> None:
     @registry.components.register("whisper")
     class Whisper(Shout):
@@ -72,10 +121,20 @@ def test_register_is_a_decorator_too() -> None:
     assert "whisper" not in registry.components.names()
 
 
-@pytest.mark.parametrize("name", ["tagger", "shout"])
-def test_a_name_that_is_taken_cannot_be_registered_again(shout: type[Shout], name: str) -> None:
-    with pytest.raises(PluginConflictError, match=f"{name!r} is there already, brought by"):
-        registry.components.register(name, shout)
+@pytest.mark.parametrize(
+    ("name", "cure"), [("tagger", "name$"), ("shout", r"components\.unregister\('shout'\)$")]
+)
+def test_a_name_that_is_taken_cannot_be_registered_again(
+    shout: type[Shout], name: str, cure: str
+) -> None:
+    class Another(Shout):
+        pass
+
+    for factory in (Another, lambda: shout(), functools.partial(shout)):
+        with pytest.raises(
+            PluginConflictError, match=f"{name!r} is there already, brought by .*{cure}"
+        ):
+            registry.components.register(name, factory)
     assert len(registry.components.suppliers(name)) == 1
 
 

@@ -139,8 +139,10 @@ class Doc(Text, Comparable):
 
     @property
     def cats(self) -> dict[str, float] | None:
-        """Scores of the document's classes; None for a text without words, or where nobody has
-        classified it.
+        """Scores of the document's classes.
+
+        None where nobody has classified the document, and for a text without words: by design,
+        nothing is judged of an empty text, though the layer "cats" is there, without a row.
         """
         layer = self.layers.get("cats")
         if layer is None or not layer.size:
@@ -149,8 +151,10 @@ class Doc(Text, Comparable):
 
     @property
     def sentiment(self) -> Sentiment | None:
-        """The sentiment of the whole text; None for a text without words, or where nobody has
-        judged it.
+        """The sentiment of the whole text.
+
+        None where nobody has judged it, and for a text without words: by design, nothing is judged
+        of an empty text, though the layer "sentiment" is there, without a row.
         """
         layer = self.layers.get("sentiment")
         if layer is None or not layer.size:

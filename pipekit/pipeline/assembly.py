@@ -19,6 +19,7 @@ from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, PluginContractError, near
 from pipekit.parts.batch import Batch
 from pipekit.parts.results import check_part, segments_breach, vectors_breach
+from pipekit.pipeline.built import BuiltParts, Parts, PartSettings
 from pipekit.pipeline.config import PipelineSettings
 from pipekit.pipeline.order import check_order, check_selection
 from pipekit.registry import check_arguments, check_name
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
 
     from pipekit.parts.contracts import Component, Encoder, EncoderRef, Tables
 
-_Settings = dict[str, Any]  # of a part: its type and the arguments that build it
 
-
-class Assembly:
+class Assembly(BuiltParts):
     """A tokenizer, encoders and components, built from a config, and a batch's way through them.
 
     `Pipeline` adds streams of documents, questions and files. It describes the arguments, the
@@ -46,16 +45,6 @@ class Assembly:
         tokenizer_config, configs: the settings of the parts, as a pipeline file stores them.
     """
 
-    lang: str
-    meta: dict[str, Any]
-    precision: str
-    given: tuple[str, ...]
-    tokenizer: Any
-    tokenizer_config: _Settings
-    encoders: dict[str, Encoder]
-    components: dict[str, Component]
-    configs: dict[str, dict[str, _Settings]]
-
     def __init__(
         self,
         config: Mapping[str, Any],
@@ -68,12 +57,12 @@ class Assembly:
         self.precision = "auto"
         self.given = tuple(config.get("given") or ())
         tokenizer = config.get("tokenizer") or {"type": self.lang}
-        self.tokenizer_config = dict(tokenizer)
-        self.tokenizer = registry.tokenizers.build(self.tokenizer_config, "[tokenizer]")
-        check_part(self.tokenizer, "tokenizer", "tokenizer", self.brought_by("tokenizer"))
-        self.configs = {"encoders": {}, "components": {}}
-        self.encoders = {}
-        self.components = {}
+        self._put(
+            encoders=Parts("encoders", {}),
+            components=Parts("components", {}),
+            configs={"encoders": {}, "components": {}},
+        )
+        self._put_tokenizer(dict(tokenizer))
         self._build_parts(config, tables or {})
         self._check_order()
 
@@ -90,50 +79,6 @@ class Assembly:
         for name, settings in components.items():
             own_tables = tables.get(f"components/{name}")
             self._insert(name, dict(settings), own_tables, len(self.components))
-
-    # -- what there is
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The config that builds this pipeline again."""
-        config: dict[str, Any] = {}
-        config["lang"] = self.lang
-        config["tokenizer"] = self.tokenizer_config
-        if self.given:
-            config["given"] = list(self.given)
-        for kind, settings in self.configs.items():
-            config[kind] = dict(settings)
-        return config
-
-    @property
-    def pipe_names(self) -> list[str]:
-        """The names of the components, in their order."""
-        return list(self.components)
-
-    @property
-    def device(self) -> torch.device:
-        """The device that holds the weights."""
-        import torch
-
-        return torch.device(self.device_name)
-
-    @property
-    def device_name(self) -> str:
-        """The name of the device that holds the weights, such as "cpu" or "cuda:0".
-
-        It imports no torch, since a pipeline without networks needs none.
-        """
-        torch = sys.modules.get("torch")
-        if torch is None:  # nobody has imported it, so there are no networks
-            return "cpu"
-        for part in self._parts():
-            if isinstance(part, torch.nn.Module):
-                for weight in part.parameters():
-                    return str(weight.device)
-        return "cpu"
-
-    def _parts(self) -> list[Any]:
-        return [*self.encoders.values(), *self.components.values()]
 
     # -- where and how it computes
 
@@ -197,6 +142,34 @@ class Assembly:
 
     # -- adding and leaving out
 
+    def set_tokenizer(
+        self,
+        type: str,
+        **settings: Any,
+    ) -> Any:
+        """Take a tokenizer of a registered type instead of the old one, and return it.
+
+            pipekit.registry.tokenizers.register("mine", Mine)
+            nlp.set_tokenizer("mine")
+
+        Components have learnt from the tokens of the old one: on other tokens they are worse.
+
+        Args:
+            settings: the arguments of its type.
+
+        Errors: `ConfigError` for settings unknown to its type, and where a component reads a layer
+        that the old one wrote and the new one does not.
+        """
+        self._put_tokenizer({"type": type, **settings})
+        return self.tokenizer
+
+    def _put_tokenizer(self, config: PartSettings) -> None:
+        tokenizer = registry.tokenizers.build(config, "[tokenizer]")
+        brought_by = registry.tokenizers.brought_by(config["type"])
+        check_part(tokenizer, "tokenizer", "tokenizer", brought_by)
+        check_order(self.components, self._brought(tokenizer))
+        self._put(tokenizer=tokenizer, tokenizer_config=config)
+
     def add_encoder(
         self,
         name: str,
@@ -223,12 +196,12 @@ class Assembly:
     def _add_encoder(
         self,
         name: str,
-        config: _Settings,
+        config: PartSettings,
         tables: Tables | None,
     ) -> Encoder:
         check_name(name, "an encoder")
         encoder: Encoder = self._build("encoders", name, config, tables)
-        self.encoders[name] = encoder
+        self._put(encoders=Parts("encoders", {**self.encoders, name: encoder}))
         self.configs["encoders"][name] = config
         return encoder
 
@@ -258,7 +231,10 @@ class Assembly:
         """
         name = check_name(name or type, "a component")
         if name in self.components:
-            raise ConfigError(f"there is a component {name!r} already: give this one another name=")
+            raise ConfigError(
+                f"there is a component {name!r} already: give this one another name=, "
+                f"or begin with a view without it, nlp.select_pipes(disable=[{name!r}])"
+            )
         place = self._place(before, after)
         old_components = self.components
         old_configs = self.configs["components"]
@@ -266,7 +242,7 @@ class Assembly:
         try:
             self._check_order()
         except ConfigError:
-            self.components = old_components
+            self._put(components=old_components)
             self.configs["components"] = old_configs
             raise
         return self.components[name]
@@ -289,21 +265,22 @@ class Assembly:
     def _insert(
         self,
         name: str,
-        config: _Settings,
+        config: PartSettings,
         tables: Tables | None,
         place: int,
     ) -> None:
         check_name(name, "a component")
         component = self._build("components", name, config, tables)
         configs = self.configs["components"]
-        self.components = _inserted(self.components, place, name, component)
+        components = _inserted(self.components, place, name, component)
+        self._put(components=Parts("components", components))
         self.configs["components"] = _inserted(configs, place, name, config)
 
     def _build(
         self,
         kind: str,
         name: str,
-        config: _Settings,
+        config: PartSettings,
         tables: Tables | None,
     ) -> Any:
         """The part that a config describes, ready to compute."""
@@ -339,46 +316,16 @@ class Assembly:
 
         return EncoderRef(encoder, self.encoders[encoder].width)
 
-    def is_own(
-        self,
-        kind: str,
-        name: str = "",
-    ) -> bool:
-        """Whether pipekit itself brings the type of a part; arguments as of `brought_by`."""
-        return registry.BY_KIND[kind].is_own(self._type_of(kind, name))
-
-    def brought_by(
-        self,
-        kind: str,
-        name: str = "",
-    ) -> str:
-        """The package that brings the type of a part, with its version and entry point.
-
-        Args:
-            kind: "tokenizer", "encoders" or "components".
-            name: of the encoder or component.
-        """
-        return registry.BY_KIND[kind].brought_by(self._type_of(kind, name))
-
-    def _type_of(
-        self,
-        kind: str,
-        name: str,
-    ) -> str:
-        if kind == "tokenizer":
-            return str(self.tokenizer_config["type"])
-        return str(self.configs[kind].get(name, {}).get("type", name))
-
     def _check_component(self, name: str) -> None:
         if name not in self.components:
             raise ConfigError(f"there is no component {name!r}.{near(name, self.components)}")
 
     def _check_order(self) -> None:
-        check_order(self.components, self._brought())
+        check_order(self.components, self._brought(self.tokenizer))
 
-    def _brought(self) -> set[str]:
-        """The layers that are there before any component."""
-        return {"sents", *self.given, *getattr(self.tokenizer, "assigns", ())}
+    def _brought(self, tokenizer: object) -> set[str]:
+        """The layers that are there before any component, with a tokenizer."""
+        return {"sents", *self.given, *getattr(tokenizer, "assigns", ())}
 
     def select_pipes(
         self,
@@ -404,18 +351,20 @@ class Assembly:
         """
         taken = None if enable is None else names_of(enable, "enable")
         left_out = names_of(disable, "disable")
-        brought = names_of(given, "given")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
-        view.given = tuple(dict.fromkeys([*self.given, *brought]))
-        names = check_selection(self.components, taken, left_out, view._brought())
+        view.given = tuple(dict.fromkeys([*self.given, *names_of(given, "given")]))
+        brought = view._brought(self.tokenizer)
+        names = check_selection(self.components, taken, left_out, brought)
         configs = self.configs["components"]
-        view.encoders = dict(self.encoders)
-        view.components = {name: self.components[name] for name in names}
-        view.configs = {
-            "encoders": dict(self.configs["encoders"]),
-            "components": {name: configs[name] for name in names},
-        }
+        components = {name: self.components[name] for name in names}
+        view._put(
+            components=Parts("components", components),
+            configs={
+                "encoders": dict(self.configs["encoders"]),
+                "components": {name: configs[name] for name in names},
+            },
+        )
         return view
 
     def check_selection(
@@ -425,7 +374,8 @@ class Assembly:
     ) -> None:
         """Errors: `ConfigError` where `pipekit.load` with these arguments leaves out too much."""
         words = ("include", "exclude")
-        check_selection(self.components, include, exclude, self._brought(), words)
+        brought = self._brought(self.tokenizer)
+        check_selection(self.components, include, exclude, brought, words)
 
     # -- documents
 

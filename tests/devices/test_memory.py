@@ -249,8 +249,10 @@ def test_what_a_failed_try_computed_is_gone_before_the_next() -> None:
             self.held.append(weakref.ref(tensor))
             super().__call__(batch)
 
+    registry.components.register("hoarder", Hoarder)
     nlp = pipekit.blank("ru")
-    nlp.components["small"] = Hoarder(10)
+    nlp.add_pipe("hoarder", limit=10)
+    registry.components.unregister("hoarder")
     gc.disable()
     try:
         assert len(list(nlp.pipe(texts(20)))) == 20

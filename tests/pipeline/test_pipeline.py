@@ -1,6 +1,6 @@
 """A pipeline: its parts in order, documents through it as a stream, and a document that fails.
 
-Modules: pipeline.assembly, pipeline.config, pipeline.loading, pipeline.order,
+Modules: pipeline.assembly, pipeline.built, pipeline.config, pipeline.loading, pipeline.order,
     pipeline.pipeline, pipeline.profiling, pipeline.questions, pipeline.representations,
     pipeline.running, pipeline.saving
 """
@@ -12,7 +12,7 @@ import multiprocessing
 import pickle
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,6 +37,7 @@ from pipekit.errors import (
     UnknownNameError,
 )
 from pipekit.storage import store
+from pipekit.tokenizers.rules import Segments
 
 HOSTILE_NAMES = [
     "..",
@@ -317,6 +318,62 @@ def test_a_device_that_is_not_there_is_an_error_with_the_reason(device: str, mes
 def test_an_unknown_precision_is_told_what_is_near(nlp: Pipeline) -> None:
     with pytest.raises(ConfigError, match=r"Did you mean 'bfloat16'\?"):
         nlp.with_precision("bfloat")
+
+
+# -- what is put there beside the config
+
+
+class Spaced:
+    """A tokenizer that cuts at single spaces."""
+
+    def segment(self, texts: Sequence[str]) -> list[Segments]:
+        return [self._of(text) for text in texts]
+
+    def _of(self, text: str) -> Segments:
+        pieces = text.split(" ")
+        lengths = np.array([len(piece) for piece in pieces])
+        ends = np.cumsum(lengths + 1) - 1
+        return Segments(ends - lengths, ends, np.arange(len(ends)) == 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "cure"),
+    [
+        (lambda nlp: setattr(nlp, "tokenizer", Spaced()), r"nlp\.set_tokenizer\(\"mine\"\)"),
+        (lambda nlp: setattr(nlp, "components", {}), "nlp.add_pipe"),
+        (lambda nlp: nlp.components.update(mine=Mark()), "nlp.add_pipe"),
+        (lambda nlp: nlp.components.pop("mark"), "nlp.select_pipes"),
+        (lambda nlp: nlp.components.clear(), "nlp.select_pipes"),
+        (lambda nlp: nlp.components.__delitem__("mark"), "nlp.select_pipes"),
+        (lambda nlp: nlp.components.__ior__({"mine": Mark()}), "nlp.add_pipe"),
+        (lambda nlp: nlp.encoders.setdefault("main", None), "nlp.add_encoder"),
+        (lambda nlp: setattr(nlp, "encoders", {}), "nlp.add_encoder"),
+        (lambda nlp: setattr(nlp, "configs", {}), "nlp.add_pipe"),
+        (lambda nlp: setattr(nlp, "tokenizer_config", {}), "nlp.set_tokenizer"),
+    ],
+)
+def test_a_part_that_the_config_does_not_know_is_refused(
+    nlp: Pipeline, change: Callable[[Pipeline], object], cure: str
+) -> None:
+    before = nlp.to_bytes()
+    for each in (nlp, nlp.select_pipes()):
+        with pytest.raises(ConfigError, match=f"is built from the pipeline's config.*{cure}"):
+            change(each)
+    assert (nlp.to_bytes(), nlp.pipe_names) == (before, ["mark"])
+
+
+def test_a_tokenizer_that_is_taken_instead_is_in_the_file_too(nlp: Pipeline) -> None:
+    registry.tokenizers.register("spaced", Spaced)
+    try:
+        nlp.set_tokenizer("spaced")
+        again = pipekit.from_bytes(nlp.to_bytes())
+    finally:
+        registry.tokenizers.unregister("spaced")
+    for each in (nlp, again):
+        assert each("Мама мыла раму.").words == ["Мама", "мыла", "раму."]
+    with pytest.raises(ConfigError, match="no tokenizer is called 'nosuch'"):
+        nlp.set_tokenizer("nosuch")
+    assert nlp("Ура!").words == ["Ура!"]
 
 
 # -- documents
