@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import io
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pipekit.cli.display import plain_warnings
-from pipekit.cli.endings import NO_READER, UNWRITABLE, drop_output, flushed
+from pipekit.cli.endings import UNWRITABLE, drop_output, flush, open_streams, tell, told
 
 VERBS = {
     "run": "annotate a text, a file, or standard input",
@@ -41,7 +40,30 @@ VERBS = {
 }
 
 
-class VerbParser(argparse.ArgumentParser):
+class LineParser(argparse.ArgumentParser):
+    """Fails where help cannot be printed; argparse is silent there."""
+
+    def _print_message(
+        self,
+        message: str,
+        file: Any = None,
+    ) -> None:
+        if file is sys.stdout and file is not None:
+            print(message, end="")
+        else:
+            tell(message.rstrip("\n"))
+
+    def exit(
+        self,
+        status: int = 0,
+        message: str | None = None,
+    ) -> NoReturn:
+        """End, once what was printed has been handed on. Errors: `OSError`."""
+        flush()
+        super().exit(status, message)
+
+
+class VerbParser(LineParser):
     """Takes options between positional arguments: `run ru_core --format json TEXT`."""
 
     _within = False
@@ -65,9 +87,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     import pipekit
 
-    whole = argparse.ArgumentParser(
-        prog="pipekit", description="NLP pipelines on torch, Russian first."
-    )
+    whole = LineParser(prog="pipekit", description="NLP pipelines on torch, Russian first.")
     whole.add_argument("--version", action="version", version=f"pipekit {pipekit.__version__}")
     verbs = whole.add_subparsers(
         dest="verb",
@@ -87,37 +107,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An error of the user, such as a missing file, is one message on standard error.
     """
-    from pipekit.devices.memory import keep_memory
-    from pipekit.errors import PipekitError
+    from pipekit.errors import PipekitError, StoreError
 
-    _use_utf8()
-    options = parser().parse_args(arguments)
+    open_streams()
+    title = "pipekit"
     try:
-        keep_memory()
-        code = int(options.run(options))
+        options = parser().parse_args(arguments)
+        title = f"pipekit {options.verb}"
+        code = _run(options)
+    except SystemExit as end:  # argparse has printed help, or what is wrong
+        code = int(end.code or 0)
+    except StoreError as error:
+        tell(f"{title}: {error}")
+        code = UNWRITABLE
     except PipekitError as error:
-        print(f"pipekit {options.verb}: {error}", file=sys.stderr)
+        tell(f"{title}: {error}")
         code = 1
-    except BrokenPipeError:
-        code = NO_READER
     except OSError as error:
-        print(f"pipekit {options.verb}: {error}", file=sys.stderr)
-        is_file = error.filename is not None
-        code = 1 if is_file else UNWRITABLE
+        code = told(error, title)
     except KeyboardInterrupt:
-        print(f"pipekit {options.verb}: interrupted", file=sys.stderr)
+        tell(f"{title}: interrupted")
         code = 130
-    unwritten = flushed(options.verb)
-    if unwritten:
-        drop_output()
-    return code or unwritten
+    drop_output()
+    return code
 
 
-def _use_utf8() -> None:
-    """Read and write UTF-8 in any locale."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        # A notebook or a test may have put something else in the place of a stream.
-        if isinstance(stream, io.TextIOWrapper):
-            # A message may name a file whose name is no Unicode.
-            errors = "backslashreplace" if stream is sys.stderr else "strict"
-            stream.reconfigure(encoding="utf-8", errors=errors)
+def _run(options: argparse.Namespace) -> int:
+    from pipekit.devices.memory import keep_memory
+
+    keep_memory()
+    code = int(options.run(options))
+    if code != UNWRITABLE:  # of which the verb has told
+        flush()
+    return code

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipekit.cli.endings import UNWRITABLE
+from pipekit.cli.endings import UNWRITABLE, tell
 from pipekit.cli.options import pipeline_options, precision_option
 from pipekit.errors import ConfigError, JobStopped, StoreError
 
@@ -147,15 +146,15 @@ def run(options: argparse.Namespace) -> int:
         try:
             report = annotate(job)
         except JobStopped as stopped:
-            print(f"pipekit apply: {stopped}", file=sys.stderr)
+            tell(f"pipekit apply: {stopped}")
             return stopped.code
         except StoreError as error:
             advice = ""
             if not job.output.is_stdout:
                 advice = ". The same command with --resume goes on once it can be written"
-            print(f"pipekit apply: {error}{advice}", file=sys.stderr)
+            tell(f"pipekit apply: {error}{advice}")
             return UNWRITABLE
-        print(_summary(job, report), file=sys.stderr)
+        tell(_summary(job, report))
         if report.failed and not report.documents:
             code = TOO_MANY
     return code

@@ -196,14 +196,18 @@ class File:
 class Stream:
     """Standard output or standard error in the place of a `File`.
 
+    A notebook may have put a stream in its place that takes no bytes; a service may have none.
+
     Errors: `StoreError` where it cannot be written, `BrokenPipeError` where nobody reads any more.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: TextIO | None,
         name: str,
     ) -> None:
+        if stream is None or not hasattr(stream, "buffer"):
+            raise StoreError(f"{name} takes no bytes here: write to a file")
         self._stream = stream.buffer
         self._name = name
 
