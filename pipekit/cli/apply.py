@@ -43,7 +43,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--output",
         required=True,
         metavar="OUT",
-        help=".jsonl .conllu (or .gz .xz), .parquet, .docs, -, or a folder",
+        help=".jsonl .conllu (or .gz .xz), .parquet, .docs, -, a device or pipe, or a folder",
     )
     parser.add_argument(
         "--format", metavar="NAME", help="the format of the inputs (default: by their suffix)"
@@ -150,7 +150,7 @@ def run(options: argparse.Namespace) -> int:
             return stopped.code
         except StoreError as error:
             advice = ""
-            if not job.output.is_stdout:
+            if not job.output.is_stream:
                 advice = ". The same command with --resume goes on once it can be written"
             tell(f"pipekit apply: {error}{advice}")
             return UNWRITABLE
@@ -181,7 +181,8 @@ def _summary(
     before = " was finished before" if report.before else ""
     failed = ""
     if report.failed:
-        failed = f"; {report.failed:,} records failed, see {job.output.errors}"
+        place = "standard error" if job.output.is_stream else job.output.errors
+        failed = f"; {report.failed:,} records failed, see {place}"
     counts = f"{report.documents:,} documents, {report.words:,} words"
     return f"{job.output.path}{before}: {counts}{failed}"
 
@@ -211,8 +212,7 @@ def _jobs(
         progress=True,
     )
     output = Path(options.output)
-    is_folder = options.output != "-" and (os.path.isdir(output) or not output.suffix)
-    if not is_folder:
+    if not _is_folder(options.output):
         target = Target.of(options.output, options.to, options.only)
         yield job(inputs=sources, output=target)
         return
@@ -223,6 +223,13 @@ def _jobs(
         file = output / f"{source.name}.{options.to or 'jsonl'}"
         target = Target.of(file, options.to, options.only)
         yield job(inputs=[source], output=target)
+
+
+def _is_folder(output: str) -> bool:
+    """Whether an output is a folder, or the name of one that is to be made."""
+    if output == "-" or os.path.lexists(output):
+        return os.path.isdir(output)
+    return output.endswith(os.sep) or not Path(output).suffix
 
 
 def _pipeline_files(pipeline: str) -> list[Path]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,7 +65,7 @@ def annotate(job: Job) -> Report:
     if require is not None:
         require()
     refuse_conflicts([job])
-    if not job.output.is_stdout:
+    if not job.output.is_stream:
         make_folder(job.output.path.parent)
     with _locked(job.output) as body:
         return _Work(job, body).run()
@@ -75,8 +74,9 @@ def annotate(job: Job) -> Report:
 @contextmanager
 def _locked(output: Target) -> Iterator[File | Stream]:
     """The file of rows, kept from other processes. Errors: `ConfigError` naming who writes it."""
-    if output.is_stdout:
-        yield Stream(sys.stdout, "standard output")
+    if output.is_stream:
+        with output.stream() as stream:
+            yield stream
         return
     with _open_body(output) as body:
         try:
@@ -259,7 +259,7 @@ class _Work:
     def _commit(self, writer: OutputWriter) -> None:
         journal = self.journal
         journal.output, journal.errors = writer.sync()
-        if not self.job.output.is_stdout:
+        if not self.job.output.is_stream:
             journal.read = beginnings_read(
                 self.job.inputs,
                 journal.read,
@@ -269,7 +269,7 @@ class _Work:
         self._write_journal()
 
     def _write_journal(self) -> None:
-        if not self.job.output.is_stdout:
+        if not self.job.output.is_stream:
             self.journal.write(self.job.output.journal)
 
     def _finish(self) -> None:
@@ -293,11 +293,13 @@ class _Work:
         why: str,
         code: int,
     ) -> JobStopped:
-        return JobStopped(
-            f"{why}. What was done is kept in {self.job.output.path}: "
-            f"the same command with --resume goes on",
-            code=code,
-        )
+        cure = ""
+        if not self.job.output.is_stream:
+            cure = (
+                f". What was done is kept in {self.job.output.path}: "
+                f"the same command with --resume goes on"
+            )
+        return JobStopped(f"{why}{cure}", code=code)
 
 
 def _started(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pipekit.errors import ConfigError
 from pipekit.jobs.job import Job
+from pipekit.jobs.records import STDIN
 
 _STDIN, _STDOUT = 0, 1  # file descriptors
 _OF_SYSTEM = ("dev", "proc")  # folders in the root that hold no files of users, but for /dev/shm
@@ -59,8 +60,11 @@ def _reads(job: Job) -> Iterator[_Use]:
 
 def _writes(job: Job) -> Iterator[_Use]:
     output = job.output
-    if output.is_stdout:
-        yield _Use(_STDOUT, "standard output")
+    if output.is_stream:
+        if output.body != output.path:
+            raise ConfigError(f"{output.path}: {output.format!r} is written to files only")
+        if str(output.path) == STDIN:
+            yield _Use(_STDOUT, "standard output")
         return
     yield _Use(output.path, str(output.path))
     if output.body != output.path:
@@ -84,7 +88,7 @@ def _refuse_special(
     path: Path,
     role: str,
 ) -> None:
-    """Errors: `ConfigError` for a device, a pipe or a folder in the place of a file."""
+    """Errors: `ConfigError` for what is no file, and for a file that the system makes up."""
     path = Path(os.path.abspath(path))
     folder = path.parts[1:2]
     if folder and folder[0] in _OF_SYSTEM and "shm" not in path.parts[2:3]:

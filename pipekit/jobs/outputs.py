@@ -12,7 +12,8 @@ import gzip
 import json
 import lzma
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.formats import OUTPUT_FORMATS
 from pipekit.jobs.records import STDIN, Fields, Record, input_format
 from pipekit.settings import names_of
-from pipekit.storage.files import File, Stream, sync_name
+from pipekit.storage.files import File, Stream, is_stream, stream_to, sync_name
 
 _LEVEL = 6  # of compression, as gzip and xz choose it themselves
 
@@ -46,7 +47,7 @@ class Target(NamedTuple):
     """Where documents go.
 
     Args:
-        path: a file, or "-" for standard output.
+        path: a file, a device or a pipe, or "-" for standard output.
         format: a key of `OUTPUT_FORMATS`.
         only: the annotations to write; empty for all.
     """
@@ -87,8 +88,25 @@ class Target(NamedTuple):
         return _PACK.get(self.path.suffix, bytes)
 
     @property
-    def is_stdout(self) -> bool:
+    def is_stream(self) -> bool:
+        """Whether it is standard output, a device or a pipe, which no job can go on with.
+
+        Errors: `ConfigError` for a folder, a socket or a disk.
+        """
+        return self._is_stdout or is_stream(self.path)
+
+    @property
+    def _is_stdout(self) -> bool:
         return str(self.path) == STDIN
+
+    @contextmanager
+    def stream(self) -> Iterator[Stream]:
+        """The stream to write into. Errors: `StoreError`."""
+        if self._is_stdout:
+            yield Stream(sys.stdout, "standard output")
+            return
+        with stream_to(self.path) as stream:
+            yield stream
 
     def _beside(self, ending: str) -> Path:
         return self.path.with_name(self.path.name + ending)
@@ -114,7 +132,10 @@ class Target(NamedTuple):
 def _format_of(path: Path) -> str | None:
     if str(path) == STDIN:
         return "jsonl"
-    return input_format(path)
+    by_suffix = input_format(path)
+    if by_suffix is None and is_stream(path):
+        return "jsonl"
+    return by_suffix
 
 
 def _unknown_format(
@@ -155,7 +176,7 @@ class OutputWriter:
 
     def _open_errors(self) -> File | Stream:
         if self._errors is None:
-            if self._target.is_stdout:
+            if self._target.is_stream:
                 self._errors = Stream(sys.stderr, "standard error")
             else:
                 self._errors = File(self._target.errors, append=True)
@@ -211,7 +232,7 @@ class OutputWriter:
         if not self._output_so_far.size:
             format = OUTPUT_FORMATS[target.format]
             self._write(format.head)
-        if not target.is_stdout and target.errors.exists():
+        if not target.is_stream and target.errors.exists():
             errors = self._open_errors()
             errors.truncate(self._errors_so_far.size)
 

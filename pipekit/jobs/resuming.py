@@ -21,7 +21,7 @@ def journal_to_resume(job: Job) -> Journal | None:
     journal says.
     """
     output = job.output
-    if job.begin == "overwrite" or output.is_stdout:
+    if job.begin == "overwrite" or output.is_stream:
         return None
     journal = Journal.read_from(output.journal)
     if journal and journal.done and not output.path.exists():

@@ -28,6 +28,7 @@ from pipekit.pretraining.masking import Sequences
 from pipekit.pretraining.objectives import build_objectives, losses
 from pipekit.pretraining.recipe import PretrainingRecipe, pretraining_sections
 from pipekit.pretraining.shards import NUMBER, Corpus, Pieces, TextSource, cut
+from pipekit.storage.files import make_folder
 from pipekit.training.building import build_pipeline
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
@@ -80,7 +81,7 @@ def pretrain(
     folder = TrainingFolder(output / LAST, (output / RESULT, output / LOG))
     made_of = origins_of(pretraining_sections(recipe), pick_device(device).type)
     goes_on = folder.begin(made_of, resume=resume, overwrite=overwrite)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     pretrainer = Pretrainer(recipe, build_encoder(recipe), output, device)
     if goes_on:
         pretrainer.resume()

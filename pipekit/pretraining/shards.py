@@ -21,7 +21,7 @@ from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
 from pipekit.pipeline.streams import gather
-from pipekit.storage.files import write_atomically
+from pipekit.storage.files import make_folder, write_atomically
 from pipekit.words.arrays import Ints, offsets
 
 Pieces = NDArray[np.uint32]
@@ -41,7 +41,7 @@ def cut(
     They are cut now, unless the folder has them. The name of a shard depends on the text and the
     vocabulary, and a shard is written whole or not at all. Errors: `DataError` naming the text.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / _shard_name(text, encoder)
     if not path.exists():
         docs = tqdm(

@@ -2,19 +2,20 @@
 
 A file is replaced atomically. The new file is written beside the old one under a name of its own
 and flushed; then a single `os.replace` puts it in place. A killed process may leave a file
-`.pipekit-….tmp` behind, which is never read.
+`.pipekit-….tmp` behind, which is never read. Devices and pipes are not replaced but written into.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TextIO
 
-from pipekit.errors import StoreError
+from pipekit.errors import ConfigError, StoreError
 
 try:
     import fcntl
@@ -34,6 +35,11 @@ It may raise, kill the process, or return the most bytes that a write may write.
 _GATHERED = 1 << 20  # bytes: smaller chunks are gathered before a write
 _AT_ONCE = 1 << 26  # bytes of a single write: systems limit them
 _BINARY = getattr(os, "O_BINARY", 0)
+_NO_FILES = {
+    "a folder": stat.S_ISDIR,
+    "a socket": stat.S_ISSOCK,
+    "a disk": stat.S_ISBLK,
+}
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 _APPEND = os.O_RDWR | os.O_CREAT | _BINARY
 
@@ -76,6 +82,8 @@ class File:
         append: open the existing file of that name, or a new one, and lock it against other
             processes. By default the file must not exist.
 
+    Errors: `StoreError`; `ConfigError` for something to which nothing can be appended.
+
     Attributes:
         created: whether there was no file of that name before.
         written: bytes on their way to the disk so far.
@@ -99,6 +107,8 @@ class File:
         if not append:
             self._open(_NEW)
             return
+        if is_stream(path):
+            raise ConfigError(f"{self.path} is a device or a pipe: append to a file")
         self._open_and_lock()
         # Whoever had the lock before may have removed the file after it was opened here.
         while not self._has_name():
@@ -229,6 +239,42 @@ class Stream:
         self.sync()
 
 
+def is_stream(path: FilePath) -> bool:
+    """Whether a path is that of a device or a pipe, into which one writes.
+
+    A file of that name would take its place.
+
+    Errors: `ConfigError` for a folder, a socket or a disk, which can be neither written into nor
+    replaced.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False  # opening it tells what is wrong
+    for what, is_such in _NO_FILES.items():
+        if is_such(mode):
+            raise ConfigError(f"{os.fspath(path)} is {what}: choose the name of a file")
+    return not stat.S_ISREG(mode)
+
+
+@contextmanager
+def stream_to(path: FilePath) -> Iterator[Stream]:
+    """A device or a pipe to write into. A pipe waits until somebody reads it.
+
+    Errors: as those of `Stream`.
+    """
+    name = os.fspath(path)
+    with _call("open", name):
+        file = open(path, "w", encoding="utf-8")  # noqa: SIM115
+    try:
+        stream = Stream(file, name)
+        yield stream
+        stream.sync()
+    finally:
+        with suppress(OSError):
+            file.close()
+
+
 def write_atomically(
     path: FilePath,
     chunks: Iterable[Bytes],
@@ -237,16 +283,22 @@ def write_atomically(
 ) -> None:
     """Write a file, in place of an old one of that name if there is any.
 
-    At every moment the path holds either the old bytes or the new ones.
+    At every moment the path holds either the old bytes or the new ones. A device or a pipe stays
+    what it is, and is written into.
 
     Args:
         size: how many bytes the chunks have together, for the message of an error.
 
     Errors: `StoreError` where the disk refuses, and errors of `chunks`; both leave the old file as
-    it was.
+    it was. `ConfigError` for a folder, a socket or a disk.
 
         write_atomically("words.txt", [b"..."])
     """
+    if is_stream(path):
+        with stream_to(path) as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+        return
     target = os.path.realpath(path)  # a link stays a link
     beside = os.path.join(os.path.dirname(target), f".pipekit-{secrets.token_hex(8)}.tmp")
     try:
@@ -288,9 +340,19 @@ def _write_and_replace(
 
 
 def make_folder(path: FilePath) -> None:
-    """Make a folder, and those around it, where there is none. Errors: `StoreError`."""
+    """Make a folder, and those around it, where there is none; they survive a crash.
+
+    Errors: `StoreError`.
+    """
+    new: list[str] = []
+    place = os.path.abspath(path)
+    while not os.path.lexists(place):
+        new.append(place)
+        place = os.path.dirname(place)
     with _call("mkdir", os.fspath(path)):
         os.makedirs(path, exist_ok=True)
+    for folder in reversed(new):
+        sync_name(folder)
 
 
 def remove(path: FilePath) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +45,12 @@ class TrainingFolder:
     ) -> bool:
         """Whether a training goes on from the checkpoint; otherwise it begins.
 
-        Errors: `ConfigError` where files would be lost, and for a checkpoint of other settings or
-        other files, with each difference.
+        Errors: `ConfigError` for a file in the place of the folder, where files would be lost, and
+        for a checkpoint of other settings or other files, with each difference.
         """
         if resume and overwrite:
             raise ConfigError("give --resume or --overwrite, not both")
+        _refuse_file(self.checkpoint.parent)
         left = [path for path in (self.checkpoint, *self.results) if path.exists()]
         if overwrite or not left:
             return False
@@ -71,6 +73,15 @@ class TrainingFolder:
         """Remove what an earlier training left."""
         for path in (self.checkpoint, *self.results):
             path.unlink(missing_ok=True)
+
+
+def _refuse_file(folder: Path) -> None:
+    """Errors: `ConfigError` where a folder would have the name of a file, or lie within one."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return
+        if os.path.lexists(place):
+            raise ConfigError(f"{place} is no folder: a training needs one for its files")
 
 
 def origins_of(

@@ -30,6 +30,7 @@ from pipekit.pipeline import Pipeline
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.loading import load
 from pipekit.pipeline.streams import gather
+from pipekit.storage.files import make_folder
 from pipekit.training.building import PreparedParts, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
@@ -102,7 +103,7 @@ def train(
     made_of = origins_of(recipe_sections(recipe), pick_device(device).type)
     goes_on = folder.begin(made_of, resume=resume, overwrite=overwrite)
     trainer = Trainer(recipe, prepare(recipe), output, device)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     if goes_on:
         trainer.resume()
     else:

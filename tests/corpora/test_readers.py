@@ -313,6 +313,18 @@ def test_comments_of_ever_new_keys_come_back_and_take_no_column_each(tmp_path):
     assert comments(again) == comments(path)
 
 
+def test_a_file_of_conllu_is_replaced_whole_or_not_at_all(tmp_path) -> None:
+    path = tmp_path / "a.conllu"
+    write_conllu([Doc(words=["a\ud800"])], path)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="holds a tab"):
+        write_conllu([Doc(words=["b"]), Doc(words=["c\td"])], path)
+    assert path.read_bytes() == before
+    write_conllu(read_conllu(path), path)
+    assert [doc.words for doc in read_conllu(path)] == [["a\ufffd"]]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.conllu"]
+
+
 def test_white_space_tokens_are_left_out_and_a_tab_cannot_be_written():
     out = io.StringIO()
     write_conllu([Doc(words=["\n", "a"], spaces=["", ""])], out)

@@ -6,6 +6,8 @@ Modules: jobs.identity
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -137,13 +139,57 @@ def test_an_empty_file_and_a_link_outlive_a_job_that_fails(tmp_path: Path) -> No
 # -- what is no file
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-def test_a_file_of_the_system_is_no_output(path: str, tmp_path: Path) -> None:
-    target = Target(Path(path), "jsonl")
-    for begin in ("new", "overwrite", "resume"):
-        with pytest.raises(ConfigError, match="is a file of the system: - is standard output"):
-            annotate(Job(blank, [Source.of(lines(tmp_path / "a.jsonl"))], target, begin=begin))
-    assert os.path.exists("/dev/null")
+def test_a_file_of_the_system_is_no_output(tmp_path: Path) -> None:
+    source = Source.of(lines(tmp_path / "a.jsonl"))
+    with (tmp_path / "o.jsonl").open("wb") as file:
+        paths = [f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}"]
+        for path in paths:
+            for begin in ("new", "overwrite", "resume"):
+                with pytest.raises(ConfigError, match="is a file of the system: - is standard"):
+                    annotate(Job(blank, [source], Target(Path(path), "jsonl"), begin=begin))
+
+
+def test_a_device_or_a_pipe_is_written_into(model: Path, tmp_path: Path) -> None:
+    """As `-o >(gzip > o.gz)` and `-o /dev/null` of a shell; nothing stands beside it."""
+    source = lines(tmp_path / "a.jsonl")
+    annotate(job(source, tmp_path / "o.jsonl"))
+    os.mkfifo(tmp_path / "pipe")
+    found = tmp_path / "found"
+    with found.open("wb") as out, subprocess.Popen(["cat", tmp_path / "pipe"], stdout=out) as cat:
+        assert cli.main(["apply", str(model), str(source), "-o", str(tmp_path / "pipe")]) == 0
+        assert cat.wait(timeout=30) == 0
+    assert found.read_bytes() == (tmp_path / "o.jsonl").read_bytes()
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith("pipe.")]
+
+
+@pytest.mark.parametrize("number", [3, 7], ids=["null", "full"])
+def test_a_device_stays_a_device(number: int, model: Path, tmp_path: Path) -> None:
+    source, device = lines(tmp_path / "a.jsonl"), tmp_path / "device"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, number))
+        device.write_bytes(b"")
+    except OSError:
+        pytest.skip("needs the right to make devices")
+    for format, code in (("jsonl", 0), ("conllu", 0), ("docs", 0), ("parquet", 1)):
+        found = cli.main(["apply", str(model), str(source), "-o", str(device), "--to", format])
+        assert found == (4 if number == 7 and not code else code), format
+        assert stat.S_ISCHR(device.stat().st_mode)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jsonl", "device"}
+
+
+def test_a_file_or_a_socket_is_no_folder_for_outputs(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = lines(tmp_path / "a.jsonl")
+    (tmp_path / "plain").write_bytes(b"mine")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "sock"))
+    assert "its suffix tells no format" in refused(capsys, model, source, "-o", tmp_path / "plain")
+    assert "is a socket" in refused(capsys, model, source, "-o", tmp_path / "sock")
+    assert (tmp_path / "plain").read_bytes() == b"mine"
+    assert cli.main(["apply", str(model), str(source), "-o", f"{tmp_path / 'new.d'}/"]) == 0
+    assert (tmp_path / "new.d" / "a.jsonl").exists()
 
 
 def test_a_pipe_or_a_folder_is_no_file(tmp_path: Path) -> None:
@@ -151,8 +197,9 @@ def test_a_pipe_or_a_folder_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
     (tmp_path / "folder.jsonl").mkdir()
     (tmp_path / "o.jsonl.errors.jsonl").mkdir()
-    for output in ("pipe.jsonl", "folder.jsonl", "o.jsonl"):
-        with pytest.raises(ConfigError, match=f"{output}.* is no regular file"):
+    os.mkfifo(tmp_path / "p.jsonl.journal")
+    for output in ("folder.jsonl", "o.jsonl", "p.jsonl"):
+        with pytest.raises(ConfigError, match=rf"{output}.* is (no regular file|a folder)"):
             annotate(job(source, tmp_path / output, begin="overwrite"))
     for no_input in ("pipe.jsonl", "folder.jsonl"):
         with pytest.raises(DataError, match=f"{no_input}: is no regular file: give -"):

@@ -8,7 +8,11 @@ Modules: storage.files, storage.store
 from __future__ import annotations
 
 import errno
+import io
 import os
+import socket
+import stat
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +24,7 @@ import pytest
 from helpers.chaos import run_alone
 from helpers.synced import identity, watched
 
-from pipekit.errors import CorruptModelError, PipekitError, StoreError
+from pipekit.errors import ConfigError, CorruptModelError, PipekitError, StoreError
 from pipekit.storage import files, store
 
 pytestmark = pytest.mark.limit(60)  # seconds; a lock that is waited for would hang them
@@ -371,3 +375,66 @@ def test_a_stream_that_cannot_be_written_is_named(reason: int, path: Path) -> No
 def test_a_folder_where_a_file_stands_is_named(path: Path) -> None:
     with pytest.raises(StoreError, match=r"m\.pipekit/deeper: mkdir failed: Not a directory"):
         files.make_folder(path / "deeper")
+
+
+# -- what is no file
+
+
+def device(path: Path, number: int) -> Path:
+    """A device node in a folder of the test, as those of /dev: 3 is null, 7 is full."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, number))
+        path.write_bytes(b"")
+    except OSError:
+        pytest.skip("needs the right to make devices")
+    return path
+
+
+def test_a_device_is_written_into_and_stays_a_device(tmp_path: Path) -> None:
+    """Whoever saves into /dev/null as root would replace it by a file otherwise."""
+    null, full = device(tmp_path / "null", 3), device(tmp_path / "full", 7)
+    files.write_atomically(null, [b"x"])
+    with pytest.raises(StoreError, match="full: write failed: No space left on device"):
+        files.write_atomically(full, [b"x"])
+    (tmp_path / "link").symlink_to(null)
+    save(tmp_path / "link", OLD)
+    for path in (null, full):
+        assert stat.S_ISCHR(path.lstat().st_mode)
+    assert {path.name for path in tmp_path.iterdir()} == {"null", "full", "link"}
+
+
+def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+    """As `>(cmd)` of a shell."""
+    pipe, found = tmp_path / "pipe", tmp_path / "found"
+    os.mkfifo(pipe)
+    with found.open("wb") as out, subprocess.Popen(["cat", pipe], stdout=out) as cat:
+        files.write_atomically(pipe, [b"a", b"b" * 100_000])
+        assert cat.wait(timeout=30) == 0
+    assert found.read_bytes() == b"a" + b"b" * 100_000
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_what_can_be_neither_written_nor_replaced_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "sock"))
+    for name in ("folder", "sock"):
+        with pytest.raises(ConfigError, match=f"{name} is a {name}|sock is a socket"):
+            files.write_atomically(tmp_path / name, [b"x"])
+    with pytest.raises(ConfigError, match="pipe is a device or a pipe: append to a file"):
+        files.File(tmp_path / "pipe", append=True)
+    assert sorted(os.listdir(tmp_path)) == ["folder", "pipe", "sock"]
+
+
+def test_a_stream_without_bytes_is_named() -> None:
+    for stream in (None, io.StringIO()):
+        with pytest.raises(StoreError, match="takes no bytes here"):
+            files.Stream(stream, "standard output")
+
+
+def test_the_names_of_new_folders_survive_a_crash(tmp_path: Path) -> None:
+    with watched() as disk:
+        files.make_folder(tmp_path / "a" / "b")
+    for folder in (tmp_path, tmp_path / "a"):
+        assert identity(folder.stat()) in disk.names

@@ -136,3 +136,14 @@ def test_the_command_line_takes_one_of_the_two(
     command = ["train", str(path), "-o", str(tmp_path / "run"), "--resume", "--overwrite"]
     assert main(command) == 1
     assert "--resume or --overwrite, not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["corpus.conllu", "corpus.conllu/deeper"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_is_no_folder_of_a_training(
+    place: str, overwrite: bool, corpus: Path, tmp_path: Path
+) -> None:
+    before = corpus.read_bytes()
+    with pytest.raises(ConfigError, match=r"corpus\.conllu is no folder"):
+        learn(of(corpus), tmp_path / place, overwrite=overwrite)
+    assert corpus.read_bytes() == before

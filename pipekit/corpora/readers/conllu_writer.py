@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from itertools import repeat
+from itertools import chain, repeat
 from typing import TextIO
 
 import numpy as np
@@ -14,7 +14,9 @@ from pipekit.corpora.readers.conllu import COLUMNS, META, WIDTH
 from pipekit.corpora.readers.files import StrPath
 from pipekit.corpora.readers.sentences import OTHERS, comment_line
 from pipekit.doc import Doc
+from pipekit.doc.text import clean
 from pipekit.errors import DataError
+from pipekit.storage.files import write_atomically
 
 _FORM, _MISC = 1, 9
 _LINE_END = re.compile(r"[\r\n]")
@@ -34,11 +36,14 @@ def write_conllu(
     `# newdoc id = <its name>`. Tokens that are only white space are left out. A Doc without
     sentence borders is one sentence.
 
-    Errors: `DataError` for a word or value with a tab or a line end, which the format cannot hold.
+    A file is replaced once all Docs are written, and stays as it was where an error comes before.
+
+    Errors: `StoreError` for a file that cannot be written; `DataError` for a word or value with a
+    tab or a line end, which the format cannot hold.
     """
     if isinstance(file, str | os.PathLike):
-        with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            write_conllu(docs, stream)
+        lines = chain.from_iterable(map(_lines, docs))
+        write_atomically(file, (clean(line).encode() for line in lines))
         return
     for doc in docs:
         file.writelines(_lines(doc))
