@@ -59,6 +59,17 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         help="the field with the text (default: text); the other fields are kept",
     )
     parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="the encoding of the inputs: cp1251, … (default: UTF-8, or UTF-16 by its mark)",
+    )
+    parser.add_argument(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="what stands between two cells of a table (default: that by which there is the column "
+        "of the text)",
+    )
+    parser.add_argument(
         "--unit",
         help="what makes a document: line, paragraph or file of plain text, "
         "sentence or document of CoNLL-U",
@@ -205,6 +216,8 @@ def _jobs(
             options.unit,
             Shard.of_text(options.shard),
             _max_record(options),
+            options.encoding,
+            _delimiter(options),
         ),
         options=_pipe_options(options),
         begin=_begin(options),
@@ -252,6 +265,14 @@ def _max_record(options: argparse.Namespace) -> int:
             f"--max-record is {options.max_record!r}: it takes a size, for instance 500KB or 64MB"
         )
     return int(match[1]) << _SHIFTS[match[2]]
+
+
+def _delimiter(options: argparse.Namespace) -> str | None:
+    """The delimiter; a shell has no simple way to write a tab."""
+    if options.delimiter in ("\\t", "tab"):
+        return "\t"
+    delimiter: str | None = options.delimiter
+    return delimiter
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ sources ──▶ text_records, doc_records ──▶ records
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 from pipekit.jobs.doc_records import conllu_records, docs_records
 from pipekit.jobs.reading import Reading
@@ -25,8 +24,8 @@ DOC_FORMATS = ("conllu", "docs")
 _OF_LINES: dict[str, Callable[[Lines, Reading], Iterator[Record]]] = {
     "txt": plain_text_records,
     "jsonl": jsonl_records,
-    "csv": partial(table_records, ","),
-    "tsv": partial(table_records, "\t"),
+    "csv": table_records,
+    "tsv": table_records,
     "conllu": conllu_records,
 }
 _OF_FILES: dict[str, Callable[[Source, Mark, Reading], Iterator[Record]]] = {
@@ -93,5 +92,5 @@ def _read(
         yield from read_file(source, begin, reading)
         return
     read_lines = _OF_LINES[source.format]
-    with Lines(source, begin, reading.max_record) as lines:
+    with Lines(source, begin, reading.max_record, reading.encoding) as lines:
         yield from read_lines(lines, reading)

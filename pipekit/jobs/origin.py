@@ -106,7 +106,7 @@ def describe_settings(
     """
     reading = job.reading
     shard = reading.shard
-    return {
+    description: Description = {
         "--text": reading.text,
         "--unit": reading.unit,
         "--max-record": reading.max_record,
@@ -116,6 +116,11 @@ def describe_settings(
         "--batch-words": int(job.options.get("batch_words", CHUNK_WORDS)),
         "--device": _device_types(job, nlp),
     }
+    if reading.encoding is not None:
+        description["--encoding"] = reading.encoding
+    if reading.delimiter is not None:
+        description["--delimiter"] = reading.delimiter
+    return description
 
 
 def _selection(

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pipekit.corpora.readers.encodings import check_encoding
 from pipekit.errors import ConfigError, near
-from pipekit.jobs.records import Source
+from pipekit.jobs.records import TABLES, Source
 
 MAX_RECORD = 1 << 26
 """The bytes of a record by default, 64 MB: some twenty novels."""
@@ -49,6 +50,10 @@ class Shard(NamedTuple):
         return number % self.of == self.part - 1
 
 
+def _is_delimiter(text: str) -> bool:
+    return len(text) == 1 and text not in '\r\n"'
+
+
 class Reading(NamedTuple):
     """How inputs are read.
 
@@ -60,12 +65,17 @@ class Reading(NamedTuple):
         max_record: the most bytes that a record may have in its file, after decompression: all of
             its lines with their ends; of Parquet, its cells. A larger one fails, and is never held
             in memory.
+        encoding: of texts: "cp1251". Without it, UTF-8, or UTF-16 where a byte order mark says so.
+        delimiter: what stands between two cells of a table. Without it, that of the format, or a
+            comma, semicolon, tab or bar, if the first row has the column of the text only so.
     """
 
     text: str = "text"
     unit: str | None = None
     shard: Shard = Shard()
     max_record: int = MAX_RECORD
+    encoding: str | None = None
+    delimiter: str | None = None
 
     def check(self, sources: Iterable[Source]) -> None:
         """See that all inputs can be read so.
@@ -75,13 +85,27 @@ class Reading(NamedTuple):
         """
         if self.max_record < 1:
             raise ConfigError(f"max_record is {self.max_record}: it is 1 byte or more")
+        check_encoding(self.encoding)
+        if self.delimiter is not None and not _is_delimiter(self.delimiter):
+            raise ConfigError(
+                f"--delimiter is {self.delimiter!r}: it takes one character, for instance ';'"
+            )
         for source in sources:
             self._check_unit(source)
+            self._check_coding(source)
             if source.is_stdin and source.format in _FILES_ONLY:
                 raise ConfigError(
                     f"standard input cannot be read as {source.format!r}: give a file"
                 )
             _ = source.size  # fails for a missing file
+
+    def _check_coding(self, source: Source) -> None:
+        if self.delimiter is not None and source.format not in TABLES:
+            raise ConfigError(f"{source.path}: --delimiter is for tables, csv and tsv")
+        if self.encoding is not None and source.format in _FILES_ONLY:
+            raise ConfigError(
+                f"{source.path}: --encoding is for texts, but the format is {source.format!r}"
+            )
 
     def _check_unit(self, source: Source) -> None:
         units = _UNITS.get(source.format, ())

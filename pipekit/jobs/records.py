@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from pipekit.corpora.readers.encodings import recoded
 from pipekit.corpora.readers.files import COMPRESSED, stem
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError, near
@@ -30,6 +31,8 @@ INPUT_SUFFIXES = {
     "docs": (".docs",),
 }
 """The formats of inputs, and the endings of their file names."""
+TABLES = {"csv": ",", "tsv": "\t"}
+"""The formats of tables, and what stands between two cells where nothing else is named."""
 _BOM = b"\xef\xbb\xbf"
 _SKIPPED = 1 << 20  # bytes that are skipped at once
 
@@ -194,7 +197,8 @@ class Lines:
     """The lines of an input from a place on; use it in `with`.
 
     `mark` is the place where the next line begins. Of a line of more than `most` bytes, and of a
-    block of lines that have more together, place and size are there, and not the bytes.
+    block of lines that have more together, place and size are there, and not the bytes. Lines of
+    another encoding are UTF-8 here, and places are those in the UTF-8.
 
         with Lines(source, Mark(0, 0), most=1 << 20) as lines:
             for line in lines:
@@ -206,18 +210,23 @@ class Lines:
         source: Source,
         start: Mark,
         most: int,
+        encoding: str | None = None,
     ) -> None:
         self.source = source
         self.mark = start
         self.most = most
+        self.encoding = encoding
         self._returned: list[Line] = []  # the next one last
         self._is_file = not source.is_stdin
         with readable(source):
             self._raw = self._open()
-            self._stream = self._raw
+            self._bytes = self._raw
             decompress = COMPRESSED.get(source.path.suffix)
             if decompress:
-                self._stream = decompress(self._raw)
+                self._bytes = decompress(self._raw)
+            is_table = source.format in TABLES
+            self._recoded = recoded(self._bytes, encoding, str(source.path), is_table=is_table)
+            self._stream = self._recoded or self._bytes
             if start.offset:
                 self._stream.seek(start.offset)
 
@@ -230,8 +239,10 @@ class Lines:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        if self._recoded is not None:
+            self._recoded.close()
         if self._is_file:
-            self._stream.close()
+            self._bytes.close()
             self._raw.close()
 
     def __iter__(self) -> Iterator[Line]:
@@ -330,5 +341,5 @@ def not_utf8(
     """The reason of a record whose byte `at` is no UTF-8, with the cure."""
     return (
         f"is no UTF-8: byte {at} of it is 0x{data[at]:02x}: "
-        f"convert the file, for instance by iconv -f cp1251 -t utf-8"
+        f"name the encoding of the file by --encoding, for instance cp1251"
     )

@@ -9,10 +9,21 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+from pipekit.corpora.readers.table import DELIMITERS, first_twice
 from pipekit.errors import ConfigError, near
 from pipekit.jobs import parquet
 from pipekit.jobs.reading import Reading
-from pipekit.jobs.records import Fields, Line, Lines, Mark, Record, Source, not_utf8, too_large
+from pipekit.jobs.records import (
+    TABLES,
+    Fields,
+    Line,
+    Lines,
+    Mark,
+    Record,
+    Source,
+    not_utf8,
+    too_large,
+)
 
 _IN_VAIN = "it goes on in its next line, which was read in vain for an earlier row"
 _NAMES = 100  # fields that a reason lists
@@ -148,61 +159,111 @@ class _Row(NamedTuple):
 
 
 def table_records(
-    delimiter: str,
     lines: Lines,
     reading: Reading,
 ) -> Iterator[Record]:
     """A record for each row after the first, which names the columns."""
     csv.field_size_limit(min(lines.most, _CELL_LIMIT))
-    names: list[str] | None = None
     if lines.mark.offset:
-        names = _column_names(lines, delimiter)
-    rows = _TableRows(lines, delimiter)
+        head = _head_of_file(lines, reading)
+    else:
+        head = _head(lines, reading)
+    rows = _TableRows(lines, head.delimiter)
     for row in rows:
-        if names is None:
-            names = row.cells
-            _check_column(reading.text, names, lines.source)
-            continue
-        content = _row_content(row, names, delimiter, reading.text)
+        content = _row_content(row, head, reading.text)
         yield lines.record(row.begin, *content, end=rows.mark)
 
 
 def _row_content(
     row: _Row,
-    names: list[str],
-    delimiter: str,
+    head: _Head,
     text: str,
 ) -> Content:
     """The cells as fields, with the text in the column `text`."""
+    names = head.names
     if row.fault is not None:
         return _unreadable(row.fault)
     count = len(row.cells)
     if count != len(names):
-        cure = f"quote cells with {delimiter!r}"
+        cure = f"quote cells with {head.delimiter!r}"
         return _unreadable(f"has {count} cells, but the first row names {len(names)}: {cure}")
     fields = dict(zip(names, row.cells, strict=True))
     return find_text(fields, text)
 
 
-def _check_column(
+class _Head(NamedTuple):
+    """The names of the columns, and what stands between two cells."""
+
+    names: list[str]
+    delimiter: str
+
+
+def _head(
+    lines: Lines,
+    reading: Reading,
+) -> _Head:
+    """The first row, which names the columns; no names where there is no row.
+
+    Errors: `ConfigError` for a row that cannot be read, has two columns of one name, or no column
+    of the text.
+    """
+    first = reading.delimiter or TABLES[lines.source.format]
+    path = lines.source.path
+    row = _first_row(lines, first)
+    if row is None:
+        return _Head([], first)
+    if row.fault is not None:
+        raise ConfigError(f"{path}: its first row, which names the columns, {row.fault}")
+    head = _Head(row.cells, first)
+    if reading.text not in head.names and reading.delimiter is None:
+        head = _head_by_text(lines, head, reading.text)
+    if reading.text not in head.names:
+        columns = _near(reading.text, dict.fromkeys(head.names))
+        cure = "--text names another, --delimiter what stands between columns"
+        raise ConfigError(f"{path}: has no column {reading.text!r}: {cure}.{columns}")
+    name = first_twice(head.names)
+    if name is not None:
+        raise ConfigError(
+            f"{path}: has two columns {name!r}, of which one would be lost: rename it"
+        )
+    _first_row(lines, head.delimiter, stays=False)
+    return head
+
+
+def _head_by_text(
+    lines: Lines,
+    head: _Head,
     text: str,
-    names: list[str],
-    source: Source,
-) -> None:
-    """Errors: `ConfigError` for a table without the column of the text."""
-    if text not in names:
-        columns = near(text, names)
-        raise ConfigError(f"{source.path}: has no column {text!r}: --text names another.{columns}")
+) -> _Head:
+    """The head with the delimiter by which there is a column of the text; else the same."""
+    for delimiter in DELIMITERS:
+        row = _first_row(lines, delimiter)
+        if row is not None and text in row.cells:
+            return _Head(row.cells, delimiter)
+    return head
 
 
-def _column_names(
+def _first_row(
     lines: Lines,
     delimiter: str,
-) -> list[str]:
-    """The first row; a reader that begins further down has not seen it."""
-    with Lines(lines.source, Mark(0, 0), lines.most) as first_lines:
-        rows = iter(_TableRows(first_lines, delimiter))
-        return next(rows).cells
+    *,
+    stays: bool = True,
+) -> _Row | None:
+    """The first row of a table. If it stays, it is the next to be read again."""
+    rows = _TableRows(lines, delimiter)
+    row = next(iter(rows), None)
+    if row is not None and stays:
+        lines.back(rows.consumed)
+    return row
+
+
+def _head_of_file(
+    lines: Lines,
+    reading: Reading,
+) -> _Head:
+    """The head; a reader that begins further down has not seen it."""
+    with Lines(lines.source, Mark(0, 0), lines.most, lines.encoding) as first_lines:
+        return _head(first_lines, reading)
 
 
 class _TableRows:
@@ -216,6 +277,9 @@ class _TableRows:
     in the next of them, would come to the same fault, and fails without reading that far. Time thus
     grows with the lines of a table, whatever stands in them. How far they reach is part of the
     position of a record, so that a job which goes on among them fails on the same rows.
+
+    Attributes:
+        consumed: the lines of the current row.
     """
 
     def __init__(
@@ -225,7 +289,7 @@ class _TableRows:
     ) -> None:
         self._lines = lines
         self._delimiter = delimiter
-        self._consumed: list[Line] = []  # the lines of the current row
+        self.consumed: list[Line] = []
         self._barrier = lines.mark.barrier  # where the last line of the last failed row ends
 
     @property
@@ -239,7 +303,7 @@ class _TableRows:
     def __iter__(self) -> Iterator[_Row]:
         cells = self._reader()
         while True:
-            self._consumed.clear()
+            self.consumed.clear()
             try:
                 row = next(cells, None)
             except csv.Error as error:
@@ -257,8 +321,8 @@ class _TableRows:
     def _strings(self) -> Iterator[str]:
         """The lines. Errors: `csv.Error` within a row that is sure to fail."""
         for line in self._lines:
-            self._consumed.append(line)
-            first = self._consumed[0]
+            self.consumed.append(line)
+            first = self.consumed[0]
             size = self._lines.mark.offset - first.begin.offset
             if size > self._lines.most:
                 raise csv.Error(too_large(size, self._lines.most))
@@ -267,9 +331,10 @@ class _TableRows:
             yield line.data.decode(errors="surrogateescape")
 
     def _failed_row(self, error: csv.Error) -> _Row:
-        first, *others = self._consumed
+        first, *others = self.consumed
         self._barrier = max(self._barrier, self._lines.mark.offset)
         self._lines.back(others)
+        self.consumed = [first]
         fault = first.fault
         if fault is None:
             cure = "double the quotation marks inside a quoted cell"
@@ -277,11 +342,11 @@ class _TableRows:
         return _Row(first.begin, [], fault)
 
     def _row(self, cells: list[str]) -> _Row:
-        begin = self._consumed[0].begin
+        begin = self.consumed[0].begin
         byte = _undecoded_byte(cells)
         if byte is None:
             return _Row(begin, cells)
-        cure = "convert the file, iconv -f cp1251 -t utf-8"
+        cure = "name the encoding of the file by --encoding, for instance cp1251"
         fault = f"is no UTF-8: it has the byte 0x{byte:02x}: {cure}"
         return _Row(begin, [], fault)
 

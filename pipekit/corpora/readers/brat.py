@@ -68,18 +68,22 @@ def _pairs(
 ) -> Iterator[tuple[str, Annotation]]:
     """Each text with its annotation."""
     for name, file in files.items():
-        if not name.endswith(".txt"):
-            continue
         if part and part not in PurePosixPath(name).parts:
             continue
-        annotation_name = name.removesuffix(".txt") + ".ann"
-        if annotation_name in files:
-            text = file.text()
-            yield text, _parse(files[annotation_name], text)
+        base, suffix = name[:-4], name[-4:]
+        if suffix not in SUFFIXES:
             continue
-        short_name = PurePosixPath(annotation_name).name
-        what = f"has no {short_name} beside it: an empty one says that there is nothing to find"
-        file.fail(None, "file", what)
+        if suffix == ".ann":
+            if base + ".txt" not in files:
+                short_name = PurePosixPath(base).name + ".txt"
+                file.fail(None, "file", f"has no {short_name} beside it: its offsets need the text")
+        elif base + ".ann" in files:
+            text = file.text()
+            yield text, _parse(files[base + ".ann"], text)
+        else:
+            short_name = PurePosixPath(base).name + ".ann"
+            what = f"has no {short_name} beside it: an empty one says that there is nothing to find"
+            file.fail(None, "file", what)
 
 
 def _annotated(
@@ -99,9 +103,14 @@ def _parse(
     text: str,
 ) -> Annotation:
     annotation = Annotation(file, [], [])
+    lines: dict[str, int] = {}
     for number, line in _joined(file):
         kind = line[0]
-        if kind == "T":
+        key, _, _ = line.partition("\t")
+        if kind in "TR" and lines.setdefault(key, number) != number:
+            what = f"{key} is there already, in line {lines[key]}: give one of them another number"
+            file.fail(number, "columns", what)
+        elif kind == "T":
             _add_entity(annotation, number, line, text)
         elif kind == "R":
             _add_relation(annotation, number, line)

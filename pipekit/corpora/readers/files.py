@@ -18,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
+from pipekit.corpora.readers.encodings import Recoded, recoded
 from pipekit.errors import DataError, PipekitWarning
 
 StrPath = str | os.PathLike[str]
@@ -73,12 +74,18 @@ class CorpusFile:
               with `on_problem`              without
         fail  call, the reader skips it      `DataError`
         note  call                           one warning for the whole corpus
+
+    Attributes:
+        encoding: None for UTF-8, or UTF-16 where a byte order mark says so.
+        is_table: whether CR may stand at the end of each line.
     """
 
     name: str
     open: Opener
     on_problem: OnProblem | None = None
     noted: list[Problem] = field(default_factory=list)
+    encoding: str | None = None
+    is_table: bool = False
 
     def fail(
         self,
@@ -109,7 +116,7 @@ class CorpusFile:
         """The whole file with its line ends as they are."""
         try:
             with self.open() as stream:
-                data = stream.read()
+                data = self._recoded(stream).read()
         except _DAMAGE as error:
             self.damaged(error)
             return ""
@@ -136,7 +143,8 @@ class CorpusFile:
         parts: list[bytes] = []  # what was read of a line whose end is still to come
         try:
             with self.open() as stream:
-                while data := stream.read(_CHUNK):
+                recoded_stream = self._recoded(stream)
+                while data := recoded_stream.read(_CHUNK):
                     whole, end, tail = data.rpartition(b"\n")
                     if end:
                         yield b"".join([*parts, whole])
@@ -147,6 +155,9 @@ class CorpusFile:
         rest = b"".join(parts)
         if rest:
             yield rest
+
+    def _recoded(self, stream: IO[bytes]) -> IO[bytes] | Recoded:
+        return recoded(stream, self.encoding, self.name, is_table=self.is_table) or stream
 
     def damaged(self, error: Exception) -> None:
         """Report that the file cannot be opened or decompressed."""

@@ -9,12 +9,13 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from pipekit.corpora.readers.encodings import check_encoding
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus, stem
 from pipekit.corpora.readers.sentences import set_strings
 from pipekit.corpora.readers.spans import Aligner, CharSpan, Tokenize, tokenized
@@ -23,6 +24,8 @@ from pipekit.doc.views import SENTIMENT_OF
 from pipekit.errors import ConfigError, near
 
 SUFFIXES = (".csv", ".tsv")
+DELIMITERS = (",", ";", "\t", "|")
+"""What stands between two cells, by the programs that write tables."""
 _BATCH = 256  # texts tokenized at once
 _OFFSET = re.compile(r"[0-9]{1,10}")
 _CSV_LIMIT = 2**31 - 1  # characters of a cell; by default the module csv stops at 131,072
@@ -96,6 +99,8 @@ def read_table(
     span: Sequence[str] = (),
     meta: Sequence[str] = ("source",),
     rows: Sequence[float] = (0.0, 1.0),
+    encoding: str | None = None,
+    delimiter: str | None = None,
     on_problem: OnProblem | None = None,
 ) -> Iterator[Doc]:
     """Docs of a table whose first row names its columns.
@@ -113,6 +118,9 @@ def read_table(
         meta: columns that become columns of the layer "meta".
         rows: the part of the table to read, as two shares of its rows: [0.9, 1.0] is the last
             tenth.
+        encoding: "cp1251", for instance. Without it, UTF-8, or UTF-16 where a mark says so.
+        delimiter: what stands between two cells. Without it, a comma (in .tsv a tab), or that of
+            `DELIMITERS` by which there is a column of the text.
         on_problem: receives each `Problem`, and reading goes on.
 
     Errors: `ConfigError` for settings, `DataError` for a table without these columns.
@@ -123,9 +131,12 @@ def read_table(
         )
     class_of_label = {str(key): value for key, value in (classes or {}).items()}
     meaning = Classes(class_of_label, none, exclusive)
+    check_encoding(encoding)
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
-            table = _rows(file, (text, label, *span), rows)
+            file.encoding = encoding
+            file.is_table = True
+            table = _rows(file, (text, label, *span), rows, delimiter)
             if span:
                 groups = _by_text(table, text)
             else:
@@ -160,12 +171,18 @@ def _rows(
     file: CorpusFile,
     needed: Sequence[str],
     shares: Sequence[float],
+    delimiter: str | None,
 ) -> list[TableRow]:
     """The rows between two shares of the table."""
     csv.field_size_limit(_CSV_LIMIT)
-    delimiter = "\t" if stem(file.name).endswith(".tsv") else ","
     lines = (f"{line}\n" for line in file.lines())
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    first = next(lines, "")
+    if not first.strip():
+        file.fail(1, "columns", "has an empty first line: name the columns there")
+        return []
+    usual = "\t" if stem(file.name).endswith(".tsv") else ","
+    delimiter = delimiter or _delimiter(first, needed[0], usual)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     rows: list[TableRow] = []
     try:
         names = next(reader, [])
@@ -173,6 +190,9 @@ def _rows(
             if name not in names:
                 cure = f"name the columns by options such as text=….{near(name, names)}"
                 file.fail(1, "columns", f"has no column {name!r}: {cure}")
+                return []
+            if names.count(name) > 1:
+                file.fail(1, "columns", f"has two columns {name!r}: rename the other one")
                 return []
         for cells in reader:
             line = reader.line_num
@@ -187,9 +207,31 @@ def _rows(
     except csv.Error as error:
         cure = "double the quotation marks inside a quoted cell"
         file.fail(reader.line_num, "csv", f"is no row of a table: {error}: {cure}")
-    first = round(shares[0] * len(rows))
-    last = round(shares[1] * len(rows))
-    return rows[first:last]
+    begin = round(shares[0] * len(rows))
+    end = round(shares[1] * len(rows))
+    return rows[begin:end]
+
+
+def _delimiter(
+    line: str,
+    text: str,
+    usual: str,
+) -> str:
+    """The delimiter by which the first line has the column of the text; else the usual one."""
+    for delimiter in (usual, *DELIMITERS):
+        if text in next(csv.reader([line], delimiter=delimiter), ()):
+            return delimiter
+    return usual
+
+
+def first_twice(names: Sequence[str]) -> str | None:
+    """The first name that is there twice."""
+    seen = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _by_text(
