@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import cycle, islice
@@ -182,6 +183,7 @@ class Pipeline(Assembly):
             )
         if not has_workers:
             return []
+        _refuse_daemon()
         places = [str(pick_device(name)) for name in names_of(devices, "devices")]
         if not places:
             places = [self.device_name]
@@ -391,6 +393,17 @@ def _check_arguments(
         raise ConfigError(f"unknown on_error {on_error!r}.{near(on_error, ON_ERROR)}")
     if max_delay is not None and not max_delay >= 0:
         raise ConfigError(f"max_delay is {max_delay}: it is a number of seconds, 0 or more")
+
+
+def _refuse_daemon() -> None:
+    """Errors: `ConfigError` in a process that may not start others."""
+    process = multiprocessing.current_process()
+    if process.daemon:
+        raise ConfigError(
+            f"this process, {process.name}, is daemonic and cannot start workers: use n_process=1 "
+            "in it, as the pool that started it works in parallel already (multiprocessing.Pool, "
+            "celery, Airflow), or start it by concurrent.futures.ProcessPoolExecutor"
+        )
 
 
 def _with_progress(

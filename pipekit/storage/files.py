@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -337,6 +338,31 @@ def _write_and_replace(
             f"{target} could not be written: {reason}, after {progress}. "
             "What stood there before is intact: make room or mend the cause, then save again",
         ) from error
+
+
+@contextmanager
+def lent_file(data: bytes) -> Iterator[str]:
+    """The path of a file with these bytes, for processes of this process, as long as it lasts.
+
+    On Linux the file has no name in any folder, so that nothing is left of it, whatever ends the
+    process. Errors: `StoreError`.
+    """
+    folder = tempfile.gettempdir()
+    with _call("write", folder), tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        copy = os.dup(file.fileno())
+    path = f"/proc/{os.getpid()}/fd/{copy}"
+    try:
+        if os.path.exists(path):
+            yield path
+            return
+    finally:
+        os.close(copy)
+    with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
+        path = os.path.join(folder, "lent")
+        write_atomically(path, [data])
+        yield path
 
 
 def make_folder(path: FilePath) -> None:

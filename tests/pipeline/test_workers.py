@@ -658,6 +658,46 @@ def test_an_ending_is_told_in_words(code: int, words: str) -> None:
 # -- parents that go
 
 
+def _daemon(connection: Any, count: int) -> None:
+    try:
+        made = pipekit.blank("ru").pipe(["Мама"], n_process=count)
+        connection.send([doc.text for doc in made])
+    except Exception as error:
+        connection.send((type(error).__name__, str(error)))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_daemonic_process_is_told_what_it_can_do(count: int) -> None:
+    """As those of celery, Airflow and `multiprocessing.Pool` are."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_daemon, args=(theirs, count), daemon=True)
+    process.start()
+    assert ours.poll(60)
+    found = ours.recv()
+    process.join(60)
+    if count == 1:
+        assert found == ["Мама"]
+    else:
+        assert found[0] == "ConfigError" and "is daemonic" in found[1]
+        assert "use n_process=1" in found[1]
+    process.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files without names are of Linux")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_a_parent_leaves_nothing_in_the_temporary_folder(
+    number: int, script: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = script()
+    assert process.stdout is not None and process.stdout.readline()
+    before = {path.name for path in tmp_path.iterdir()}
+    os.kill(process.pid, number)
+    assert process.wait(timeout=30) == -number
+    assert before == {path.name for path in tmp_path.iterdir()}
+    assert before == {"pids", "script.py", "temporary"}
+
+
 SCRIPT = """
 import sys, pipekit, time
 

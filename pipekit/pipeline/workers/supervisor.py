@@ -12,9 +12,7 @@ and one document that kills costs four workers at most.
 
 from __future__ import annotations
 
-import os
 import signal
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -26,11 +24,12 @@ from pipekit.doc import Doc
 from pipekit.errors import ProcessingError
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.running import Order, Result, Run
-from pipekit.pipeline.saving import save_pipeline
+from pipekit.pipeline.saving import dump_pipeline
 from pipekit.pipeline.streams import Item
 from pipekit.pipeline.workers.annotator import Annotator, Failure, Response
 from pipekit.pipeline.workers.tasks import Chunk, Task
 from pipekit.pipeline.workers.worker import Worker
+from pipekit.storage.files import lent_file
 
 _CHUNKS_AHEAD = 2  # under way for each worker: enough to keep it busy, few enough to bound memory
 _FAILED_STARTS = 5  # for each worker: how many may be killed in a row while they load
@@ -93,9 +92,7 @@ def responses(
     Errors: `ProcessingError` where workers cannot start or die one after the other. An exception of
     the stream of chunks itself is raised after the documents before it.
     """
-    with tempfile.TemporaryDirectory(prefix="pipekit-") as folder:
-        path = os.path.join(folder, "worker.pipekit")
-        save_pipeline(pipeline, path)
+    with lent_file(dump_pipeline(pipeline)) as path:
         kind = type(pipeline)
         precision = pipeline.precision
         annotators = [annotator(path, precision, device, kind) for device in devices]
