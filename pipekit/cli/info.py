@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from pipekit.cli.display import table
+
+_FIGURES = "performance"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +34,44 @@ def run(options: argparse.Namespace) -> int:
         facts = installation_facts()
     if options.json:
         print(json.dumps(facts, ensure_ascii=False))
-    else:
-        print(table((key, _in_line(value)) for key, value in facts.items()))
+        return 0
+    figures = {}
+    if isinstance(facts.get(_FIGURES), dict):
+        figures = facts.pop(_FIGURES)
+    print(table((key, _in_line(value)) for key, value in facts.items()))
+    if figures:
+        print()
+        print(table(_figure_rows(figures)))
     return 0
+
+
+def _figure_rows(figures: dict[str, Any]) -> Iterator[list[str]]:
+    """A line for each corpus with its figures in columns, as shares of 100.
+
+    Where no corpora are named, all figures are in one line.
+    """
+    by_corpus = figures
+    if not all(isinstance(values, dict) for values in figures.values()):
+        by_corpus = {"": figures}
+    names = list(dict.fromkeys(chain.from_iterable(by_corpus.values())))
+    yield [_FIGURES, *names]
+    for corpus, values in by_corpus.items():
+        yield [corpus, *(_figure(values.get(name)) for name in names)]
+
+
+def _figure(value: Any) -> str:
+    """A share as evaluations show it, such as 95.72; a dash where nothing was measured."""
+    if isinstance(value, float):
+        return _in_line(100 * value)
+    return _in_line(value)
 
 
 def _in_line(value: Any) -> str:
     """A value in one line."""
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.2f}"
     if isinstance(value, list):
         return ", ".join(map(_in_line, value)) or "none"
     if isinstance(value, dict):

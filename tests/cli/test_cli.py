@@ -485,6 +485,29 @@ def test_a_pipeline_says_what_it_is(run: Run, model: str) -> None:
     assert "tagger" in run("info", model).out
 
 
+def test_figures_of_a_pipeline_are_shown_as_evaluations_show_them(
+    run: Run, model: str, tmp_path: Path
+) -> None:
+    nlp = pipekit.load(model, device="cpu")
+    shown = {}
+    for name, figures in {
+        "by corpus": {"test": {"pos": 0.95724997, "sents": None}, "dev": {"pos": 1.0, "n": 12}},
+        "alone": {"pos": 0.95724997, "sents": float("nan")},
+        "none": {},
+    }.items():
+        nlp.meta["performance"] = figures
+        nlp.to_disk(tmp_path / "figures.pipekit")
+        shown[name] = run("info", tmp_path / "figures.pipekit").out
+    table = [line.split() for line in shown["by corpus"].splitlines()[-3:]]
+    assert table == [
+        ["performance", "pos", "sents", "n"],
+        ["test", "95.72", "–", "–"],
+        ["dev", "100.00", "–", "12"],
+    ]
+    assert [line.split() for line in shown["alone"].splitlines()[-1:]] == [["95.72", "–"]]
+    assert "performance" not in shown["none"]
+
+
 # -- train
 
 
