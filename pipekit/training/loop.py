@@ -48,7 +48,7 @@ from pipekit.training.figures import decided_by_figures
 from pipekit.training.folder import TrainingFolder, origins_of
 from pipekit.training.layers import Learning
 from pipekit.training.passed_over import doc_title, tell_passed_over
-from pipekit.training.recipe import Recipe, recipe_sections
+from pipekit.training.recipe import Recipe, pace, recipe_sections, tell_pace
 from pipekit.training.transfer import modules, named
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
@@ -127,6 +127,9 @@ class Trainer:
         self.settings = recipe.settings
         self.output = output
         self.data = prepared
+        words = sum(map(len, prepared.train))
+        self.pace = pace(recipe.settings, words)
+        tell_pace(self.pace, recipe.settings, words)
         self.pipeline = prepared.pipeline.to(device)
         self.device = self.pipeline.device
         self.parts = modules(self.pipeline)
@@ -147,7 +150,7 @@ class Trainer:
             for name, weight in self.weights().items():
                 self.average[name] = weight.detach().clone()
         self.steps = 0
-        for epoch in range(self.settings.epochs):
+        for epoch in range(self.pace.epochs):
             self.steps += sum(1 for _ in self.batches(epoch))
         self.progress = TrainingProgress()
         self.batch: Sequence[Doc] = ()  # of the last step
@@ -181,7 +184,7 @@ class Trainer:
     def batches(self, epoch: int) -> Iterator[list[Doc]]:
         """The training documents in batches, in an order that seed and epoch decide."""
         random = np.random.default_rng([self.settings.seed, epoch])
-        takes_part = epoch < self.data.until * self.settings.epochs  # bool[train]
+        takes_part = epoch < self.data.until * self.pace.epochs  # bool[train]
         order = random.permutation(np.flatnonzero(takes_part))
         lower = random.random(len(order)) < self.settings.lowercase
 
@@ -192,7 +195,7 @@ class Trainer:
                     doc = lowered(doc)
                 yield doc
 
-        return gather(docs(), len, self.settings.batch_words)
+        return gather(docs(), len, self.pace.batch_words)
 
     def run(self, show: bool) -> None:
         """Train from the current progress to the end, or until the score has stopped rising."""
@@ -204,7 +207,7 @@ class Trainer:
             mininterval=1,
         ) as bar:
             try:
-                while self.progress.epoch < self.settings.epochs and not self._stale():
+                while self.progress.epoch < self.pace.epochs and not self._stale():
                     self._epoch(bar)
             except KeyboardInterrupt:
                 self.save()
@@ -234,7 +237,7 @@ class Trainer:
             progress.epoch += 1
             progress.batch = 0
             is_due = progress.epoch % self.settings.evaluate_every == 0
-            if is_due or progress.epoch == self.settings.epochs:
+            if is_due or progress.epoch == self.pace.epochs:
                 self._evaluate(bar)
                 self.save()
 

@@ -23,11 +23,12 @@ Paths are relative to the folder of the recipe. `${NAME}` stands for an environm
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pipekit.corpora.sources import CorpusSource
 from pipekit.corpora.toml import TABLE, TABLES
@@ -56,6 +57,10 @@ SECTIONS = {
     "train": TABLES,
     "dev": TABLES,
 }
+_STEPS = 600  # of a training, at least
+_STEPS_OF_EPOCH = 100  # as far as batches of _BATCH_WORDS make so many
+_BATCH_WORDS = (200, 1_500)
+_EPOCHS = (10, 40)
 _SOURCE = {"path": str, "format": str, "repeat": float, "until": float, "without": TABLES}
 
 
@@ -65,8 +70,8 @@ class TrainingSettings:
 
     Attributes:
         seed: of all random choices; on a CPU the same seed gives the same weights.
-        epochs: passes over the training data.
-        batch_words: words in a step of the optimizer.
+        epochs: passes over the training data; unset, see `pace`.
+        batch_words: words in a step of the optimizer; unset, see `pace`.
         learning_rate, warmup, weight_decay: of AdamW (Loshchilov and Hutter 2019); the rate rises
             over the share `warmup` of all steps, then falls to zero along a cosine.
         clip: the largest norm of all gradients together (Pascanu et al. 2013).
@@ -97,8 +102,8 @@ class TrainingSettings:
     """
 
     seed: Seed = 1
-    epochs: Steps = 10
-    batch_words: Steps = 1500
+    epochs: Steps | None = None
+    batch_words: Steps | None = None
     learning_rate: LearningRate = 2e-3
     warmup: Probability = 0.05
     weight_decay: LearningRate = 1e-4
@@ -119,6 +124,54 @@ class TrainingSettings:
     start: str = ""
     half: bool = False
     threads: Threads = 0
+
+
+class Pace(NamedTuple):
+    """How often the training documents are read, and how many words a step reads."""
+
+    epochs: int
+    batch_words: int
+
+
+def pace(
+    settings: TrainingSettings,
+    words: int,
+) -> Pace:
+    """The pace of a training on so many words.
+
+    What a recipe leaves unset follows from the size of the data: little data is cut into small
+    batches and read more often, so that every training has some 600 steps, as far as 40 epochs of
+    200 words a step allow. `recipes/benchmarks/defaults.py` measures it.
+
+        words     epochs  batch_words  steps
+        3,000     40      200          600
+        15,000    10      200          750
+        150,000   10      1500         1000
+    """
+    batch_words = settings.batch_words
+    if batch_words is None:
+        share = words // _STEPS_OF_EPOCH
+        batch_words = min(max(share, _BATCH_WORDS[0]), _BATCH_WORDS[1])
+    epochs = settings.epochs
+    if epochs is None:
+        steps = max(words // batch_words, 1)
+        wanted = math.ceil(_STEPS / steps)
+        epochs = min(max(wanted, _EPOCHS[0]), _EPOCHS[1])
+    return Pace(epochs, batch_words)
+
+
+def tell_pace(
+    own: Pace,
+    settings: TrainingSettings,
+    words: int,
+) -> None:
+    """Print what of the pace follows from the size of the data."""
+    parts = []
+    for key, value in own._asdict().items():
+        if getattr(settings, key) is None:
+            parts.append(f"{key} = {value}")
+    if parts:
+        print(f"[training] {', '.join(parts)}: what suits {words:,} words")
 
 
 @dataclass(frozen=True)

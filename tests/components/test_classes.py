@@ -20,6 +20,9 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Doc, Pipeline
+from pipekit.components.classes.annotations import check_classes
+from pipekit.components.classes.classifier import Classifier
+from pipekit.components.classes.linear import network_penalty
 from pipekit.components.classes.pooling import pool_attention, pool_max, pool_mean
 from pipekit.corpora.readers.table import read_table
 from pipekit.doc.cutting import concatenate, cut_doc
@@ -35,6 +38,9 @@ TEXTS = [
     ("Мне грустно и страшно.", "negative"),
     ("Поезд прибывает в пять часов.", "neutral"),
     ("Заседание назначено на вторник.", "neutral"),
+]
+WORDS = [
+    "".join(word) for word in np.random.default_rng(1).choice(list("абвгдеклмнорст"), (400, 6))
 ]
 HOSTILE = ["", " ", "x" * 300, "👍🏻 №5", "Поезд прибывает в пять часов. " * 5]
 
@@ -183,11 +189,88 @@ def test_several_classes_at_once_are_learned(tmp_path: Path) -> None:
     )
 
 
+def topical(number: int) -> tuple[str, str]:
+    """A text and its topic: two words of fourteen tell it, the others tell nothing."""
+    random = np.random.default_rng(number)
+    topic = number % 3
+    telling = WORDS[20 * topic : 20 * topic + 20]
+    words = [*random.choice(telling, 2), *random.choice(WORDS[60:], 12)]
+    return " ".join(random.permutation(words)), f"topic {topic}"
+
+
+@pytest.mark.slow
+def test_a_classifier_that_trains_for_long_on_little_is_no_worse_than_its_terms(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "topics.csv"
+    rows = [",".join(topical(number)) for number in range(60)]
+    path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    source = {"path": str(path), "format": "csv"}
+    dev = [topical(number) for number in range(1_000, 1_150)]
+    right = {}
+    for kind, settings in (
+        ("tfidf", {"type": "tfidf"}),
+        ("classifier", {"type": "classifier", "encoder": "main"}),
+    ):
+        pace = {"epochs": 1, "learning_rate": 0.0} if kind == "tfidf" else {"epochs": 20}
+        nlp = learn(recipe(settings, source, **pace), tmp_path / kind)
+        docs = nlp.pipe(text for text, _ in dev)
+        right[kind] = sum(
+            max(doc.cats, key=doc.cats.get) == topic
+            for doc, (_, topic) in zip(docs, dev, strict=True)
+        )
+    assert right["classifier"] >= right["tfidf"] - 3, right
+
+
+def test_the_fewer_texts_the_more_is_left_to_the_terms(table: Path) -> None:
+    docs = list(read_table(table, tokenize=Pipeline({"lang": "ru"}).tokenize))
+    for count, penalty in ((6, 0.5), (1_000, 0.1), (10_000, 0.01)):
+        assert network_penalty(count) == penalty
+    prepared = Classifier.prepare({}, docs)
+    assert prepared.settings["penalty"] == 0.5 and "weights" in prepared.tables
+    assert Classifier.prepare({"penalty": 0.2}, docs).settings["penalty"] == 0.2
+    assert "penalty" not in Classifier.prepare({"terms": False}, docs).settings
+    grown = Classifier.grow(prepared, ["mixed"], docs)
+    assert "penalty" not in grown.settings and len(grown.settings["class_weights"]) == 4
+
+
+@pytest.mark.parametrize("kind", ["classifier", "tfidf"])
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["1.5", "2", "3,25", "-4", "5e3", "6"], "6 of 6 .* are numbers: -4, 1.5, 2, 3,25, 5e3, …"),
+        (["1", "2", "3", "no"], "3 of 4 .* are numbers: 1, 2, 3. "),
+    ],
+)
+def test_numbers_for_classes_are_told(
+    kind: str, labels: list[str], shown: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.csv"
+    rows = [f'текст {number},"{label}"' for number, label in enumerate(labels)]
+    path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    part = {"type": kind} if kind == "tfidf" else {"type": kind, "encoder": "main"}
+    with pytest.warns(PipekitWarning, match=f"(?s){shown}.*regression"):
+        learn(recipe(part, {"path": str(path), "format": "csv"}, epochs=1), tmp_path / "run")
+
+
+@pytest.mark.parametrize("labels", [["0", "1"], ["1", "2", "no", "yes"], ["nan", "inf", "none"]])
+def test_two_numbers_and_names_are_classes_like_others(labels: list[str]) -> None:
+    assert check_classes(labels, "cats") == labels
+
+
+def test_terms_are_fitted_where_all_texts_are_in_one_fold(tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text("text,label\nда,yes\nДа,no\n", encoding="utf-8")
+    part = {"type": "classifier", "encoder": "main"}
+    nlp = learn(recipe(part, {"path": str(path), "format": "csv"}, epochs=1), tmp_path / "run")
+    assert np.isfinite(list(nlp("да").cats.values())).all()
+
+
 ENTITY = {"type": "entity_sentiment", "encoder": "main", "entities": "ents", "hidden": 32}
 TOWARD = {
     "tfidf": {"type": "tfidf", "entities": "ents", "min_count": 1},
-    "network": ENTITY,
-    "with terms": {**ENTITY, "terms": True},
+    "network": {**ENTITY, "terms": False},
+    "with terms": ENTITY,
 }
 
 

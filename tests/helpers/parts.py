@@ -125,7 +125,14 @@ COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
     ),
     "relations": (RELATIONS, links),
     "classifier": (
-        {"type": "classifier", "encoder": "main", "hidden": 24, "context": 16, "dropout": 0.1},
+        {
+            "type": "classifier",
+            "encoder": "main",
+            "hidden": 24,
+            "context": 16,
+            "dropout": 0.1,
+            "terms": False,
+        },
         likeliest,
     ),
     "tfidf": ({"type": "tfidf", "min_count": 1}, likeliest),
@@ -136,6 +143,7 @@ COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
             "entities": "ents",
             "hidden": 24,
             "dropout": 0.1,
+            "terms": False,
         },
         felt,
     ),

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 import torch
 from helpers.places import TESTS
 from helpers.tiny import TAGGER, TEN, StopAt, gold, learn, recipe, ten
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline, registry
@@ -32,7 +35,7 @@ from pipekit.pipeline.hooks import hooks
 from pipekit.training.building import prepare
 from pipekit.training.computing import schedule, undisturbed
 from pipekit.training.loop import BEST, LAST, LOG, Trainer, swapped
-from pipekit.training.recipe import parse_recipe, read_recipe
+from pipekit.training.recipe import TrainingSettings, pace, parse_recipe, read_recipe
 from pipekit.training.transfer import modules, shared
 
 GRU = {"type": "gru", "width": 16}
@@ -378,6 +381,42 @@ def test_each_epoch_shows_every_document_once_in_an_order_of_its_own(tmp_path: P
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == sorted(orders[2]) == sorted([doc.name for doc in ten()] * 2)
     assert all(sum(map(len, docs)) <= 12 for docs in made.batches(0))
+
+
+UNSET = TrainingSettings()
+
+
+@given(words=st.integers(1, 10**9))
+def test_little_data_is_read_more_often_in_smaller_batches(words: int) -> None:
+    own, more = pace(UNSET, words), pace(UNSET, 2 * words)
+    assert 10 <= more.epochs <= own.epochs <= 40
+    assert 200 <= own.batch_words <= more.batch_words <= 1_500
+    assert own.epochs == 40 or own.epochs * max(words // own.batch_words, 1) >= 600
+
+
+def test_a_recipe_has_the_last_word_on_epochs_and_batches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pace(TrainingSettings(epochs=3), 3_000) == (3, 200)
+    assert pace(TrainingSettings(batch_words=1_500), 3_000) == (40, 1_500)
+    raw = recipe(GRU, epochs=2)
+    trainer(tmp_path, raw)
+    assert "words" not in capsys.readouterr().out
+    del raw["training"]["epochs"]
+    assert trainer(tmp_path, raw).pace.epochs == 40
+    assert "[training] epochs = 40: what suits 108 words" in capsys.readouterr().out
+
+
+def test_recipes_of_the_project_name_what_defaults_would_change() -> None:
+    for path in (TESTS.parent / "recipes").glob("*/**/*.toml"):
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "training" not in raw:
+            continue
+        assert {"epochs", "batch_words", "learning_rate"} <= raw["training"].keys(), path
+        for name, part in raw["components"].items():
+            if part.get("type") in ("classifier", "entity_sentiment"):
+                assert {"terms", "balance"} <= part.keys(), f"{path}: {name}"
+                assert not part["terms"] or "penalty" in part, f"{path}: {name}"
 
 
 def test_a_source_may_take_part_in_a_share_of_the_epochs(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ Classes of the sentiment toward entities are columns "sentiment.<class>" of the 
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +17,11 @@ from torch import Tensor
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.doc.views import SENTIMENT_OF
-from pipekit.errors import DataError
+from pipekit.errors import DataError, PipekitWarning
 from pipekit.parts.contracts import PassedOver, Prepared
 from pipekit.words.arrays import Floats, Ints
+
+_SHOWN = 5  # labels that a message lists
 
 
 def document_labels(
@@ -36,21 +40,60 @@ def check_classes(
     labels: Sequence[str],
     what: str,
 ) -> list[str]:
-    """Classes to choose from. Errors: `DataError` naming what has less than two."""
+    """Classes to choose from. Numbers for classes are told in a warning, see `warn_of_numbers`.
+
+    Errors: `DataError` naming what has less than two.
+    """
     if len(labels) < 2:
         raise DataError(
             f"the training documents name {len(labels)} classes of {what}: two are needed at least"
         )
+    warn_of_numbers(labels, what)
     return list(labels)
+
+
+def warn_of_numbers(
+    labels: Sequence[str],
+    what: str,
+) -> None:
+    """Warn that a regression was meant, where more than two labels, and most of all, are numbers.
+
+    Two numbers, such as 0 and 1, are names of classes.
+    """
+    numbers = [label for label in labels if _is_number(label)]
+    if len(numbers) <= max(2, len(labels) / 2):
+        return
+    shown = ", ".join(numbers[:_SHOWN])
+    more = ", …" if len(numbers) > _SHOWN else ""
+    warnings.warn(
+        f"{len(numbers)} of {len(labels)} classes of {what} are numbers: {shown}{more}. A "
+        "classifier knows no order and no distance between them, each is a class of its own. "
+        "Quantities need a regression, which pipekit does not have: cut them into a few named "
+        'ranges. If they are classes, name them: classes = { "1" = "bad", … } of the corpus',
+        PipekitWarning,
+        stacklevel=2,
+    )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label.replace(",", ".")))
+    except ValueError:
+        return False
 
 
 def grown_classes(
     prepared: Prepared,
     new: Sequence[str],
 ) -> Prepared:
-    """The settings of a classifier with more classes; new ones weigh 1 in the loss."""
+    """The settings of a classifier with more classes; new ones weigh 1 in the loss.
+
+    Its terms know nothing of new classes, so the network learns them without a penalty.
+    """
     settings = dict(prepared.settings)
     settings["labels"] = [*settings["labels"], *new]
+    settings.pop("penalty", None)
+    warn_of_numbers(settings["labels"], "the documents")
     if settings.get("class_weights"):
         settings["class_weights"] = [*settings["class_weights"], *[1.0] * len(new)]
     return prepared._replace(settings=settings)

@@ -21,12 +21,14 @@ from pipekit.components.classes.annotations import (
 from pipekit.components.classes.linear import (
     ClassWeights,
     FittedTerms,
+    Penalty,
     class_loss,
     class_rows,
     class_weight_settings,
     class_weight_tensor,
     document_folds,
     fit_folds,
+    network_penalty,
 )
 from pipekit.components.classes.pooling import pool_attention, pool_max, pool_mean
 from pipekit.components.classes.texts import document_texts
@@ -48,8 +50,9 @@ class Classifier(Head):
     mean, and as their maxima. The probabilities of a document that goes through in parts are the
     mean of those of its parts, weighted by their tokens.
 
-    With `terms` in a recipe, a logistic regression over words, pairs of words and pieces of words
-    is fitted first, and the network learns what it leaves open: see `FittedTerms`.
+    A logistic regression over words, pairs of words and pieces of words is fitted first, and the
+    network learns what it leaves open: see `FittedTerms`. `terms = false` in a recipe leaves the
+    network alone.
 
     Args:
         labels: the classes; `prepare` collects them.
@@ -60,7 +63,8 @@ class Classifier(Head):
         heads: how many heads the attention has.
         context: width of an LSTM that reads the vectors before they are pooled; 0 for none.
         class_weights: the weight of each class in the loss. In a recipe `balance` says how they
-            are made: see `power` of `balanced_weights`.
+            are made: see `power` of `balanced_weights`; 0 for equal weights.
+        penalty: of the squared logits of the network, see `network_penalty`.
     """
 
     inventory = "labels"
@@ -79,6 +83,7 @@ class Classifier(Head):
         dropout: Rate = 0.5,
         context: EvenWidth = 0,
         class_weights: ClassWeights = (),
+        penalty: Penalty = 0.0,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -90,6 +95,7 @@ class Classifier(Head):
         self.labels = list(labels)
         self.exclusive = exclusive
         self.layer = layer
+        self.penalty = penalty
         self.assigns: Sequence[str] = (layer,)
         self.context = Context(encoder.width, hidden, context, dropout)
         width = self.context.width
@@ -113,9 +119,9 @@ class Classifier(Head):
         docs: Sequence[Doc],
     ) -> Prepared:
         completed = dict(settings)
-        power = completed.pop("balance", 0.0)
+        power = completed.pop("balance", 1.0)
         strength = completed.pop("strength", 5.0)
-        with_terms = completed.pop("terms", False)
+        with_terms = completed.pop("terms", True)
         layer = settings.get("layer", "cats")
         exclusive = settings.get("exclusive", True)
         labels = list(settings.get("labels") or cls.listed(settings, docs))
@@ -123,8 +129,9 @@ class Classifier(Head):
         numbers, targets = document_targets(docs, layer, labels, exclusive)
         if power:
             completed["class_weights"] = class_weight_settings(targets, exclusive, power)
-        if not with_terms:
+        if not with_terms or not len(numbers):
             return Prepared(completed, {})
+        completed.setdefault("penalty", network_penalty(len(numbers)))
         batch = Batch([docs[number] for number in numbers.tolist()])
         tables = fit_folds(
             batch,
@@ -162,6 +169,21 @@ class Classifier(Head):
 
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[docs, classes]."""
+        return self._with_terms(batch, self._network(batch))
+
+    def _with_terms(
+        self,
+        batch: Batch,
+        network: Tensor,  # float32[docs, classes]
+    ) -> Tensor:
+        """Logits of the network and of the terms together, float32[docs, classes]."""
+        if self.terms is None:
+            return network
+        linear: Tensor = self.terms(batch, document_texts(batch), np.arange(len(batch.docs)))
+        return network + linear
+
+    def _network(self, batch: Batch) -> Tensor:
+        """Logits of the network alone, float32[docs, classes]."""
         vectors = batch.vectors(self.encoder.name)
         hidden = self.context(vectors, batch.sequences)  # (T, width)
         documents = len(batch.docs)
@@ -174,10 +196,7 @@ class Classifier(Head):
             pool_max(hidden, owners, documents),
         )
         logits: Tensor = self.output(torch.cat(pooled, dim=1)).float()
-        if self.terms is None:
-            return logits
-        linear: Tensor = self.terms(batch, document_texts(batch), np.arange(documents))
-        return logits + linear
+        return logits
 
     def decode(
         self,
@@ -194,11 +213,14 @@ class Classifier(Head):
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated documents."""
         numbers, targets = document_targets(batch.docs, self.layer, self.labels, self.exclusive)
-        logits = self.scores(batch)
+        network = self._network(batch)
+        logits = self._with_terms(batch, network)
+        annotated = to_device(numbers, logits.device)
         losses = class_loss(
-            logits[to_device(numbers, logits.device)],
+            logits[annotated],
             to_device(targets, logits.device),
             self.exclusive,
             self.class_weights,
         )
-        return losses.sum() / max(len(numbers), 1)
+        penalties = self.penalty * network[annotated].square().sum(1)
+        return (losses + penalties).sum() / max(len(numbers), 1)

@@ -20,12 +20,14 @@ from pipekit.components.classes.annotations import (
 from pipekit.components.classes.linear import (
     ClassWeights,
     FittedTerms,
+    Penalty,
     class_loss,
     class_rows,
     class_weight_settings,
     class_weight_tensor,
     document_folds,
     fit_folds,
+    network_penalty,
 )
 from pipekit.components.classes.pooling import pool_attention, pool_mean
 from pipekit.components.classes.texts import (
@@ -64,8 +66,8 @@ class EntitySentiment(Head):
         seen, pooled by the logits (N, heads) ── (E, heads * W)     ── output (E, classes)
         mean of seen (E, W)
 
-    With `terms` in a recipe, a logistic regression over the words around an entity is fitted first,
-    and the network learns what it leaves open: see `FittedTerms`.
+    A logistic regression over the words around an entity is fitted first, and the network learns
+    what it leaves open: see `FittedTerms`. `terms = false` in a recipe leaves the network alone.
 
     Args:
         entities: the span layer.
@@ -75,7 +77,8 @@ class EntitySentiment(Head):
         heads: how many heads the attention has.
         window: how many tokens before and behind an entity are seen, within the sentence.
         class_weights: the weight of each class in the loss. In a recipe `balance` says how they
-            are made: see `power` of `balanced_weights`.
+            are made: see `power` of `balanced_weights`; 0 for equal weights.
+        penalty: of the squared logits of the network, see `network_penalty`.
     """
 
     inventory = "labels"
@@ -94,6 +97,7 @@ class EntitySentiment(Head):
         dropout: Rate = 0.4,
         window: Annotated[int, Between(0, 8_192)] = 40,
         class_weights: ClassWeights = (),
+        penalty: Penalty = 0.0,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -105,6 +109,7 @@ class EntitySentiment(Head):
         self.entities = entities
         self.labels = list(labels)
         self.window = window
+        self.penalty = penalty
         self.requires: Sequence[str] = (entities,)
         self.assigns: Sequence[str] = (f"{entities}.sentiment",)
         self.context = Context(encoder.width, hidden, context, dropout)
@@ -139,17 +144,18 @@ class EntitySentiment(Head):
         docs: Sequence[Doc],
     ) -> Prepared:
         completed = dict(settings)
-        power = completed.pop("balance", 0.0)
+        power = completed.pop("balance", 1.0)
         strength = completed.pop("strength", 1.0)
-        with_terms = completed.pop("terms", False)
+        with_terms = completed.pop("terms", True)
         layer = settings.get("entities", "ents")
         labels = list(settings.get("labels") or cls.listed(settings, docs))
         completed["labels"] = check_classes(labels, f"sentiment toward {layer!r}")
         numbers, targets = entity_targets(docs, layer, labels)
         if power:
             completed["class_weights"] = class_weight_settings(targets, True, power)
-        if not with_terms:
+        if not with_terms or not len(numbers):
             return Prepared(completed, {})
+        completed.setdefault("penalty", network_penalty(len(numbers)))
         batch = Batch(docs)
         annotated = entity_rows(batch, layer).take(numbers)
         tables = fit_folds(
@@ -189,16 +195,33 @@ class EntitySentiment(Head):
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[entities of all documents, classes]."""
         entities = entity_rows(batch, self.entities)
+        return self._with_terms(batch, entities, self._network(batch, entities))
+
+    def _with_terms(
+        self,
+        batch: Batch,
+        entities: EntityRows,
+        network: Tensor,  # float32[entities, classes]
+    ) -> Tensor:
+        """Logits of the network and of the terms together, float32[entities, classes]."""
+        if self.terms is None:
+            return network
+        texts = entity_texts(batch, entities, self.window)
+        linear: Tensor = self.terms(batch, texts, entities.doc)
+        return network + linear
+
+    def _network(
+        self,
+        batch: Batch,
+        entities: EntityRows,
+    ) -> Tensor:
+        """Logits of the network alone, float32[entities, classes]."""
         lengths = entities.end - entities.start
         rows = ranges(entities.start, lengths)
         hidden = self._read_tokens(batch, rows)  # (T, W)
         pooled = self._pool(batch, entities, hidden, rows)
         logits: Tensor = self.output(pooled).float()
-        if self.terms is None:
-            return logits
-        texts = entity_texts(batch, entities, self.window)
-        linear: Tensor = self.terms(batch, texts, entities.doc)
-        return logits + linear
+        return logits
 
     def _read_tokens(
         self,
@@ -253,11 +276,15 @@ class EntitySentiment(Head):
     def loss(self, batch: Batch) -> Tensor:
         """The mean over annotated entities."""
         numbers, targets = entity_targets(batch.docs, self.entities, self.labels)
-        logits = self.scores(batch)
+        entities = entity_rows(batch, self.entities)
+        network = self._network(batch, entities)
+        logits = self._with_terms(batch, entities, network)
+        annotated = to_device(numbers, logits.device)
         losses = class_loss(
-            logits[to_device(numbers, logits.device)],
+            logits[annotated],
             to_device(targets, logits.device),
             exclusive=True,
             class_weights=self.class_weights,
         )
-        return losses.sum() / max(len(numbers), 1)
+        penalties = self.penalty * network[annotated].square().sum(1)
+        return (losses + penalties).sum() / max(len(numbers), 1)

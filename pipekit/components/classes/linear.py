@@ -29,6 +29,8 @@ from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
 
 FOLDS = 5
+_PENALTY = 100.0  # of the squared logits of a network, over all texts
+_MOST_PENALTY = 0.5  # for each text
 _MIN_COUNT = 2  # texts that have a term of `FittedTerms`
 
 
@@ -128,6 +130,20 @@ def class_weight_tensor(
     return torch.tensor(list(weights) or [1.0] * len(labels))
 
 
+Penalty = Annotated[float, Between(0, 1e6)]
+"""A factor on squared logits in a loss."""
+
+
+def network_penalty(texts: int) -> float:
+    """The penalty on the squared logits of a network beside terms that a recipe leaves unset.
+
+    All training texts together weigh against one such sum, as the data of a ridge regression weigh
+    against its prior. So from few texts, which a network learns by heart, the fitted terms decide;
+    from many texts, what it has learned beside them.
+    """
+    return min(_MOST_PENALTY, round(_PENALTY / texts, 6))
+
+
 ClassWeights = Annotated[Sequence[Annotated[float, Between(0, 1e6)]], Length(0, 16_384)]
 
 
@@ -174,8 +190,9 @@ def fit_weights(
         loss = class_loss(logits, gold, exclusive, class_weights).sum()
         penalty = weights.square().sum() / (2 * strength)
         total = loss + penalty
-        (total / len(targets)).backward()  # type: ignore[no-untyped-call]
-        return total.detach() / len(targets)
+        mean = total / max(len(targets), 1)
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean.detach()
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return Fit(weights.detach().numpy(), bias.detach().numpy())
