@@ -45,6 +45,7 @@ from pipekit import Doc, Pipeline
 from pipekit.components.classes.linear import fit_weights, term_logits
 from pipekit.components.classes.terms import Terms
 from pipekit.corpora.sources import CorpusSource, read_source
+from pipekit.doc.layer import Layer, span_layer
 from pipekit.evaluation.answers import answers_of, overlap
 from pipekit.evaluation.evaluate import evaluate, figure
 from pipekit.evaluation.metrics import score
@@ -344,8 +345,7 @@ def linear(task: Task, train: Docs, dev: Docs) -> float:
         if layer == "pos":
             copy.tokens.set("pos", predicted)
         else:
-            spans = [pipekit.Span(copy, *place) for place in spans_of(predicted)]
-            copy.set_spans(layer, spans)
+            copy.layers[layer] = layer_of(list(spans_of(predicted)))
         pairs.append((doc, copy))
     return figure(score(pairs), layer)
 
@@ -371,6 +371,11 @@ def spans_of(tags: Sequence[str]) -> Iterator[tuple[int, int, str]]:
             label = ""
         if tag != "O" and not label:
             start, label = place, tag[2:]
+
+
+def layer_of(spans: Sequence[tuple[int, int, str]]) -> Layer:
+    starts, ends, labels = ([span[part] for span in spans] for part in range(3))
+    return span_layer(starts, ends, labels)
 
 
 def word_features(doc: Doc) -> Iterator[list[str]]:
@@ -444,8 +449,8 @@ def gazetteer(task: Task, train: Docs, dev: Docs) -> float:
         spans_here = []
         for start, end, words in windows(doc, longest):
             for label in labels.get(words, ()):
-                spans_here.append(pipekit.Span(copy, start, end, label))
-        copy.set_spans(layer, spans_here)
+                spans_here.append((start, end, label))
+        copy.layers[layer] = layer_of(spans_here)
         pairs.append((doc, copy))
     return figure(score(pairs, spans=[layer]), layer)
 
