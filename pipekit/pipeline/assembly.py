@@ -21,7 +21,7 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.results import check_part, segments_breach, vectors_breach
 from pipekit.pipeline.built import BuiltParts, Parts, PartSettings
 from pipekit.pipeline.config import PipelineSettings
-from pipekit.pipeline.order import check_order, check_selection
+from pipekit.pipeline.order import check_order, remaining_pipes
 from pipekit.registry import check_arguments, check_name
 from pipekit.settings import names_of
 
@@ -355,7 +355,7 @@ class Assembly(BuiltParts):
         view.__dict__.update(self.__dict__)
         view.given = tuple(dict.fromkeys([*self.given, *names_of(given, "given")]))
         brought = view._brought(self.tokenizer)
-        names = check_selection(self.components, taken, left_out, brought)
+        names = remaining_pipes(self.components, taken, left_out, brought)
         configs = self.configs["components"]
         components = {name: self.components[name] for name in names}
         view._put(
@@ -367,7 +367,7 @@ class Assembly(BuiltParts):
         )
         return view
 
-    def check_selection(
+    def check_left_out(
         self,
         exclude: Sequence[str],
         include: Sequence[str] | None,
@@ -375,7 +375,7 @@ class Assembly(BuiltParts):
         """Errors: `ConfigError` where `pipekit.load` with these arguments leaves out too much."""
         words = ("include", "exclude")
         brought = self._brought(self.tokenizer)
-        check_selection(self.components, include, exclude, brought, words)
+        remaining_pipes(self.components, include, exclude, brought, words)
 
     # -- documents
 

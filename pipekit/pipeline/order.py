@@ -30,7 +30,7 @@ def check_order(
         )
 
 
-def check_selection(
+def remaining_pipes(
     components: _Components,
     taken: Collection[str] | None,
     left_out: Collection[str],

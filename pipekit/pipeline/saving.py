@@ -237,7 +237,7 @@ def _explain(
     Only built components tell what they read and write, so all of them are built for the message.
     """
     if exclude or include is not None:
-        built_as(config, tables).check_selection(exclude, include)
+        built_as(config, tables).check_left_out(exclude, include)
 
 
 @contextmanager
