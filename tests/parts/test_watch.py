@@ -177,7 +177,7 @@ INTRUSIONS: list[tuple[Act, str]] = [
     (lambda doc: doc.layers["ents"].set("x", [1, 2]), "changed the column 'x' of 'ents'"),
     (lambda doc: doc.layers["ents"].set("start", [0, 1]), "changed the column 'start' of 'ents'"),
     (lambda doc: doc.layers.pop("ents"), "removed the layer 'ents', which it does not assign"),
-    (lambda doc: doc.set_spans("ents", []), "changed rows of the layer 'ents'"),
+    (lambda doc: doc.set_spans("ents", []), "changed rows of the layer '(ents|relations)'"),
     (lambda doc: setattr(doc.layers["relations"], "target", "x"), "changed rows of the layer 'rel"),
     (lambda doc: doc.add_layer("more", "doc", 1), "wrote 'more', which it does not assign"),
     (lambda doc: setattr(doc, "layers", {"tokens": doc.tokens}), "removed the layer"),
