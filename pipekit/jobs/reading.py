@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipekit.corpora.readers.encodings import check_encoding
 from pipekit.errors import ConfigError, near
-from pipekit.jobs.records import TABLES, Source
+from pipekit.jobs.records import CELL_DELIMITERS, Source
 
 MAX_RECORD = 1 << 26
 """The bytes of a record by default, 64 MB: some twenty novels."""
@@ -100,7 +100,7 @@ class Reading(NamedTuple):
             _ = source.size  # fails for a missing file
 
     def _check_coding(self, source: Source) -> None:
-        if self.delimiter is not None and source.format not in TABLES:
+        if self.delimiter is not None and source.format not in CELL_DELIMITERS:
             raise ConfigError(f"{source.path}: --delimiter is for tables, csv and tsv")
         if self.encoding is not None and source.format in _FILES_ONLY:
             raise ConfigError(

@@ -31,7 +31,7 @@ INPUT_SUFFIXES = {
     "docs": (".docs",),
 }
 """The formats of inputs, and the endings of their file names."""
-TABLES = {"csv": ",", "tsv": "\t"}
+CELL_DELIMITERS = {"csv": ",", "tsv": "\t"}
 """The formats of tables, and what stands between two cells where nothing else is named."""
 _BOM = b"\xef\xbb\xbf"
 _SKIPPED = 1 << 20  # bytes that are skipped at once
@@ -224,7 +224,7 @@ class Lines:
             decompress = COMPRESSED.get(source.path.suffix)
             if decompress:
                 self._bytes = decompress(self._raw)
-            is_table = source.format in TABLES
+            is_table = source.format in CELL_DELIMITERS
             self._recoded = recoded(self._bytes, encoding, str(source.path), is_table=is_table)
             self._stream = self._recoded or self._bytes
             if start.offset:

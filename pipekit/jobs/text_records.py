@@ -14,7 +14,7 @@ from pipekit.errors import ConfigError, near
 from pipekit.jobs import parquet
 from pipekit.jobs.reading import Reading
 from pipekit.jobs.records import (
-    TABLES,
+    CELL_DELIMITERS,
     Fields,
     Line,
     Lines,
@@ -207,7 +207,7 @@ def _head(
     Errors: `ConfigError` for a row that cannot be read, has two columns of one name, or no column
     of the text.
     """
-    first = reading.delimiter or TABLES[lines.source.format]
+    first = reading.delimiter or CELL_DELIMITERS[lines.source.format]
     path = lines.source.path
     row = _first_row(lines, first)
     if row is None:
