@@ -235,12 +235,17 @@ def _head_by_text(
     head: _Head,
     text: str,
 ) -> _Head:
-    """The head with the delimiter by which there is a column of the text; else the same."""
+    """The head with the delimiter by which there is a column of the text; else the widest one."""
+    widest = head
     for delimiter in DELIMITERS:
         row = _first_row(lines, delimiter)
-        if row is not None and text in row.cells:
+        if row is None:
+            continue
+        if text in row.cells:
             return _Head(row.cells, delimiter)
-    return head
+        if len(row.cells) > len(widest.names):
+            widest = _Head(row.cells, delimiter)
+    return widest
 
 
 def _first_row(

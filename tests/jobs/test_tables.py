@@ -67,6 +67,7 @@ REFUSED: dict[str, tuple[str, bytes, Reading, str]] = {
     "two without a name": ("a.csv", b"text,,\na,1,2\n", Reading(), "two columns ''"),
     "names in cp1251": ("a.csv", "текст,text\na,b\n".encode("cp1251"), Reading(), "--encoding"),
     "another delimiter": ("a.csv", b"n#text\n1#a\n", Reading(), "--delimiter"),
+    "no such column": ("a.csv", "текст;кто\nа;я\n".encode(), Reading(), "Known: кто, текст"),
     "a word as delimiter": ("a.csv", b"text\na\n", Reading(delimiter=";;"), "one character"),
     "a delimiter of lines": ("a.jsonl", b"{}", Reading(delimiter=";"), "is for tables"),
     "no encoding": ("a.csv", b"text\na\n", Reading(encoding="base64"), "such as cp1251"),

@@ -217,11 +217,17 @@ def _delimiter(
     text: str,
     usual: str,
 ) -> str:
-    """The delimiter by which the first line has the column of the text; else the usual one."""
+    """The delimiter by which the first line has the column of the text; else the most columns."""
+    most = 0
+    widest = usual
     for delimiter in (usual, *DELIMITERS):
-        if text in next(csv.reader([line], delimiter=delimiter), ()):
+        names = next(csv.reader([line], delimiter=delimiter), [])
+        if text in names:
             return delimiter
-    return usual
+        if len(names) > most:
+            most = len(names)
+            widest = delimiter
+    return widest
 
 
 def first_twice(names: Sequence[str]) -> str | None:
