@@ -116,6 +116,10 @@ class Doc(Text, Comparable):
         """The entities, those of the span group "ents"; None where nobody has looked for any."""
         return self.spans["ents"] if "ents" in self.layers else None
 
+    @ents.setter
+    def ents(self, spans: Iterable[Span]) -> None:
+        self.spans["ents"] = spans
+
     @property
     def spans(self) -> SpanGroups:
         """Named groups of spans."""

@@ -99,6 +99,8 @@ class Layer:
             values = column.values
             labels = column.labels
         array = np.asarray(values)
+        if labels is not None and not array.size:  # numpy takes an empty list for floats
+            array = array.astype(np.int32)
         if array.shape != (self.size,):
             raise DocError(
                 f"column {name!r} has shape {array.shape}; "

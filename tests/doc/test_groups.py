@@ -317,3 +317,18 @@ def test_a_column_that_is_called_like_a_layer_is_no_layer() -> None:
     doc = Doc(words=["а"])
     doc.tokens.set("ents", [1])
     assert doc.ents is None
+
+
+def test_entities_are_set_as_any_group_is() -> None:
+    doc = Doc(words=["Анна", "живёт", "в", "Омске"])
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 3, 4, "LOC")]
+    assert [(span.text, span.label) for span in doc.ents or ()] == [
+        ("Анна", "PER"),
+        ("Омске", "LOC"),
+    ]
+
+
+def test_an_empty_document_has_empty_columns_with_labels() -> None:
+    doc = Doc(words=[])
+    doc.tokens.set("pos", [], ["NOUN"])
+    assert doc.tokens.values("pos") == []
