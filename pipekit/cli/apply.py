@@ -25,6 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     pipeline_options(parser)
     _add_files(parser)
+    _add_records(parser)
     _add_computing(parser)
     _add_survival(parser)
     parser.set_defaults(run=run)
@@ -51,6 +52,10 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="NAME", help="the format of the output (default: by its suffix)"
     )
+
+
+def _add_records(parser: argparse.ArgumentParser) -> None:
+    """How records are told apart, and which of them and of their annotations are taken."""
     parser.add_argument(
         "--text",
         "--text-field",

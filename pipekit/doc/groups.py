@@ -125,10 +125,11 @@ class Spans(Views[Span]):
             yield Span(self._doc, start, end, None, layer, row)
 
     def row_of(self, span: Span) -> int | None:
-        """The row that a span is a view of, or else the first that is equal to it, if there is."""
+        """The row that a span is a view of, or that is equal to it, or has the same borders."""
         if span.layer is self._layer:
             return span.row
-        return next(self._rows_of(span), None)
+        same_borders = rows_of_span(self._layer, span.start, span.end).tolist()
+        return next(self._rows_of(span), next(iter(same_borders), None))
 
     def _rows_of(self, item: Any) -> Iterator[int]:
         if not isinstance(item, Span) or item.doc is not self._doc:
@@ -350,7 +351,8 @@ def _places_after(
 ) -> Ints:
     """The place of each span of an older group among others, int64[spans]; -1 where it is gone.
 
-    A span is found as a row of the older group, or as one that is equal to it.
+    A span is found as a row of the older group, or by its borders: whoever writes other labels
+    means the same words.
     """
     places = np.full(len(before), -1, dtype=np.int64)
     for place, span in enumerate(spans):

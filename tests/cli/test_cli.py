@@ -203,7 +203,7 @@ def test_the_version_is_that_of_the_package(run: Run) -> None:
         (["evaluate", "nosuch", "x.conllu"], "pipekit evaluate: no pipeline"),
         (["train", "nosuch.toml"], "pipekit train: nosuch.toml: cannot be read: No such file"),
         (["train", "data.conllu"], "a recipe is a .toml file"),
-        (["check", "x.unknown"], "its suffix tells no format"),
+        (["check", __file__], "its suffix tells no format"),
     ],
 )
 def test_what_is_wrong_is_one_line_on_standard_error_and_the_code_is_one(

@@ -811,7 +811,7 @@ def test_a_job_that_cannot_begin_leaves_everything_as_it_was(
     for _ in range(2):
         begin = "new" if before is None else "overwrite"
         with pytest.raises((ConfigError, DataError), match=complaint):
-            annotate(job(blank, source, output, begin=begin))
+            annotate(job(source, output, begin=begin))
         left = {path.name: path.read_text("utf-8") for path in output.parent.iterdir()}
         assert left == ({} if before is None else {"o.jsonl": before})
 
