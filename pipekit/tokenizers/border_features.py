@@ -73,13 +73,31 @@ TEMPLATES = (
 )
 
 
+def _by_width() -> list[tuple[Hashes, Ints]]:
+    """Numbers of templates, and their columns as rows of `_NAMES`, by how many columns they have.
+
+    uint64[templates], int64[templates, columns]. Templates of one width are hashed at once.
+    """
+    groups = []
+    widths = [len(template.split()) for template in TEMPLATES]
+    for width in sorted(set(widths)):
+        numbers = [number for number, size in enumerate(widths) if size == width]
+        members = [list(map(_NAMES.index, TEMPLATES[number].split())) for number in numbers]
+        groups.append((np.array(numbers, dtype=np.uint64) + np.uint64(1), np.array(members)))
+    return groups
+
+
+_NAMES = sorted(set(" ".join(TEMPLATES).split()))
+_BY_WIDTH = _by_width()
+
+
 def features(
     tokens: SplitterTokens,
     places: Ints,
     begins: Mask,
     stems: Stems,
-) -> list[Ints]:
-    """Rows of the table of weights, int64[candidates] for each template.
+) -> Ints:
+    """Rows of the table of weights, int64[templates, candidates], in the order of `_BY_WIDTH`.
 
     Args:
         tokens: the tokens of the text.
@@ -88,17 +106,18 @@ def features(
         stems: the words before periods.
     """
     columns = _columns(tokens, places, begins, stems)
+    table = np.stack([columns[name] for name in _NAMES])  # uint64[columns, candidates]
     mask = np.uint64((1 << BITS) - 1)
     shift = np.uint64(64 - BITS - 8)
     rows = []
-    for number, template in enumerate(TEMPLATES, 1):
-        hashes = np.full(len(places), number, dtype=np.uint64) * _GOLDEN
-        for name in template.split():
-            hashes = (hashes ^ columns[name]) * _GOLDEN
+    for numbers, members in _BY_WIDTH:
+        hashes = numbers[:, None] * _GOLDEN
+        for column in members.T:
+            hashes = (hashes ^ table[column]) * _GOLDEN
             hashes ^= hashes >> np.uint64(29)
         bits = hashes >> shift & mask
         rows.append(bits.astype(np.int64))
-    return rows
+    return np.concatenate(rows)
 
 
 def _columns(

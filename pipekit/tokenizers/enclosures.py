@@ -34,7 +34,7 @@ def enclosure_columns(
         low, high: the paragraph of each gap, ``[low, high)``, int64[gaps] each.
     """
     first, last = edge_kinds(tokens)
-    opening, closing = _marks(tokens)
+    opening, closing = _marks(tokens, first)
     openers = np.flatnonzero(opening)
     closers = np.flatnonzero(closing)
     opened = _last_before(openers, places)
@@ -78,12 +78,14 @@ def _kinds_at(
     return kinds[rows].astype(np.int64)
 
 
-def _marks(tokens: SplitterTokens) -> tuple[Mask, Mask]:
+def _marks(
+    tokens: SplitterTokens,
+    first: CharKinds,
+) -> tuple[Mask, Mask]:
     """Brackets and quotes that open, and those that close, bool[tokens] each.
 
     A quote opens if it stands right before a word and not right behind one.
     """
-    first, _ = edge_kinds(tokens)
     is_quote = first == CharKind.QUOTE
     is_bracket = first == CharKind.OPEN
     is_adjacent = tokens.ends[:-1] == tokens.starts[1:]

@@ -56,9 +56,8 @@ class Splitter:
         candidates = border_candidates(tokens, begins, newlines)
         if not candidates.size:
             return begins
-        odds = np.zeros(len(candidates), dtype=np.int32)
-        for rows in features(tokens, candidates, begins, self._stems):
-            odds += self._weights[rows]
+        rows = features(tokens, candidates, begins, self._stems)
+        odds = self._weights[rows].sum(axis=0, dtype=np.int32)
         scores = odds * self._scale + self._bias
         scores = scores + NEWLINE * newlines[candidates]
         begins[candidates] = scores > 0

@@ -77,43 +77,41 @@ class Stems:
             low, high: the paragraph of each gap, ``[low, high)``, int64[gaps] each.
         """
         rows, ends = _words_before(tokens, places, low)
-        starts = tokens.starts[rows]
-        words = chars.words_at(tokens.points, starts, ends)
+        around = [rows - 1, rows - 2, places, places + 1]
+        others = np.clip(np.concatenate(around), 0, len(tokens.starts) - 1)
+        other_ends, has_period = _ends_of_words(tokens, others)
+        # One look at all words: a call costs more than the few words of a short text.
+        words = chars.words_at(
+            tokens.points,
+            tokens.starts[np.concatenate([rows, others])],
+            np.concatenate([ends, other_ends]),
+        )
         words = chars.normalize(words)
         hashes = words.word_hashes()
-        hashes[words.lengths == 0] = 0
-        shares = capital_classes(self._capitals, hashes)
-        prior = self._shares(tokens, rows - 1, low, high)
-        before_prior = self._shares(tokens, rows - 2, low, high)
+        listed = self._listed(hashes)
+        classes = capital_classes(self._capitals, hashes)
+
+        size = len(places)
+        classes[size:][(listed[size:] > 0) & has_period] = _ABBREVIATION
+        kinds = tokens.kinds[tokens.starts[others]]
+        shares = _shares(classes[size:], kinds).reshape(len(around), size)
+        inside = np.stack(around)
+        shares[(inside < low) | (inside >= high)] = 0
+        prior, before_prior, share1, share2 = shares
+
+        stems = hashes[:size]
+        is_empty = words.lengths[:size] == 0
+        stems[is_empty] = 0
+        classes[:size][is_empty] = 0
         columns: dict[str, Hashes] = {}
-        columns["word0"] = hashes
-        columns["stem"] = self._looks(tokens.kinds[starts], words, hashes)
-        columns["share0"] = shares.astype(np.uint64)
+        columns["word0"] = stems
+        columns["stem"] = _looks(tokens.kinds[tokens.starts[rows]], words, listed[:size])
+        columns["share0"] = classes[:size].astype(np.uint64)
         columns["prior"] = prior
         columns["prior2"] = prior * _SHARES + before_prior
-        columns["share1"] = self._shares(tokens, places, low, high)
-        columns["share2"] = self._shares(tokens, places + 1, low, high)
+        columns["share1"] = share1
+        columns["share2"] = share2
         return columns
-
-    def _looks(
-        self,
-        kinds: CharKinds,
-        words: chars.Words,
-        hashes: Hashes,
-    ) -> Hashes:
-        """The lists that a word stands in; else its kind, its length and its last letter."""
-        lengths = words.lengths
-        listed = self._listed(hashes)
-        is_capital = kinds == CharKind.CAPITAL
-        is_number = kinds == CharKind.DIGIT
-        letters = _LETTER + _CAPITAL * is_capital + listed
-        looks = _UNKNOWN + 2 * np.minimum(lengths, _LONGEST)
-        looks += _ends_in_vowel(words)
-        looks = np.where(listed > 0, listed, looks)
-        looks = np.where(is_number, _NUMBER, looks)
-        looks = np.where(lengths == 1, letters, looks)
-        looks = np.where(lengths == 0, 0, looks)
-        return looks.astype(np.uint64)
 
     def _listed(self, hashes: Hashes) -> Hashes:
         """The bits of the lists that a word stands in, uint64[words]."""
@@ -122,39 +120,61 @@ class Stems:
         is_listed = self._hashes[rows] == hashes
         return np.where(is_listed, self._bits[rows], np.uint64(0))
 
-    def _shares(
-        self,
-        tokens: SplitterTokens,
-        rows: Ints,
-        low: Ints,
-        high: Ints,
-    ) -> Hashes:
-        """How often words have a capital, and whether they have one here; of others the kind.
 
-        0 beyond the paragraph. An abbreviation in a list has numbers of its own.
-        """
-        is_inside = (rows >= low) & (rows < high)
-        last_row = len(tokens.starts) - 1
-        rows = np.clip(rows, 0, last_row)
-        starts = tokens.starts[rows]
-        ends = tokens.ends[rows]
-        kinds = tokens.kinds[starts]
-        has_period = tokens.kinds[ends - 1] == CharKind.PERIOD
-        has_period &= ends - starts > 1
-        words = chars.words_at(tokens.points, starts, ends - has_period)
-        words = chars.normalize(words)
-        hashes = words.word_hashes()
-        is_listed = self._listed(hashes) > 0
+def _looks(
+    kinds: CharKinds,
+    words: chars.Words,
+    listed: Hashes,
+) -> Hashes:
+    """The lists that a word stands in; else its kind, its length and its last letter.
 
-        classes = capital_classes(self._capitals, hashes)
-        classes[is_listed & has_period] = _ABBREVIATION
-        shares = classes.astype(np.uint64)
-        shares[kinds == CharKind.CAPITAL] += _CAPITALISED
-        is_other = kinds > CharKind.CAPITAL
-        shares[is_other] = kinds[is_other] + _OTHER
-        shares += np.uint64(1)
-        shares[~is_inside] = 0
-        return shares
+    Args:
+        kinds: of the first letters, uint8[gaps].
+        words: the words before the gaps, and others behind them.
+        listed: the bits of lists, uint64[gaps].
+    """
+    size = len(kinds)
+    lengths = words.lengths[:size]
+    is_capital = kinds == CharKind.CAPITAL
+    is_number = kinds == CharKind.DIGIT
+    letters = _LETTER + _CAPITAL * is_capital + listed
+    looks = _UNKNOWN + 2 * np.minimum(lengths, _LONGEST)
+    looks += _ends_in_vowel(words)[:size]
+    looks = np.where(listed > 0, listed, looks)
+    looks = np.where(is_number, _NUMBER, looks)
+    looks = np.where(lengths == 1, letters, looks)
+    looks = np.where(lengths == 0, 0, looks)
+    return looks.astype(np.uint64)
+
+
+def _shares(
+    classes: CapitalClasses,
+    kinds: CharKinds,
+) -> Hashes:
+    """How often words have a capital, and whether they have one here; of others the kind.
+
+    Args:
+        classes: of words, with a number of its own for an abbreviation, uint8[tokens].
+        kinds: of the first letters, uint8[tokens].
+    """
+    shares = classes.astype(np.uint64)
+    shares[kinds == CharKind.CAPITAL] += _CAPITALISED
+    is_other = kinds > CharKind.CAPITAL
+    shares[is_other] = kinds[is_other] + _OTHER
+    shares += np.uint64(1)
+    return shares
+
+
+def _ends_of_words(
+    tokens: SplitterTokens,
+    rows: Ints,
+) -> tuple[Ints, Mask]:
+    """Where tokens end without a period of their own, and whether they have one."""
+    starts = tokens.starts[rows]
+    ends = tokens.ends[rows]
+    has_period = tokens.kinds[ends - 1] == CharKind.PERIOD
+    has_period &= ends - starts > 1
+    return ends - has_period, has_period
 
 
 def _ends_in_vowel(words: chars.Words) -> Mask:

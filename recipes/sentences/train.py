@@ -231,7 +231,7 @@ def examples(sentences: list[str], styles: list[str]) -> tuple[np.ndarray, np.nd
         first, newlines = gaps.line_breaks(tokens)
         places = gaps.border_candidates(tokens, first, newlines)
         if places.size:
-            rows.append(np.stack(border_features.features(tokens, places, first, stems), axis=1))
+            rows.append(border_features.features(tokens, places, first, stems).T)
             labels.append(
                 np.fromiter(
                     (start in begins for start in tokens.starts[places].tolist()), np.float32
