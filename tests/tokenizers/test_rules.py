@@ -190,9 +190,9 @@ def test_a_language_without_rules_is_an_error(lang: str) -> None:
 
 
 def seconds_for(text: str) -> float:
-    """The processor's time for the tokens of a text, the least of three."""
+    """The processor's time for the tokens of a text, the least of five."""
     seconds = []
-    for _ in range(3):
+    for _ in range(5):
         begin = time.process_time()
         RULES.segment([text])
         seconds.append(time.process_time() - begin)
@@ -205,7 +205,7 @@ def seconds_for(text: str) -> float:
 def test_eight_times_the_text_takes_no_more_than_twenty_times_as_long(unit: str) -> None:
     """With the square of the text it would take 64 times as long."""
     small = unit * (16_000 // len(unit))
-    assert seconds_for(small * 8) < 20 * max(seconds_for(small), 0.005)
+    assert seconds_for(small * 8) < 20 * max(seconds_for(small), 0.001)
 
 
 def test_a_run_of_many_characters_is_cut() -> None:
