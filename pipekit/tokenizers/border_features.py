@@ -9,7 +9,7 @@ import numpy as np
 
 from pipekit.tokenizers.enclosures import enclosure_columns
 from pipekit.tokenizers.gaps import SplitterTokens, edge_kinds
-from pipekit.tokenizers.kinds import CharKind, CharKinds, Mask
+from pipekit.tokenizers.kinds import LEFT_QUOTE, RIGHT_QUOTE, CharKind, CharKinds, Mask
 from pipekit.tokenizers.stems import Stems
 from pipekit.words import chars
 from pipekit.words.arrays import Hashes, Ints, offsets
@@ -17,8 +17,6 @@ from pipekit.words.arrays import Hashes, Ints, offsets
 BITS = 18  # of a feature's row in the table of weights
 _WINDOW = 40  # tokens to either side that say what a text is like
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_LEFT_QUOTE = 0xAB
-_RIGHT_QUOTE = 0xBB
 
 # Which columns make a feature together. `form` is a token's spelling, `shape` its kinds of
 # characters and its length. 0 is the token before the gap, 1 the token after it; _1 and 2 are the
@@ -143,7 +141,8 @@ def _columns(
     all_rows = np.concatenate(list(around.values()))
     rows_around = np.unique(all_rows)
     forms, tails = _forms(tokens, rows_around)
-    shapes = _shapes(tokens)
+    first, last = edge_kinds(tokens)
+    shapes = _shapes(tokens, first, last)
     for name, rows in around.items():
         is_inside = (rows >= low) & (rows < high)
         last_row = len(begins) - 1
@@ -153,13 +152,12 @@ def _columns(
         columns["shape" + name] = np.where(is_inside, shapes[rows], 0)
     columns["tail0"] = tails[before]
 
-    first, last = edge_kinds(tokens)
     gaps = tokens.starts[places] > tokens.ends[before]
     columns["kind0"] = last[before].astype(np.uint64)
     columns["kind1"] = first[places].astype(np.uint64)
     columns["gap"] = gaps.astype(np.uint64)
     columns |= stems.columns(tokens, places, low, high)
-    columns |= enclosure_columns(tokens, places, low, high)
+    columns |= enclosure_columns(tokens, (first, last), places, low, high)
     return columns | _context(tokens, places, low, high)
 
 
@@ -184,9 +182,12 @@ def _forms(
     return forms, tails
 
 
-def _shapes(tokens: SplitterTokens) -> Hashes:
+def _shapes(
+    tokens: SplitterTokens,
+    first: CharKinds,
+    last: CharKinds,
+) -> Hashes:
     """Each token's first two and last kinds, and its length up to 4, as one number."""
-    first, last = edge_kinds(tokens)
     second_places = np.minimum(tokens.starts + 1, tokens.ends - 1)
     second = tokens.kinds[second_places]
     lengths = np.minimum(tokens.ends - tokens.starts, 4)
@@ -233,7 +234,7 @@ def _context(
     following = np.append(marks, len(first))[after]
     return {
         "brackets": balance(first == CharKind.OPEN, first == CharKind.CLOSE),
-        "quotes": balance(points == _LEFT_QUOTE, points == _RIGHT_QUOTE),
+        "quotes": balance(points == LEFT_QUOTE, points == RIGHT_QUOTE),
         "before": _logarithm(places - np.maximum(low, previous)),
         "after": _logarithm(np.minimum(high, following) - places),
         "ends": share(is_end),

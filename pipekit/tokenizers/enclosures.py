@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipekit.tokenizers.gaps import SplitterTokens, edge_kinds
-from pipekit.tokenizers.kinds import CharKind, CharKinds, Mask
+from pipekit.tokenizers.gaps import SplitterTokens
+from pipekit.tokenizers.kinds import LEFT_QUOTE, RIGHT_QUOTE, CharKind, CharKinds, Mask
 from pipekit.words.arrays import Hashes, Ints
 
-_LEFT_QUOTE = 0xAB
-_RIGHT_QUOTE = 0xBB
 _NOTHING = 31  # the kind of what lies beyond the paragraph
 
 
 def enclosure_columns(
     tokens: SplitterTokens,
+    edges: tuple[CharKinds, CharKinds],
     places: Ints,
     low: Ints,
     high: Ints,
@@ -31,9 +30,10 @@ def enclosure_columns(
     tokens are enclosed.
 
     Args:
+        edges: the kinds of the tokens' first and last characters, as `edge_kinds` gives them.
         low, high: the paragraph of each gap, ``[low, high)``, int64[gaps] each.
     """
-    first, last = edge_kinds(tokens)
+    first, last = edges
     opening, closing = _marks(tokens, first)
     openers = np.flatnonzero(opening)
     closers = np.flatnonzero(closing)
@@ -98,8 +98,8 @@ def _marks(
     opens = ~touches_previous | follows_mark
     opens &= is_quote
     opens &= touches_next
-    opens |= points == _LEFT_QUOTE
-    opens &= points != _RIGHT_QUOTE
+    opens |= points == LEFT_QUOTE
+    opens &= points != RIGHT_QUOTE
     closes = is_quote & touches_previous
     closes &= ~opens
     opens |= is_bracket

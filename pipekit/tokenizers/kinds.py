@@ -20,6 +20,9 @@ from pipekit.words.arrays import Codes
 CharKinds = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
+LEFT_QUOTE = 0xAB  # «
+RIGHT_QUOTE = 0xBB  # »
+
 JOIN = 0
 JOIN_LOOK = 1
 CUT_LOOK = 2

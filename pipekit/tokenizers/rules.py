@@ -40,6 +40,7 @@ from pipekit.tokenizers.kinds import (
 )
 from pipekit.tokenizers.sentences import Splitter
 from pipekit.tokenizers.special import Specials
+from pipekit.tokenizers.word_bits import WordBits
 from pipekit.words import chars
 from pipekit.words.arrays import Codes, Ints, offsets
 
@@ -270,12 +271,7 @@ class _Abbreviations:
         for addition in additions:
             word = addition.rstrip(".").lower()
             bits[word] = _ALWAYS
-        words = chars.normalize(chars.from_strings(list(bits)))
-        hashes = words.word_hashes()
-        order = np.argsort(hashes)
-        numbers = np.array(list(bits.values()), dtype=np.uint8)
-        self._hashes = hashes[order]
-        self._bits = numbers[order]
+        self._bits = WordBits(bits)
         self._longest = max(map(len, bits)) + 2  # stress marks
 
     def join(self, tokens: SplitterTokens) -> SplitterTokens:
@@ -317,16 +313,13 @@ class _Abbreviations:
         starts = tokens.starts[before]
         words = chars.words_at(tokens.points, starts, tokens.ends[before])
         words = chars.normalize(words)
-        hashes = words.word_hashes()
-        rows = np.searchsorted(self._hashes, hashes)
-        rows = np.minimum(rows, len(self._hashes) - 1)
+        bits = self._bits.of(words.word_hashes())
 
         following = _following(tokens, periods)
-        is_known = self._hashes[rows] == hashes
-        may_follow = self._bits[rows] & _NEXT[following] > 0
+        may_follow = bits & _NEXT[following] > 0
         is_capital = tokens.kinds[starts] == CharKind.CAPITAL
         is_initial = (words.lengths == 1) & is_capital & _AFTER_INITIAL[following]
-        keeps: Mask = (is_known & may_follow) | is_initial
+        keeps: Mask = may_follow | is_initial
         return keeps
 
 

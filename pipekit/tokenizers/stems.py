@@ -14,6 +14,7 @@ import numpy as np
 from pipekit.tokenizers.capitals import CapitalClasses, capital_classes
 from pipekit.tokenizers.gaps import SplitterTokens
 from pipekit.tokenizers.kinds import CharKind, CharKinds, Mask
+from pipekit.tokenizers.word_bits import WordBits
 from pipekit.words import chars
 from pipekit.words.arrays import Hashes, Ints
 
@@ -52,12 +53,7 @@ class Stems:
             for abbreviation in lists[follower].split():
                 old_bits = bits.get(abbreviation, 0)
                 bits[abbreviation] = old_bits | 1 << number
-        words = chars.from_strings(list(bits))
-        hashes = chars.normalize(words).word_hashes()
-        order = np.argsort(hashes)
-        numbers = np.array(list(bits.values()), dtype=np.uint64)
-        self._hashes = hashes[order]
-        self._bits = numbers[order]
+        self._bits = WordBits(bits)
         self._capitals = capitals
 
     def columns(
@@ -88,7 +84,7 @@ class Stems:
         )
         words = chars.normalize(words)
         hashes = words.word_hashes()
-        listed = self._listed(hashes)
+        listed = self._bits.of(hashes).astype(np.uint64)
         classes = capital_classes(self._capitals, hashes)
 
         size = len(places)
@@ -113,13 +109,6 @@ class Stems:
         columns["share2"] = share2
         return columns
 
-    def _listed(self, hashes: Hashes) -> Hashes:
-        """The bits of the lists that a word stands in, uint64[words]."""
-        rows = np.searchsorted(self._hashes, hashes)
-        rows = np.minimum(rows, len(self._hashes) - 1)
-        is_listed = self._hashes[rows] == hashes
-        return np.where(is_listed, self._bits[rows], np.uint64(0))
-
 
 def _looks(
     kinds: CharKinds,
@@ -139,7 +128,7 @@ def _looks(
     is_number = kinds == CharKind.DIGIT
     letters = _LETTER + _CAPITAL * is_capital + listed
     looks = _UNKNOWN + 2 * np.minimum(lengths, _LONGEST)
-    looks += _ends_in_vowel(words)[:size]
+    looks += _ends_in_vowel(words, size)
     looks = np.where(listed > 0, listed, looks)
     looks = np.where(is_number, _NUMBER, looks)
     looks = np.where(lengths == 1, letters, looks)
@@ -177,10 +166,13 @@ def _ends_of_words(
     return ends - has_period, has_period
 
 
-def _ends_in_vowel(words: chars.Words) -> Mask:
-    """Whether the last letter of each word is a vowel, bool[words]; of empty words it is not."""
-    ends = np.zeros(len(words), dtype=bool)
-    rows = np.flatnonzero(words.lengths)
+def _ends_in_vowel(
+    words: chars.Words,
+    size: int,
+) -> Mask:
+    """Whether the last letters of the first words are vowels, bool[size]; of empty words not."""
+    ends = np.zeros(size, dtype=bool)
+    rows = np.flatnonzero(words.lengths[:size])
     last_letters = words.codes[words.ends[rows] - 1]
     ends[rows] = np.isin(last_letters, _VOWELS)
     return ends

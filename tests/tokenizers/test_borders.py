@@ -1,7 +1,7 @@
 """What the splitter of sentences knows of abbreviations, names, brackets and quotation marks.
 
 Modules: tokenizers.border_features, tokenizers.capitals, tokenizers.enclosures, tokenizers.gaps,
-tokenizers.stems
+tokenizers.stems, tokenizers.word_bits
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipekit.tokenizers.capitals import capital_classes, capital_table, load_capitals
 from pipekit.tokenizers.enclosures import enclosure_columns
-from pipekit.tokenizers.gaps import SplitterTokens, border_candidates, line_breaks
+from pipekit.tokenizers.gaps import SplitterTokens, border_candidates, edge_kinds, line_breaks
 from pipekit.tokenizers.kinds import CharKind
 from pipekit.tokenizers.rules import RuleTokenizer, language_data
 from pipekit.tokenizers.stems import Stems
@@ -81,7 +81,7 @@ def test_without_a_period_there_is_no_stem() -> None:
 
 def enclosed(text: str, word: str) -> dict[str, int]:
     tokens = tokens_of(text)
-    columns = enclosure_columns(tokens, *gap_before(tokens, text, word))
+    columns = enclosure_columns(tokens, edge_kinds(tokens), *gap_before(tokens, text, word))
     return {name: int(values[0]) for name, values in columns.items()}
 
 
