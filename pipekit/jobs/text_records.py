@@ -6,10 +6,10 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from pipekit.corpora.readers.table import DELIMITERS, first_twice
+from pipekit.corpora.readers.table import DELIMITERS, TableHead, first_twice, likely_head
 from pipekit.errors import ConfigError, near
 from pipekit.jobs import parquet
 from pipekit.jobs.reading import Reading
@@ -176,7 +176,7 @@ def table_records(
 
 def _row_content(
     row: _Row,
-    head: _Head,
+    head: TableHead,
     text: str,
 ) -> Content:
     """The cells as fields, with the text in the column `text`."""
@@ -191,17 +191,10 @@ def _row_content(
     return find_text(fields, text)
 
 
-class _Head(NamedTuple):
-    """The names of the columns, and what stands between two cells."""
-
-    names: list[str]
-    delimiter: str
-
-
 def _head(
     lines: Lines,
     reading: Reading,
-) -> _Head:
+) -> TableHead:
     """The first row, which names the columns; no names where there is no row.
 
     Errors: `ConfigError` for a row that cannot be read, has two columns of one name, or no column
@@ -211,10 +204,10 @@ def _head(
     path = lines.source.path
     row = _first_row(lines, first)
     if row is None:
-        return _Head([], first)
+        return TableHead([], first)
     if row.fault is not None:
         raise ConfigError(f"{path}: its first row, which names the columns, {row.fault}")
-    head = _Head(row.cells, first)
+    head = TableHead(row.cells, first)
     if reading.text not in head.names and reading.delimiter is None:
         head = _head_by_text(lines, head, reading.text)
     if reading.text not in head.names:
@@ -232,20 +225,13 @@ def _head(
 
 def _head_by_text(
     lines: Lines,
-    head: _Head,
+    head: TableHead,
     text: str,
-) -> _Head:
-    """The head with the delimiter by which there is a column of the text; else the widest one."""
-    widest = head
-    for delimiter in DELIMITERS:
-        row = _first_row(lines, delimiter)
-        if row is None:
-            continue
-        if text in row.cells:
-            return _Head(row.cells, delimiter)
-        if len(row.cells) > len(widest.names):
-            widest = _Head(row.cells, delimiter)
-    return widest
+) -> TableHead:
+    """The head by the likeliest delimiter."""
+    rows = ((_first_row(lines, delimiter), delimiter) for delimiter in DELIMITERS)
+    others = (TableHead(row.cells, delimiter) for row, delimiter in rows if row is not None)
+    return likely_head(chain([head], others), text)
 
 
 def _first_row(
@@ -265,7 +251,7 @@ def _first_row(
 def _head_of_file(
     lines: Lines,
     reading: Reading,
-) -> _Head:
+) -> TableHead:
     """The head; a reader that begins further down has not seen it."""
     with Lines(lines.source, Mark(0, 0), lines.most, lines.encoding) as first_lines:
         return _head(first_lines, reading)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -217,16 +217,40 @@ def _delimiter(
     text: str,
     usual: str,
 ) -> str:
-    """The delimiter by which the first line has the column of the text; else the most columns."""
-    most = 0
-    widest = usual
-    for delimiter in (usual, *DELIMITERS):
-        names = next(csv.reader([line], delimiter=delimiter), [])
-        if text in names:
-            return delimiter
-        if len(names) > most:
-            most = len(names)
-            widest = delimiter
+    heads = (_head(line, delimiter) for delimiter in (usual, *DELIMITERS))
+    return likely_head(heads, text).delimiter
+
+
+def _head(
+    line: str,
+    delimiter: str,
+) -> TableHead:
+    names = next(csv.reader([line], delimiter=delimiter), [])
+    return TableHead(names, delimiter)
+
+
+class TableHead(NamedTuple):
+    """The names of a table's columns, and what stands between two cells."""
+
+    names: list[str]
+    delimiter: str
+
+
+def likely_head(
+    heads: Iterable[TableHead],
+    text: str,
+) -> TableHead:
+    """The first head with the column of the text; else the first that has the most columns.
+
+    Args:
+        heads: the first row as different delimiters cut it, the usual one first; one at least.
+    """
+    widest = TableHead([], "")
+    for head in heads:
+        if text in head.names:
+            return head
+        if not widest.delimiter or len(head.names) > len(widest.names):
+            widest = head
     return widest
 
 
