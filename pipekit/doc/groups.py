@@ -128,8 +128,9 @@ class Spans(Views[Span]):
         """The row that a span is a view of, or that is equal to it, or has the same borders."""
         if span.layer is self._layer:
             return span.row
-        same_borders = rows_of_span(self._layer, span.start, span.end).tolist()
-        return next(self._rows_of(span), next(iter(same_borders), None))
+        rows = rows_of_span(self._layer, span.start, span.end).tolist()
+        first = rows[0] if rows else None
+        return next((row for row in rows if self._view(row) == span), first)
 
     def _rows_of(self, item: Any) -> Iterator[int]:
         if not isinstance(item, Span) or item.doc is not self._doc:

@@ -307,10 +307,10 @@ class Tagger(Head):
         A small letter that is a noun may be an abbreviation: «3 м».
         """
         distinct = batch.distinct
-        capitals = [word.isupper() for word in distinct.strings]
-        is_capital = np.array(capitals, dtype=bool)
         is_letter = distinct.plain.lengths == 1
-        capital_letters = is_letter & is_capital
+        capital_letters = is_letter.copy()
+        for row in np.flatnonzero(is_letter).tolist():
+            capital_letters[row] = distinct.strings[row].isupper()
         is_name = self.tags.letters[parts] & is_letter[distinct.index]
         is_noun = (parts == self.tags.common) & capital_letters[distinct.index]
         letters: Bools = is_name | is_noun
