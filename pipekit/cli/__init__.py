@@ -22,7 +22,14 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pipekit.cli.display import plain_warnings
-from pipekit.cli.endings import UNWRITABLE, drop_output, flush, open_streams, tell, told
+from pipekit.cli.endings import (
+    UNWRITABLE,
+    drop_output,
+    flush,
+    open_streams,
+    report_error,
+    tell,
+)
 
 VERBS = {
     "run": "annotate a text, a file, or standard input",
@@ -124,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(f"{title}: {error}")
         code = 1
     except OSError as error:
-        code = told(error, title)
+        code = report_error(error, title)
     except KeyboardInterrupt:
         tell(f"{title}: interrupted")
         code = 130

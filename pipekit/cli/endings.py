@@ -75,7 +75,7 @@ def flush() -> None:
         sys.stdout.flush()
 
 
-def told(
+def report_error(
     error: OSError,
     title: str,
 ) -> int:

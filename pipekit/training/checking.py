@@ -37,8 +37,7 @@ def check_recipe(
         parts = recipe.pipeline.get(kind, {})
         for name, part in parts.items():
             if "source" not in part:
-                where = f"[{kind}.{name}]"
-                _check_part(where, part, registered)
+                _check_part(kind, name, part, registered)
                 continue
             saved = saved_pipeline(part["source"])
             saved_settings(kind, name, part, saved)
@@ -84,12 +83,13 @@ def saved_settings(
 
 
 def _check_part(
-    where: str,
+    kind: str,
+    name: str,
     part: Mapping[str, Any],
     registered: registry.Registry,
 ) -> None:
     """Check the type of a new part, and its settings as far as its type tells them."""
-    _, _, name = where.strip("[]").rpartition(".")
+    where = f"[{kind}.{name}]"
     type_name = part.get("type", name)
     factory = registered.get(type_name)
     settings = dict(part)
