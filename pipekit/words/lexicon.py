@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError
 from pipekit.tables import Arrays, Declarations, Table, TextLines, check_tables
-from pipekit.words.arrays import Hashes, Ints, offsets, pair_keys, ranges, split_pairs
+from pipekit.words.arrays import Bools, Hashes, Ints, offsets, pair_keys, ranges, split_pairs
 from pipekit.words.chars import Words, codes, from_strings, normalize
 
 ShortHashes = NDArray[np.uint32]
@@ -108,6 +108,21 @@ class Analyses:
     tags: Ints
     scripts: Ints
     kinds: Ints
+
+    def any_has(
+        self,
+        lexicon: Lexicon,
+        grammemes: Sequence[str],
+    ) -> Bools:
+        """Words of which some analysis has one of the grammemes, bool[words]."""
+        tag_has = np.zeros(lexicon.tags, dtype=bool)
+        for place, grammeme in enumerate(lexicon.grammemes):
+            if grammeme in grammemes:
+                tag_has |= lexicon.tag_grammemes[:, place]
+        sums = np.concatenate([[0], np.cumsum(tag_has[self.tags])])
+        counts = np.diff(sums[self.offsets])
+        has: Bools = counts > 0
+        return has
 
 
 class _Matches(NamedTuple):

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit import resources
+from pipekit.components.tagger.agreement import Agreement
 from pipekit.components.tagger.capitals import (
     COMMON,
     FOREIGN,
@@ -37,6 +38,7 @@ from pipekit.components.tagger.capitals import (
 from pipekit.components.tagger.gold import GoldTokens, count_lemmas, count_tags, gold_tokens
 from pipekit.components.tagger.lemma_learning import grow_rules, learn_rules
 from pipekit.components.tagger.lemmas import SAME, CandidateRows, LemmaCandidates, LemmaRules
+from pipekit.components.tagger.name_lemmas import name_lemmas, name_rows
 from pipekit.components.tagger.ranking import LemmaRanker, best_columns, best_items, lemma_loss
 from pipekit.components.tagger.tags import TagSet, partial_loss
 from pipekit.devices.placement import to_device
@@ -49,13 +51,15 @@ from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
 from pipekit.settings import Between, LabelList, Rate, Width
 from pipekit.tables import by_prefix
 from pipekit.words.arrays import Bools, Ints, pair_keys, split_pairs
-from pipekit.words.lexicon import Lexicon
+from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
 
 # Tokens whose tags are scored at a time: that many scores stay in a processor's cache until the
 # best are found.
 _ROWS = 1024
 
 _KINDS = 3  # of words by their capitals
+KNOWN = ANALYSIS_KINDS.index("known")
+LONGEST_ACRONYM = 5  # letters
 
 
 class TagScores(NamedTuple):
@@ -103,6 +107,9 @@ class Tagger(Head):
         self.rules = LemmaRules(lemma_tables, _lexicon_of(lexicon_tables))
         self.names = list(tags)
         self.tags = TagSet(tags)
+        self.agreement = None
+        if self.rules.lexicon is not None:
+            self.agreement = Agreement(self.rules.lexicon, self.tags.parts)
         values = self.tags.values.T.astype(np.float32)
         value_count = len(values)
         self.hidden = hidden_layer(encoder.width, hidden, dropout)
@@ -259,6 +266,12 @@ class Tagger(Head):
         pos = self.tags.part_of[best]
         morph = self.tags.features_of[best]
         lemma, lemma_labels = self._lemmas(batch, scores, pos)
+        if self.rules.lexicon is not None:
+            names = name_rows(batch, self.rules.lexicon, pos == self.tags.proper)
+            codes, labels = name_lemmas(batch, names, morph, self.tags.features)
+            is_name = codes >= 0
+            lemma[names[is_name]] = len(lemma_labels) + codes[is_name]
+            lemma_labels += labels
         columns = {
             "pos": Column(pos, self.tags.parts),
             "morph": Column(morph, self.tags.features),
@@ -281,9 +294,17 @@ class Tagger(Head):
         """
         candidates = scores.candidates
         lemma_scores = scores.lemmas.float().cpu().numpy()
+        if self.agreement is not None:
+            known = batch.analyses(self.agreement.lexicon).kinds == KNOWN
+            disagrees = self.agreement.disagrees(
+                candidates,
+                parts.astype(np.int64),
+                known[batch.distinct.index],
+            )
+            lemma_scores[disagrees] = -np.inf
         best = best_items(lemma_scores, candidates.owners, len(batch))
         scripts = candidates.scripts[best]  # int64[N]
-        scripts[self._are_letters(batch, parts)] = self.rules.number[SAME]
+        scripts[self._stand_for_themselves(batch, parts)] = self.rules.number[SAME]
         kinds = np.full(len(batch), COMMON)
         kinds[parts == self.tags.foreign] = FOREIGN
         kinds[parts == self.tags.proper] = NAME
@@ -297,24 +318,31 @@ class Tagger(Head):
         lemmas = self._spell(batch, words, scripts, kinds)
         return codes.astype(np.int32), lemmas
 
-    def _are_letters(
+    def _stand_for_themselves(
         self,
         batch: Batch,
         parts: NDArray[np.int32],  # int32[N], of speech
     ) -> Bools:
-        """Tokens of one letter that stands for itself: «подъезд Б», «Вариант Г»; bool[N].
+        """Single letters («подъезд Б») and short words in capitals («МГУ»); bool[N].
 
-        A small letter that is a noun may be an abbreviation: «3 м».
+        A small letter that is a noun may be an abbreviation: «3 м». Of the words in capitals that
+        are those which the dictionary lacks, or has as abbreviations.
         """
         distinct = batch.distinct
-        is_letter = distinct.plain.lengths == 1
-        capital_letters = is_letter.copy()
-        for row in np.flatnonzero(is_letter).tolist():
-            capital_letters[row] = distinct.strings[row].isupper()
+        lengths = distinct.plain.lengths
+        is_letter = lengths == 1
+        may_be_short = lengths <= LONGEST_ACRONYM
+        if self.rules.lexicon is not None:
+            lexicon = self.rules.lexicon
+            analyses = batch.analyses(lexicon)
+            may_be_short &= (analyses.kinds != KNOWN) | analyses.any_has(lexicon, ["Abbr"])
+        is_acronym = np.zeros(len(lengths), dtype=bool)
+        for row in np.flatnonzero(is_letter | may_be_short).tolist():
+            is_acronym[row] = distinct.strings[row].isupper()
         is_name = self.tags.letters[parts] & is_letter[distinct.index]
-        is_noun = (parts == self.tags.common) & capital_letters[distinct.index]
-        letters: Bools = is_name | is_noun
-        return letters
+        is_noun = np.isin(parts, [self.tags.common, self.tags.proper])
+        acronyms: Bools = is_name | (is_noun & is_acronym[distinct.index])
+        return acronyms
 
     def _spell(
         self,
