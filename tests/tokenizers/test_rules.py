@@ -208,6 +208,16 @@ def test_eight_times_the_text_takes_no_more_than_twenty_times_as_long(unit: str)
     assert seconds_for(small * 8) < 20 * max(seconds_for(small), 0.001)
 
 
+@pytest.mark.parametrize("sign", ["+", "а&", "1+", "="])
+def test_a_word_behind_a_sign_eight_times_as_long_takes_no_more_than_twenty_times(
+    sign: str,
+) -> None:
+    """Here the last branch of the pattern reads the word."""
+    small = sign + "а" * 1_000
+    large = sign + "а" * 8_000
+    assert seconds_for(large) < 20 * max(seconds_for(small), 0.001)
+
+
 def test_a_run_of_many_characters_is_cut() -> None:
     for unit in ("а", "а-", ")", "@", "a.", "😂", "\u0301", "1,"):
         text = unit * (200_000 // len(unit))
