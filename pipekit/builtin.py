@@ -26,6 +26,7 @@ PARTS: dict[str, dict[str, str]] = {
     "pipekit_components": {
         "embeddings": "pipekit.components.embeddings:Embeddings",
         "tagger": "pipekit.components.tagger.tagger:Tagger",
+        "parser": "pipekit.components.parser.parser:Parser",
         "classifier": "pipekit.components.classes.classifier:Classifier",
         "entity_sentiment": "pipekit.components.classes.entity_sentiment:EntitySentiment",
         "tfidf": "pipekit.components.classes.tfidf:Tfidf",

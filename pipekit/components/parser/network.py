@@ -1,0 +1,181 @@
+"""The networks of the parser: scores of arcs, and of the labels of chosen arcs.
+
+    hidden states (N, W) ── BiaffineEnds ──┬── arc_dependent, arc_head (N, A) ── arcs (S, T, T + 1)
+    and a root of its own                  └── label_dependent, label_head (N, B) ── labels (arcs, L)
+
+Shapes: N words, S stretches of T words at most, A and B the widths of arcs and labels, L labels.
+
+Source: Dozat and Manning 2017, https://arxiv.org/abs/1611.01734.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipekit.components.parser.stretches import Stretches
+from pipekit.devices.placement import to_device
+from pipekit.nn.padding import grid, length_groups
+from pipekit.nn.sequences import cells_on
+from pipekit.parts.contracts import Axes
+from pipekit.words.arrays import Bools, Ints
+
+LOWEST = -1e9  # the score of what is no arc
+_CELLS = 1 << 20  # scores of labels by values of the head, at a time
+
+
+class ArcEnds(NamedTuple):
+    """What each word is as the end of an arc; the last row is the root.
+
+    Attributes:
+        arc_dependent, arc_head: float[N + 1, A].
+        label_dependent, label_head: float[N + 1, B].
+    """
+
+    arc_dependent: Tensor
+    arc_head: Tensor
+    label_dependent: Tensor
+    label_head: Tensor
+
+
+class ArcGroup(NamedTuple):
+    """The arcs of some stretches of like length.
+
+    Attributes:
+        stretches: the number of each, int64[S].
+        inside: which cells are words, bool[S, T].
+        scores: of each word, a row, with each head; column 0 is the root, float[S, T, T + 1].
+    """
+
+    stretches: Ints
+    inside: Bools
+    scores: Tensor
+
+
+class Biaffine(nn.Module):
+    """Scores of arcs and labels.
+
+    Args:
+        width: of the hidden states.
+        arcs: width of the ends of arcs, for the scores of arcs.
+        labels: the same for the scores of labels.
+        count: how many labels there are.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        arcs: int,
+        labels: int,
+        count: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.widths = [arcs, arcs, labels, labels]
+        self.root = nn.Parameter(torch.randn(1, width) * 0.1)
+        self.ends = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(width, sum(self.widths)),
+            nn.GELU(),
+            nn.Dropout(dropout),
+        )
+        self.arc = nn.Linear(arcs, arcs)  # its bias scores each head by itself
+        self.label = nn.Parameter(torch.zeros(count, labels + 1, labels + 1))
+        nn.init.zeros_(self.arc.bias)
+
+    @staticmethod
+    def rows(labels: Sequence[str]) -> dict[str, Axes]:
+        """Which rows stand for which labels, see `Head.rows`."""
+        return {"biaffine.label": (labels, None, None)}
+
+    def read(self, states: Tensor) -> ArcEnds:
+        """Words with hidden states float[N, width], and the root, as ends of arcs."""
+        root = self.root.to(states.dtype)
+        ends = self.ends(torch.cat([states, root]))
+        dependent, head, label_dependent, label_head = ends.split(self.widths, dim=1)
+        return ArcEnds(self.arc(dependent), head, label_dependent, label_head)
+
+    def arcs(
+        self,
+        ends: ArcEnds,
+        plan: Stretches,
+    ) -> Iterator[ArcGroup]:
+        """The scores of all arcs within stretches, in groups of stretches of like length.
+
+        What is no arc, from a word to itself or beyond its stretch, has the score `LOWEST`.
+        """
+        device = ends.arc_head.device
+        root = ends.arc_head[-1:]  # (1, A)
+        for group in length_groups(plan.length, cells_on(device)):
+            rows, inside = grid(plan.start[group], plan.length[group])
+            cells = to_device(rows, device)
+            dependents = ends.arc_dependent[cells]  # (S, T, A)
+            roots = root.expand(len(rows), 1, -1)
+            heads = torch.cat([roots, ends.arc_head[cells]], dim=1)  # (S, T + 1, A)
+            products = dependents @ heads.transpose(1, 2)
+            no_arc = to_device(_no_arcs(inside), device)
+            scores = products.float().masked_fill(no_arc, LOWEST)
+            yield ArcGroup(group, inside, scores)
+
+    def labels(
+        self,
+        ends: ArcEnds,
+        dependents: Tensor,  # int64[arcs], words
+        heads: Tensor,  # int64[arcs], words, or N for the root
+    ) -> Tensor:
+        """The scores of all labels for some arcs, float[arcs, L]."""
+        count, side, _ = self.label.shape
+        weight = self.label.transpose(0, 1).reshape(side, count * side)
+        step = max(_CELLS // (count * side), 1)
+        parts = [weight.new_zeros(0, count)]
+        for some, their_heads in zip(dependents.split(step), heads.split(step), strict=True):
+            left = _with_one(ends.label_dependent[some])  # (arcs, B + 1)
+            right = _with_one(ends.label_head[their_heads])
+            by_label = (left @ weight.to(left.dtype)).view(-1, count, side)
+            scores = torch.bmm(by_label, right.unsqueeze(2))
+            parts.append(scores.squeeze(2).float())
+        return torch.cat(parts)
+
+
+def arc_loss(
+    groups: Iterator[ArcGroup],
+    heads: Ints,  # the head of each word as a column, int64[N]; -1 for none to learn
+    plan: Stretches,
+) -> Tensor:
+    """Minus the log probability of the heads, a sum over the words that have one."""
+    losses = []
+    for group in groups:
+        starts = plan.start[group.stretches]
+        lengths = plan.length[group.stretches]
+        rows, inside = grid(starts, lengths)
+        targets = np.where(inside, heads[rows], -1)
+        wanted = to_device(targets.ravel(), group.scores.device)
+        losses.append(
+            functional.cross_entropy(
+                group.scores.flatten(0, 1),
+                wanted,
+                ignore_index=-1,
+                reduction="sum",
+            )
+        )
+    return torch.stack(losses).sum()
+
+
+def _no_arcs(inside: Bools) -> Bools:
+    """Which cells of scores are no arc, bool[S, T, T + 1]."""
+    stretches, longest = inside.shape
+    no_arc = np.zeros((stretches, longest, longest + 1), dtype=bool)
+    no_arc[:, :, 1:] = ~inside[:, None, :]
+    words = np.arange(longest)
+    no_arc[:, words, words + 1] = True
+    return no_arc
+
+
+def _with_one(values: Tensor) -> Tensor:
+    """Values float[rows, width] with a column of ones behind them."""
+    return functional.pad(values, (0, 1), value=1.0)

@@ -1,0 +1,278 @@
+"""The parser: the head of each word and the label of its dependence, sentence by sentence.
+
+    vectors (N, W) ── Context ── Biaffine ── arcs ── best tree ── head
+                                        └── labels of its arcs ── dep
+
+Each word has one head, one word of a sentence is the root, and no word is its own ancestor. Heads
+are chosen word by word; where that gives no tree, the best tree is searched for. A sentence of more
+words than `stretches.LONGEST` is read in stretches; the root of each but the first depends on that
+of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from pipekit.components.parser.network import LOWEST, ArcEnds, ArcGroup, Biaffine, arc_loss
+from pipekit.components.parser.stretches import (
+    Stretches,
+    columns_of,
+    governors_of,
+    stretches,
+)
+from pipekit.components.parser.trees import are_trees, best_tree
+from pipekit.devices.placement import to_arrays, to_device
+from pipekit.doc import Doc
+from pipekit.doc.columns import Column
+from pipekit.errors import DataError, ProcessingError
+from pipekit.nn.context import Context
+from pipekit.parts.batch import Batch
+from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared
+from pipekit.settings import EvenWidth, LabelList, LabelName, Rate, Width
+from pipekit.words.arrays import Bools, Ints, ranges
+
+_UNSET = -1
+
+
+class Parse(NamedTuple):
+    """The trees of a batch.
+
+    Attributes:
+        words: the token row of each word, int64[words].
+        heads: the token row of its head, its own for a root, int64[words].
+        labels: the number of its label, int64[words].
+    """
+
+    words: Ints
+    heads: Ints
+    labels: Tensor
+
+
+class Parser(Head):
+    """Writes the token columns `head` and `dep`.
+
+    `head` is the row of the governing token in the Doc; a root is its own head, and a token of
+    white space, which is no word, has -1. `dep` is the label of the dependence, such as "nsubj".
+
+    Args:
+        labels: the labels; `prepare` collects them from training documents.
+        root: the label of roots, and of no other word.
+        hidden: width of the vectors of tokens.
+        context: width of the LSTM that reads them, both directions together; 0 for none.
+        arcs: width of the ends of arcs, for the scores of arcs.
+        label_width: the same for the scores of labels.
+    """
+
+    assigns = ("head", "dep")
+    inventory = "labels"
+
+    def __init__(
+        self,
+        encoder: EncoderRef,
+        labels: LabelList = (),
+        root: LabelName = "root",
+        hidden: Width = 200,
+        context: EvenWidth = 200,
+        arcs: Width = 200,
+        label_width: Width = 64,
+        dropout: Rate = 0.33,
+    ) -> None:
+        super().__init__(encoder)
+        if not labels:
+            raise DataError("a parser needs its labels: train it, or give labels=['root', 'nsubj']")
+        self.names = list(labels)
+        self.is_root_label = np.array([name == root for name in self.names])  # bool[labels]
+        self.context = Context(encoder.width, hidden, context, dropout)
+        self.biaffine = Biaffine(self.context.width, arcs, label_width, len(self.names), dropout)
+
+    @classmethod
+    def prepare(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> Prepared:
+        prepared = super().prepare(settings, docs)
+        if not prepared.settings[cls.inventory]:
+            raise DataError(
+                "no training document has heads and the labels of their dependents, "
+                "so a parser has nothing to learn"
+            )
+        return prepared
+
+    @classmethod
+    def listed(
+        cls,
+        settings: Mapping[str, Any],
+        docs: Sequence[Doc],
+    ) -> list[str]:
+        """The labels of documents."""
+        labels: set[str] = set()
+        for doc in docs:
+            column = doc.tokens.get("dep")
+            if column is not None and "head" in doc.tokens:
+                labels.update(filter(None, column.strings()))
+        return sorted(labels)
+
+    def rows(self) -> dict[str, Axes]:
+        """Rows of labels."""
+        return self.biaffine.rows(self.names)
+
+    # -- from vectors to documents
+
+    def scores(self, batch: Batch) -> Parse:
+        """The trees, and the best labels of their arcs."""
+        plan = stretches(batch)
+        ends = self._ends(batch, plan)
+        governors = governors_of(self._heads(ends, plan), plan)
+        words = np.arange(len(governors))
+        is_root = governors == len(governors)
+        device = ends.arc_head.device
+        logits = self.biaffine.labels(
+            ends,
+            to_device(words, device),
+            to_device(governors, device),
+        )
+        forbidden = self._forbidden(is_root)
+        labels = logits.masked_fill(to_device(forbidden, device), LOWEST).argmax(dim=1)
+        heads = plan.rows[np.where(is_root, words, governors)]
+        return Parse(plan.rows, heads, labels)
+
+    def _forbidden(self, is_root: Bools) -> Bools:
+        """The labels that words cannot have, bool[words, labels]."""
+        forbidden: Bools = self.is_root_label != is_root[:, None]
+        if self.is_root_label.all() or not self.is_root_label.any():
+            forbidden[:] = False
+        return forbidden
+
+    def _ends(
+        self,
+        batch: Batch,
+        plan: Stretches,
+    ) -> ArcEnds:
+        """The words of a batch as ends of arcs."""
+        vectors = batch.vectors(self.encoder.name)
+        states = self.context(vectors, batch.sequences)
+        if len(plan.rows) < len(batch):
+            states = states[to_device(plan.rows, states.device)]
+        return self.biaffine.read(states)
+
+    def _heads(
+        self,
+        ends: ArcEnds,
+        plan: Stretches,
+    ) -> Ints:
+        """The head of each word as a column of the scores of its stretch, int64[words].
+
+        Errors: `ProcessingError` for scores that are no numbers.
+        """
+        heads = np.zeros(len(plan.rows), dtype=np.int64)
+        for group in self.biaffine.arcs(ends, plan):
+            tops, best_heads = to_arrays(group.scores.max(dim=2))
+            if not np.isfinite(tops[group.inside]).all():
+                raise ProcessingError("scores of the parser are no numbers: its weights are damaged")
+            self._fill(heads, best_heads, group, plan)
+        return heads
+
+    def _fill(
+        self,
+        heads: Ints,
+        best_heads: Ints,  # int64[S, T], of each word taken alone
+        group: ArcGroup,
+        plan: Stretches,
+    ) -> None:
+        """Write the heads of a group of stretches, those of the best tree."""
+        starts = plan.start[group.stretches]
+        lengths = plan.length[group.stretches]
+        ends = np.cumsum(lengths)
+        flat = best_heads[group.inside]
+        is_tree = are_trees(flat, ends - lengths, lengths)
+        for place in np.flatnonzero(~is_tree).tolist():
+            size = int(lengths[place])
+            scores = group.scores[place, :size, : size + 1].double().cpu().numpy()
+            flat[ends[place] - size : ends[place]] = best_tree(scores)
+        heads[ranges(starts, lengths)] = flat
+
+    def decode(
+        self,
+        batch: Batch,
+        scores: Parse,
+    ) -> None:
+        """Write the columns of all documents."""
+        heads = np.full(len(batch), _UNSET, dtype=np.int32)
+        labels = np.full(len(batch), _UNSET, dtype=np.int32)
+        heads[scores.words] = scores.heads
+        labels[scores.words] = scores.labels.cpu().numpy()
+        for doc, (start, end) in _doc_rows(batch):
+            own_heads = heads[start:end].copy()
+            own_heads[own_heads >= 0] -= start
+            doc.tokens.put("head", Column(own_heads))
+            doc.tokens.put("dep", Column(labels[start:end], self.names))
+
+    # -- learning
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Per token, the loss of the head and of the label of the arc to it.
+
+        Tokens without a head, and heads that are out of reach, are passed over.
+        """
+        plan = stretches(batch)
+        ends = self._ends(batch, plan)
+        governors, labels = self._gold(batch, plan)
+        columns = columns_of(governors, plan)
+        loss = arc_loss(self.biaffine.arcs(ends, plan), columns, plan)
+        learned = np.flatnonzero((governors >= 0) & (labels >= 0))
+        logits = self.biaffine.labels(
+            ends,
+            to_device(learned, loss.device),
+            to_device(governors[learned], loss.device),
+        )
+        targets = to_device(labels[learned], loss.device)
+        loss = loss + functional.cross_entropy(logits, targets, reduction="sum")
+        return loss / max(len(batch), 1)
+
+    def _gold(
+        self,
+        batch: Batch,
+        plan: Stretches,
+    ) -> tuple[Ints, Ints]:
+        """The annotated head of each word as `governors_of` gives it, and the number of its label.
+
+        Both are int64[words], and -1 where unset.
+        """
+        codes = {label: number for number, label in enumerate(self.names)}
+        heads = np.full(len(batch), _UNSET)
+        labels = np.full(len(batch), _UNSET)
+        for doc, (start, end) in _doc_rows(batch):
+            column = doc.tokens.get("head")
+            if column is None:
+                continue
+            own = column.values.astype(np.int64)
+            heads[start:end] = np.where(own < 0, _UNSET, own + start)
+            strings = doc.tokens.values("dep")
+            labels[start:end] = [codes.get(label or "", _UNSET) for label in strings]
+        numbers = np.full(len(batch) + 1, _UNSET)  # of the words; the last is for unset heads
+        numbers[plan.rows] = np.arange(len(plan.rows))
+        own_heads = heads[plan.rows]
+        governors = numbers[own_heads]
+        governors[own_heads == plan.rows] = len(plan.rows)
+        return governors, labels[plan.rows]
+
+    def passed_over(self, batch: Batch) -> PassedOver:
+        """Heads in another sentence, or too far away in a very long one."""
+        plan = stretches(batch)
+        governors, _ = self._gold(batch, plan)
+        is_far = (governors >= 0) & (columns_of(governors, plan) < 0)
+        tokens = plan.rows[is_far]
+        numbers = np.searchsorted(batch.offsets, tokens, "right") - 1
+        return {"heads are out of reach of their words": numbers.tolist()}
+
+
+def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, tuple[int, int]]]:
+    """Each document with its first token row in the batch, and the row behind its last."""
+    return zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True)
