@@ -1,7 +1,7 @@
 """Docs as plain lists and dicts, which one can read as JSON and write by hand.
 
     {"text": …, "name"?: …, "error"?: …,
-     "tokens": [{"text", "start", "end", "pos", "morph", "lemma", …}],
+     "tokens": [{"text", "start", "end", "pos", "morph", "lemma", "head", "dep", …}],
      "sents": [{"start", "end"}],
      "ents": [{"start", "end", "text", "label", "score", …}],
      "spans": {name: rows like those of "ents"},
@@ -12,9 +12,10 @@
      "sentiment": {name: probability},
      "layers": {name: {"kind", "size", "target"?, "columns": {name: [values]}}}}
 
-"start" and "end" count characters. "head" and "tail" are rows of "ents", or of the layer that
-"targets" names. "columns" names the columns of a layer without rows, where they differ from those
-above. "layers" holds the layers and token columns that do not fit the other places.
+"start" and "end" count characters. "head" of a token is a row of "tokens", its own for a root;
+"head" and "tail" of a relation are rows of "ents", or of the layer that "targets" names. "columns"
+names the columns of a layer without rows, where they differ from those above. "layers" holds the
+layers and token columns that do not fit the other places.
 
 An absent key was never written; a null value is unset. Numbers lose their width: integers come back
 as int32 where they fit, floats as float32 where that is exact.
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from pipekit.doc.columns import Values
-from pipekit.doc.layer import Layer
+from pipekit.doc.layer import TOKEN_ROWS, Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text
 from pipekit.words.arrays import Ints
@@ -186,8 +187,19 @@ def _rows(
     """Rows of text, start and end, and of some columns of a layer."""
     keys = (*TOKEN_KEYS, *names)
     columns = [words, starts.tolist(), ends.tolist()]
-    columns += [layer[name].plain() for name in names]
+    columns += [_plain(layer, name) for name in names]
     return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(
+    layer: Layer,
+    name: str,
+) -> list[Any]:
+    """The values of a column, None where unset."""
+    values = layer[name].plain()
+    if layer.kind != "token" or name not in TOKEN_ROWS:
+        return values
+    return [None if row < 0 else row for row in values]
 
 
 def _whole(

@@ -9,14 +9,17 @@ import numpy as np
 
 from pipekit.doc.doc import Doc
 from pipekit.doc.layer import REQUIRED, Layer, join
+from pipekit.doc.layers import TOKENS
 from pipekit.doc.limits import LINKED
+from pipekit.doc.trees import join_trees, token_rows_moved
 from pipekit.words.arrays import offsets
 
 
 def concatenate(parts: Sequence[Doc]) -> Doc:
     """The whole document of parts that follow each other without gaps.
 
-    Spans are shifted, and links follow their spans. Of scores by class, such as "cats", the whole
+    Spans and heads are shifted, and links follow their spans. A sentence that was cut has one root,
+    the first; the others depend on it. Of scores by class, such as "cats", the whole
     has the mean, with parts weighted by their tokens. Of other layers of kind "doc" it has that of
     the first part.
     """
@@ -35,6 +38,9 @@ def concatenate(parts: Sequence[Doc]) -> Doc:
         names.update(dict.fromkeys(part.layers))
     for name in names:
         whole.layers[name] = _whole_layer(name, parts, lengths)
+    borders = whole.sent_borders()
+    if borders is not None:
+        join_trees(whole.tokens, borders, offsets(lengths)[1:-1])
     return whole
 
 
@@ -52,7 +58,10 @@ def _whole_layer(
         layer = part.layers.get(name)
         if layer is not None:
             shift = first_spans[i] if layer.kind == "link" else first_tokens[i]
-            layers.append(_shifted(layer, shift))
+            if name == TOKENS:
+                layers.append(token_rows_moved(layer, int(shift)))
+            else:
+                layers.append(_shifted(layer, shift))
             weights.append(lengths[i])
     if layers[0].kind == "doc":
         return _mean(layers, weights)

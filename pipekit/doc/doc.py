@@ -15,6 +15,7 @@ from pipekit.doc.groups import Relations, Sentences, SpanGroups, Spans
 from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
+from pipekit.doc.trees import noun_phrases
 from pipekit.doc.views import Sentiment, Span, Token, sentiment, word_keys
 from pipekit.errors import AlignmentError, DocError, near
 from pipekit.words.arrays import Floats
@@ -119,6 +120,17 @@ class Doc(Text, Comparable):
     @ents.setter
     def ents(self, spans: Iterable[Span]) -> None:
         self.spans["ents"] = spans
+
+    @property
+    def noun_chunks(self) -> tuple[Span, ...] | None:
+        """The base noun phrases: nouns with what stands around them and is no other noun.
+
+        «старый дом его отца» has two, «старый дом» and «его отца». None where the text has no
+        trees, or no parts of speech.
+        """
+        if "head" not in self.tokens or "pos" not in self.tokens:
+            return None
+        return tuple(Span(self, start, end) for start, end in noun_phrases(self.tokens))
 
     @property
     def spans(self) -> SpanGroups:

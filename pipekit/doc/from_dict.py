@@ -9,7 +9,7 @@ import numpy as np
 
 from pipekit.doc.as_dict import CLASSES, DOC_KEYS, STANDARD, TOKEN_KEYS, PlainRow
 from pipekit.doc.columns import Column, Values, encode_labels
-from pipekit.doc.layer import LAYER_KINDS, Layer
+from pipekit.doc.layer import LAYER_KINDS, TOKEN_ROWS, Layer
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import Text, TextT
 from pipekit.errors import DocError, PipekitFormatError, near
@@ -248,11 +248,10 @@ def _set_columns(
     for key in keys:
         if key not in skip:
             _typed(key, str, f"a key of {place}")
-            column = _column(
-                [row.get(key) for row in rows],
-                key,
-                f"{place}[…].{key}",
-            )
+            values = [row.get(key) for row in rows]
+            if layer.kind == "token" and key in TOKEN_ROWS:
+                values = [-1 if value is None else value for value in values]
+            column = _column(values, key, f"{place}[…].{key}")
             layer.set(key, column.values, column.labels)
 
 

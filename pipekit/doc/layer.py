@@ -31,6 +31,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "link": ("head", "tail"),
     "doc": (),
 }
+TOKEN_ROWS = ("head",)
+"""Columns of the token layer that hold token rows, with -1 for unset."""
 
 
 class Layer:
@@ -322,7 +324,7 @@ def span_layer(
 def join(layers: Sequence[Layer]) -> Layer:
     """Layers end to end, with merged labels.
 
-    A column that some layers lack is unset in their rows: NaN, or code -1.
+    A column that some layers lack is unset in their rows: NaN, code -1, token row -1.
 
     Errors: `DocError` for a column of integers or booleans that a layer with rows lacks, since none
     of these is unset; and for one that is labels here and numbers there.
@@ -370,6 +372,9 @@ def _join_numbers(
 ) -> Column:
     pieces = []
     for part, rows in parts:
+        if part is None and name in TOKEN_ROWS:
+            pieces.append(np.full(rows, -1, np.int32))
+            continue
         if part is None and rows and dtype.kind != "f":
             raise DocError(
                 f"column {name!r} of {dtype} is missing in a part of {rows} rows, "

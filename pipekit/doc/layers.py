@@ -15,6 +15,8 @@ NAMED_KINDS = {
     "pos": COLUMN,
     "morph": COLUMN,
     "lemma": COLUMN,
+    "head": COLUMN,
+    "dep": COLUMN,
     "sents": COLUMN,
     "sent_start": COLUMN,
     "ents": "span",

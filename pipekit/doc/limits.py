@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pipekit.doc.columns import bounds
 from pipekit.doc.layer import REQUIRED, Layer
+from pipekit.doc.trees import check_token_rows
 from pipekit.errors import DocError
 
 MAX_LAYERS = 1_000
@@ -47,6 +48,8 @@ def _check_layer(
             f"layer {name!r} has {layer.size} rows and no columns: "
             f"without any, it may have {MAX_BARE_ROWS}"
         )
+    if name == "tokens":
+        check_token_rows(layer)
     if layer.kind == "span":
         _check_spans(name, layer, tokens)
     if layer.kind == "link":

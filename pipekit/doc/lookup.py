@@ -41,7 +41,8 @@ class EdgeOrder(NamedTuple):
         return self.rows[ranges(firsts, lasts - firsts)]
 
 
-def _ordered(keys: Ints) -> EdgeOrder:
+def order_by(keys: Ints) -> EdgeOrder:
+    """Rows by the key of each, int64[rows]."""
     rows = np.argsort(keys, kind="stable")
     return EdgeOrder(keys[rows], rows)
 
@@ -51,12 +52,12 @@ def _by_borders(
     end: Column,
 ) -> EdgeOrder:
     """Spans by their first token, then by their end."""
-    return _ordered(pair_keys(start.values, end.values, _TOKENS))
+    return order_by(pair_keys(start.values, end.values, _TOKENS))
 
 
 def _by_head(head: Column) -> EdgeOrder:
     """Links by the span that they begin with."""
-    return _ordered(head.values.astype(np.int64))
+    return order_by(head.values.astype(np.int64))
 
 
 def rows_of_span(

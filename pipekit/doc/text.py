@@ -16,6 +16,7 @@ from pipekit.doc.layer import REQUIRED, Layer, LayerKind
 from pipekit.doc.layers import TOKENS, Layers
 from pipekit.doc.limits import LINKED
 from pipekit.doc.lookup import links_between, rows_within
+from pipekit.doc.trees import token_rows_of_part
 from pipekit.errors import DocError, near
 from pipekit.words.arrays import Floats, Ints
 from pipekit.words.chars import normal_spellings
@@ -149,7 +150,7 @@ class Text:
 
     @property
     def tokens(self) -> Layer:
-        """The token layer: `pos`, `morph`, `lemma`, `sent_start`, and columns of plugins."""
+        """The token layer: `pos`, `morph`, `lemma`, `head`, `dep`, `sent_start`, and others."""
         return self._layers[TOKENS]
 
     @property
@@ -291,13 +292,14 @@ class Text:
         """The tokens from start up to end as a document of their own.
 
         It has their token columns, the spans that lie within, the links between such spans, and
-        the questions.
+        the questions. `head` counts the tokens of the part, and is unset where the head is not one
+        of them.
         """
         first, stop = self._characters(start, end)
         starts = self._starts[start:end] - first
         ends = self._ends[start:end] - first
         doc = self._twin(self._text[first:stop], starts, ends)
-        doc.layers["tokens"] = self.tokens.rows(start, max(start, end))
+        doc.layers["tokens"] = token_rows_of_part(self.tokens, start, max(start, end))
         for name, layer in self.layers.items():
             if name == QUESTIONS:
                 doc.layers[name] = layer

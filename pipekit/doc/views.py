@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
+from pipekit.doc.trees import ancestors_of, children_of, head_of, root_of, subtree_of
 from pipekit.errors import DocError, near
 from pipekit.words.chars import normal_spellings
 from pipekit.words.name_forms import NameWord, normal_form
@@ -145,6 +146,39 @@ class Token(Comparable):
         if features is None:
             return None
         return Morph(features)
+
+    @property
+    def head(self) -> Token | None:
+        """The token that governs this one; the root of a sentence is its own head.
+
+        None where nobody has parsed the text, and for white space, which is no word.
+        """
+        row = head_of(self.doc.tokens, self.i)
+        return None if row is None else Token(self.doc, row)
+
+    @property
+    def dep(self) -> str | None:
+        """How the token depends on its head, a relation of Universal Dependencies: "nsubj"."""
+        label: str | None = self.get("dep")
+        return label
+
+    @property
+    def children(self) -> tuple[Token, ...] | None:
+        """The tokens that depend on this one, in the order of the text.
+
+        None where nobody has parsed the text, as for `subtree` and `ancestors`.
+        """
+        return _tokens(self.doc, children_of(self.doc.tokens, self.i))
+
+    @property
+    def subtree(self) -> tuple[Token, ...] | None:
+        """The token and all that depends on it, near or far, in the order of the text."""
+        return _tokens(self.doc, subtree_of(self.doc.tokens, self.i))
+
+    @property
+    def ancestors(self) -> tuple[Token, ...] | None:
+        """The head of the token, the head of that, and so on up to the root."""
+        return _tokens(self.doc, ancestors_of(self.doc.tokens, self.i))
 
     def get(self, column: str) -> Any:
         """The token's value in a column of the token layer, None where unset."""
@@ -297,6 +331,15 @@ class Span(Comparable):
             return None
         return values[self.row]
 
+    @property
+    def root(self) -> Token | None:
+        """The token that is highest in its tree, the first of several.
+
+        None where nobody has parsed the text, and for a span without words.
+        """
+        row = root_of(self.doc.tokens, self.start, self.end)
+        return None if row is None else Token(self.doc, row)
+
     def _word_keys(self) -> WordKeys:
         return WordKeys(self.doc.vectors, map(_keys, self))
 
@@ -345,6 +388,16 @@ class Span(Comparable):
 def word_keys(doc: Text) -> WordKeys:
     """The words of a whole document, for its vector."""
     return WordKeys(doc.vectors, (_keys(Token(doc, i)) for i in range(len(doc))))
+
+
+def _tokens(
+    doc: Text,
+    rows: Sequence[int] | None,
+) -> tuple[Token, ...] | None:
+    """Tokens by their rows."""
+    if rows is None:
+        return None
+    return tuple(Token(doc, row) for row in rows)
 
 
 def _keys(token: Token) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ and sentences of a text that a reader has cut are no gold standard, so they have
     morph               all features as a whole, in any order; details: each attribute
     ufeats              the same for the features that UD counts as universal
     alltags             pos and ufeats together
+    UAS                 the head of each word
+    LAS                 the head and the relation, without subtypes; details: each relation
+    CLAS                LAS of content words
     ents, …             spans with their labels, as sets; details: each label
     ents outermost      spans within no other, where some are
     relations           borders of both spans, and the label; details: each label
@@ -35,6 +38,7 @@ from pipekit.evaluation.classes import class_figures, class_layers, sentiment_fi
 from pipekit.evaluation.morphology import token_figures
 from pipekit.evaluation.scores import Figure, Figures, Scores
 from pipekit.evaluation.spans import relation_figures, span_figures
+from pipekit.evaluation.trees import tree_figures
 
 
 def score(
@@ -93,6 +97,7 @@ def _figures(
     if gold.has_annotation("sents") and not is_raw(gold):
         yield Figure("sents", compare_sentences(docs))
     yield from token_figures(docs)
+    yield from tree_figures(docs)
     for layer in spans:
         if layer not in gold.layers:
             continue

@@ -1,7 +1,7 @@
 """The networks of the parser: scores of arcs, and of the labels of chosen arcs.
 
-    hidden states (N, W) ── BiaffineEnds ──┬── arc_dependent, arc_head (N, A) ── arcs (S, T, T + 1)
-    and a root of its own                  └── label_dependent, label_head (N, B) ── labels (arcs, L)
+    hidden states (N, W) ─┬── arc_dependent, arc_head (N + 1, A) ── arcs (S, T, T + 1)
+    and the root          └── label_dependent, label_head (N + 1, B) ── labels (arcs, L)
 
 Shapes: N words, S stretches of T words at most, A and B the widths of arcs and labels, L labels.
 
@@ -97,7 +97,7 @@ class Biaffine(nn.Module):
         """Words with hidden states float[N, width], and the root, as ends of arcs."""
         root = self.root.to(states.dtype)
         ends = self.ends(torch.cat([states, root]))
-        dependent, head, label_dependent, label_head = ends.split(self.widths, dim=1)
+        dependent, head, label_dependent, label_head = torch.split(ends, self.widths, dim=1)
         return ArcEnds(self.arc(dependent), head, label_dependent, label_head)
 
     def arcs(
@@ -137,8 +137,8 @@ class Biaffine(nn.Module):
             left = _with_one(ends.label_dependent[some])  # (arcs, B + 1)
             right = _with_one(ends.label_head[their_heads])
             by_label = (left @ weight.to(left.dtype)).view(-1, count, side)
-            scores = torch.bmm(by_label, right.unsqueeze(2))
-            parts.append(scores.squeeze(2).float())
+            products = by_label * right.unsqueeze(1)
+            parts.append(products.sum(2).float())
         return torch.cat(parts)
 
 

@@ -77,11 +77,11 @@ class Parser(Head):
         encoder: EncoderRef,
         labels: LabelList = (),
         root: LabelName = "root",
-        hidden: Width = 200,
-        context: EvenWidth = 200,
+        hidden: Width = 256,
+        context: EvenWidth = 256,
         arcs: Width = 200,
-        label_width: Width = 64,
-        dropout: Rate = 0.33,
+        label_width: Width = 48,
+        dropout: Rate = 0.25,
     ) -> None:
         super().__init__(encoder)
         if not labels:
@@ -175,7 +175,9 @@ class Parser(Head):
         for group in self.biaffine.arcs(ends, plan):
             tops, best_heads = to_arrays(group.scores.max(dim=2))
             if not np.isfinite(tops[group.inside]).all():
-                raise ProcessingError("scores of the parser are no numbers: its weights are damaged")
+                raise ProcessingError(
+                    "scores of the parser are no numbers: its weights are damaged"
+                )
             self._fill(heads, best_heads, group, plan)
         return heads
 

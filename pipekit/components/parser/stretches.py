@@ -12,8 +12,8 @@ import numpy as np
 from pipekit.parts.batch import Batch
 from pipekit.words.arrays import Ints, offsets, places
 
-# The most words of a stretch. The scores of arcs take its square, so time and memory for a word stay
-# bounded in a text without sentence borders. The longest sentence of UD Russian-Taiga has 162 words.
+# The most words of a stretch. The scores of arcs take its square, so time and memory for a word
+# stay bounded in a text without sentence borders. One sentence of UD Russian-Taiga is longer.
 LONGEST = 192
 ROOT = 0  # the column of the root among the scores of heads
 

@@ -59,12 +59,13 @@ def best_tree(scores: ArcScores) -> Ints:
     np.fill_diagonal(square, -np.inf)
     seen = square[np.isfinite(square)]
     square[1:, ROOT] -= (seen.max() - seen.min() + 1) * size
-    return _arborescence(square)[1:]
+    heads: Ints = _arborescence(square)[1:]
+    return heads
 
 
 def _arborescence(square: ArcScores) -> Ints:
     """The best head of each node but node 0, int64[nodes]; that of node 0 is 0."""
-    heads = square.argmax(axis=1)
+    heads: Ints = square.argmax(axis=1)
     heads[ROOT] = ROOT
     cycle = _cycle(heads)
     if not len(cycle):

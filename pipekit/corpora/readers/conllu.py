@@ -25,7 +25,9 @@ SUFFIXES = (".conllu", ".conll")
 WIDTH = 10
 COLUMNS = {"lemma": 2, "pos": 3, "xpos": 4, "morph": 5, "head": 6, "dep": 7}
 META = ("sent_id", "newdoc", "genre", "source")
-_ID, _FORM, _UPOS, _HEAD, _MISC = 0, 1, 3, 6, 9
+_ID, _FORM, _UPOS, _HEAD, _DEPREL, _MISC = 0, 1, 3, 6, 7, 9
+UNSET_HEAD = "Unset=Head"  # in MISC: head and relation stand there only to make a tree
+FILLERS = ("root", "dep")  # the relations of such words
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
 _ESCAPE = re.compile(r"\\([snrtp\\])")
@@ -61,7 +63,8 @@ def read_conllu(
     Unset values: `_` is unset. Exceptions are the lemma of the word "_", and the features of a word
     with a part of speech, which then has none ("").
 
-    Heads: `head` is the row of the head in the Doc; a root is its own head; -1 is unset.
+    Heads: `head` is the row of the head in the Doc; a root is its own head; -1 is unset, as that of
+    a word with `Unset=Head` in MISC, whose head `write_conllu` did not know.
 
     Empty nodes (8.1) are left out. The words of a multiword token (1-2) become tokens if they spell
     it ("did" + "n't"). Otherwise the multiword token becomes one token, with the values of the word
@@ -173,6 +176,7 @@ class _Parser:
         """The sentence, or None if a fault in it was reported."""
         if not self._is_table() or not self._is_numbered():
             return None
+        self._unset_heads()
         if "head" in columns and not self._has_heads():
             return None
         table: _Table = list(zip(*self.rows, strict=True))
@@ -278,6 +282,14 @@ class _Parser:
             head = row[_HEAD]
             if head in target:
                 row[_HEAD] = new_ids[target[head]]
+
+    def _unset_heads(self) -> None:
+        """Heads and relations of words that have none are unset."""
+        for row in self.rows:
+            if UNSET_HEAD in row[_MISC]:
+                row[_HEAD] = "_"
+                if row[_DEPREL] in FILLERS:
+                    row[_DEPREL] = "_"
 
     def _has_heads(self) -> bool:
         """Whether all heads are ids of words; sets `heads`."""

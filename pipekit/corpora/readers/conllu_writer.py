@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
-from typing import TextIO
+from itertools import chain, count, repeat
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from pipekit.corpora.readers.conllu import COLUMNS, META, WIDTH
+from pipekit.corpora.readers.conllu import COLUMNS, FILLERS, META, UNSET_HEAD, WIDTH
 from pipekit.corpora.readers.files import StrPath
 from pipekit.corpora.readers.sentences import OTHERS, comment_line
 from pipekit.doc import Doc
@@ -20,6 +20,7 @@ from pipekit.storage.files import write_atomically
 
 _FORM, _MISC = 1, 9
 _LINE_END = re.compile(r"[\r\n]")
+_NO_NAME = re.compile(r"[\s/]+")  # what a name of a sentence may not hold
 _ESCAPES = str.maketrans(
     {" ": "\\s", "\n": "\\n", "\r": "\\r", "\t": "\\t", "|": "\\p", "\\": "\\\\"}
 )
@@ -33,8 +34,13 @@ def write_conllu(
 
     Annotations are the token columns `pos`, `xpos`, `morph`, `lemma`, `head` and `dep`; comments
     those of the layer "meta" for each sentence. A Doc without that layer begins with
-    `# newdoc id = <its name>`. Tokens that are only white space are left out. A Doc without
-    sentence borders is one sentence.
+    `# newdoc id = <its name>`. Each sentence has a `# sent_id`: that of the layer, or the name or
+    number of its Doc and its own number. Tokens that are only white space are left out. A Doc
+    without sentence borders is one sentence.
+
+    Tools that read CoNLL-U want a tree in each sentence. So a word without a head depends on the
+    root of its sentence, or is the root where there is none; its relation is "dep" or "root", and
+    `Unset=Head` in MISC says so. `read_conllu` reads it as unset.
 
     A file is replaced once all Docs are written, and stays as it was where an error comes before.
 
@@ -42,14 +48,17 @@ def write_conllu(
     tab or a line end, which the format cannot hold.
     """
     if isinstance(file, str | os.PathLike):
-        lines = chain.from_iterable(map(_lines, docs))
+        lines = chain.from_iterable(map(_lines, docs, count(1)))
         write_atomically(file, (clean(line).encode() for line in lines))
         return
-    for doc in docs:
-        file.writelines(_lines(doc))
+    for number, doc in enumerate(docs, 1):
+        file.writelines(_lines(doc, number))
 
 
-def _lines(doc: Doc) -> Iterator[str]:
+def _lines(
+    doc: Doc,
+    doc_number: int,
+) -> Iterator[str]:
     words = doc.words
     gaps = _gaps(doc)
     sentences = _sentence_rows(doc)
@@ -58,10 +67,11 @@ def _lines(doc: Doc) -> Iterator[str]:
     for number, rows in enumerate(sentences):
         sentence_words = [words[row] for row in rows]
         sentence_gaps = [gaps[row] for row in rows]
+        name = _sentence_name(doc, doc_number, number + 1)
         if is_described:
-            comments = _meta_comments(doc, number)
+            comments = _meta_comments(doc, number, name)
         else:
-            comments = _name_comments(doc, number)
+            comments = _name_comments(doc, number, name)
         for key, value in comments:
             yield f"# {comment_line(key, value)}\n"
         yield f"# text = {_text(sentence_words, sentence_gaps)}\n"
@@ -110,13 +120,25 @@ def _text(
     return _LINE_END.sub(" ", "".join(pieces))
 
 
+def _sentence_name(
+    doc: Doc,
+    doc_number: int,
+    number: int,
+) -> str:
+    """A name for a sentence that has none: without white space and slashes, as UD wants it."""
+    name = _NO_NAME.sub("_", doc.name or str(doc_number))
+    return f"{name}-{number}"
+
+
 def _meta_comments(
     doc: Doc,
     number: int,
+    name: str,
 ) -> list[tuple[str, str]]:
     """The comments of a sentence from the layer "meta": newdoc, then in the order of `META`."""
     layer = doc.layers["meta"]
     values = {key: layer[key][number] for key in layer if layer[key].labels is not None}
+    values["sent_id"] = values.get("sent_id") or name
     ranks = {key: rank for rank, key in enumerate(META)}
     ranks["newdoc"] = -1
     comments = []
@@ -136,13 +158,14 @@ def _meta_comments(
 def _name_comments(
     doc: Doc,
     number: int,
+    name: str,
 ) -> list[tuple[str, str]]:
     """The comments of a sentence of a Doc without "meta": from the name of the Doc."""
-    if not doc.name:
-        return [("newdoc", "")] if number == 0 else []
-    comments = [("sent_id", f"{doc.name}-{number + 1}")]
-    if number == 0:
+    comments = [("sent_id", name)]
+    if number == 0 and doc.name:
         comments.insert(0, ("newdoc id", doc.name))
+    elif number == 0:
+        comments.insert(0, ("newdoc", ""))
     return comments
 
 
@@ -155,37 +178,66 @@ def _table(
     columns: list[Iterable[str | None]] = [repeat(None)] * WIDTH
     columns[0] = map(str, range(1, len(rows) + 1))
     columns[_FORM] = words
-    columns[_MISC] = map(_misc, gaps)
-    ids = {row: number for number, row in enumerate(rows, 1)}
     for name, index in COLUMNS.items():
         column = doc.tokens.get(name)
-        if column is None:
-            continue
-        if name == "head":
-            columns[index] = [_head(row, column[row], ids) for row in rows]
-        else:
+        if column is not None:
             columns[index] = [column[row] for row in rows]
+    arcs = _arcs(doc, rows)
+    columns[COLUMNS["head"]] = [str(arc.head) for arc in arcs]
+    columns[COLUMNS["dep"]] = [arc.relation for arc in arcs]
+    columns[_MISC] = [_misc(gap, arc) for gap, arc in zip(gaps, arcs, strict=True)]
     for cells in zip(*columns, strict=False):
         yield "\t".join([_cell(value, doc) for value in cells]) + "\n"
 
 
-def _head(
-    row: int,
-    head: int,
-    ids: dict[int, int],
+class _Arc(NamedTuple):
+    """The id of the head of a word, 0 for a root; the relation; whether the head is unset."""
+
+    head: int
+    relation: str
+    is_unset: bool = False
+
+
+def _arcs(
+    doc: Doc,
+    rows: list[int],
+) -> list[_Arc]:
+    """The arcs of the words of a sentence; words without a head, or with one elsewhere, get one."""
+    heads = doc.tokens.get("head")
+    relations = doc.tokens.values("dep")
+    ids = {row: number for number, row in enumerate(rows, 1)}
+    known: dict[int, int] = {}  # the ids of heads by row
+    for row in rows:
+        head = -1 if heads is None else int(heads.values[row])
+        if head in ids:
+            known[row] = 0 if head == row else ids[head]
+    roots = [ids[row] for row, head in known.items() if not head]
+    root_relation, relation = FILLERS
+    arcs = []
+    for row in rows:
+        if row in known:
+            filler = relation if known[row] else root_relation
+            arcs.append(_Arc(known[row], relations[row] or filler))
+        elif roots:
+            arcs.append(_Arc(roots[0], relations[row] or relation, is_unset=True))
+        else:
+            roots.append(ids[row])
+            arcs.append(_Arc(0, root_relation, is_unset=True))
+    return arcs
+
+
+def _misc(
+    gap: str,
+    arc: _Arc,
 ) -> str | None:
-    """The id of the head. The format has none for a head in another sentence."""
-    if head == row:
-        return "0"
-    return str(ids[head]) if head in ids else None
-
-
-def _misc(gap: str) -> str | None:
-    if gap == " ":
-        return None
+    entries = []
     if not gap:
-        return "SpaceAfter=No"
-    return "SpacesAfter=" + gap.translate(_ESCAPES)
+        entries.append("SpaceAfter=No")
+    elif gap != " ":
+        entries.append("SpacesAfter=" + gap.translate(_ESCAPES))
+    if arc.is_unset:
+        entries.append(UNSET_HEAD)
+    return "|".join(entries) or None
 
 
 def _cell(
