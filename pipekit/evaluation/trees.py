@@ -119,7 +119,7 @@ class _Arcs:
         predicted = Counter(relation for _, relation in self.predicted)
         right = Counter(relation for _, relation in self._right())
         figures = {}
-        for relation in filter(None, gold | predicted):
+        for relation in sorted({*gold, *predicted} - {""}):
             figures[relation] = Counts(
                 gold=gold[relation],
                 predicted=predicted[relation],

@@ -22,6 +22,7 @@ from pipekit.jobs.records import Fields, Record
 
 _NAME_FIELDS = ("id", "name")  # fields that name a document
 _INPUT = "input"  # the field for fields whose names are taken
+_INPUT_TEXT = "input_text"
 _FIRST_LABEL = np.zeros(1, dtype=np.int32)  # a column of one row, which has the first label
 
 Selection = frozenset[str]
@@ -230,8 +231,8 @@ def _conllu(
 def _comments(doc: Doc) -> Layer:
     """The layer "meta" with a row for each sentence, as CoNLL-U has it.
 
-    The first row has the name of the document and its fields. Each row has the name of its
-    sentence.
+    The first row has the name of the document and its fields. A field "text" beside the text that
+    was annotated has another key, since CoNLL-U gives the key "text" to the sentence.
     """
     count = 0
     for sent in doc.sents or ():
@@ -242,12 +243,12 @@ def _comments(doc: Doc) -> Layer:
         return layer
     rest: list[str | None] = [None] * (count - 1)
     layer.set("newdoc", [doc.name, *rest])
-    names = [f"{doc.name}-{number}" for number in range(1, count + 1)]
-    layer.set("sent_id", names)
     meta = doc.layers["meta"]
     for key in meta:
         value = meta[key][0] or ""
         key_in_line = " ".join(key.split())
+        if key_in_line == "text":
+            key_in_line = _INPUT_TEXT
         value_in_line = " ".join(value.splitlines())
         layer.set(key_in_line, [value_in_line, *rest])
     return layer

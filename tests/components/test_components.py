@@ -21,7 +21,8 @@ from pipekit import Doc, Pipeline
 from pipekit.errors import DataError
 
 FEW = {
-    "qa": ("bilstm", "gru", "transformer", "bert")
+    "qa": ("bilstm", "gru", "transformer", "bert"),
+    "parser": ("bilstm", "transformer", "bert"),
 }  # components that learn slowly, with one encoder of each kind
 ALIKE = {
     "rnn": ("tagger", "ner"),

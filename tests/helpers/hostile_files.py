@@ -333,6 +333,8 @@ def explosions() -> Iterator[tuple[str, Header]]:
         {"type": "span_ner", "labels": names, "hidden": 16_384},
         {"type": "tagger", "tags": [f"X|A=B{name}" for name in names]},
         {"type": "tagger", "tags": [f"X|A{name}=B" for name in names]},
+        {"type": "parser", "labels": names, "label_width": 1_024},
+        {"type": "parser", "labels": ["root"], "arcs": 16_384, "hidden": 16_384},
         {"type": "relations", "patterns": [f"A{name} {name} B{name}" for name in names]},
         {"type": "classifier", "labels": names, "heads": 256, "hidden": 16_384},
         {"type": "entity_sentiment", "labels": names, "heads": 256, "hidden": 16_384},

@@ -114,6 +114,22 @@ def felt(doc: Doc) -> list[tuple[int, int, str | None]]:
     return sorted((span.start, span.end, span.sentiment and span.sentiment.label) for span in spans)
 
 
+PARSER = {
+    "type": "parser",
+    "encoder": "main",
+    "hidden": 32,
+    "context": 16,
+    "arcs": 32,
+    "label_width": 16,
+    "dropout": 0.0,
+}
+
+
+def trees(doc: Doc) -> list[tuple[int | None, str | None]]:
+    """The head and the relation of each token; a bare copy has none."""
+    return [(token.head and token.head.i, token.dep) for token in doc]
+
+
 # Of each component: its settings, and a function to its annotations of a document.
 # A component with `entities` reads those of the ten sentences.
 COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
@@ -147,6 +163,7 @@ COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
         },
         felt,
     ),
+    "parser": (PARSER, trees),
     "qa": ({"type": "qa", "encoder": "main", "mixed": 24, "hidden": 24, "threshold": 0.5}, answers),
 }
 

@@ -27,6 +27,7 @@ GRU = {"type": "gru", "width": 32}
 # Of each component, something that it has not seen at first, and the setting that lists it.
 NEW = {
     "tagger": ("NUM", "tags"),
+    "parser": ("nummod", "labels"),
     "ner": ("LOC", "labels"),
     "span_ner": ("THING", "labels"),
     "relations": ("HAS", "patterns"),
@@ -38,7 +39,7 @@ NEW = {
 
 def said_of(doc: Doc) -> set[str | None]:
     """All labels of a document."""
-    said = set(doc.tokens["pos"].strings()) | set(doc.layers["cats"])
+    said = {*doc.tokens["pos"].strings(), *doc.tokens["dep"].strings(), *doc.layers["cats"]}
     for name in ("ents", "fine", "relations"):
         said.update(doc.layers[name]["label"].strings())
     said.update(span.sentiment.label for span in doc.spans["ents"] if span.sentiment)

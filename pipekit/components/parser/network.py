@@ -97,7 +97,8 @@ class Biaffine(nn.Module):
         """Words with hidden states float[N, width], and the root, as ends of arcs."""
         root = self.root.to(states.dtype)
         ends = self.ends(torch.cat([states, root]))
-        dependent, head, label_dependent, label_head = torch.split(ends, self.widths, dim=1)
+        parts: tuple[Tensor, ...] = ends.split(self.widths, dim=1)  # type: ignore[no-untyped-call]
+        dependent, head, label_dependent, label_head = parts
         return ArcEnds(self.arc(dependent), head, label_dependent, label_head)
 
     def arcs(

@@ -30,7 +30,7 @@ UNSET_HEAD = "Unset=Head"  # in MISC: head and relation stand there only to make
 FILLERS = ("root", "dep")  # the relations of such words
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _EMPTY_NODE = re.compile(r"[0-9]+\.[0-9]+")
-_ESCAPE = re.compile(r"\\([snrtp\\])")
+_ESCAPE = re.compile(r"\\(u[0-9a-f]{4}|[snrtp\\])")
 _ESCAPED = {"s": " ", "n": "\n", "r": "\r", "t": "\t", "p": "|", "\\": "\\"}
 _ROOT = -2  # the head of a root, until its own row is known
 
@@ -441,8 +441,17 @@ def _spaces_after(
     for entry in misc.split("|"):
         if entry.startswith("SpacesAfter="):
             spaces = entry.removeprefix("SpacesAfter=")
-            return _ESCAPE.sub(lambda escape: _ESCAPED[escape[1]], spaces)
+            return _ESCAPE.sub(_unescaped, spaces)
     return gap
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """The character of an escape; `\\u00a0` is one that UDPipe leaves as it is."""
+    code = escape[1]
+    if len(code) == 1:
+        return _ESCAPED[code]
+    character = chr(int(code[1:], 16))
+    return character if character.isspace() else escape[0]
 
 
 def _gaps_in(

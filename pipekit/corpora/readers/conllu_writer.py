@@ -20,6 +20,7 @@ from pipekit.storage.files import write_atomically
 
 _FORM, _MISC = 1, 9
 _LINE_END = re.compile(r"[\r\n]")
+_OTHER_SPACE = re.compile(r"\s")
 _NO_NAME = re.compile(r"[\s/]+")  # what a name of a sentence may not hold
 _ESCAPES = str.maketrans(
     {" ": "\\s", "\n": "\\n", "\r": "\\r", "\t": "\\t", "|": "\\p", "\\": "\\\\"}
@@ -234,10 +235,15 @@ def _misc(
     if not gap:
         entries.append("SpaceAfter=No")
     elif gap != " ":
-        entries.append("SpacesAfter=" + gap.translate(_ESCAPES))
+        entries.append(f"SpacesAfter={_OTHER_SPACE.sub(_escaped, gap.translate(_ESCAPES))}")
     if arc.is_unset:
         entries.append(UNSET_HEAD)
     return "|".join(entries) or None
+
+
+def _escaped(space: re.Match[str]) -> str:
+    """White space that UDPipe has no escape for: MISC may hold none at its end."""
+    return f"\\u{ord(space[0]):04x}"
 
 
 def _cell(
