@@ -68,11 +68,18 @@ def _token_lines(doc: Doc) -> Iterator[str]:
 
 
 def _token_cells(token: Token) -> list[str]:
-    """Number, text, part of speech, lemma, features; "-" for what is not known."""
+    """Number, text, part of speech, lemma, features; "-" for what is not known.
+
+    In a document with trees, then the relation, and the number of the head.
+    """
     morph = "-"
     if token.morph is not None:
         morph = str(token.morph) or "_"
-    return [str(token.i), token.text, token.pos or "-", token.lemma or "-", morph]
+    cells = [str(token.i), token.text, token.pos or "-", token.lemma or "-", morph]
+    if "head" in token.doc.tokens:
+        head = token.head
+        cells += [token.dep or "-", "-" if head is None else str(head.i)]
+    return cells
 
 
 def _span_lines(doc: Doc) -> Iterator[str]:
