@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 import pipekit
 from pipekit import Batch, Doc, Pipeline
 from pipekit.components.parser import stretches as stretches_module
-from pipekit.components.parser.stretches import columns_of, governors_of, stretches
+from pipekit.components.parser.stretches import governors_of, stretch_columns, stretches
 from pipekit.components.parser.trees import are_trees, best_tree
 from pipekit.errors import DataError, ProcessingError
 
@@ -107,7 +107,7 @@ def test_trees_are_told_from_other_heads(sentences: list[list[int]]) -> None:
 
 @settings(max_examples=30)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=5))
-def test_heads_are_columns_of_stretches_and_back(lengths: list[int]) -> None:
+def test_heads_are_stretch_columns_stretches_and_back(lengths: list[int]) -> None:
     doc = Doc(words=["а"] * sum(lengths))
     starts = np.zeros(len(doc), dtype=bool)
     starts[np.cumsum([0, *lengths[:-1]])] = True
@@ -116,14 +116,14 @@ def test_heads_are_columns_of_stretches_and_back(lengths: list[int]) -> None:
     assert plan.length.tolist() == lengths
     columns = np.concatenate([np.arange(length) for length in lengths])  # a chain each
     governors = governors_of(columns, plan)
-    assert columns_of(governors, plan).tolist() == columns.tolist()
+    assert stretch_columns(governors, plan).tolist() == columns.tolist()
 
 
 @pytest.mark.parametrize("words", [192, 193, 500, 2_000])
 def test_a_long_sentence_has_one_tree(words: int) -> None:
     doc = parser()(Doc(words=["слово", "за", "словом", "и"] * (words // 4) + ["!"] * (words % 4)))
     plan = stretches(Batch([doc]))
-    assert plan.length.max() <= stretches_module.LONGEST
+    assert plan.length.max() <= stretches_module.LONGEST_STRETCH
     assert len(doc) == words
     assert fault(doc) is None
 

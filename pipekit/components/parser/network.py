@@ -116,12 +116,17 @@ class Biaffine(nn.Module):
             rows, inside = grid(plan.start[group], plan.length[group])
             cells = to_device(rows, device)
             dependents = ends.arc_dependent[cells]  # (S, T, A)
+            words = ends.arc_head[cells]
             roots = root.expand(len(rows), 1, -1)
-            heads = torch.cat([roots, ends.arc_head[cells]], dim=1)  # (S, T + 1, A)
+            heads = torch.cat([roots, words], dim=1)  # (S, T + 1, A)
             products = dependents @ heads.transpose(1, 2)
+            products = products.float()
             no_arc = to_device(_no_arcs(inside), device)
-            scores = products.float().masked_fill(no_arc, LOWEST)
-            yield ArcGroup(group, inside, scores)
+            yield ArcGroup(
+                stretches=group,
+                inside=inside,
+                scores=products.masked_fill(no_arc, LOWEST),
+            )
 
     def labels(
         self,
@@ -131,40 +136,38 @@ class Biaffine(nn.Module):
     ) -> Tensor:
         """The scores of all labels for some arcs, float[arcs, L]."""
         count, side, _ = self.label.shape
-        weight = self.label.transpose(0, 1).reshape(side, count * side)
-        step = max(_CELLS // (count * side), 1)
-        parts = [weight.new_zeros(0, count)]
-        for some, their_heads in zip(dependents.split(step), heads.split(step), strict=True):
-            left = _with_one(ends.label_dependent[some])  # (arcs, B + 1)
-            right = _with_one(ends.label_head[their_heads])
-            by_label = (left @ weight.to(left.dtype)).view(-1, count, side)
+        cells = count * side
+        weight = self.label.transpose(0, 1).reshape(side, cells)
+        weight = weight.to(ends.label_dependent.dtype)
+        step = max(_CELLS // cells, 1)
+        parts = []
+        for begin in range(0, max(len(heads), 1), step):
+            some = slice(begin, begin + step)
+            left = _with_one(ends.label_dependent[dependents[some]])  # (arcs, B + 1)
+            right = _with_one(ends.label_head[heads[some]])
+            by_label = (left @ weight).view(-1, count, side)
             products = by_label * right.unsqueeze(1)
-            parts.append(products.sum(2).float())
-        return torch.cat(parts)
+            parts.append(products.sum(2))
+        return torch.cat(parts).float()
 
 
 def arc_loss(
     groups: Iterator[ArcGroup],
     heads: Ints,  # the head of each word as a column, int64[N]; -1 for none to learn
     plan: Stretches,
-) -> Tensor:
+) -> Tensor | float:
     """Minus the log probability of the heads, a sum over the words that have one."""
-    losses = []
+    total: Tensor | float = 0.0
     for group in groups:
         starts = plan.start[group.stretches]
         lengths = plan.length[group.stretches]
         rows, inside = grid(starts, lengths)
         targets = np.where(inside, heads[rows], -1)
         wanted = to_device(targets.ravel(), group.scores.device)
-        losses.append(
-            functional.cross_entropy(
-                group.scores.flatten(0, 1),
-                wanted,
-                ignore_index=-1,
-                reduction="sum",
-            )
-        )
-    return torch.stack(losses).sum()
+        scores = group.scores.flatten(0, 1)
+        loss = functional.cross_entropy(scores, wanted, ignore_index=-1, reduction="sum")
+        total = total + loss
+    return total
 
 
 def _no_arcs(inside: Bools) -> Bools:

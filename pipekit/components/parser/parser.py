@@ -1,12 +1,12 @@
 """The parser: the head of each word and the label of its dependence, sentence by sentence.
 
-    vectors (N, W) ── Context ── Biaffine ── arcs ── best tree ── head
-                                        └── labels of its arcs ── dep
+    vectors (N, W) ── Context ── Biaffine ─┬─ arcs ── best tree ── head
+                                           └─ labels of its arcs ── dep
 
 Each word has one head, one word of a sentence is the root, and no word is its own ancestor. Heads
 are chosen word by word; where that gives no tree, the best tree is searched for. A sentence of more
-words than `stretches.LONGEST` is read in stretches; the root of each but the first depends on that
-of the first.
+words than `stretches.LONGEST_STRETCH` is read in stretches; the root of each but the first depends
+on that of the first.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from torch.nn import functional
 from pipekit.components.parser.network import LOWEST, ArcEnds, ArcGroup, Biaffine, arc_loss
 from pipekit.components.parser.stretches import (
     Stretches,
-    columns_of,
     governors_of,
+    stretch_columns,
     stretches,
 )
 from pipekit.components.parser.trees import are_trees, best_tree
@@ -35,7 +35,7 @@ from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared
 from pipekit.settings import EvenWidth, LabelList, LabelName, Rate, Width
-from pipekit.words.arrays import Bools, Ints, ranges
+from pipekit.words.arrays import Bools, Ints, offsets, ranges
 
 _UNSET = -1
 
@@ -129,19 +129,31 @@ class Parser(Head):
         """The trees, and the best labels of their arcs."""
         plan = stretches(batch)
         ends = self._ends(batch, plan)
-        governors = governors_of(self._heads(ends, plan), plan)
+        columns = self._heads(ends, plan)
+        governors = governors_of(columns, plan)
         words = np.arange(len(governors))
         is_root = governors == len(governors)
-        device = ends.arc_head.device
-        logits = self.biaffine.labels(
-            ends,
-            to_device(words, device),
-            to_device(governors, device),
+        logits = self._label_scores(ends, words, governors)
+        forbidden = to_device(self._forbidden(is_root), logits.device)
+        logits = logits.masked_fill(forbidden, LOWEST)
+        governors[is_root] = words[is_root]
+        return Parse(
+            words=plan.rows,
+            heads=plan.rows[governors],
+            labels=logits.argmax(dim=1),
         )
-        forbidden = self._forbidden(is_root)
-        labels = logits.masked_fill(to_device(forbidden, device), LOWEST).argmax(dim=1)
-        heads = plan.rows[np.where(is_root, words, governors)]
-        return Parse(plan.rows, heads, labels)
+
+    def _label_scores(
+        self,
+        ends: ArcEnds,
+        words: Ints,
+        governors: Ints,  # as `governors_of` gives them
+    ) -> Tensor:
+        """The scores of all labels for the arcs of some words, float[words, labels]."""
+        device = ends.arc_head.device
+        dependents = to_device(words, device)
+        heads = to_device(governors, device)
+        return self.biaffine.labels(ends, dependents, heads)
 
     def _forbidden(self, is_root: Bools) -> Bools:
         """The labels that words cannot have, bool[words, labels]."""
@@ -173,32 +185,10 @@ class Parser(Head):
         """
         heads = np.zeros(len(plan.rows), dtype=np.int64)
         for group in self.biaffine.arcs(ends, plan):
-            tops, best_heads = to_arrays(group.scores.max(dim=2))
-            if not np.isfinite(tops[group.inside]).all():
-                raise ProcessingError(
-                    "scores of the parser are no numbers: its weights are damaged"
-                )
-            self._fill(heads, best_heads, group, plan)
+            lengths = plan.length[group.stretches]
+            rows = ranges(plan.start[group.stretches], lengths)
+            heads[rows] = _best_heads(group, lengths)
         return heads
-
-    def _fill(
-        self,
-        heads: Ints,
-        best_heads: Ints,  # int64[S, T], of each word taken alone
-        group: ArcGroup,
-        plan: Stretches,
-    ) -> None:
-        """Write the heads of a group of stretches, those of the best tree."""
-        starts = plan.start[group.stretches]
-        lengths = plan.length[group.stretches]
-        ends = np.cumsum(lengths)
-        flat = best_heads[group.inside]
-        is_tree = are_trees(flat, ends - lengths, lengths)
-        for place in np.flatnonzero(~is_tree).tolist():
-            size = int(lengths[place])
-            scores = group.scores[place, :size, : size + 1].double().cpu().numpy()
-            flat[ends[place] - size : ends[place]] = best_tree(scores)
-        heads[ranges(starts, lengths)] = flat
 
     def decode(
         self,
@@ -226,17 +216,15 @@ class Parser(Head):
         plan = stretches(batch)
         ends = self._ends(batch, plan)
         governors, labels = self._gold(batch, plan)
-        columns = columns_of(governors, plan)
-        loss = arc_loss(self.biaffine.arcs(ends, plan), columns, plan)
+        columns = stretch_columns(governors, plan)
+        groups = self.biaffine.arcs(ends, plan)
+        loss = ends.arc_head.sum() * 0.0 + arc_loss(groups, columns, plan)
+
         learned = np.flatnonzero((governors >= 0) & (labels >= 0))
-        logits = self.biaffine.labels(
-            ends,
-            to_device(learned, loss.device),
-            to_device(governors[learned], loss.device),
-        )
-        targets = to_device(labels[learned], loss.device)
-        loss = loss + functional.cross_entropy(logits, targets, reduction="sum")
-        return loss / max(len(batch), 1)
+        logits = self._label_scores(ends, learned, governors[learned])
+        targets = to_device(labels[learned], logits.device)
+        label_loss = functional.cross_entropy(logits, targets, reduction="sum")
+        return (loss + label_loss) / max(len(batch), 1)
 
     def _gold(
         self,
@@ -247,32 +235,60 @@ class Parser(Head):
 
         Both are int64[words], and -1 where unset.
         """
-        codes = {label: number for number, label in enumerate(self.names)}
-        heads = np.full(len(batch), _UNSET)
-        labels = np.full(len(batch), _UNSET)
+        size = len(batch)
+        codes: dict[str | None, int] = {label: code for code, label in enumerate(self.names)}
+        heads = np.full(size, _UNSET)
+        labels = np.full(size, _UNSET)
         for doc, (start, end) in _doc_rows(batch):
             column = doc.tokens.get("head")
             if column is None:
                 continue
-            own = column.values.astype(np.int64)
-            heads[start:end] = np.where(own < 0, _UNSET, own + start)
-            strings = doc.tokens.values("dep")
-            labels[start:end] = [codes.get(label or "", _UNSET) for label in strings]
-        numbers = np.full(len(batch) + 1, _UNSET)  # of the words; the last is for unset heads
-        numbers[plan.rows] = np.arange(len(plan.rows))
-        own_heads = heads[plan.rows]
-        governors = numbers[own_heads]
-        governors[own_heads == plan.rows] = len(plan.rows)
+            rows = column.values.astype(np.int64)
+            rows[rows >= 0] += start
+            heads[start:end] = rows
+            names = doc.tokens.values("dep")
+            labels[start:end] = [codes.get(name, _UNSET) for name in names]
+
+        words = len(plan.rows)
+        numbers = np.full(size + 1, _UNSET)  # of the words; the last is for unset heads
+        numbers[plan.rows] = np.arange(words)
+        word_heads = heads[plan.rows]
+        governors = numbers[word_heads]
+        governors[word_heads == plan.rows] = words
         return governors, labels[plan.rows]
 
     def passed_over(self, batch: Batch) -> PassedOver:
         """Heads in another sentence, or too far away in a very long one."""
         plan = stretches(batch)
         governors, _ = self._gold(batch, plan)
-        is_far = (governors >= 0) & (columns_of(governors, plan) < 0)
+        columns = stretch_columns(governors, plan)
+        is_far = (governors >= 0) & (columns < 0)
         tokens = plan.rows[is_far]
         numbers = np.searchsorted(batch.offsets, tokens, "right") - 1
         return {"heads are out of reach of their words": numbers.tolist()}
+
+
+def _best_heads(
+    group: ArcGroup,
+    lengths: Ints,  # of its stretches
+) -> Ints:
+    """The heads of the best trees of some stretches, columns of the scores, int64[words].
+
+    Errors: `ProcessingError` for scores that are no numbers.
+    """
+    tops, columns = to_arrays(group.scores.max(dim=2))
+    if not np.isfinite(tops[group.inside]).all():
+        raise ProcessingError("scores of the parser are no numbers: its weights are damaged")
+    heads: Ints = columns[group.inside]
+    borders = offsets(lengths)
+    is_tree = are_trees(heads, borders[:-1], lengths)
+    for number in np.flatnonzero(~is_tree).tolist():
+        start, end = borders[number : number + 2].tolist()
+        size = end - start
+        arcs = group.scores[number, :size, : size + 1]
+        [scores] = to_arrays([arcs.double()])
+        heads[start:end] = best_tree(scores)
+    return heads
 
 
 def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, tuple[int, int]]]:

@@ -14,7 +14,7 @@ from pipekit.words.arrays import Ints, offsets, places
 
 # The most words of a stretch. The scores of arcs take its square, so time and memory for a word
 # stay bounded in a text without sentence borders. One sentence of UD Russian-Taiga is longer.
-LONGEST = 192
+LONGEST_STRETCH = 192
 ROOT = 0  # the column of the root among the scores of heads
 
 
@@ -37,25 +37,21 @@ class Stretches(NamedTuple):
 
 
 def stretches(batch: Batch) -> Stretches:
-    """The stretches of a batch: sentences, those above `LONGEST` in parts of like length."""
+    """The stretches of a batch: sentences, those that are longer in parts of like length."""
     rows = _word_rows(batch)
     borders = np.searchsorted(rows, batch.sequences)  # among the words
     lengths = np.diff(borders)
-    filled = lengths > 0
-    sentence_starts = borders[:-1][filled]
+    filled = np.flatnonzero(lengths)
+    sentence_starts = borders[filled]
     lengths = lengths[filled]
-    parts = -(-lengths // LONGEST)  # of each sentence, rounded up
+    parts = (lengths + LONGEST_STRETCH - 1) // LONGEST_STRETCH  # of each sentence, rounded up
     sentence = np.repeat(np.arange(len(lengths)), parts)
-    steps = places(parts) * lengths[sentence] // parts[sentence]
-    start = sentence_starts[sentence] + steps
+    steps = places(parts) * lengths[sentence]
+    start = sentence_starts[sentence] + steps // parts[sentence]
     length = np.diff(np.append(start, len(rows)))
-    return Stretches(
-        rows=rows,
-        owner=np.repeat(np.arange(len(start)), length),
-        start=start,
-        length=length,
-        first=offsets(parts)[sentence],
-    )
+    first = offsets(parts)[sentence]
+    owner = np.repeat(np.arange(len(start)), length)
+    return Stretches(rows, owner, start, length, first)
 
 
 def _word_rows(batch: Batch) -> Ints:
@@ -85,7 +81,7 @@ def governors_of(
     return governors
 
 
-def columns_of(
+def stretch_columns(
     governors: Ints,  # as `governors_of` gives them, -1 for unset, int64[words]
     plan: Stretches,
 ) -> Ints:

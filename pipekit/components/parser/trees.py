@@ -28,16 +28,19 @@ def are_trees(
         starts, lengths: the first word and the number of words of each stretch, none of them empty.
             Stretches lie end to end.
     """
-    owners = np.repeat(np.arange(len(lengths)), lengths)
+    count = len(lengths)
+    owners = np.repeat(np.arange(count), lengths)
     is_root = heads == ROOT
     # A root leads to itself, any other word to its head; after enough steps all words of a tree
     # have come to the root.
-    reached = np.where(is_root, np.arange(len(heads)), starts[owners] + heads - 1)
+    reached = starts[owners] + heads - 1
+    reached[is_root] = np.flatnonzero(is_root)
     longest = int(lengths.max(initial=1))
     for _ in range(longest.bit_length()):
         reached = reached[reached]
-    roots = np.bincount(owners[is_root], minlength=len(lengths))
-    strays = np.bincount(owners[~is_root[reached]], minlength=len(lengths))
+    is_stray = ~is_root[reached]
+    roots = np.bincount(owners[is_root], minlength=count)
+    strays = np.bincount(owners[is_stray], minlength=count)
     trees: Bools = (roots == 1) & (strays == 0)
     return trees
 
@@ -54,11 +57,12 @@ def best_tree(scores: ArcScores) -> Ints:
     Source: Edmonds 1967, in the form of a matrix that shrinks with each cycle.
     """
     size = len(scores)
-    square = np.full((size + 1, size + 1), -np.inf)  # the root is a node without a head
+    square = _no_arcs(size + 1)  # the root is a node without a head
     square[1:] = scores
     np.fill_diagonal(square, -np.inf)
-    seen = square[np.isfinite(square)]
-    square[1:, ROOT] -= (seen.max() - seen.min() + 1) * size
+    finite = square[np.isfinite(square)]
+    largest_gain = np.ptp(finite) + 1
+    square[1:, ROOT] -= largest_gain * size
     heads: Ints = _arborescence(square)[1:]
     return heads
 
@@ -70,29 +74,39 @@ def _arborescence(square: ArcScores) -> Ints:
     cycle = _cycle(heads)
     if not len(cycle):
         return heads
-    is_inside = np.zeros(len(heads), dtype=bool)
-    is_inside[cycle] = True
-    others = np.flatnonzero(~is_inside)  # node 0 among them; the cycle is a node behind them
-    gains = square[cycle] - square[cycle, heads[cycle]][:, None]  # of a new head for a node in it
-    entries = gains[:, others].argmax(axis=0)  # for each head outside, the node where it enters
-    exits = square[np.ix_(others, cycle)].argmax(axis=1)  # for each node outside, its head within
+    # The cycle becomes one node behind all others, node 0 among them.
+    others = np.delete(np.arange(len(heads)), cycle)
+    rows = square[cycle]
+    own = square[cycle, heads[cycle]]
+    gains = rows[:, others] - own[:, None]  # of a head outside, for each node of the cycle
+    entries = gains.argmax(axis=0)  # where each head outside enters
+    outside = square[others]
+    exits = outside[:, cycle].argmax(axis=1)  # for each node outside, its head within
+    entry_nodes = cycle[entries]
+    exit_nodes = cycle[exits]
 
-    count = len(others)
-    smaller = np.full((count + 1, count + 1), -np.inf)
-    smaller[:count, :count] = square[np.ix_(others, others)]
-    smaller[count, :count] = gains[entries, others]
-    smaller[:count, count] = square[others, cycle[exits]]
+    last = len(others)
+    smaller = _no_arcs(last + 1)
+    smaller[:last, :last] = outside[:, others]
+    smaller[last, :last] = gains.max(axis=0)
+    smaller[:last, last] = square[others, exit_nodes]
     smaller[ROOT] = -np.inf
     best = _arborescence(smaller)
 
-    of_others = best[:count]
-    heads[others] = np.append(others, 0)[of_others]
-    from_cycle = of_others == count
-    heads[others[from_cycle]] = cycle[exits[from_cycle]]
-    entry = cycle[entries[best[count]]]
-    heads[entry] = others[best[count]]
+    head_of_cycle = best[last]
+    is_from_cycle = best[:last] == last
+    best[best == last] = ROOT
+    heads[others] = others[best[:last]]
+    heads[others[is_from_cycle]] = exit_nodes[is_from_cycle]
+    entry = entry_nodes[head_of_cycle]
+    heads[entry] = others[head_of_cycle]
     heads[ROOT] = ROOT
     return heads
+
+
+def _no_arcs(size: int) -> ArcScores:
+    """Scores of a square without any arc."""
+    return np.full((size, size), -np.inf)
 
 
 def _cycle(heads: Ints) -> Ints:

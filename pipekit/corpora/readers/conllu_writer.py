@@ -204,27 +204,43 @@ def _arcs(
     rows: list[int],
 ) -> list[_Arc]:
     """The arcs of the words of a sentence; words without a head, or with one elsewhere, get one."""
-    heads = doc.tokens.get("head")
     relations = doc.tokens.values("dep")
-    ids = {row: number for number, row in enumerate(rows, 1)}
-    known: dict[int, int] = {}  # the ids of heads by row
-    for row in rows:
-        head = -1 if heads is None else int(heads.values[row])
-        if head in ids:
-            known[row] = 0 if head == row else ids[head]
-    roots = [ids[row] for row, head in known.items() if not head]
-    root_relation, relation = FILLERS
+    heads = _head_ids(doc, rows)
+    root_relation, other_relation = FILLERS
+    root = 0  # the id of the first one
+    if 0 in heads:
+        root = heads.index(0) + 1
     arcs = []
-    for row in rows:
-        if row in known:
-            filler = relation if known[row] else root_relation
-            arcs.append(_Arc(known[row], relations[row] or filler))
-        elif roots:
-            arcs.append(_Arc(roots[0], relations[row] or relation, is_unset=True))
+    for number, (row, head) in enumerate(zip(rows, heads, strict=True), 1):
+        relation = relations[row]
+        if head is not None:
+            filler = other_relation if head else root_relation
+            arcs.append(_Arc(head, relation or filler))
+        elif root:
+            arcs.append(_Arc(root, relation or other_relation, is_unset=True))
         else:
-            roots.append(ids[row])
+            root = number
             arcs.append(_Arc(0, root_relation, is_unset=True))
     return arcs
+
+
+def _head_ids(
+    doc: Doc,
+    rows: list[int],
+) -> list[int | None]:
+    """The id of the head of each word of a sentence, 0 for a root, None where it has none there."""
+    column = doc.tokens.get("head")
+    if column is None:
+        return [None] * len(rows)
+    ids = {row: number for number, row in enumerate(rows, 1)}
+    heads: list[int | None] = []
+    for row in rows:
+        head = int(column.values[row])
+        if head == row:
+            heads.append(0)
+        else:
+            heads.append(ids.get(head))
+    return heads
 
 
 def _misc(
