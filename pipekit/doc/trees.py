@@ -36,8 +36,10 @@ def token_rows_of_part(
     for name in TOKEN_ROWS:
         column = part.get(name)
         if column is not None:
-            is_inside = (column.values >= start) & (column.values < end)
-            part.put(name, Column(np.where(is_inside, column.values - start, -1)))
+            rows = column.values
+            is_inside = (rows >= start) & (rows < end)
+            rows = np.where(is_inside, rows - start, -1)
+            part.put(name, Column(rows))
     return part
 
 
@@ -51,7 +53,8 @@ def token_rows_moved(
         column = moved.get(name)
         if column is not None:
             rows = column.values.astype(np.int32)
-            moved.put(name, Column(np.where(rows < 0, rows, rows + np.int32(shift))))
+            rows[rows >= 0] += shift
+            moved.put(name, Column(rows))
     return moved
 
 
@@ -70,20 +73,21 @@ def join_trees(
     if heads is None:
         return
     rows = heads.values.copy()
-    labels = tokens.get("dep")
-    codes = None if labels is None else labels.values.copy()
-    for cut in cuts.tolist():
-        sentence = int(np.searchsorted(borders, cut, "right"))
-        if not 0 < sentence < len(borders) or borders[sentence - 1] == cut:
-            continue
-        members = np.arange(borders[sentence - 1], borders[sentence])
-        roots = members[rows[members] == members]
+    further: list[int] = []  # roots
+    for cut in np.setdiff1d(cuts, borders).tolist():
+        sentence = borders.searchsorted(cut)
+        start = borders[sentence - 1]
+        members = np.arange(start, borders[sentence])
+        is_root = rows[members] == members
+        roots = members[is_root]
         rows[roots[1:]] = roots[:1]
-        if codes is not None:
-            codes[roots[1:]] = -1
+        further += roots[1:].tolist()
     tokens.put("head", Column(rows))
-    if labels is not None and codes is not None:
-        tokens.put("dep", Column(codes, labels.labels))
+    relations = tokens.get("dep")
+    if relations is not None:
+        codes = relations.values.copy()
+        codes[further] = -1
+        tokens.put("dep", Column(codes, relations.labels))
 
 
 def check_token_rows(tokens: Layer) -> None:

@@ -117,10 +117,10 @@ def felt(doc: Doc) -> list[tuple[int, int, str | None]]:
 PARSER = {
     "type": "parser",
     "encoder": "main",
-    "hidden": 32,
-    "context": 16,
-    "arcs": 32,
-    "label_width": 16,
+    "hidden": 64,
+    "context": 32,
+    "arcs": 64,
+    "label_width": 32,
     "dropout": 0.0,
 }
 

@@ -77,7 +77,13 @@ class Biaffine(nn.Module):
     ) -> None:
         super().__init__()
         self.widths = [arcs, arcs, labels, labels]
-        self.root = nn.Parameter(torch.randn(1, width) * 0.1)
+        root = torch.randn(1, width)
+        label = torch.zeros(
+            count,
+            labels + 1,
+            labels + 1,
+        )
+        self.root = nn.Parameter(root * 0.1)
         self.ends = nn.Sequential(
             nn.Dropout(dropout),
             nn.Linear(width, sum(self.widths)),
@@ -85,7 +91,7 @@ class Biaffine(nn.Module):
             nn.Dropout(dropout),
         )
         self.arc = nn.Linear(arcs, arcs)  # its bias scores each head by itself
-        self.label = nn.Parameter(torch.zeros(count, labels + 1, labels + 1))
+        self.label = nn.Parameter(label)
         nn.init.zeros_(self.arc.bias)
 
     @staticmethod
@@ -97,9 +103,14 @@ class Biaffine(nn.Module):
         """Words with hidden states float[N, width], and the root, as ends of arcs."""
         root = self.root.to(states.dtype)
         ends = self.ends(torch.cat([states, root]))
-        parts: tuple[Tensor, ...] = ends.split(self.widths, dim=1)  # type: ignore[no-untyped-call]
+        parts: tuple[Tensor, ...] = ends.split(self.widths, dim=1)
         dependent, head, label_dependent, label_head = parts
-        return ArcEnds(self.arc(dependent), head, label_dependent, label_head)
+        return ArcEnds(
+            arc_dependent=self.arc(dependent),
+            arc_head=head,
+            label_dependent=label_dependent,
+            label_head=label_head,
+        )
 
     def arcs(
         self,
@@ -113,7 +124,9 @@ class Biaffine(nn.Module):
         device = ends.arc_head.device
         root = ends.arc_head[-1:]  # (1, A)
         for group in length_groups(plan.length, cells_on(device)):
-            rows, inside = grid(plan.start[group], plan.length[group])
+            starts = plan.start[group]
+            lengths = plan.length[group]
+            rows, inside = grid(starts, lengths)
             cells = to_device(rows, device)
             dependents = ends.arc_dependent[cells]  # (S, T, A)
             words = ends.arc_head[cells]
@@ -143,8 +156,10 @@ class Biaffine(nn.Module):
         parts = []
         for begin in range(0, max(len(heads), 1), step):
             some = slice(begin, begin + step)
-            left = _with_one(ends.label_dependent[dependents[some]])  # (arcs, B + 1)
-            right = _with_one(ends.label_head[heads[some]])
+            left = ends.label_dependent[dependents[some]]
+            right = ends.label_head[heads[some]]
+            left = _with_one(left)  # (arcs, B + 1)
+            right = _with_one(right)
             by_label = (left @ weight).view(-1, count, side)
             products = by_label * right.unsqueeze(1)
             parts.append(products.sum(2))
@@ -165,7 +180,12 @@ def arc_loss(
         targets = np.where(inside, heads[rows], -1)
         wanted = to_device(targets.ravel(), group.scores.device)
         scores = group.scores.flatten(0, 1)
-        loss = functional.cross_entropy(scores, wanted, ignore_index=-1, reduction="sum")
+        loss = functional.cross_entropy(
+            scores,
+            wanted,
+            ignore_index=-1,
+            reduction="sum",
+        )
         total = total + loss
     return total
 
@@ -173,7 +193,12 @@ def arc_loss(
 def _no_arcs(inside: Bools) -> Bools:
     """Which cells of scores are no arc, bool[S, T, T + 1]."""
     stretches, longest = inside.shape
-    no_arc = np.zeros((stretches, longest, longest + 1), dtype=bool)
+    shape = (
+        stretches,
+        longest,
+        longest + 1,
+    )
+    no_arc = np.zeros(shape, dtype=bool)
     no_arc[:, :, 1:] = ~inside[:, None, :]
     words = np.arange(longest)
     no_arc[:, words, words + 1] = True

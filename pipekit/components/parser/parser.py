@@ -88,8 +88,19 @@ class Parser(Head):
             raise DataError("a parser needs its labels: train it, or give labels=['root', 'nsubj']")
         self.names = list(labels)
         self.is_root_label = np.array([name == root for name in self.names])  # bool[labels]
-        self.context = Context(encoder.width, hidden, context, dropout)
-        self.biaffine = Biaffine(self.context.width, arcs, label_width, len(self.names), dropout)
+        self.context = Context(
+            encoder.width,
+            hidden,
+            context,
+            dropout,
+        )
+        self.biaffine = Biaffine(
+            self.context.width,
+            arcs,
+            label_width,
+            len(self.names),
+            dropout,
+        )
 
     @classmethod
     def prepare(
@@ -196,15 +207,21 @@ class Parser(Head):
         scores: Parse,
     ) -> None:
         """Write the columns of all documents."""
-        heads = np.full(len(batch), _UNSET, dtype=np.int32)
-        labels = np.full(len(batch), _UNSET, dtype=np.int32)
+        size = len(batch)
+        heads = np.full(
+            size,
+            _UNSET,
+            dtype=np.int32,
+        )
+        labels = heads.copy()
         heads[scores.words] = scores.heads
         labels[scores.words] = scores.labels.cpu().numpy()
         for doc, (start, end) in _doc_rows(batch):
-            own_heads = heads[start:end].copy()
-            own_heads[own_heads >= 0] -= start
-            doc.tokens.put("head", Column(own_heads))
-            doc.tokens.put("dep", Column(labels[start:end], self.names))
+            rows = heads[start:end].copy()
+            rows[rows >= 0] -= start
+            relations = Column(labels[start:end], self.names)
+            doc.tokens.put("head", Column(rows))
+            doc.tokens.put("dep", relations)
 
     # -- learning
 
@@ -223,7 +240,11 @@ class Parser(Head):
         learned = np.flatnonzero((governors >= 0) & (labels >= 0))
         logits = self._label_scores(ends, learned, governors[learned])
         targets = to_device(labels[learned], logits.device)
-        label_loss = functional.cross_entropy(logits, targets, reduction="sum")
+        label_loss = functional.cross_entropy(
+            logits,
+            targets,
+            reduction="sum",
+        )
         return (loss + label_loss) / max(len(batch), 1)
 
     def _gold(
@@ -236,7 +257,9 @@ class Parser(Head):
         Both are int64[words], and -1 where unset.
         """
         size = len(batch)
-        codes: dict[str | None, int] = {label: code for code, label in enumerate(self.names)}
+        codes: dict[str | None, int] = {}
+        for code, label in enumerate(self.names):
+            codes[label] = code
         heads = np.full(size, _UNSET)
         labels = np.full(size, _UNSET)
         for doc, (start, end) in _doc_rows(batch):
@@ -276,15 +299,18 @@ def _best_heads(
 
     Errors: `ProcessingError` for scores that are no numbers.
     """
-    tops, columns = to_arrays(group.scores.max(dim=2))
-    if not np.isfinite(tops[group.inside]).all():
+    best = group.scores.max(dim=2)
+    tops, columns = to_arrays(best)
+    tops = tops[group.inside]
+    if not np.isfinite(tops).all():
         raise ProcessingError("scores of the parser are no numbers: its weights are damaged")
     heads: Ints = columns[group.inside]
     borders = offsets(lengths)
     is_tree = are_trees(heads, borders[:-1], lengths)
     for number in np.flatnonzero(~is_tree).tolist():
-        start, end = borders[number : number + 2].tolist()
-        size = end - start
+        start = int(borders[number])
+        size = int(lengths[number])
+        end = start + size
         arcs = group.scores[number, :size, : size + 1]
         [scores] = to_arrays([arcs.double()])
         heads[start:end] = best_tree(scores)
