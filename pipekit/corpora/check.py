@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -225,7 +226,14 @@ def _doc_problems(
     if not doc.text.strip():
         what = "the document is empty: leave it out"
         yield replace(_place(doc, file), kind="empty", what=what)
-    for fault in (*_bad_pos(doc), *_bad_features(doc), *_overlaps(doc), *_crossing(doc)):
+    faults = (
+        _bad_pos(doc),
+        _bad_features(doc),
+        _bad_trees(doc),
+        _overlaps(doc),
+        _crossing(doc),
+    )
+    for fault in chain.from_iterable(faults):
         what = f"{doc[fault.row].text!r}: {fault.what}"
         yield replace(
             _place(doc, file, fault.row),
@@ -295,6 +303,33 @@ def _are_features(value: str) -> bool:
 def _names_each_once(features: str) -> bool:
     names = [pair.partition("=")[0] for pair in features.split("|")]
     return len(set(names)) == len(names)
+
+
+def _bad_trees(doc: Doc) -> Iterator[_Fault]:
+    """Sentences whose heads are all there, and have another number of roots than one, or a circle.
+
+    A circle is named at its first word, or at one that leads to it.
+    """
+    borders = doc.sent_borders()
+    if borders is None or "head" not in doc.tokens:
+        return
+    heads = doc.tokens["head"].values
+    words = np.arange(len(doc))
+    is_root = heads == words
+    reached = np.where(heads < 0, words, heads)
+    for _ in range(len(doc).bit_length()):  # twice as far each time, and a circle leads nowhere
+        reached = reached[reached]
+    for start, end in pairwise(borders.tolist()):
+        if heads[start:end].min(initial=0) < 0:
+            continue
+        roots = np.flatnonzero(is_root[start:end])
+        lost = np.flatnonzero(~is_root[reached[start:end]])
+        if len(lost):
+            what = "its head, the head of that and so on lead to no root: mend the circle"
+            yield _Fault(start + int(lost[0]), "tree", what)
+        if len(roots) != 1:
+            what = f"a sentence has {len(roots)} roots: it has one"
+            yield _Fault(start, "tree", what)
 
 
 def _wrong(

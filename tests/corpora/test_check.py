@@ -18,7 +18,9 @@ from pipekit.errors import ConfigError, DataError
 from pipekit.registry import readers
 
 
-def row(number, form, upos="NOUN", feats="_", head="0", dep="root"):
+def row(number, form, upos="NOUN", feats="_", head=None, dep="root"):
+    if head is None:
+        head = 0 if number == 1 else 1
     return "\t".join([str(number), form, form.lower(), upos, "_", feats, str(head), dep, "_", "_"])
 
 
@@ -83,6 +85,20 @@ def test_every_problem_is_listed_with_its_line(conllu):
     ]
     assert "Did you mean 'NOUN'?" in report.table()
     assert all(problem.file == str(path) for problem in report.problems)
+
+
+def test_heads_that_are_no_tree_are_reported_with_their_line(conllu):
+    path = conllu(
+        *(row(1, "Кот", head=0), row(2, "спит", head=3), row(3, "тут", head=2)),
+        "",
+        *(row(1, "Кот", head=0), row(2, "спит", head=0), row(3, "тут", head="_")),
+        "",
+        *(row(1, "Кот", head=0), row(2, "спит", head=0)),
+    )
+    report = check(path, "conllu", fewest=1)
+    assert found(report) == [(2, "tree"), (9, "tree")]
+    assert "lead to no root" in report.table()
+    assert "a sentence has 2 roots" in report.table()
 
 
 def test_another_encoding_does_not_stop_the_check(tmp_path):
