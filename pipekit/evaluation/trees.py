@@ -81,10 +81,21 @@ class _Arcs:
 
     def __init__(self, docs: AlignedDocs) -> None:
         gold_rows = docs.gold.rows.tolist()
-        gold = _arcs(docs.gold.doc, gold_rows, {row: row for row in gold_rows})
-        places = {predicted_row: gold_row for gold_row, predicted_row in docs.same}
         predicted_rows = docs.predicted.rows.tolist()
-        predicted = _arcs(docs.predicted.doc, predicted_rows, places)
+        own_places = dict(zip(gold_rows, gold_rows, strict=True))
+        places = {}
+        for gold_row, predicted_row in docs.same:
+            places[predicted_row] = gold_row
+        gold = _arcs(
+            docs.gold.doc,
+            gold_rows,
+            own_places,
+        )
+        predicted = _arcs(
+            docs.predicted.doc,
+            predicted_rows,
+            places,
+        )
         column = docs.gold.doc.tokens["head"].values
         unset = {row for row in gold_rows if column[row] < 0}
         self.gold = [arc for row, arc in gold.items() if row not in unset]
@@ -99,7 +110,12 @@ class _Arcs:
     def heads(self) -> Counts:
         """Words by their heads."""
         correct = sum(gold[0] == predicted[0] for gold, predicted in self.pairs)
-        return Counts(len(self.gold), len(self.predicted), correct, self.has_heads)
+        return Counts(
+            gold=len(self.gold),
+            predicted=len(self.predicted),
+            correct=correct,
+            has_prediction=self.has_heads,
+        )
 
     def labelled(
         self,

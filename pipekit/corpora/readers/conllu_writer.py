@@ -212,15 +212,22 @@ def _arcs(
         root = heads.index(0) + 1
     arcs = []
     for number, (row, head) in enumerate(zip(rows, heads, strict=True), 1):
-        relation = relations[row]
-        if head is not None:
-            filler = other_relation if head else root_relation
-            arcs.append(_Arc(head, relation or filler))
-        elif root:
-            arcs.append(_Arc(root, relation or other_relation, is_unset=True))
-        else:
+        relation = relations[row] or other_relation
+        is_unset = head is None
+        if head is None and root:
+            head = root
+        elif head is None:
             root = number
-            arcs.append(_Arc(0, root_relation, is_unset=True))
+            head = 0
+            relation = root_relation
+        elif not head:
+            relation = relations[row] or root_relation
+        arc = _Arc(
+            head,
+            relation,
+            is_unset,
+        )
+        arcs.append(arc)
     return arcs
 
 
