@@ -1,15 +1,18 @@
 """Measure a reader beside a baseline without learning, and what it says where there is no answer.
 
     python recipes/qa/measure.py runs/qa/best.pipekit
-    # the same, and write the pipeline again with the best threshold:
+    # the same, and write the pipeline again with calibrated scores and the best threshold:
     python recipes/qa/measure.py runs/qa/best.pipekit --choose
 
-Prints exact match and F1 on the development parts: of the reader with every question answered, of
-the same at its own threshold, and of the sliding window of Richardson et al. (2013): of all spans
-of up to eight words, the one around which most of the question's words stand, each weighted by how
-rare it is in the text. For "no answer" each question is asked of the text of another document as
-well: the balanced accuracy of a threshold is the mean of how often the reader speaks on the right
-text and is silent on the other.
+Prints exact match and F1 on the development parts, with every question answered and at the
+reader's threshold, beside the sliding window of Richardson et al. (2013): of all spans of up to
+eight words, the one around which most of the question's words stand, each weighted by how rare it
+is in the text. Then, of the questions that pairs.py made for development, by kind: F1 where there
+is an answer, and how often the reader is silent where there is none. Last, reliability: scores
+beside the F1 of their answers, which is 0 where there is none.
+
+With --choose, slope and shift of the scores are fitted (Platt 1999) on every second passage of
+these; the threshold is the one with the best mean of F1 and silence on the same passages.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from __future__ import annotations
 import math
 import re
 import sys
-import time
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 import pipekit
@@ -32,7 +36,8 @@ from pipekit.training.toml import data_folder
 from pipekit.words.chars import fold
 
 PARTS = {"sberquad-part-dev": {}, "tydi-goldp-ru-dev": {"begin": 600}}
-THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+BINS = tuple(n / 10 for n in range(10))
 LONGEST = 8
 WORD = re.compile(r"\w+")
 
@@ -75,71 +80,172 @@ def asked_of(docs: list[Doc]) -> list[tuple[Doc, str, list[str]]]:
     ]
 
 
-def measure(nlp: Pipeline, docs: list[Doc]) -> float:
-    """Print the figures; the threshold with the best balanced accuracy."""
+class Judged(NamedTuple):
+    """Of questions: the passage, the gold answers, the best answer, its score, and its F1."""
+
+    passage: int
+    gold: list[str]
+    answer: str | None
+    score: float
+    right: float
+
+
+def judged(
+    nlp: Pipeline,
+    docs: list[Doc],
+) -> list[Judged]:
+    """Every question answered."""
+    numbers = {id(doc): number for number, doc in enumerate(docs)}
     asked = asked_of(docs)
-    begun = time.perf_counter()
-    found = list(nlp.answer_pairs(((doc, question) for doc, question, _ in asked), top=1))
-    seconds = time.perf_counter() - begun
-    strange = list(
-        nlp.answer_pairs(
-            ((asked[(i + 7) % len(asked)][0], one[1]) for i, one in enumerate(asked)), top=1
-        )
-    )
-    print("| | EM | F1 | silent on other texts | balanced accuracy |\n|---|---:|---:|---:|---:|")
-    pairs = [(gold, sliding_window(doc.text, question)) for doc, question, gold in asked]
-    print(f"| sliding window | {figures(pairs)} | - | - |")
-    accuracy = {}
-    for threshold in (0.0, *THRESHOLDS):
-        best = [one[0].text if one and one[0].score >= threshold else None for one in found]
-        silent = sum(not one or one[0].score < threshold for one in strange) / len(asked)
-        pairs = [(gold, answer) for (_, _, gold), answer in zip(asked, best, strict=True)]
-        balanced = accuracy[threshold] = (
-            silent + sum(answer is not None for answer in best) / len(asked)
-        ) / 2
-        shares = f"{100 * silent:.1f} | {100 * balanced:.1f}"
-        print(f"| reader, threshold {threshold} | {figures(pairs)} | {shares} |")
-    scores = [
-        (one[0].score, overlap(gold, one[0].text))
-        for one, (_, _, gold) in zip(found, asked, strict=True)
-        if one
-    ]
-    for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        high = low + 0.2
-        bin = [right for score, right in scores if low <= score < high or score == high == 1]
-        f1 = 100 * sum(bin) / max(len(bin), 1)
-        print(f"score {low:.1f} to {high:.1f}: {len(bin)} answers, F1 {f1:.1f}")
-    print(f"{len(asked)} questions, {100 * seconds / len(asked):.2f} s for 100 of them\n")
-    return max(accuracy, key=accuracy.__getitem__)
+    answers = nlp.answer_pairs(((doc, question) for doc, question, _ in asked), top=1)
+    rows = []
+    for (doc, _, gold), best in zip(asked, answers, strict=True):
+        answer, score = (best[0].text, best[0].score) if best else (None, 0.0)
+        right = overlap(gold, answer) if gold and answer else 0.0
+        rows.append(Judged(numbers[id(doc)], gold, answer, score, right))
+    return rows
 
 
-def settle(path: str, threshold: float) -> None:
-    """Write a pipeline again, whose reader keeps silent below a threshold."""
+def at(
+    rows: list[Judged],
+    threshold: float,
+) -> list[tuple[list[str], str | None]]:
+    """Gold answers and answers of a reader that is silent below a threshold."""
+    return [(row.gold, row.answer if row.score >= threshold else None) for row in rows]
+
+
+def shares(
+    rows: list[Judged],
+    threshold: float,
+) -> tuple[float, float]:
+    """The F1 of questions with an answer, and the share of the others without one."""
+    pairs = at(rows, threshold)
+    right = [overlap(gold, answer) for gold, answer in pairs if gold]
+    silent = [answer is None for gold, answer in pairs if not gold]
+    return float(np.mean(right or [0.0])), float(np.mean(silent or [0.0]))
+
+
+def best_threshold(rows: list[Judged]) -> float:
+    return max(THRESHOLDS, key=lambda threshold: sum(shares(rows, threshold)))
+
+
+def fitted(rows: list[Judged]) -> tuple[float, float]:
+    """Slope and shift of the logits of scores for which the F1 is likeliest, by Newton's method."""
+    scores = np.array([row.score for row in rows if row.answer]).clip(1e-6, 1 - 1e-6)
+    right = np.array([row.right for row in rows if row.answer])
+    inputs = np.stack([np.log(scores / (1 - scores)), np.ones(len(scores))])
+    weights = np.array([1.0, 0.0])
+    for _ in range(30):
+        expected = 1 / (1 + np.exp(-weights @ inputs))
+        curvature = (inputs * (expected * (1 - expected))) @ inputs.T + 1e-6 * np.eye(2)
+        weights += np.linalg.solve(curvature, inputs @ (right - expected))
+    return float(weights[0]), float(weights[1])
+
+
+def rescored(
+    rows: list[Judged],
+    slope: float,
+    shift: float,
+) -> list[Judged]:
+    def score(value: float) -> float:
+        inside = min(max(value, 1e-6), 1 - 1e-6)
+        return 1 / (1 + math.exp(-slope * math.log(inside / (1 - inside)) - shift))
+
+    return [row._replace(score=score(row.score)) for row in rows]
+
+
+def show_people(
+    docs: list[Doc],
+    rows: list[Judged],
+    threshold: float,
+) -> None:
+    print("| | EM / F1 |\n|---|---:|")
+    asked = asked_of(docs)
+    window = [(gold, sliding_window(doc.text, question)) for doc, question, gold in asked]
+    print(f"| sliding window | {figures(window)} |")
+    for value in (0.0, threshold):
+        print(f"| reader, threshold {value} | {figures(at(rows, value))} |")
+
+
+def show_kinds(
+    rows: list[Judged],
+    kinds: list[str],
+    threshold: float,
+) -> None:
+    print("| made questions | F1, answered | silent, others |\n|---|---:|---:|")
+    for kind in sorted(set(kinds)):
+        own = [row for row, of in zip(rows, kinds, strict=True) if of == kind]
+        right, silent = shares(own, threshold)
+        sizes = sum(bool(row.gold) for row in own), sum(not row.gold for row in own)
+        print(f"| {kind} | {100 * right:.1f} of {sizes[0]} | {100 * silent:.1f} of {sizes[1]} |")
+
+
+def show_reliability(rows: list[Judged]) -> None:
+    print("| score | answers | mean score | F1 |\n|---|---:|---:|---:|")
+    error = 0.0
+    for low in BINS:
+        own = [row for row in rows if row.answer and low <= row.score < low + 0.1]
+        if own:
+            score, right = np.mean([row.score for row in own]), np.mean([row.right for row in own])
+            error += abs(score - right) * len(own) / len(rows)
+            print(f"| {low:.1f} to {low + 0.1:.1f} | {len(own)} | {score:.3f} | {right:.3f} |")
+    print(f"calibration error {error:.3f}")
+
+
+def settle(
+    path: str,
+    settings: dict[str, float],
+) -> None:
+    """Write a pipeline again, whose reader has these settings."""
     nlp = pipekit.load(path, device="cpu")
     for name, component in nlp.components.items():
         if "answers" in component.assigns:
-            nlp.configs["components"][name]["threshold"] = threshold
+            nlp.configs["components"][name].update(settings)
     nlp.to_disk(path, half=True)
-    print(f"{path}: threshold {threshold}")
+    print(f"{path}: {settings}")
 
 
 def main() -> None:
     torch.set_num_threads(1)
     path, choose = sys.argv[1], sys.argv[2:] == ["--choose"]
     nlp = pipekit.load(path, device="cpu", precision="float32")
-    for component in nlp.components.values():
-        if "answers" in component.assigns:
-            component.threshold = 0.0  # type: ignore[attr-defined]
-    folder = Path(data_folder(Path(__file__).parent)) / "qa"
-    best = []
-    for name, options in PARTS.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            docs = list(read_squad(folder / f"{name}.json.gz", tokenize=nlp.tokenize, **options))
-        print(f"{name}\n")
-        best.append(measure(nlp, docs))
+    [reader] = [part for part in nlp.components.values() if "answers" in part.assigns]
+    threshold = reader.threshold  # type: ignore[attr-defined]
+    reader.threshold = 0.0  # type: ignore[attr-defined]
     if choose:
-        settle(path, best[0])
+        reader.slope, reader.shift = 1.0, 0.0  # type: ignore[attr-defined]
+    folder = Path(data_folder(Path(__file__).parent)) / "qa"
+    build = Path(__file__).resolve().parents[2] / "build"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = list(read_squad(build / "qa_pairs-dev.json.gz", tokenize=nlp.tokenize))
+        people = {
+            name: list(read_squad(folder / f"{name}.json.gz", tokenize=nlp.tokenize, **options))
+            for name, options in PARTS.items()
+        }
+    rows = judged(nlp, made)
+    ids = [doc.layers["questions"]["id"].strings() for doc in made]
+    kinds = [(name or "").split("-")[0] for names in ids for name in names]
+    answered = {name: judged(nlp, docs) for name, docs in people.items()}
+    if choose:
+        slope, shift = fitted([row for row in rows if row.passage % 2])
+        rows = rescored(rows, slope, shift)
+        answered = {name: rescored(some, slope, shift) for name, some in answered.items()}
+        threshold = best_threshold([row for row in rows if row.passage % 2])
+        settle(path, {"threshold": threshold, "slope": slope, "shift": shift})
+    for name, docs in people.items():
+        print(f"\n{name}\n")
+        show_people(docs, answered[name], threshold)
+    print()
+    odd = [row.passage % 2 == 0 for row in rows]
+    rest = [row for row, use in zip(rows, odd, strict=True) if use]
+    show_kinds(rest, [kind for kind, use in zip(kinds, odd, strict=True) if use], threshold)
+    for value in THRESHOLDS:
+        right, silent = shares(rest, value)
+        of_people = shares(answered["sberquad-part-dev"], value)[0]
+        print(f"threshold {value}: F1 {right:.3f}, silent {silent:.3f}, SberQuAD {of_people:.3f}")
+    print()
+    show_reliability(rest)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline
-from pipekit.components.qa.candidates import choose_candidates
+from pipekit.components.qa.candidates import Candidate, calibrated, choose_candidates
 from pipekit.components.qa.matching import (
     BEGINNING,
     FORM,
@@ -192,6 +192,39 @@ def test_answers_that_overlap_are_one_place_with_the_probability_of_all() -> Non
         (0, 2, 0.5),
         (5, 6, 0.4),
     ]
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=5),
+    st.floats(0.1, 10),
+    st.floats(-10, 10),
+)
+def test_calibrated_scores_are_probabilities_in_the_same_order(
+    probabilities: list[float], slope: float, shift: float
+) -> None:
+    """Platt 1999: a logistic function of the logit, so what is best stays best."""
+    candidates = [Candidate(n, n + 1, p) for n, p in enumerate(sorted(probabilities)[::-1])]
+    scores = [one.score for one in calibrated(candidates, slope, shift)]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    same = calibrated(candidates, 1, 0)
+    assert same == candidates
+
+
+def test_a_slope_and_a_shift_change_scores_and_no_answer(nlp: Pipeline) -> None:
+    reader: Any = nlp.components["answerer"]
+    question = ASKED[0][0]
+    before = nlp.answers(TEXT, question, top=3)
+    reader.slope, reader.shift = 0.5, -1.0
+    try:
+        after = nlp.answers(TEXT, question, top=3)
+    finally:
+        reader.slope, reader.shift = 1.0, 0.0
+    assert [one[:3] for one in after] == [one[:3] for one in before]
+    for old, new in zip(before, after, strict=True):
+        inside = min(max(old.score, 1e-6), 1 - 1e-6)
+        logit = np.log(inside / (1 - inside))
+        assert new.score == pytest.approx(1 / (1 + np.exp(1 - 0.5 * logit)), abs=1e-4)
 
 
 def test_only_passages_that_hold_the_answer_are_asked_for_it(nlp: Pipeline) -> None:

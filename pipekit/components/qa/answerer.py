@@ -3,8 +3,11 @@
 Questions come with a document, as the column "text" of its layer "questions". A long text is read
 in overlapping passages. `PassageNetwork` reads a passage and a question together.
 
-The score of an answer is the probability of its place: that of the span and of all spans that
-overlap it, among all spans of the passage and "no answer here".
+What the network says of an answer is the probability of its place: that of the span and of all
+spans that overlap it, among all spans of the passage and "no answer here". The score is this
+probability calibrated on questions that the training has not seen (Platt 1999): the logistic
+function of ``slope * logit + shift``. So it tells how often such answers are right. With a slope
+of 1 and a shift of 0 it is the probability itself.
 """
 
 from __future__ import annotations
@@ -19,7 +22,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipekit import resources
-from pipekit.components.qa.candidates import Candidate, answer_layer, choose_candidates
+from pipekit.components.qa.candidates import (
+    Candidate,
+    answer_layer,
+    calibrated,
+    choose_candidates,
+)
 from pipekit.components.qa.matching import RARITY_TABLES, learn_rarity
 from pipekit.components.qa.network import PassageNetwork
 from pipekit.components.qa.passages import (
@@ -80,6 +88,7 @@ class QuestionAnswerer(Head):
         passage: tokens that are read at a time; neighbouring passages share a quarter.
         candidates: the greatest number of answers to a question; they do not overlap.
         threshold: a question whose best candidate scores less has no answer.
+        slope, shift: of the calibration of scores.
     """
 
     assigns = ("answers",)
@@ -94,6 +103,8 @@ class QuestionAnswerer(Head):
         passage: Window = 384,
         candidates: Annotated[int, Between(1, 1_024)] = 5,
         threshold: Probability = 0.1,
+        slope: Annotated[float, Between(0.01, 100)] = 1.0,
+        shift: Annotated[float, Between(-100, 100)] = 0.0,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -113,6 +124,8 @@ class QuestionAnswerer(Head):
         self.passage = passage
         self.candidates = candidates
         self.threshold = threshold
+        self.slope = slope
+        self.shift = shift
         self.network = PassageNetwork(encoder.width, mixed, hidden, longest)
 
     @classmethod
@@ -227,6 +240,7 @@ class QuestionAnswerer(Head):
                 answers.probability[rows],
                 self.candidates,
             )
+            best = calibrated(best, self.slope, self.shift)
             if not best or best[0].score < self.threshold:
                 continue
             row = int(questions.row[number])

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.words.arrays import Ints
 
+_LEAST = 1e-6  # how near to 0 and 1 the probability of a logit comes
+
 
 class Candidate(NamedTuple):
     """An answer: token rows of the batch, the probability of its place, the row of its question."""
@@ -54,6 +56,25 @@ def _by_score(item: tuple[tuple[int, int], float]) -> tuple[float, tuple[int, in
     """The most probable span first; of equal ones the one that begins first."""
     span, score = item
     return -score, span
+
+
+def calibrated(
+    candidates: Sequence[Candidate],
+    slope: float,
+    shift: float,
+) -> list[Candidate]:
+    """Candidates whose probabilities p are scores: the logistic function of slope * logit + shift.
+
+    Scores keep the order of the probabilities.
+    """
+    if (slope, shift) == (1, 0):
+        return list(candidates)
+    probabilities = np.array([candidate.score for candidate in candidates])
+    inside = probabilities.clip(_LEAST, 1 - _LEAST)
+    logits = np.log(inside / (1 - inside))
+    scores = 1 / (1 + np.exp(-slope * logits - shift))
+    pairs = zip(candidates, scores.tolist(), strict=True)
+    return [candidate._replace(score=score) for candidate, score in pairs]
 
 
 def answer_layer(
