@@ -46,11 +46,20 @@ DEV_SHARE = 6  # so many times fewer of these for development
 ROOT = Path(__file__).resolve().parents[2]
 YEAR = re.compile(r"\b(?:1\d\d\d|20[012]\d)\b")
 WORD = re.compile(r"\w+")
-MONTHS = (
-    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
-)
-CITIES = "Тула Омск Казань Пермь Рига Минск Самара Вена Прага Томск Псков Сочи Киев Чита".split()
-PETS = "Шарик Рыжик Тузик Барсик Граф Муха Пират Черныш Снежок".split()
+MONTHS = [
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
+    "декабря",
+]
 
 
 class Asked(NamedTuple):
@@ -224,7 +233,7 @@ def reduced(
         asked = [Asked(passage.asked[number].question, None)]
         for other, question in enumerate(passage.asked):
             place = question.place or (0, 0)
-            if other == number or place[0] < cut[1] and place[1] > cut[0]:
+            if other == number or (place[0] < cut[1] and place[1] > cut[0]):
                 continue
             moved = (place[0] - shift, place[1] - shift) if place[0] >= cut[1] else place
             if passage.text[place[0] : place[1]] == text[moved[0] : moved[1]]:
@@ -311,7 +320,9 @@ class Maker:
         self.chance = chance
         names = tomllib.loads((ROOT / "pipekit/words/data/ru.names.toml").read_text("utf-8"))
         self.first_names = names["men"].split()[:200], names["women"].split()[:200]
-        self.last_names = [*names["last_names"].split()[:120], *_SURNAMES]
+        self.last_names = [*names["last_names"].split()[:120], *data["names"]["surnames"].split()]
+        self.cities = data["names"]["cities"].split()
+        self.pets = data["names"]["pets"].split()
 
     def some(
         self,
@@ -325,7 +336,9 @@ class Maker:
         year = self.chance.randint(1801, 2023)
         month = self.chance.choice(MONTHS)
         day = self.chance.randint(1, 30)
-        return self.chance.choice([f"{day} {month} {year} года", f"в {year} году", f"в {year} году"])
+        return self.chance.choice(
+            [f"{day} {month} {year} года", f"в {year} году", f"в {year} году"]
+        )
 
     def name(self) -> tuple[str, str, bool]:
         """A full name, its last part, and whether it is a woman's."""
@@ -405,7 +418,7 @@ class Maker:
             where = self.chance.random()
             place = ""
             if where < 0.3:
-                city = self.chance.choice(CITIES)
+                city = self.chance.choice(self.cities)
                 place = f" (город {city})"
             shape = self.chance.choice([0, 0, 1])
             before, after = (f"{subject} {says} ", place) if not shape else ("", "")
@@ -432,7 +445,9 @@ class Maker:
         text, asked = "", []
         for number, verb in enumerate(verbs):
             subject = subjects[number % 2]
-            question = f"Когда {self.chance.choice([f'{verb} {subject.lower()}', f'{subject.lower()} {verb}'])}?"
+            words = [verb, subject.lower()]
+            self.chance.shuffle(words)
+            question = f"Когда {' '.join(words)}?"
             other = f"Когда {verb} {subjects[1 - number % 2].lower()}?"
             asked.append(Asked(other, None))
             if number == 3:
@@ -481,20 +496,11 @@ class Maker:
             "who": first,
             "of": genitive,
             "man": man,
-            "city": self.chance.choice(CITIES),
-            "pet": self.chance.choice(PETS),
+            "city": self.chance.choice(self.cities),
+            "pet": self.chance.choice(self.pets),
             "n": str(self.chance.randint(2, 400)),
             "hour": str(self.chance.randint(5, 23)),
         }
-
-
-_SURNAMES = (
-    "Абрамов Белов Васильев Воронин Гаврилов Громов Гусев Давыдов Жуков Зайцев Зимин Иванов Ильин "
-    "Карпов Киселёв Козлов Комаров Королёв Котов Кузнецов Куликов Лазарев Макаров Медведев Миронов "
-    "Морозов Назаров Никитин Новиков Орлов Павлов Петров Поляков Попов Рыбаков Савельев Семёнов "
-    "Сидоров Смирнов Соколов Сорокин Степанов Суворов Тарасов Титов Тихонов Фомин Фролов Цветков "
-    "Чернов Шубин Щербаков Яковлев Петровский Вишневский Покровский"
-).split()
 
 
 # -- premises

@@ -11,8 +11,9 @@ second archive only, by which held-out wordings are measured. In a template stan
     (жил|живёт)         one of several
     жил[|а], [q:|а]     the ending for the gender of p, or of q
 
-and behind the bar the relations. First names of people are those of the package. Some documents hold several sentences, or two that are joined by «а», so that there are
-people and places without a relation. Needs the extra `lexicon`.
+and behind the bar the relations. First names of people are those of the package. Some documents
+hold several sentences, or two that are joined by «а», so that there are people and places without a
+relation. Needs the extra `lexicon`.
 """
 
 from __future__ import annotations
@@ -30,16 +31,27 @@ from typing import Any, NamedTuple
 import pymorphy3
 
 SEED = 1
-EACH = 20  # sentences of each template
+EACH = 30  # sentences of each template
 HELD_OUT = 6  # every n-th template
 ROOT = Path(__file__).resolve().parents[2]
 SLOT = re.compile(r"\{(\w)(\??):(\w+)(?::(\w+))?(\^\w*)?(?:=([^}]*))?\}")
 CHOICE = re.compile(r"\(([^()]*)\)")
 BAR = re.compile(r"\|(?![^\[]*\])")
 ENDING = re.compile(r"\[(?:(\w):)?([^|\]]*)\|([^\]]*)\]")
-MONTHS = (
-    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
-)
+MONTHS = [
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
+    "декабря",
+]
 
 
 class Phrase(NamedTuple):
@@ -557,9 +569,7 @@ def write(
 
 
 def main() -> None:
-    data: dict[str, Any] = tomllib.loads(
-        (Path(__file__).parent / "plain.toml").read_text("utf-8")
-    )
+    data: dict[str, Any] = tomllib.loads((Path(__file__).parent / "plain.toml").read_text("utf-8"))
     chance = random.Random(SEED)
     words = Words(data["words"], chance)
     templates = [line for part in data["templates"].values() for line in part.splitlines() if line]
