@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.embed import Embedder
 from pipekit.errors import ConfigError
-from pipekit.nn.padding import Windows, grid, length_groups, windows
-from pipekit.nn.sequences import by_row, cells_on
+from pipekit.nn.padding import Windows, windows
+from pipekit.nn.sequences import PaddedGroup, by_row, cells_on, padded_groups
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
-from pipekit.words.arrays import Ints
 from pipekit.words.features import Features
 
 
@@ -28,52 +24,6 @@ class SequenceFeatures:
 
     words: Features
     windows: Windows
-
-
-class PaddedGroup(NamedTuple):
-    """Windows of like length as padded matrices.
-
-    Attributes:
-        windows: the number of each window, int64[windows].
-        rows: the row in each cell, int64[windows, longest]; padding repeats the first one.
-        inside: which cells are no padding, bool[windows, longest].
-        cell: the numbers of the flattened cells that answer, int64[answers].
-        row: the rows that these answer for, int64[answers].
-    """
-
-    windows: Ints
-    rows: Tensor
-    inside: Tensor
-    cell: Tensor
-    row: Tensor
-
-
-def padded_groups(
-    plan: Windows,
-    cells: int,
-    device: torch.device,
-) -> Iterator[PaddedGroup]:
-    """Windows in groups of like length, of at most `cells` padded cells each.
-
-    For instance two windows, the second of which answers for its last two rows alone:
-
-        rows   4 5 6 7    inside  1 1 1 1    cell  0 1 2 3 5 6    row  4 5 6 7 10 11
-               9 10 11 9          1 1 1 0
-    """
-    for group in length_groups(plan.length, cells):
-        rows, inside = grid(plan.start[group], plan.length[group])
-        first = plan.first[group][:, None]
-        last = plan.last[group][:, None]
-        is_answer = inside & (rows >= first) & (rows < last)
-        cell = np.flatnonzero(is_answer)
-        row = rows.ravel()[cell]
-        yield PaddedGroup(
-            group,
-            to_device(rows, device),
-            to_device(inside, device),
-            to_device(cell, device),
-            to_device(row, device),
-        )
 
 
 class SequenceEncoder(Encoder):

@@ -9,7 +9,8 @@ within its own length, so that padding always stays behind it:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,19 +18,66 @@ from torch import Tensor, nn
 
 from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
-from pipekit.nn.padding import grid, length_groups
-from pipekit.words.arrays import Bools, Ints
+from pipekit.nn.padding import Windows, grid, length_groups, windows
+from pipekit.words.arrays import Ints
 
 # Padded cells that go through a network at a time. A CPU takes few, since less padding counts most
 # there; a GPU takes many, since fewer steps do. On a CPU 512 to 3,072 cells are as fast within 5 %,
 # 8,192 cells a quarter slower (`recipes/benchmarks/packing.py`).
 CPU_CELLS = 2_048
 GPU_CELLS = 65_536
+LONGEST = 256  # rows of a sequence that `read_sequences` reads at a time
 
 
 def cells_on(device: torch.device) -> int:
     """How many padded cells go through a network at a time on a device."""
     return CPU_CELLS if device.type == "cpu" else GPU_CELLS
+
+
+class PaddedGroup(NamedTuple):
+    """Windows of like length as padded matrices.
+
+    Attributes:
+        windows: the number of each window, int64[windows].
+        rows: the row in each cell, int64[windows, longest]; padding repeats the first one.
+        inside: which cells are no padding, bool[windows, longest].
+        cell: the numbers of the flattened cells that answer, int64[answers].
+        row: the rows that these answer for, int64[answers].
+    """
+
+    windows: Ints
+    rows: Tensor
+    inside: Tensor
+    cell: Tensor
+    row: Tensor
+
+
+def padded_groups(
+    plan: Windows,
+    cells: int,
+    device: torch.device,
+) -> Iterator[PaddedGroup]:
+    """Windows in groups of like length, of at most `cells` padded cells each.
+
+    For instance two windows, the second of which answers for its last two rows alone:
+
+        rows   4 5 6 7    inside  1 1 1 1    cell  0 1 2 3 5 6    row  4 5 6 7 10 11
+               9 10 11 9          1 1 1 0
+    """
+    for group in length_groups(plan.length, cells):
+        rows, inside = grid(plan.start[group], plan.length[group])
+        first = plan.first[group][:, None]
+        last = plan.last[group][:, None]
+        is_answer = inside & (rows >= first) & (rows < last)
+        cell = np.flatnonzero(is_answer)
+        row = rows.ravel()[cell]
+        yield PaddedGroup(
+            group,
+            to_device(rows, device),
+            to_device(inside, device),
+            to_device(cell, device),
+            to_device(row, device),
+        )
 
 
 class WordDropout(nn.Module):
@@ -117,28 +165,25 @@ def read_sequences(
 ) -> Tensor:
     """The states of an LSTM of one layer and both directions, one for each row.
 
+    Sequences of more than `LONGEST` rows are read in windows.
+
     Args:
         values: the rows of all sequences, float[rows, in].
         sequences: borders of the sequences, int64[sequences + 1].
 
     Returns: float[rows, states], forwards and backwards joined.
     """
-    starts = sequences[:-1]
-    lengths = np.diff(sequences)
     device = values.device
     read = _read_packed
     if device.type == "cpu" and not network.training:
         read = _read_padded
     answers = []
-    filled = np.flatnonzero(lengths)
-    for places in length_groups(lengths[filled], cells_on(device)):
-        group = filled[places]
-        cell_rows, inside = grid(starts[group], lengths[group])  # (sequences, longest)
-        padded = values[to_device(cell_rows, device)]  # (sequences, longest, in)
-        cells = to_device(np.flatnonzero(inside), device)
-        rows = to_device(cell_rows[inside], device)
-        states = read(network, padded, inside).flatten(0, 1)[cells]  # (answers, states)
-        answers.append((states, rows))
+    filled = np.unique(sequences)  # borders without empty sequences
+    plan = windows(filled, LONGEST, LONGEST // 8)
+    for group in padded_groups(plan, cells_on(device), device):
+        padded = values[group.rows]  # (windows, longest, in)
+        states = read(network, padded, group.inside).flatten(0, 1)[group.cell]
+        answers.append((states, group.row))
     if not answers:
         return values.new_zeros(0, 2 * network.hidden_size)
     return by_row(answers)
@@ -147,9 +192,9 @@ def read_sequences(
 def _read_packed(
     network: nn.LSTM,
     padded: Tensor,
-    inside: Bools,
+    inside: Tensor,
 ) -> Tensor:
-    lengths = torch.from_numpy(inside.sum(1))
+    lengths = inside.sum(1).cpu()
     packed = nn.utils.rnn.pack_padded_sequence(padded, lengths, batch_first=True)
     states, _ = network(packed)
     return nn.utils.rnn.pad_packed_sequence(states, batch_first=True)[0]
@@ -158,10 +203,10 @@ def _read_packed(
 def _read_padded(
     network: nn.LSTM,
     padded: Tensor,
-    inside: Bools,
+    inside: Tensor,
 ) -> Tensor:
     """The same on a CPU 1.5 times as fast (`recipes/benchmarks/packing.py`)."""
-    order = reverse(torch.from_numpy(inside))
+    order = reverse(inside)
     forwards = _read_one_way(network, padded, "")
     backwards = _read_one_way(network, reorder(padded, order), "_reverse")
     backwards = reorder(backwards, order)

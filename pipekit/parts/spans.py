@@ -22,6 +22,7 @@ from pipekit.parts.batch import Batch
 from pipekit.words.arrays import Bools, Ints, ranges
 
 _Codes = dict[str | None, int]
+CROWD = 64  # spans that a sentence may have before work on each of them is bounded
 UNKNOWN = -1  # the code of a label that is unset, or not among those asked for
 
 
@@ -41,6 +42,20 @@ class SpanRows(NamedTuple):
     def take(self, rows: NDArray[Any]) -> SpanRows:
         """The chosen spans, by row numbers or by a mask."""
         return SpanRows(*(column[rows] for column in self))
+
+
+def crowded(sentences: Ints) -> Bools:
+    """Which spans stand in a sentence of more than `CROWD` spans, bool[spans].
+
+    What is computed of the neighbours of a span grows with their number. In a text without
+    sentence borders that is all its spans, and in others none has so many.
+
+    Args:
+        sentences: the number of the sentence of each span, int64[spans].
+    """
+    counts = np.bincount(sentences)
+    crowd: Bools = counts[sentences] > CROWD
+    return crowd
 
 
 def label_names(

@@ -20,6 +20,7 @@ from pipekit.training.toml import data_folder
 
 HERE = Path(__file__).resolve().parent
 SENTIMENT = Path(data_folder(HERE)) / "sentiment"
+MADE = HERE.parents[1] / "build" / "sentiment"  # see made.py
 
 
 def source(recipe: str, path: Path, **options: object) -> CorpusSource:
@@ -31,38 +32,51 @@ def source(recipe: str, path: Path, **options: object) -> CorpusSource:
     )
 
 
+LABELLED = {"label": "label", "classes": {}, "meta": ["source"]}
+TEXTS = {
+    "CEDR test": source("cedr.toml", SENTIMENT / "cedr-test.csv"),
+    "posts": source("cedr.toml", SENTIMENT / "synthetic-latent_taxonomy.csv", **LABELLED),
+    "made, held out": source("cedr.toml", MADE / "texts_held.csv", **LABELLED),
+    "hard cases": source("cedr.toml", HERE / "hard_cases.tsv", **LABELLED),
+}
+PLACES = {"text": "text", "span": ["start", "end", "tag"]}
+ENTITIES = {
+    "RuSentNE dev": source("rusentne.toml", SENTIMENT / "rusentne-dev.tsv"),
+    "made, held out": source("rusentne.toml", MADE / "toward_held.tsv", **PLACES),
+}
+
+
 def texts(models: dict[str, Pipeline]) -> None:
     """Figures of the sentiment of texts."""
-    hard = {"label": "label", "classes": {}, "meta": ["source"]}
-    parts = {
-        "CEDR test": source("cedr.toml", SENTIMENT / "cedr-test.csv"),
-        "hard cases": source("cedr.toml", HERE / "hard_cases.tsv", **hard),
-    }
-    for title, part in parts.items():
+    for title, part in TEXTS.items():
         for name, nlp in models.items():
             docs = [doc for doc in read_source(part, nlp.tokenize) if doc.sentiment is not None]
             found = evaluate(nlp, docs, by="source")
-            print(row(title, name, found, "sentiment"))
+            print(row(title, name, found, "sentiment"), flush=True)
 
 
 def entities(path: Path) -> None:
     """Figures of the sentiment toward entities."""
     nlp = load(path)
-    found = evaluate(
-        nlp, read_source(source("rusentne.toml", SENTIMENT / "rusentne-dev.tsv"), nlp.tokenize)
-    )
-    pn = 100 * figure(found, "ents.sentiment PN")
-    print(row("RuSentNE dev", path.parent.name, found, "ents.sentiment"), f"PN-F1 {pn:.2f}")
+    nlp = nlp.select_pipes(enable=["entity_sentiment"], given=["ents"])
+    for title, part in ENTITIES.items():
+        found = evaluate(nlp, read_source(part, nlp.tokenize), keep=["ents"])
+        pn = 100 * figure(found, "ents.sentiment PN")
+        print(row(title, path.parent.name, found, "ents.sentiment"), f"PN-F1 {pn:.2f}")
 
 
 def row(title: str, name: str, found: Scores, figures: str) -> str:
-    """A line: accuracy, macro F1, and macro F1 of each group."""
-    groups = "  ".join(
-        f"{key} {100 * figure(scores, f'{figures} macro'):.2f}"
-        for key, scores in sorted(found.groups.items())
+    """A line: accuracy and macro F1, of all and of each group."""
+    groups = [f"{key} {_pair(scores, figures)}" for key, scores in sorted(found.groups.items())]
+    return (
+        f"{title:14}  {name:10}  accuracy / macro F1 {_pair(found, figures)}  {'  '.join(groups)}"
     )
-    accuracy, macro = 100 * (found[figures] or 0), 100 * figure(found, f"{figures} macro")
-    return f"{title:12}  {name:10}  accuracy {accuracy:.2f}  macro F1 {macro:.2f}  {groups}"
+
+
+def _pair(scores: Scores, figures: str) -> str:
+    accuracy = 100 * (scores[figures] or 0)
+    macro = 100 * figure(scores, f"{figures} macro")
+    return f"{accuracy:.1f} / {macro:.1f}"
 
 
 def main() -> None:

@@ -19,16 +19,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipekit
-from pipekit import Doc, Pipeline
-from pipekit.components.classes.annotations import check_classes
+from pipekit import Batch, Doc, Pipeline
+from pipekit.components.classes.annotations import check_classes, document_targets
 from pipekit.components.classes.classifier import Classifier
-from pipekit.components.classes.linear import network_penalty
+from pipekit.components.classes.linear import (
+    class_loss,
+    fit_weights,
+    network_penalty,
+    term_logits,
+)
 from pipekit.components.classes.pooling import pool_attention, pool_max, pool_mean
+from pipekit.components.classes.terms import Vocabulary, learn_vocabulary
+from pipekit.components.classes.texts import document_texts, entity_rows, tokens_around
 from pipekit.corpora.readers.table import read_table
 from pipekit.doc.cutting import concatenate, cut_doc
+from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, DataError, PipekitWarning
 from pipekit.evaluation.evaluate import evaluate, figure
 from pipekit.evaluation.metrics import score
+from pipekit.parts.spans import CROWD
 
 Tokenizer = Callable[[Sequence[str]], list[Doc]]
 TEXTS = [
@@ -457,3 +466,54 @@ def test_the_corpora_are_read(data: Path, tokenize: Tokenizer) -> None:
         )
     assert len(news) == 2144 and sum(len(doc.ents) for doc in news) == 2845
     assert sum(entity.sentiment.label == "-1" for doc in news for entity in doc.ents) == 438
+
+
+@pytest.mark.parametrize(("entities", "tokens"), [(CROWD, 81), (CROWD + 1, 17)])
+def test_in_a_crowd_an_entity_sees_as_far_as_its_fourth_neighbour(
+    entities: int, tokens: int
+) -> None:
+    size = 2 * entities
+    doc = Doc(words=["а"] * size)
+    starts = np.arange(0, size, 2)
+    doc.layers["ents"] = span_layer(starts, starts + 1, ["A"] * entities, np.ones(entities))
+    batch = Batch([doc])
+    around = tokens_around(batch, entity_rows(batch, "ents"), window=40)
+    assert np.bincount(around.owner).max() == tokens
+    own = around.row[around.distance == 0]
+    assert own.tolist() == starts.tolist()
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=90), st.integers(0, 9))
+def test_an_entity_sees_itself_whatever_stands_around_it(starts: list[int], window: int) -> None:
+    doc = Doc(words=["а"] * 40)
+    begins = np.array(starts)
+    ends = begins + 1 + np.arange(len(starts)) % 9
+    doc.layers["ents"] = span_layer(begins, ends, ["A"] * len(starts), np.ones(len(starts)))
+    batch = Batch([doc])
+    entities = entity_rows(batch, "ents")
+    around = tokens_around(batch, entities, window)
+    own = np.bincount(around.owner[around.distance == 0], minlength=len(entities))
+    assert own.tolist() == (entities.end - entities.start).tolist()
+    assert np.abs(around.distance).max() <= window
+
+
+def test_fitted_weights_are_where_the_gradient_vanishes(table: Path) -> None:
+    nlp = pipekit.blank("ru")
+    docs = list(read_table(table, tokenize=nlp.tokenize, layer="sentiment"))
+    batch = Batch(docs)
+    texts = document_texts(batch)
+    labels = ["negative", "neutral", "positive"]
+    _, targets = document_targets(docs, "sentiment", labels, exclusive=True)
+    tables = learn_vocabulary(batch, texts, (2, 3), min_count=1)
+    vocabulary = Vocabulary(tables, (2, 3))
+    terms = vocabulary.terms(batch, texts)
+    size = len(vocabulary)
+    fit = fit_weights(terms, targets, size, exclusive=True, strength=2.0, power=0.0)
+    weights, bias = (torch.from_numpy(array).requires_grad_() for array in fit)
+    logits = term_logits(terms, weights, bias)
+    loss = class_loss(logits, torch.from_numpy(targets), exclusive=True).sum()
+    (loss + weights.square().sum() / 4).backward()
+    assert weights.grad is not None
+    assert bias.grad is not None
+    assert float(weights.grad.abs().max()) < 1e-3
+    assert float(bias.grad.abs().max()) < 1e-3

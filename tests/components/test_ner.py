@@ -23,6 +23,7 @@ import pipekit
 from pipekit import Doc, Pipeline
 from pipekit.components.ner.bioes import BioesTags
 from pipekit.components.ner.crf import CRF, SpanCells
+from pipekit.components.ner.ner import LONGEST, chain_borders
 from pipekit.corpora.readers.factrueval import read_factrueval
 from pipekit.corpora.span_rules import SpanRules, read_rules, without
 from pipekit.doc.layer import span_layer
@@ -138,6 +139,45 @@ SPANS = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.integers(0, 
 def arrays(spans: list[tuple[int, int, int]]) -> tuple[NDArray[np.int64], ...]:
     start, size, label = np.array(spans, dtype=np.int64).reshape(-1, 3).T
     return start, start + size, label
+
+
+@given(
+    st.lists(st.one_of(st.integers(1, 9), st.integers(200, 900)), min_size=1, max_size=5),
+    st.integers(0, 2**31),
+)
+@settings(deadline=None)
+def test_a_very_long_sentence_is_several_chains_and_others_are_one(
+    lengths: list[int], seed: int
+) -> None:
+    borders = np.concatenate([[0], np.cumsum(lengths)])
+    scores = np.random.default_rng(seed).normal(size=(borders[-1], 5))
+    chains = chain_borders(borders, torch.from_numpy(scores))
+    assert np.isin(borders, chains).all()
+    assert np.diff(chains).max() <= LONGEST
+    cuts = np.setdiff1d(chains, borders)
+    within_long = np.array(lengths)[np.searchsorted(borders, cuts) - 1] > LONGEST
+    assert within_long.all()
+    margin = scores[:, 0] - scores[:, 1:].max(1)
+    for before, cut in pairwise(chains.tolist()):
+        if cut in cuts:
+            half = before + LONGEST // 2
+            assert margin[cut - 1] == margin[half : half + LONGEST // 2].max()
+
+
+def test_chains_have_the_best_path_of_the_whole_sentence() -> None:
+    size = 4 * LONGEST
+    made, emissions, _ = crf(seed=1, lengths=[size])
+    emissions[0, ::7, 0] += 12  # surely outside spans
+    inside = torch.ones(1, size, dtype=torch.bool)
+    whole = made.best(emissions, inside)[0]
+    borders = chain_borders(np.array([0, size]), emissions[0])
+    assert len(borders) > 4
+    parts = [
+        made.best(emissions[:, start:end], inside[:, start:end])[0]
+        for start, end in pairwise(borders.tolist())
+    ]
+    agreement = (torch.cat(parts) == whole).float().mean()
+    assert agreement > 0.99
 
 
 @given(SPANS)

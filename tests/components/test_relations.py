@@ -31,6 +31,7 @@ from pipekit.components.relations.sparse_table import sparse_table, table_rows
 from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, DataError, ProcessingError
 from pipekit.evaluation.evaluate import evaluate
+from pipekit.parts.spans import CROWD
 
 KINDS = {"A": 0, "B": 1}
 TEXTS = [
@@ -130,6 +131,17 @@ def spanned(draw: st.DrawFn) -> list[Doc]:
         )
         docs.append(doc)
     return docs
+
+
+@pytest.mark.parametrize(("entities", "most"), [(CROWD, 40), (CROWD + 1, 8)])
+def test_in_a_crowd_fewer_neighbours_are_candidates(entities: int, most: int) -> None:
+    doc = Doc(words=["а"] * entities)
+    doc.layers["ents"] = span_layer(
+        np.arange(entities), np.arange(entities) + 1, ["A"] * entities, np.ones(entities)
+    )
+    found = read_entities(Batch([doc]), "ents", KINDS, [0])
+    pairs = candidate_pairs(found, np.ones((2, 2), bool), sentences=2, neighbours=40)
+    assert np.abs(pairs.head - pairs.tail).max() == most + 1
 
 
 @given(

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 import pipekit
 from pipekit import Doc, Pipeline
 from pipekit.encoders.bert.encoder import Bert
-from pipekit.encoders.sequence import padded_groups
 from pipekit.encoders.stack import sinusoids
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import windows
+from pipekit.nn.sequences import padded_groups
 
 NETWORK = {"width": 16, "heads": 2, "layers": 1}
 SMALL = {"width": 16, "word_buckets": 500, "ngrams": [3]}

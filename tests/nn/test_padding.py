@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipekit.nn.padding import grid, length_groups, windows
-from pipekit.nn.sequences import read_sequences, reverse
+from pipekit.nn.sequences import LONGEST, read_sequences, reverse
 
 LENGTHS = st.lists(st.integers(0, 60), max_size=12).map(
     lambda lengths: np.array(lengths, dtype=np.int64)
@@ -109,3 +109,32 @@ def test_sequences_without_rows_are_read_beside_others(training: bool) -> None:
     alone = read_sequences(network, values, np.array([0, 2, 5]))
     torch.testing.assert_close(among_empty, alone)
     assert read_sequences(network, values[:0], np.array([0, 0])).shape == (0, 4)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_very_long_sequence_is_read_in_windows_that_see_around_themselves(
+    training: bool,
+) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.LSTM(3, 2, batch_first=True, bidirectional=True).train(training)
+    size = 3 * LONGEST + 7
+    values = torch.randn(size, 3)
+    states = read_sequences(network, values, np.array([0, 5, size]))
+    whole = network(values[None, 5:])[0][0]
+    torch.testing.assert_close(states[5:], whole, atol=1e-4, rtol=0)
+    alone = network(values[None, :5])[0][0]
+    torch.testing.assert_close(states[:5], alone, atol=1e-6, rtol=0)
+
+
+def test_no_sequence_costs_more_steps_than_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = torch.nn.LSTM(3, 2, batch_first=True, bidirectional=True).train()
+    lengths = []
+    pack = torch.nn.utils.rnn.pack_padded_sequence
+
+    def packed(padded: torch.Tensor, *rest: object, **options: object) -> object:
+        lengths.append(padded.shape[1])
+        return pack(padded, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.nn.utils.rnn, "pack_padded_sequence", packed)
+    read_sequences(network, torch.randn(5_000, 3), np.array([0, 5_000]))
+    assert max(lengths) <= LONGEST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 from zlib import crc32
@@ -26,7 +27,7 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Axes, RowNames, Tables
 from pipekit.settings import Between, Length
 from pipekit.tables import check_tables
-from pipekit.words.arrays import Floats, Ints
+from pipekit.words.arrays import Floats, Ints, offsets
 
 FOLDS = 5
 _PENALTY = 100.0  # of the squared logits of a network, over all texts
@@ -175,6 +176,7 @@ def fit_weights(
     classes = targets.shape[1]
     class_weights = torch.from_numpy(balanced_weights(targets, exclusive, power))
     gold = torch.from_numpy(targets)
+    matrix, transposed = _term_matrices(terms, size)
     weights = torch.zeros(size, classes, requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
     optimizer = torch.optim.LBFGS(
@@ -183,19 +185,59 @@ def fit_weights(
         history_size=10,
         line_search_fn="strong_wolfe",
     )
+    texts = max(len(targets), 1)
 
     def closure() -> Tensor:
-        optimizer.zero_grad()
-        logits = term_logits(terms, weights, bias)
+        # Products with the matrix and the transposed one take a twentieth of the time of
+        # `term_logits` and its gradient.
+        with torch.no_grad():
+            logits = matrix @ weights + bias
+        logits.requires_grad_()
         loss = class_loss(logits, gold, exclusive, class_weights).sum()
-        penalty = weights.square().sum() / (2 * strength)
-        total = loss + penalty
-        mean = total / max(len(targets), 1)
-        mean.backward()  # type: ignore[no-untyped-call]
-        return mean.detach()
+        [gradient] = torch.autograd.grad(loss, logits)
+        with torch.no_grad():
+            penalty = weights.square().sum() / (2 * strength)
+            weights.grad = (transposed @ gradient + weights / strength) / texts
+            bias.grad = gradient.sum(0) / texts
+            return (loss + penalty) / texts
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return Fit(weights.detach().numpy(), bias.detach().numpy())
+
+
+class TermMatrices(NamedTuple):
+    """The values of terms as a sparse tensor, and the same transposed."""
+
+    matrix: Tensor  # float32[texts, vocabulary]
+    transposed: Tensor  # float32[vocabulary, texts]
+
+
+def _term_matrices(
+    terms: Terms,
+    size: int,  # terms in the vocabulary
+) -> TermMatrices:
+    lengths = np.diff(terms.offsets)
+    texts = np.repeat(np.arange(len(lengths)), lengths)
+    by_term = np.argsort(terms.ids, kind="stable")
+    borders = offsets(np.bincount(terms.ids, minlength=size))
+    shape = (len(lengths), size)
+    return TermMatrices(
+        matrix=_sparse(terms.offsets, terms.ids, terms.values, shape),
+        transposed=_sparse(borders, texts[by_term], terms.values[by_term], shape[::-1]),
+    )
+
+
+def _sparse(
+    borders: Ints,  # of the rows, int64[rows + 1]
+    columns: Ints,
+    values: Floats,
+    shape: tuple[int, int],
+) -> Tensor:
+    arrays = (np.ascontiguousarray(array) for array in (borders, columns, values))
+    tensors = map(torch.from_numpy, arrays)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)
+        return torch.sparse_csr_tensor(*tensors, shape, check_invariants=True)
 
 
 class FittedTerms(nn.Module):

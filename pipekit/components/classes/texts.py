@@ -8,9 +8,10 @@ import numpy as np
 
 from pipekit.components.classes.terms import TermTokens
 from pipekit.parts.batch import Batch
-from pipekit.parts.spans import batch_spans
+from pipekit.parts.spans import batch_spans, crowded
 from pipekit.words.arrays import Ints, ranges
 
+_NEIGHBOURS = 4  # entities on either side that an entity of a crowd sees
 _NEAR = 4  # tokens at most this far from an entity are marked in its text
 
 
@@ -78,15 +79,20 @@ def tokens_around(
 ) -> Surroundings:
     """The tokens of each entity, and those of its sentence at most `window` before or behind it.
 
-    An entity across a border of sentences sees the sentence in which it begins.
+    An entity across a border of sentences sees the sentence in which it begins. In a crowd (see
+    `crowded`) it sees as far as its fourth neighbour on either side.
     """
     sentence = np.searchsorted(batch.sequences, entities.start, "right") - 1
     if not len(sentence):
         return Surroundings(sentence, sentence, sentence)
     sentence_start = batch.sequences[sentence]
     sentence_end = batch.sequences[sentence + 1]
+    nearest = _near_neighbours(entities, sentence)
     first = np.maximum(sentence_start, entities.start - window)
+    first = np.maximum(first, nearest.start)
     last = np.minimum(sentence_end, entities.end + window)
+    last = np.minimum(last, nearest.end)
+    first = np.minimum(first, entities.start)
     last = np.maximum(last, entities.end)
     lengths = last - first
     owner = np.repeat(np.arange(len(entities)), lengths)
@@ -94,6 +100,23 @@ def tokens_around(
     before = np.minimum(row - entities.start[owner], 0)
     behind = np.maximum(row - entities.end[owner] + 1, 0)
     return Surroundings(owner, row, before + behind)
+
+
+def _near_neighbours(
+    entities: EntityRows,
+    sentence: Ints,
+) -> EntityRows:
+    """From where to where each entity sees others; the whole batch where there is no crowd."""
+    size = len(entities)
+    order = np.argsort(entities.start, kind="stable")
+    places = np.empty(size, dtype=np.int64)
+    places[order] = np.arange(size)
+    before = order[np.maximum(places - _NEIGHBOURS, 0)]
+    behind = order[np.minimum(places + _NEIGHBOURS, size - 1)]
+    crowd = crowded(sentence)
+    start = np.where(crowd, entities.start[before], 0)
+    end = np.where(crowd, entities.end[behind], np.iinfo(np.int64).max)
+    return EntityRows(start, end, entities.doc)
 
 
 def entity_texts(

@@ -11,6 +11,7 @@ fitted on documents that were not in the training (Guo et al. 2017): `recipes/ne
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipekit.components.ner.bioes import BioesTags
+from pipekit.components.ner.bioes import OUTSIDE, BioesTags
 from pipekit.components.ner.crf import CRF, SpanCells
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
@@ -44,12 +45,13 @@ from pipekit.words.arrays import Bools, Floats, Ints
 # Padded cells that go through the CRF at a time. Each step of the CRF costs a constant, so this is
 # more than an encoder takes.
 CELLS = 16_384
+LONGEST = 256  # tokens of a chain; a longer sentence is several chains, see `chain_borders`
 
 
 class SentenceGrid(NamedTuple):
     """B sentences of like length, padded to L cells."""
 
-    sentences: Ints  # int64[B], numbers of the sentences in the batch
+    sentences: Ints  # int64[B], numbers of the sentences between borders
     rows: Ints  # int64[B, L], the token row of each cell
     inside: Bools  # bool[B, L], False for padding
 
@@ -146,8 +148,9 @@ class EntityRecognizer(Head):
         scores: Tensor,
     ) -> None:
         """Write the spans of the best path of each sentence."""
-        every = np.arange(len(batch.sequences) - 1)
-        grids = _sentence_grids(batch, every)
+        borders = chain_borders(batch.sequences, scores)
+        every = np.arange(len(borders) - 1)
+        grids = _sentence_grids(borders, every)
         paths = []
         for cells in grids:
             rows, inside = cells.to(scores.device)
@@ -174,15 +177,16 @@ class EntityRecognizer(Head):
         """
         device = scores.device
         temperature = float(self.temperature)
-        following = np.searchsorted(batch.sequences, spans.start, "right")
+        borders = chain_borders(batch.sequences, scores)
+        following = np.searchsorted(borders, spans.start, "right")
         sentences = following - 1  # int64[spans]
         members = []  # of each grid: the rows of its spans in `spans`
         probabilities = []
-        for cells in _sentence_grids(batch, np.unique(sentences)):
+        for cells in _sentence_grids(borders, np.unique(sentences)):
             is_member = np.isin(sentences, cells.sentences)
             member = np.flatnonzero(is_member)
             span_cells = _span_cells(
-                batch,
+                borders,
                 cells,
                 spans.take(member),
                 sentences[member],
@@ -211,7 +215,7 @@ class EntityRecognizer(Head):
         is_annotated = annotated(batch, self.layer)[sentence_starts]  # bool[sentences]
         sentences = np.flatnonzero(is_annotated)
         losses = [scores.sum() * 0.0]
-        for cells in _sentence_grids(batch, sentences):
+        for cells in _sentence_grids(batch.sequences, sentences):
             rows, inside = cells.to(scores.device)
             sentence_losses = self.crf.loss(
                 scores[rows],
@@ -268,13 +272,38 @@ class EntityRecognizer(Head):
         }
 
 
+def chain_borders(
+    sequences: Ints,
+    scores: Tensor,  # (tokens, tags)
+) -> Ints:
+    """Borders of what goes through the CRF at a time, int64[chains + 1].
+
+    That is a sentence. One of more than `LONGEST` tokens is cut behind tokens of its that are
+    surely outside spans: the surest of each second half of a chain.
+    """
+    if np.diff(sequences).max(initial=0) <= LONGEST:
+        return sequences
+    spans = scores[:, OUTSIDE + 1 :]
+    margin = scores[:, OUTSIDE] - spans.amax(1)
+    surety: Floats = margin.cpu().numpy()
+    borders = []
+    for start, end in itertools.pairwise(sequences.tolist()):
+        borders.append(start)
+        while end - borders[-1] > LONGEST:
+            half = borders[-1] + LONGEST // 2
+            surest = int(surety[half : half + LONGEST // 2].argmax())
+            borders.append(half + surest + 1)
+    borders.append(int(sequences[-1]))
+    return np.array(borders, dtype=np.int64)
+
+
 def _sentence_grids(
-    batch: Batch,
+    borders: Ints,
     sentences: Ints,
 ) -> list[SentenceGrid]:
-    """Some sentences of a batch, by their numbers, as padded grids of like length."""
-    starts = batch.sequences[sentences]
-    lengths = np.diff(batch.sequences)[sentences]
+    """Some sentences, by their numbers, as padded grids of like length."""
+    starts = borders[sentences]
+    lengths = np.diff(borders)[sentences]
     grids = []
     for group in length_groups(lengths, CELLS):
         rows, inside = grid(starts[group], lengths[group])
@@ -284,18 +313,18 @@ def _sentence_grids(
 
 
 def _span_cells(
-    batch: Batch,
+    borders: Ints,
     cells: SentenceGrid,
     spans: SpanRows,
     sentences: Ints,
 ) -> tuple[Ints, Ints, Ints, Ints]:
     """Row in the grid, first cell, last cell and label of spans.
 
-    `sentences` int64[spans] are the numbers of the spans' sentences in the batch.
+    `sentences` int64[spans] are the numbers of the spans' sentences between `borders`.
     """
-    sentence_start = batch.sequences[sentences]
+    sentence_start = borders[sentences]
     first = spans.start - sentence_start
     last = spans.end - 1 - sentence_start
-    grid_rows = np.zeros(len(batch.sequences), dtype=np.int64)  # by number of the sentence
+    grid_rows = np.zeros(len(borders), dtype=np.int64)  # by number of the sentence
     grid_rows[cells.sentences] = np.arange(len(cells.sentences))
     return grid_rows[sentences], first, last, spans.label

@@ -4,7 +4,8 @@ An ordered pair (head, tail) of two entities of one document is a candidate if
 
     * there were links between entities of their types in training,
     * at most `sentences` sentence borders lie between their first tokens, and
-    * at most `neighbours` other entities begin between them.
+    * at most `neighbours` other entities begin between them, a fifth of these in a crowd
+      (see `crowded`).
 
 So there are at most ``2 * (neighbours + 1)`` candidate pairs for each entity, and the memory for
 a long document grows in proportion to its length.
@@ -19,11 +20,12 @@ import numpy as np
 
 from pipekit.doc.layer import Layer
 from pipekit.parts.batch import Batch
-from pipekit.parts.spans import UNKNOWN
+from pipekit.parts.spans import UNKNOWN, crowded
 from pipekit.words.arrays import Bools, Hashes, Ints, ranges
 
 # Distances in tokens between head and tail; each is the least one of a bucket.
 GAPS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96])
+_CROWDED = 5  # in a crowd, this part of the neighbours
 RIVALS = 4  # counts of rivals: 0, 1, 2, and 3 or more
 RIVAL_CODES = RIVALS * RIVALS * 2  # how many numbers `rival_codes` uses
 
@@ -136,7 +138,8 @@ def candidate_pairs(
     # Numbers of sentences with gaps between documents, wider than any distance that is allowed.
     sentence = entities.sentence + entities.doc * (sentences + 1)
     stop = np.searchsorted(sentence, sentence + sentences, "right")
-    stop = np.minimum(stop, numbers + neighbours + 2)
+    nearest = np.where(crowded(entities.sentence), neighbours // _CROWDED, neighbours)
+    stop = np.minimum(stop, numbers + nearest + 2)
     partners = stop - numbers - 1  # how many later entities each goes with
     first = np.repeat(numbers, partners)
     second = ranges(numbers + 1, partners)

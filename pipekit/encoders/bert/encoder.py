@@ -23,11 +23,10 @@ from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
-from pipekit.encoders.sequence import PaddedGroup, padded_groups
 from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import Windows, windows
-from pipekit.nn.sequences import LayerMix, by_row, cells_on
+from pipekit.nn.sequences import LayerMix, PaddedGroup, by_row, cells_on, padded_groups
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
 from pipekit.subwords.cutter import Cut, Subwords, text_of
