@@ -26,7 +26,7 @@ from pipekit.words.arrays import Ints
 # 8,192 cells a quarter slower (`recipes/benchmarks/packing.py`).
 CPU_CELLS = 2_048
 GPU_CELLS = 65_536
-LONGEST = 256  # rows of a sequence that `read_sequences` reads at a time
+MOST_STEPS = 256  # rows of a sequence that `read_sequences` reads at a time
 
 
 def cells_on(device: torch.device) -> int:
@@ -165,7 +165,7 @@ def read_sequences(
 ) -> Tensor:
     """The states of an LSTM of one layer and both directions, one for each row.
 
-    Sequences of more than `LONGEST` rows are read in windows.
+    Sequences of more than `MOST_STEPS` rows are read in windows.
 
     Args:
         values: the rows of all sequences, float[rows, in].
@@ -179,7 +179,7 @@ def read_sequences(
         read = _read_padded
     answers = []
     filled = np.unique(sequences)  # borders without empty sequences
-    plan = windows(filled, LONGEST, LONGEST // 8)
+    plan = windows(filled, MOST_STEPS, MOST_STEPS // 8)
     for group in padded_groups(plan, cells_on(device), device):
         padded = values[group.rows]  # (windows, longest, in)
         states = read(network, padded, group.inside).flatten(0, 1)[group.cell]

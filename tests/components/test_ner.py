@@ -23,7 +23,7 @@ import pipekit
 from pipekit import Doc, Pipeline
 from pipekit.components.ner.bioes import BioesTags
 from pipekit.components.ner.crf import CRF, SpanCells
-from pipekit.components.ner.ner import LONGEST, chain_borders
+from pipekit.components.ner.ner import CHAIN_TOKENS, chain_borders
 from pipekit.corpora.readers.factrueval import read_factrueval
 from pipekit.corpora.span_rules import SpanRules, read_rules, without
 from pipekit.doc.layer import span_layer
@@ -153,19 +153,19 @@ def test_a_very_long_sentence_is_several_chains_and_others_are_one(
     scores = np.random.default_rng(seed).normal(size=(borders[-1], 5))
     chains = chain_borders(borders, torch.from_numpy(scores))
     assert np.isin(borders, chains).all()
-    assert np.diff(chains).max() <= LONGEST
+    assert np.diff(chains).max() <= CHAIN_TOKENS
     cuts = np.setdiff1d(chains, borders)
-    within_long = np.array(lengths)[np.searchsorted(borders, cuts) - 1] > LONGEST
+    within_long = np.array(lengths)[np.searchsorted(borders, cuts) - 1] > CHAIN_TOKENS
     assert within_long.all()
     margin = scores[:, 0] - scores[:, 1:].max(1)
     for before, cut in pairwise(chains.tolist()):
         if cut in cuts:
-            half = before + LONGEST // 2
-            assert margin[cut - 1] == margin[half : half + LONGEST // 2].max()
+            half = before + CHAIN_TOKENS // 2
+            assert margin[cut - 1] == margin[half : half + CHAIN_TOKENS // 2].max()
 
 
 def test_chains_have_the_best_path_of_the_whole_sentence() -> None:
-    size = 4 * LONGEST
+    size = 4 * CHAIN_TOKENS
     made, emissions, _ = crf(seed=1, lengths=[size])
     emissions[0, ::7, 0] += 12  # surely outside spans
     inside = torch.ones(1, size, dtype=torch.bool)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipekit.nn.padding import grid, length_groups, windows
-from pipekit.nn.sequences import LONGEST, read_sequences, reverse
+from pipekit.nn.sequences import MOST_STEPS, read_sequences, reverse
 
 LENGTHS = st.lists(st.integers(0, 60), max_size=12).map(
     lambda lengths: np.array(lengths, dtype=np.int64)
@@ -117,7 +117,7 @@ def test_a_very_long_sequence_is_read_in_windows_that_see_around_themselves(
 ) -> None:
     torch.manual_seed(0)
     network = torch.nn.LSTM(3, 2, batch_first=True, bidirectional=True).train(training)
-    size = 3 * LONGEST + 7
+    size = 3 * MOST_STEPS + 7
     values = torch.randn(size, 3)
     states = read_sequences(network, values, np.array([0, 5, size]))
     whole = network(values[None, 5:])[0][0]
@@ -137,4 +137,4 @@ def test_no_sequence_costs_more_steps_than_a_window(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(torch.nn.utils.rnn, "pack_padded_sequence", packed)
     read_sequences(network, torch.randn(5_000, 3), np.array([0, 5_000]))
-    assert max(lengths) <= LONGEST
+    assert max(lengths) <= MOST_STEPS

@@ -45,7 +45,7 @@ from pipekit.words.arrays import Bools, Floats, Ints
 # Padded cells that go through the CRF at a time. Each step of the CRF costs a constant, so this is
 # more than an encoder takes.
 CELLS = 16_384
-LONGEST = 256  # tokens of a chain; a longer sentence is several chains, see `chain_borders`
+CHAIN_TOKENS = 256  # tokens of a chain; a longer sentence is several chains, see `chain_borders`
 
 
 class SentenceGrid(NamedTuple):
@@ -278,10 +278,10 @@ def chain_borders(
 ) -> Ints:
     """Borders of what goes through the CRF at a time, int64[chains + 1].
 
-    That is a sentence. One of more than `LONGEST` tokens is cut behind tokens of its that are
+    That is a sentence. One of more than `CHAIN_TOKENS` tokens is cut behind tokens of its that are
     surely outside spans: the surest of each second half of a chain.
     """
-    if np.diff(sequences).max(initial=0) <= LONGEST:
+    if np.diff(sequences).max(initial=0) <= CHAIN_TOKENS:
         return sequences
     spans = scores[:, OUTSIDE + 1 :]
     margin = scores[:, OUTSIDE] - spans.amax(1)
@@ -289,9 +289,9 @@ def chain_borders(
     borders = []
     for start, end in itertools.pairwise(sequences.tolist()):
         borders.append(start)
-        while end - borders[-1] > LONGEST:
-            half = borders[-1] + LONGEST // 2
-            surest = int(surety[half : half + LONGEST // 2].argmax())
+        while end - borders[-1] > CHAIN_TOKENS:
+            half = borders[-1] + CHAIN_TOKENS // 2
+            surest = int(surety[half : half + CHAIN_TOKENS // 2].argmax())
             borders.append(half + surest + 1)
     borders.append(int(sequences[-1]))
     return np.array(borders, dtype=np.int64)
