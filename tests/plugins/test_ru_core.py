@@ -254,3 +254,24 @@ def test_nothing_is_said_of_a_text_without_words(nlp: pipekit.Pipeline, text: st
     )
     assert pipekit.Doc.from_dict(doc.to_dict()).to_dict() == doc.to_dict()
     assert pipekit.Doc.from_bytes(doc.to_bytes()).sentiment is None
+
+
+def sentiment_cases() -> list[str]:
+    path = ROOT / "tests" / "cases" / "sentiment_ru.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("case", sentiment_cases())
+def test_what_is_felt_of_a_text_and_toward_a_name(
+    nlp: pipekit.Pipeline,
+    case: str,
+) -> None:
+    labels, text, *names = case.split("|")
+    doc = nlp(text)
+    felt = doc.sentiment
+    for name in names:
+        [entity] = [entity for entity in doc.ents or () if entity.text == name]
+        felt = entity.sentiment
+    assert felt is not None
+    assert felt.label in labels.split()
