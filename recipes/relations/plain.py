@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import pymorphy3
 
 SEED = 1
-EACH = 30  # sentences of each template
+EACH = 20  # sentences of each template
 HELD_OUT = 6  # every n-th template
 ROOT = Path(__file__).resolve().parents[2]
 SLOT = re.compile(r"\{(\w)(\??):(\w+)(?::(\w+))?(\^\w*)?(?:=([^}]*))?\}")
