@@ -554,7 +554,22 @@ def blank() -> pipekit.Pipeline:
     return pipekit.blank("ru")
 
 
+@cache
+def parser() -> pipekit.Pipeline:
+    """A parser that has learned nothing."""
+    nlp = pipekit.blank("ru")
+    nlp.add_encoder("main", "bilstm", width=16, features={"width": 16, "word_buckets": 100})
+    nlp.add_pipe("parser", encoder="main", labels=["root", "dep"], hidden=16, context=16, arcs=16)
+    return nlp
+
+
+def _one_sentence(size: int) -> Work:
+    doc = Doc(words=["кот"] * size)
+    return lambda: parser()(doc.copy())
+
+
 STREAMS = [
+    Case("parser one sentence", _one_sentence, most=1 << 14, quick=1 << 12),
     Case(
         "stream tiny texts",
         lambda n: lambda: exhaust(blank().pipe(["кот"] * n)),

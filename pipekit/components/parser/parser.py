@@ -180,9 +180,10 @@ class Parser(Head):
     ) -> ArcEnds:
         """The words of a batch as ends of arcs."""
         vectors = batch.vectors(self.encoder.name)
-        states = self.context(vectors, batch.sequences)
         if len(plan.rows) < len(batch):
-            states = states[to_device(plan.rows, states.device)]
+            vectors = vectors[to_device(plan.rows, vectors.device)]
+        borders = np.append(plan.start, len(plan.rows))
+        states = self.context(vectors, borders)
         return self.biaffine.read(states)
 
     def _heads(
