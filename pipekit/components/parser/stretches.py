@@ -13,8 +13,8 @@ from pipekit.parts.batch import Batch
 from pipekit.words.arrays import Ints, offsets, places
 
 # The most words of a stretch. The scores of arcs take its square, so time and memory for a word
-# stay bounded in a text without sentence borders. One sentence of UD Russian-Taiga is longer.
-LONGEST_STRETCH = 192
+# stay bounded in a text without sentence borders. Two sentences of UD Russian-Taiga are longer.
+LONGEST_STRETCH = 96
 ROOT = 0  # the column of the root among the scores of heads
 
 
