@@ -42,7 +42,8 @@ class Cost(NamedTuple):
 
 def texts(pieces: list[str], every: int, comma: str) -> tuple[str, str]:
     """Pieces as sentences of `every` pieces, and as one sentence."""
-    sentences = [comma.join(group) for group in itertools.batched(pieces, every, strict=False)]
+    begins = range(0, len(pieces), every)
+    sentences = [comma.join(pieces[begin : begin + every]) for begin in begins]
     short = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences)
     return short, comma.join(pieces)
 

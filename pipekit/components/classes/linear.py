@@ -233,11 +233,12 @@ def _sparse(
     values: Floats,
     shape: tuple[int, int],
 ) -> Tensor:
-    arrays = (np.ascontiguousarray(array) for array in (borders, columns, values))
-    tensors = map(torch.from_numpy, arrays)
+    rows = torch.from_numpy(np.ascontiguousarray(borders))
+    places = torch.from_numpy(np.ascontiguousarray(columns))
+    numbers = torch.from_numpy(np.ascontiguousarray(values))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)
-        return torch.sparse_csr_tensor(*tensors, shape, check_invariants=True)
+        return torch.sparse_csr_tensor(rows, places, numbers, size=shape, check_invariants=True)
 
 
 class FittedTerms(nn.Module):

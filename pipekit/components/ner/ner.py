@@ -45,7 +45,7 @@ from pipekit.words.arrays import Bools, Floats, Ints
 # Padded cells that go through the CRF at a time. Each step of the CRF costs a constant, so this is
 # more than an encoder takes.
 CELLS = 16_384
-CHAIN_TOKENS = 256  # tokens of a chain; a longer sentence is several chains, see `chain_borders`
+CHAIN_TOKENS = 192  # tokens of a chain; a longer sentence is several chains, see `chain_borders`
 
 
 class SentenceGrid(NamedTuple):
