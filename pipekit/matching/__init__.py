@@ -1,0 +1,4 @@
+"""Rules beside models: patterns of tokens, and lists of terms, found in whole batches at once."""
+
+from pipekit.matching.matcher import Match as Match
+from pipekit.matching.matcher import Matcher as Matcher

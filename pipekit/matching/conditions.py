@@ -1,0 +1,280 @@
+"""The distinct conditions of patterns, and which of them hold for which values of a batch.
+
+Each condition is a row of booleans over the distinct values of what it looks at, words or labels;
+no token is looked at. Conditions on lists of strings are turned round: a dictionary says for each
+string which conditions it meets, so a thousand of them cost a look-up for each distinct word.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit.allowance import take
+from pipekit.errors import DocError
+from pipekit.matching import regexes, word_views
+from pipekit.matching.patterns import WORD, Condition
+from pipekit.matching.sources import Numbers, TokenIndex, TokenValues, token_values
+from pipekit.parts.batch import Batch
+from pipekit.words.arrays import Bools, Ints, offsets, ranges
+
+_COMPARE: dict[str, Callable[[Numbers, float], Bools]] = {
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    ">": np.greater,
+    "<": np.less,
+}
+_COMPARE_SETS: dict[str, Callable[[frozenset[str], frozenset[str]], bool]] = {
+    "subset": frozenset.issubset,
+    "superset": frozenset.issuperset,
+    "meets": lambda values, others: not values.isdisjoint(others),
+}
+
+
+class _Lists:
+    """Strings that conditions list, each with the numbers of the conditions that it meets."""
+
+    def __init__(
+        self,
+        numbers: Iterable[int],
+        conditions: Sequence[Condition],
+    ) -> None:
+        members = defaultdict(list)
+        for number in numbers:
+            for string in conditions[number].value:
+                members[string].append(number)
+        self._places = {string: place for place, string in enumerate(members)}
+        self._counts = np.fromiter(map(len, members.values()), np.int64)
+        self._starts = offsets(self._counts)
+        every = [number for group in members.values() for number in group]
+        self._conditions = np.array(every, dtype=np.int64)
+
+    def met(self, strings: Sequence[str]) -> tuple[Ints, Ints]:
+        """Conditions, and the row of a string that meets each, two arrays int64[pairs]."""
+        find = self._places.get
+        places = np.array([find(string, -1) for string in strings], dtype=np.int64)
+        rows = np.flatnonzero(places >= 0)
+        places = places[rows]
+        counts = self._counts[places]
+        conditions = self._conditions[ranges(self._starts[places], counts)]
+        return conditions, np.repeat(rows, counts)
+
+
+class Conditions:
+    """Conditions, each once.
+
+    Args:
+        conditions: all of them; equal ones have one number.
+
+    Attributes:
+        numbers: the number of each condition.
+    """
+
+    def __init__(self, conditions: Iterable[Condition]) -> None:
+        distinct = list(dict.fromkeys(conditions))
+        self.numbers = {condition: number for number, condition in enumerate(distinct)}
+        self.sources = list(dict.fromkeys(condition.source for condition in distinct))
+        places = {source: place for place, source in enumerate(self.sources)}
+        sources = [places[condition.source] for condition in distinct]
+        self.source_of = np.array(sources, dtype=np.int64)
+        negated = [condition.negated for condition in distinct]
+        self.negated = np.array(negated, dtype=bool)
+        take(200 * sum(len(condition.value) for condition in distinct), "lists of patterns")
+        listed = defaultdict(list)
+        self.others: list[Condition] = []  # those that look at each value
+        for number, condition in enumerate(distinct):
+            if condition.test == "listed":
+                listed[condition.source, condition.view].append(number)
+            else:
+                self.others.append(condition)
+        self.lists = {view: _Lists(numbers, distinct) for view, numbers in listed.items()}
+
+    def over(self, batch: Batch) -> Truth:
+        """What holds in a batch. Errors: those of `token_values`; `DocError` for labels that are to
+        be numbers, and the other way round."""
+        return Truth(self, batch)
+
+
+class Truth:
+    """Which conditions hold where in a batch.
+
+    Attributes:
+        counts: for how many tokens each condition holds, int64[conditions].
+    """
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        batch: Batch,
+    ) -> None:
+        self._conditions = conditions
+        self._batch = batch
+        self._views: dict[tuple[str, str], Sequence[str] | Numbers] = {}
+        self._sources = {name: token_values(batch, name) for name in conditions.sources}
+        values = list(self._sources.values())
+        self._index = TokenIndex(values)
+        self._rows = np.zeros((len(values), len(batch)), dtype=np.int64)
+        for place, source in enumerate(values):
+            self._rows[place] = source.rows
+        self._fill()
+        self._count()
+
+    def _fill(self) -> None:
+        """Rows of booleans, end to end in one array; those that hold nowhere share the first."""
+        conditions = self._conditions
+        met, rows = self._listed()
+        others = [conditions.numbers[condition] for condition in conditions.others]
+        active = np.unique(np.concatenate([met, np.array(others, dtype=np.int64)]))
+        sizes = np.array([source.size for source in self._sources.values()], dtype=np.int64)
+        widths = sizes[conditions.source_of[active]]
+        starts = offsets(widths) + max(sizes, default=0)
+        self._base = np.zeros(len(conditions.numbers), dtype=np.int64)
+        self._base[active] = starts[:-1]
+        self._holds = np.zeros(int(starts[-1]), dtype=bool)
+        self._holds[self._base[met] + rows] = True
+        for number, condition in zip(others, conditions.others, strict=True):
+            row = self._test(condition)
+            start = self._base[number]
+            self._holds[start : start + len(row)] = row
+        self._pairs = (met, rows)
+
+    def _listed(self) -> tuple[Ints, Ints]:
+        met = [np.zeros(0, np.int64)]
+        rows = [np.zeros(0, np.int64)]
+        for (source, view), lists in self._conditions.lists.items():
+            pairs = lists.met(self._strings(source, view))
+            met.append(pairs[0])
+            rows.append(pairs[1])
+        return np.concatenate(met), np.concatenate(rows)
+
+    def _count(self) -> None:
+        conditions = self._conditions
+        met, rows = self._pairs
+        first = self._index.first[conditions.source_of]
+        tokens = self._index.counts[first[met] + rows]
+        size = len(conditions.numbers)
+        counts = np.bincount(met, weights=tokens, minlength=size).astype(np.int64)
+        for condition in conditions.others:
+            number = conditions.numbers[condition]
+            holds = self._row(number)
+            start = first[number]
+            counts[number] = self._index.counts[start : start + len(holds)] @ holds
+        counts = np.where(conditions.negated, len(self._batch) - counts, counts)
+        self.counts: Ints = counts
+
+    def _row(self, number: int) -> Bools:
+        """Whether a condition, were it not negated, holds for each value of its source."""
+        source = self._conditions.sources[self._conditions.source_of[number]]
+        start = self._base[number]
+        return self._holds[start : start + self._sources[source].size]
+
+    # -- tests of single values
+
+    def _test(self, condition: Condition) -> Bools:
+        if condition.test == "is":
+            return word_views.flags(condition.view, self._batch.distinct.strings)
+        if condition.test == "number":
+            return _compare(self._numbers(condition), condition.value)
+        strings = self._strings(condition.source, condition.view)
+        if condition.test == "regex":
+            return regexes.search(strings, condition.value)
+        is_morph = condition.source == "morph"
+        compare = _COMPARE_SETS[condition.test]
+        others = frozenset(condition.value)
+        results = []
+        for string in strings:
+            values = string.split("|") if is_morph else [string]
+            results.append(compare(frozenset(filter(None, values)), others))
+        return np.array(results, dtype=bool)
+
+    def _strings(
+        self,
+        source: str,
+        view: str,
+    ) -> Sequence[str]:
+        key = (source, view)
+        if key not in self._views:
+            if source == WORD:
+                self._views[key] = word_views.STRINGS[view](self._batch.distinct)
+            else:
+                self._views[key] = _strings_of(self._sources[source], source)
+        return self._views[key]  # type: ignore[return-value]
+
+    def _numbers(self, condition: Condition) -> Numbers:
+        if condition.source == WORD:
+            return word_views.NUMBERS[condition.view](self._batch.distinct)
+        numbers = self._sources[condition.source].numbers
+        if numbers is None:
+            raise DocError(
+                f"a pattern compares {condition.source!r} with a number, but it holds labels"
+            )
+        return numbers
+
+    # -- tokens
+
+    def at(
+        self,
+        conditions: Ints,
+        tokens: Ints,
+    ) -> Bools:
+        """Whether each of these conditions holds for the token beside it, bool[pairs]."""
+        sources = self._conditions.source_of[conditions]
+        rows = self._rows[sources, tokens]
+        holds = self._holds[self._base[conditions] + rows]
+        holds ^= self._conditions.negated[conditions]
+        return holds
+
+    def tokens(self, conditions: Ints) -> Ints:
+        """The tokens for which each of these conditions holds, `counts` of each, end to end.
+
+        Args:
+            conditions: ascending, each once.
+        """
+        values = [np.zeros(0, np.int64)]
+        owners = [np.zeros(0, np.int64)]
+        is_wanted = np.zeros(len(self._base), dtype=bool)
+        is_wanted[conditions] = True
+        met, rows = self._pairs
+        simple = is_wanted[met] & ~self._conditions.negated[met]
+        first = self._index.first[self._conditions.source_of]
+        owners.append(met[simple])
+        values.append(first[met[simple]] + rows[simple])
+        is_simple = np.ones(len(self._base), dtype=bool)
+        is_simple[self._looked_at()] = False
+        for number in conditions[~is_simple[conditions]].tolist():
+            rows = np.flatnonzero(self._row(number) ^ self._conditions.negated[number])
+            owners.append(np.full(len(rows), number, dtype=np.int64))
+            values.append(first[number] + rows)
+        order = np.argsort(np.concatenate(owners), kind="stable")
+        return self._index.tokens(np.concatenate(values)[order])
+
+    def _looked_at(self) -> NDArray[np.int64]:
+        """Conditions of which each value is looked at."""
+        numbers = [self._conditions.numbers[each] for each in self._conditions.others]
+        negated = np.flatnonzero(self._conditions.negated)
+        return np.concatenate([np.array(numbers, dtype=np.int64), negated])
+
+
+def _strings_of(
+    values: TokenValues,
+    name: str,
+) -> Sequence[str]:
+    if values.strings is None:
+        raise DocError(f"a pattern compares {name!r} with a string, but it holds numbers")
+    return values.strings
+
+
+def _compare(
+    numbers: Numbers,
+    comparisons: Sequence[tuple[str, float]],
+) -> Bools:
+    """Whether a comparison holds for each number, bool[numbers]; none does for NaN."""
+    holds = np.zeros(len(numbers), dtype=bool)
+    for operator, number in comparisons:
+        holds |= _COMPARE[operator](numbers, number)
+    return holds & (numbers == numbers)
