@@ -2,3 +2,4 @@
 
 from pipekit.matching.matcher import Match as Match
 from pipekit.matching.matcher import Matcher as Matcher
+from pipekit.matching.phrases import PhraseMatcher as PhraseMatcher

@@ -144,7 +144,7 @@ class Automaton:
     def _chain(self, sizes: Ints) -> _Chains:
         """What has to follow each cell that a match begins with."""
         ends = np.repeat(np.cumsum(sizes), sizes)
-        chains = _Chains(self._begins, *_no_rows(3))
+        chains = _Chains(self._begins, *no_rows(3))
         cells = self._begins
         numbers = np.arange(len(cells))
         owners = [numbers]
@@ -202,11 +202,11 @@ class Automaton:
         """
         size = len(batch)
         if not size or not len(self._keys):
-            return Found(*_no_rows(3))
+            return Found(*no_rows(3))
         truth = self.conditions.over(batch)
         ends = np.repeat(batch.offsets[1:], np.diff(batch.offsets))  # int64[tokens]
         cells, starts = self._beginnings(truth, ends)
-        matches = [_no_rows(3)]
+        matches = [no_rows(3)]
         at = starts
         for _ in range(self._longest):
             stays = self._holds(truth, cells, at)
@@ -219,7 +219,7 @@ class Automaton:
             matched = starts[is_match]
             matches.append([matched, at[is_match] + 1, self._keys[cells[is_match]]])
             cells, starts, at = self._moved(cells, starts, at, ends)
-        return _distinct(matches)
+        return in_order(matches)
 
     def _beginnings(
         self,
@@ -289,7 +289,8 @@ class Automaton:
         return following, first, token
 
 
-def _no_rows(arrays: int) -> list[Ints]:
+def no_rows(arrays: int) -> list[Ints]:
+    """Arrays without rows."""
     return [np.zeros(0, dtype=np.int64) for _ in range(arrays)]
 
 
@@ -325,7 +326,8 @@ def _rarest(
     return rarest
 
 
-def _distinct(matches: Sequence[Sequence[Ints]]) -> Found:
+def in_order(matches: Sequence[Sequence[Ints]]) -> Found:
+    """Starts, ends and keys of matches in parts, as matches in order, each once."""
     start, end, key = (np.concatenate(column) for column in zip(*matches, strict=True))
     order = np.lexsort((key, end, start))
     start = start[order]

@@ -115,6 +115,7 @@ class Truth:
         self._conditions = conditions
         self._batch = batch
         self._views: dict[tuple[str, str], Sequence[str] | Numbers] = {}
+        self._searches: dict[tuple[str, str], regexes.Searched] = {}
         self._sources = {name: token_values(batch, name) for name in conditions.sources}
         values = list(self._sources.values())
         self._index = TokenIndex(values)
@@ -180,9 +181,9 @@ class Truth:
             return word_views.flags(condition.view, self._batch.distinct.strings)
         if condition.test == "number":
             return _compare(self._numbers(condition), condition.value)
-        strings = self._strings(condition.source, condition.view)
         if condition.test == "regex":
-            return regexes.search(strings, condition.value)
+            return self._searched(condition.source, condition.view).holds(condition.value)
+        strings = self._strings(condition.source, condition.view)
         is_morph = condition.source == "morph"
         compare = _COMPARE_SETS[condition.test]
         others = frozenset(condition.value)
@@ -204,6 +205,16 @@ class Truth:
             else:
                 self._views[key] = _strings_of(self._sources[source], source)
         return self._views[key]  # type: ignore[return-value]
+
+    def _searched(
+        self,
+        source: str,
+        view: str,
+    ) -> regexes.Searched:
+        key = (source, view)
+        if key not in self._searches:
+            self._searches[key] = regexes.Searched(self._strings(source, view))
+        return self._searches[key]
 
     def _numbers(self, condition: Condition) -> Numbers:
         if condition.source == WORD:

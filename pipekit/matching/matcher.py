@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -133,19 +134,7 @@ class Matcher:
     def of_docs(self, docs: Iterable[Doc]) -> list[list[Match]]:
         """The matches in each document; many documents at once are quicker. Errors: as a call."""
         batch = Batch(list(docs))
-        found = self.find(batch)
-        cuts = np.searchsorted(found.start, batch.offsets).tolist()
-        every = []
-        starts = found.start.tolist()
-        ends = found.end.tolist()
-        keys = found.key.tolist()
-        for number, shift in enumerate(batch.offsets[:-1].tolist()):
-            matches = []
-            for row in range(cuts[number], cuts[number + 1]):
-                key = self._keys[keys[row]]
-                matches.append(Match(key, starts[row] - shift, ends[row] - shift))
-            every.append(matches)
-        return every
+        return matches_of_docs(batch, self.find(batch), self._keys)
 
     def find(self, batch: Batch) -> Found:
         """The matches in a batch as arrays: rows of its tokens, and numbers of keys."""
@@ -157,6 +146,21 @@ class Matcher:
                 rows = np.flatnonzero(found.key == number)
                 stays[rows] = _greedily(Found(*(column[rows] for column in found)), greedy)
         return Found(*(column[stays] for column in found))
+
+
+def matches_of_docs(
+    batch: Batch,
+    found: Found,
+    keys: Sequence[str],
+) -> list[list[Match]]:
+    """The matches in a batch by document, with the keys of their numbers."""
+    shifts = batch.offsets[np.searchsorted(batch.offsets, found.start, "right") - 1]
+    starts = (found.start - shifts).tolist()
+    ends = (found.end - shifts).tolist()
+    names = [keys[number] for number in found.key.tolist()]
+    matches = list(map(Match, names, starts, ends))
+    cuts = pairwise(np.searchsorted(found.start, batch.offsets).tolist())
+    return [matches[first:last] for first, last in cuts]
 
 
 def _is_pattern(patterns: Sequence[Any]) -> bool:

@@ -38,7 +38,7 @@ def check_regex(
         raise ConfigError(f"{where}: the expression has more than {_LONGEST} characters")
     translated = _translated(regex, where)
     try:
-        search([""], [translated])
+        Searched([""]).holds([translated])
     except _library().ArrowInvalid as error:
         raise ConfigError(
             f"{where} = {regex!r:.80}: {error} (expressions are those of RE2: they have no "
@@ -47,18 +47,20 @@ def check_regex(
     return translated
 
 
-def search(
-    strings: Sequence[str | None],
-    regexes: Sequence[str],
-) -> Bools:
-    """Which strings have something that one of the expressions describes, bool[strings]."""
-    library = _library()
-    array = library.array([string or "" for string in strings], library.string())
-    matches = np.zeros(len(strings), dtype=bool)
-    for regex in regexes:
-        matched = library.compute.match_substring_regex(array, regex)
-        matches |= matched.to_numpy(zero_copy_only=False)
-    return matches
+class Searched:
+    """Strings in which expressions are searched; they are copied for the library once."""
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        library = _library()
+        self._array = library.array(strings, library.string())
+
+    def holds(self, regexes: Sequence[str]) -> Bools:
+        """Which strings have something that one of the expressions describes, bool[strings]."""
+        matches = np.zeros(len(self._array), dtype=bool)
+        for regex in regexes:
+            matched = _library().compute.match_substring_regex(self._array, regex)
+            matches |= matched.to_numpy(zero_copy_only=False)
+        return matches
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,312 @@
+"""The phrase matcher: lists of terms, up to millions of them, found as words in a row.
+
+The terms are a trie of words, as arrays. A node and a word are one number, their key, and the keys
+of all children stand in ascending order:
+
+    terms     New York, New Jersey, York          words     0 New   1 York   2 Jersey
+    nodes     0 root   1 New   2 York   3 New York   4 New Jersey
+    keys      0·W+0  0·W+1  1·W+1  1·W+2          the child of key i is the node i + 1
+
+All tokens of a batch begin at the root together. A step looks up the keys of the nodes that are
+left with the words that follow: time grows with the text, and hardly with the number of terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from pipekit.allowance import take
+from pipekit.doc import Doc
+from pipekit.errors import ConfigError, DocError
+from pipekit.matching.automaton import Found, in_order, no_rows
+from pipekit.matching.matcher import Match, matches_of_docs
+from pipekit.matching.sources import token_values
+from pipekit.matching.word_views import STRINGS, spelled
+from pipekit.parts.batch import Batch
+from pipekit.tables import Arrays, Table, TextLines, check_tables
+from pipekit.words.arrays import Ints, offsets, places, ranges
+
+MOST_WORDS = 255  # of a term
+_GROUP = 1 << 14  # terms whose words are looked at together
+_LONGEST = 4_096  # bytes of a word
+_MOST = 1 << 26  # words, nodes and terms
+TERM_TABLES = {
+    "words": TextLines("words", most=_MOST, longest=_LONGEST),
+    "keys": Table("int64", "nodes", least=0, most=1 << 62, order="unique"),
+    "ends": Table("int32", "terms", most="nodes", order="rising"),
+    "owners": Table("int32", "terms", least=0, most=_MOST),
+}
+"""The tables of terms: words in lines, keys of nodes, the node at which each term ends, less one,
+and the number of what owns the term."""
+
+
+class Terms:
+    """A trie of terms.
+
+    Args:
+        tables: as of `term_tables`, see `TERM_TABLES`.
+
+    Errors: `ConfigError` for tables that are no trie.
+    """
+
+    def __init__(self, tables: Arrays) -> None:
+        sizes = check_tables(tables, TERM_TABLES, "the terms")
+        size = sizes["words"]
+        take(200 * size, "a table of words")
+        words = tables["words"].tobytes().decode().split("\n")
+        self._words = {word: number for number, word in enumerate(words)}
+        self._width = size
+        self._keys = tables["keys"]
+        parents = self._keys // size
+        if (parents > np.arange(len(parents))).any():
+            raise ConfigError("the terms: table 'keys' has a node before the node that it follows")
+        first = int(np.searchsorted(self._keys, size))
+        self._first = np.zeros(size, dtype=np.int64)  # int64[words]: children of the root
+        self._first[self._keys[:first]] = np.arange(1, first + 1)
+        nodes = tables["ends"].astype(np.int64) + 1
+        counts = np.bincount(nodes, minlength=len(self._keys) + 1)
+        self._counts = counts  # int64[nodes]: terms that end there
+        self._starts = offsets(counts)
+        self._owners = tables["owners"].astype(np.int64)
+
+    def words(self, strings: Sequence[str]) -> Ints:
+        """The number of each string among the words of terms, int64[strings]; -1 for others."""
+        find = self._words.get
+        return np.array([find(string, -1) for string in strings], dtype=np.int64)
+
+    def find(
+        self,
+        words: Ints,
+        ends: Ints,
+    ) -> Found:
+        """The terms in a row of words, each with its owner.
+
+        Args:
+            words: the number of each token's word, int64[tokens].
+            ends: where the document of each token ends, int64[tokens].
+        """
+        start = np.flatnonzero(words >= 0)
+        node = self._first[words[start]]
+        at = start
+        matches = [no_rows(3)]
+        for _ in range(MOST_WORDS):
+            is_there = node > 0
+            node = node[is_there]
+            start = start[is_there]
+            at = at[is_there] + 1
+            if not len(node):
+                break
+            is_term = self._counts[node] > 0
+            matches.append(self._terms(start[is_term], at[is_term], node[is_term]))
+            goes_on = at < ends[start]
+            node, start, at = node[goes_on], start[goes_on], at[goes_on]
+            node = self._children(node, words[at])
+        return in_order(matches)
+
+    def _terms(
+        self,
+        start: Ints,
+        end: Ints,
+        node: Ints,
+    ) -> list[Ints]:
+        """A row for each term that ends at these nodes."""
+        counts = self._counts[node]
+        owners = self._owners[ranges(self._starts[node], counts)]
+        return [np.repeat(start, counts), np.repeat(end, counts), owners]
+
+    def _children(
+        self,
+        nodes: Ints,
+        words: Ints,
+    ) -> Ints:
+        """The child of each node by a word, int64[nodes]; 0 where there is none."""
+        keys = nodes * self._width + words
+        rows = np.searchsorted(self._keys, keys)
+        rows = np.minimum(rows, len(self._keys) - 1)
+        is_child = (self._keys[rows] == keys) & (words >= 0)
+        return np.where(is_child, rows + 1, 0)
+
+
+def term_tables(
+    terms: Sequence[Sequence[str]],
+    owners: Sequence[int],
+) -> dict[str, np.ndarray]:
+    """The tables of terms, each a sequence of words, with the number of what owns it.
+
+    Errors: `ConfigError` naming a term without words, of too many, or with a word that a table of
+    words cannot hold.
+    """
+    lengths = np.fromiter(map(len, terms), np.int64, len(terms))
+    _check_terms(terms, lengths)
+    words = {word: number for number, word in enumerate(dict.fromkeys(chain.from_iterable(terms)))}
+    numbers = np.fromiter(map(words.__getitem__, chain.from_iterable(terms)), np.int64)
+    starts = offsets(lengths)[:-1]
+    node = np.zeros(len(terms), dtype=np.int64)
+    size = 0
+    keys = [np.zeros(0, np.int64)]
+    for depth in range(int(lengths.max(initial=0))):
+        rows = np.flatnonzero(lengths > depth)
+        level = node[rows] * len(words) + numbers[starts[rows] + depth]
+        distinct, children = np.unique(level, return_inverse=True)
+        node[rows] = size + 1 + children
+        size += len(distinct)
+        keys.append(distinct)
+    order = np.argsort(node, kind="stable")
+    text = "\n".join(words)
+    return {
+        "words": np.frombuffer(text.encode(), np.uint8),
+        "keys": np.concatenate(keys),
+        "ends": (node[order] - 1).astype(np.int32),
+        "owners": np.array(owners, dtype=np.int32)[order],
+    }
+
+
+def _check_terms(
+    terms: Sequence[Sequence[str]],
+    lengths: Ints,
+) -> None:
+    is_wrong = (lengths == 0) | (lengths > MOST_WORDS)
+    for row in np.flatnonzero(is_wrong).tolist():
+        shown = " ".join(terms[row])
+        raise ConfigError(f"a term has 1 to {MOST_WORDS} words, not {lengths[row]}: {shown!r:.80}")
+    for term in terms:
+        for word in term:
+            if not word or "\n" in word or len(word) > _LONGEST // 4:
+                raise ConfigError(f"{word!r:.80} cannot be a word of a term")
+
+
+def words_of_docs(
+    docs: Iterable[Doc],
+    by: str,
+) -> list[list[str]]:
+    """The words of each document, as a view or a column shows them.
+
+    Errors: `DocError` for a column that a document lacks, and for one of numbers.
+    """
+    batch = Batch(list(docs))
+    strings, rows = _strings(batch, by)
+    words = [strings[row] for row in rows.tolist()]
+    borders = pairwise(batch.offsets.tolist())
+    return [words[start:end] for start, end in borders]
+
+
+def find_terms(
+    terms: Terms,
+    batch: Batch,
+    by: str,
+) -> Found:
+    """The terms in a batch, by a view of words or a column. Errors: as of `words_of_docs`."""
+    strings, rows = _strings(batch, by)
+    words = terms.words(strings)[rows]
+    ends = np.repeat(batch.offsets[1:], np.diff(batch.offsets))
+    return terms.find(words, ends)
+
+
+def _strings(
+    batch: Batch,
+    by: str,
+) -> tuple[Sequence[str], Ints]:
+    """The distinct strings of a view or a column, and which of them each token has."""
+    if by in STRINGS:
+        return STRINGS[by](batch.distinct), batch.distinct.index
+    values = token_values(batch, by)
+    if values.strings is None:
+        raise DocError(f"terms are strings, and the column {by!r} holds numbers")
+    return values.strings, values.rows
+
+
+class PhraseMatcher:
+    """Finds terms, up to millions of them, by their words, lemmas or normal forms.
+
+        matcher = PhraseMatcher(by="lemma")
+        matcher.add("RAILWAY", nlp.pipe(["железная дорога", "вокзал"]))
+        for match in matcher(doc):                          # «железной дороге» too
+            print(match.key, match.span(doc).text)
+
+    All matches are found, also within others, as by spaCy's PhraseMatcher, in the order of their
+    starts, then of their ends, then of their keys as these were added.
+
+    Args:
+        by: what has to be equal: "text", "lower", "norm", "shape", or the name of a column of
+            labels such as "lemma".
+    """
+
+    def __init__(
+        self,
+        *,
+        by: str = "text",
+    ) -> None:
+        self.by = by
+        self._keys: dict[str, int] = {}
+        self._terms: list[list[str]] = []
+        self._owners: list[int] = []
+        self._trie: Terms | None = None
+
+    def add(
+        self,
+        key: str,
+        terms: Iterable[Doc | Sequence[str]],
+    ) -> None:
+        """Add terms under a key: documents, or their words as strings.
+
+        Errors: `ConfigError` for a term without words; `DocError` for a column that a document
+        lacks.
+        """
+        owner = self._keys.setdefault(key, len(self._keys))
+        for group in _groups(terms):
+            self._terms += self._words(group)
+        self._owners += [owner] * (len(self._terms) - len(self._owners))
+        self._trie = None
+
+    def _words(self, terms: Sequence[Any]) -> list[list[str]]:
+        if isinstance(terms[0], Doc):
+            return words_of_docs(terms, self.by)
+        for term in terms:
+            if isinstance(term, str):
+                cure = "nlp.pipe(terms), or the words of each as a list"
+                raise ConfigError(f"the term {term!r:.80} is not cut into words: give {cure}")
+        if self.by not in STRINGS:
+            return [list(term) for term in terms]
+        return [spelled(self.by, list(term)) for term in terms]
+
+    def __len__(self) -> int:
+        """The number of keys."""
+        return len(self._keys)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def find(self, batch: Batch) -> Found:
+        """The matches in a batch as arrays: rows of its tokens, and numbers of keys.
+
+        Errors: `DocError` for a column that a document lacks.
+        """
+        if self._trie is None:
+            self._trie = Terms(term_tables(self._terms, self._owners))
+        return find_terms(self._trie, batch, self.by)
+
+    def of_docs(self, docs: Iterable[Doc]) -> list[list[Match]]:
+        """The matches in each document; many documents at once are quicker. Errors: as `find`."""
+        batch = Batch(list(docs))
+        return matches_of_docs(batch, self.find(batch), list(self._keys))
+
+    def __call__(self, doc: Doc) -> list[Match]:
+        """The matches in a document. Errors: as `find`."""
+        [matches] = self.of_docs([doc])
+        return matches
+
+
+def _groups(terms: Iterable[Any]) -> Iterator[list[Any]]:
+    """Terms in groups of one kind, documents or lists, of some thousands."""
+    group: list[Any] = []
+    for term in terms:
+        if group and (len(group) == _GROUP or isinstance(term, Doc) != isinstance(group[0], Doc)):
+            yield group
+            group = []
+        group.append(term)
+    if group:
+        yield group

@@ -1,0 +1,244 @@
+"""Patterns and terms of pipekit and spaCy side by side: the same patterns, texts and tokens.
+
+    python recipes/benchmarks/matching.py [--patterns 1000] [--terms 100000] [--words 200000]
+
+Texts are those of UD Russian-Taiga with its gold tokens and tags for patterns, and fiction with the
+tokens of pipekit for terms. Both systems have their documents ready before the clock starts:
+pipekit its Docs, of which a batch is made within the time, spaCy its Docs of the same words. What
+both return has to be equal. Patterns are made of n-grams of other texts, with operators and
+conditions of all kinds in fixed shares; terms are n-grams of fiction. Figures are words a second,
+the median of several runs, which take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import lzma
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pipekit
+from pipekit import Batch, Doc
+from pipekit.corpora.readers.conllu import read_conllu
+from pipekit.matching import Matcher, PhraseMatcher
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("PIPEKIT_DATA", ROOT.parent / "shared" / "data"))
+RUNS = 5
+BATCH_WORDS = 8_000  # as in a pipeline
+
+Pattern = list[dict[str, Any]]
+
+
+def treebank(name: str) -> list[Doc]:
+    return list(read_conllu(DATA / "morph" / f"{name}.conllu.gz", on_problem=lambda problem: None))
+
+
+def fiction(part: int, words: int) -> list[Doc]:
+    """Paragraphs of fiction with so many words."""
+    path = DATA / "text" / f"ru_fiction-0{part}.txt.xz"
+    docs: list[Doc] = []
+    count = 0
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        nlp = pipekit.blank("ru")
+        for doc in nlp.pipe(line.rstrip("\n") for line in lines):
+            docs.append(doc)
+            count += len(doc)
+            if count >= words:
+                break
+    return docs
+
+
+def ngrams(docs: list[Doc], most: int, rng: random.Random) -> Iterator[tuple[Doc, int, int]]:
+    """Random places of one to `most` tokens, without end."""
+    while True:
+        doc = rng.choice(docs)
+        size = rng.randint(1, most)
+        if len(doc) >= size:
+            start = rng.randrange(len(doc) - size + 1)
+            yield doc, start, start + size
+
+
+def token_pattern(doc: Doc, i: int, rng: random.Random) -> dict[str, Any]:
+    """What a token is, in one of the ways in which people write it."""
+    token = doc[i]
+    kind = rng.random()
+    if kind < 0.35:
+        return {"LOWER": token.text.lower()}
+    if kind < 0.5:
+        return {"LEMMA": token.lemma or "", "POS": token.pos or ""}
+    if kind < 0.6:
+        return {"POS": token.pos or ""}
+    if kind < 0.7:
+        return {"LOWER": {"IN": [token.text.lower(), *rng.sample(COMMON, 5)]}}
+    if kind < 0.78:
+        return {"LOWER": {"REGEX": f"^{token.text.lower()[:3]}" if token.text.isalpha() else "^,"}}
+    if kind < 0.86:
+        features = str(token.morph or "").split("|")[:1]
+        return {"MORPH": {"IS_SUPERSET": [each for each in features if each]}, "POS": token.pos}
+    if kind < 0.93:
+        return {"IS_ALPHA": True, "LENGTH": {">=": 3}}
+    return {"IS_TITLE": token.text.istitle()}
+
+
+COMMON = "и в не на я что с он как это по но она все из за от для так же".split()
+
+
+def patterns(docs: list[Doc], count: int) -> list[Pattern]:
+    """Patterns of one to four tokens, each with a word or a lemma; every fourth has an operator."""
+    rng = random.Random(1)
+    made: list[Pattern] = []
+    for doc, start, end in ngrams(docs, 4, rng):
+        pattern = [token_pattern(doc, i, rng) for i in range(start, end)]
+        if not any("LOWER" in item or "LEMMA" in item for item in pattern):
+            continue
+        if rng.random() < 0.25:
+            rng.choice(pattern)["OP"] = rng.choice("?+*!")
+        if all(item.get("OP") in ("?", "*") for item in pattern):
+            continue
+        made.append(pattern)
+        if len(made) == count:
+            return made
+    return made
+
+
+def batches(docs: list[Doc]) -> list[list[Doc]]:
+    groups: list[list[Doc]] = [[]]
+    words = 0
+    for doc in docs:
+        groups[-1].append(doc)
+        words += len(doc)
+        if words >= BATCH_WORDS:
+            groups.append([])
+            words = 0
+    return [group for group in groups if group]
+
+
+def theirs(docs: list[Doc]) -> tuple[Any, list[Any]]:
+    """The same documents in spaCy."""
+    import spacy
+    from spacy.tokens import Doc as SpacyDoc
+
+    nlp = spacy.blank("ru")
+    made = []
+    for doc in docs:
+        tokens = list(doc)
+        has_tags = tokens and tokens[0].pos is not None
+        columns = {
+            "pos": [token.pos or "" for token in tokens],
+            "morphs": [str(token.morph or "") for token in tokens],
+            "lemmas": [token.lemma or "" for token in tokens],
+        }
+        words = [token.text for token in tokens]
+        made.append(SpacyDoc(nlp.vocab, words=words, **(columns if has_tags else {})))
+    return nlp, made
+
+
+def race(name: str, words: int, runs: dict[str, Callable[[], set[Any]]]) -> None:
+    """Time each in turn, several times, and demand that all find the same."""
+    seconds: dict[str, list[float]] = {system: [] for system in runs}
+    answers = {}
+    for number in range(RUNS + 1):
+        for system, run in runs.items():
+            gc.collect()
+            begin = time.perf_counter()
+            answers[system] = run()
+            if number:
+                seconds[system].append(time.perf_counter() - begin)
+    first, *others = answers.values()
+    for other in others:
+        assert len(first) == len(other), {system: len(found) for system, found in answers.items()}
+        assert first == other
+    speed = {system: words / statistics.median(times) for system, times in seconds.items()}
+    ours, theirs = speed.values()
+    figures = ", ".join(f"{system} {figure:,.0f} words/s" for system, figure in speed.items())
+    print(f"{name}: {figures}, ratio {ours / theirs:.1f}; {len(first)} matches, {words} words")
+
+
+def race_patterns(count: int, docs: list[Doc], others: list[Doc]) -> None:
+    from spacy.matcher import Matcher as SpacyMatcher
+
+    rules = patterns(others, count)
+    groups = batches(docs)
+    nlp, spacy_docs = theirs(docs)
+    matcher = Matcher({str(number): [rule] for number, rule in enumerate(rules)})
+    spacy_matcher = SpacyMatcher(nlp.vocab)
+    for number, rule in enumerate(rules):
+        spacy_matcher.add(str(number), [rule])
+
+    def ours() -> list[Any]:
+        return [match for group in groups for match in matcher.of_docs(group)]
+
+    def spacy_run() -> list[Any]:
+        return [spacy_matcher(doc) for doc in spacy_docs]
+
+    numbered = {nlp.vocab.strings[str(number)]: str(number) for number in range(count)}
+    expected = [[(numbered[key], start, end) for key, start, end in sorted(each)] for each in spacy_run()]
+    assert [sorted(each) for each in ours()] == [sorted(each) for each in expected]
+    words = sum(map(len, docs))
+    race(f"{count} patterns", words, {"pipekit": lambda: len_of(ours()), "spaCy": lambda: len_of(spacy_run())})
+
+
+def len_of(matches: list[Any]) -> range:
+    """The number of matches, in a form that compares quickly."""
+    return range(sum(map(len, matches)))
+
+
+def race_terms(count: int, by: str, docs: list[Doc], others: list[Doc]) -> None:
+    from spacy.matcher import PhraseMatcher as SpacyPhraseMatcher
+    from spacy.tokens import Doc as SpacyDoc
+
+    rng = random.Random(2)
+    distinct: dict[tuple[str, ...], None] = {}
+    for doc, start, end in ngrams(others, 4, rng):
+        words = tuple(doc[start:end].text.split()) if False else tuple(doc.words[start:end])
+        distinct[words] = None
+        if len(distinct) == count:
+            break
+    nlp, spacy_docs = theirs(docs)
+    matcher = PhraseMatcher(by=by)
+    matcher.add("TERM", [list(words) for words in distinct])
+    spacy_matcher = SpacyPhraseMatcher(nlp.vocab, attr={"text": "ORTH"}.get(by, by.upper()))
+    spacy_matcher.add("TERM", [SpacyDoc(nlp.vocab, words=list(words)) for words in distinct])
+    groups = batches(docs)
+
+    def ours() -> list[Any]:
+        return [match for group in groups for match in matcher.of_docs(group)]
+
+    def spacy_run() -> list[Any]:
+        return [spacy_matcher(doc) for doc in spacy_docs]
+
+    found = [[(start, end) for _, start, end in each] for each in ours()]
+    expected = [sorted((start, end) for _, start, end in each) for each in spacy_run()]
+    assert found == expected
+    total = sum(map(len, docs))
+    race(f"{count} terms by {by}", total, {"pipekit": lambda: len_of(ours()), "spaCy": lambda: len_of(spacy_run())})
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--patterns", type=int, default=1_000)
+    arguments.add_argument("--terms", type=int, default=100_000)
+    arguments.add_argument("--words", type=int, default=200_000)
+    options = arguments.parse_args()
+    docs = treebank("ru_taiga-train")
+    race_patterns(options.patterns, docs, treebank("ru_gsd-dev"))
+    texts = fiction(0, options.words)
+    others = fiction(1, 5 * options.words)
+    for by in ("text", "lower"):
+        race_terms(options.terms, by, texts, others)
+
+
+if __name__ == "__main__":
+    main()
