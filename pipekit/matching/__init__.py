@@ -3,3 +3,4 @@
 from pipekit.matching.matcher import Match as Match
 from pipekit.matching.matcher import Matcher as Matcher
 from pipekit.matching.phrases import PhraseMatcher as PhraseMatcher
+from pipekit.matching.rules import pattern_tables as pattern_tables

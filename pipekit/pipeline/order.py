@@ -14,7 +14,8 @@ def check_order(
     components: _Components,
     brought: Collection[str],
 ) -> None:
-    """Errors: `ConfigError` for a component that reads what no part before it writes.
+    """Errors: `ConfigError` for a component that reads what no part before it writes, and for one
+    that would replace a layer to which a component before it only adds.
 
     Args:
         brought: layers that are there before any component: the tokenizer's, the documents' own.
@@ -27,6 +28,11 @@ def check_order(
                 break
         raise ConfigError(
             f"component {name!r} reads {layer!r}, which nothing before it writes: {cure}"
+        )
+    for name, adder, layer in _replaced(components):
+        raise ConfigError(
+            f"component {name!r} writes {layer!r} anew, and what {adder!r} adds to it is lost: "
+            f"put {adder!r} after {name!r}"
         )
 
 
@@ -85,6 +91,18 @@ def _unmet(
             yield name, missing[0]
         else:
             written.update(_assigned(component))
+
+
+def _replaced(components: _Components) -> Iterator[tuple[str, str, str]]:
+    """Each component that writes a layer anew to which one before it adds, that one, the layer."""
+    adders: dict[str, str] = {}
+    for name, component in components.items():
+        added = getattr(component, "adds_to", ())
+        for layer in _assigned(component):
+            if layer in added:
+                adders[layer] = name
+            elif layer in adders:
+                yield name, adders[layer], layer
 
 
 def _with_writers(

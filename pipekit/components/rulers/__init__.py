@@ -1,0 +1,1 @@
+"""Components that label and mend by rules."""
