@@ -32,6 +32,7 @@ LEVELS = (
     "devices",
     "nn",
     "parts",
+    "matching",
     "tokenizers encoders components",
     "pipeline",
     "corpora",
@@ -67,7 +68,7 @@ DOORS = {
     "matplotlib": {"drawing"},
     "tokenizers": {"subwords.cutter"},
     "safetensors": {"encoders.bert.checkpoint"},
-    "pyarrow": {"jobs.parquet"},
+    "pyarrow": {"jobs.parquet", "matching.regexes"},
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # What imports torch when it is imported; all other rooms wait for a network.

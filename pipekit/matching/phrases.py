@@ -28,7 +28,7 @@ from pipekit.matching.sources import token_values
 from pipekit.matching.word_views import STRINGS, spelled
 from pipekit.parts.batch import Batch
 from pipekit.tables import Arrays, Table, TextLines, check_tables
-from pipekit.words.arrays import Ints, offsets, places, ranges
+from pipekit.words.arrays import Ints, offsets, ranges
 
 MOST_WORDS = 255  # of a term
 _GROUP = 1 << 14  # terms whose words are looked at together

@@ -114,7 +114,9 @@ def _rule(
         if not pattern.strip():
             raise ConfigError(f"{where}: the term has no words")
     elif not isinstance(pattern, list | tuple):
-        raise ConfigError(f"{where}: pattern = {pattern!r:.80}: a term or a list of dicts is needed")
+        raise ConfigError(
+            f"{where}: pattern = {pattern!r:.80}: a term or a list of dicts is needed"
+        )
     return SpanRule(owner, pattern, where)
 
 
@@ -229,4 +231,3 @@ def read_owners(table: NDArray[Any]) -> list[Owner]:
         item = {"label": label, "id": id}
         owners.append(Owner(_name(item, "label", where), _name(item, "id", where)))
     return owners
-

@@ -19,7 +19,9 @@ from pipekit.words.chars import from_strings, normal_spellings, to_strings, visi
 _LONG = 100  # letters of a word whose shape nobody asks for
 _RUN = 4  # characters of one kind that a shape shows
 _NUMBER = re.compile(r"[+\-−~]?\d++(?:[.,:/ \u00a0]\d++)*+%?+")
-_URL = re.compile(r"(?:https?://|ftp://|www\.)\S++|(?:[\w-]++\.)++\w{2,}+(?:/\S*+)?+", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?://|ftp://|www\.)\S++|(?:[\w-]++\.)++\w{2,}+(?:/\S*+)?+", re.IGNORECASE
+)
 _SUFFIX = re.compile(r"\.(?:com|org|net|ru|рф|su|info|io|edu|gov|by|ua|kz|uk|de|fr)(?:/|$)", re.I)
 _EMAIL = re.compile(r"[\w.+-]++@(?:[\w-]++\.)++\w++")
 _QUOTES = frozenset("\"'`«»‘’‚‛“”„‟‹›❮❯''``")
@@ -73,7 +75,6 @@ STRINGS: dict[str, Callable[[Distinct], Sequence[str]]] = {
     "suffix": lambda words: [word[-3:] for word in words.strings],
 }
 """Views that are strings. `norm` is as `Token.norm`; a prefix has one letter, a suffix three."""
-
 
 
 def spelled(

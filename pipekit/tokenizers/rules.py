@@ -40,6 +40,7 @@ from pipekit.tokenizers.kinds import (
 )
 from pipekit.tokenizers.sentences import Splitter
 from pipekit.tokenizers.special import Specials
+from pipekit.tokenizers.splits import Splits
 from pipekit.tokenizers.word_bits import WordBits
 from pipekit.words import chars
 from pipekit.words.arrays import Codes, Ints, offsets
@@ -59,6 +60,8 @@ def _mask_of(*kinds: CharKind) -> Mask:
 _REPEATS = ~_mask_of(CharKind.QUOTE, CharKind.COMMA)  # one token, if the same character repeats
 _IN_NUMBERS = _mask_of(CharKind.PERIOD, CharKind.COMMA, CharKind.COLON, CharKind.SLASH)
 _AFTER_INITIAL = _mask_of(CharKind.CAPITAL, CharKind.COMMA, CharKind.COLON, CharKind.HYPHEN)
+
+Pieces = Annotated[Sequence[LabelName], Length(1, 256)]
 
 # What may follow an abbreviation with its period, as bits: the bits of each list in the rules,
 # and the bit of each kind that the next token may begin with.
@@ -112,8 +115,10 @@ class RuleTokenizer:
         abbreviations: words that keep their period wherever they stand.
         special: tokens that are kept letter for letter, added to the lists of the same name in the
             language's rules.
+        splits: words that are cut, letter for letter, with the tokens of each:
+            {"чтоли": ["что", "ли"]}.
 
-    Errors: `ConfigError` for a language without rules.
+    Errors: `ConfigError` for a language without rules, and for pieces that are not their word.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class RuleTokenizer:
         lang: Annotated[str, Length(1, 16)] = "ru",
         abbreviations: Annotated[Sequence[LabelName], Length(0, 4_096)] = (),
         special: Mapping[str, Annotated[Sequence[LabelName], Length(0, 1_024)]] | None = None,
+        splits: Annotated[Mapping[str, Pieces], Length(0, 4_096)] | None = None,
     ) -> None:
         data = language_data(lang)
         literals: list[str] = []
@@ -135,6 +141,7 @@ class RuleTokenizer:
         self._pairs = _with_literals(pair_table(), self._kinds, literals)
         self._specials = Specials(data, literals)
         self._abbreviations = _Abbreviations(data["abbreviations"], abbreviations)
+        self._splits = Splits(splits) if splits else None
         self._splitter = Splitter(lang, data["followed_by"])
 
     def segment(self, texts: Sequence[str]) -> list[Segments]:
@@ -188,7 +195,8 @@ class RuleTokenizer:
         begins_text[offsets[lengths > 0]] = True
         keep = (kinds[starts] != CharKind.SPACE) | begins_text[starts]
         tokens = SplitterTokens(points, kinds, starts[keep], ends[keep])
-        return self._abbreviations.join(tokens)
+        tokens = self._abbreviations.join(tokens)
+        return self._splits.cut(tokens) if self._splits else tokens
 
     def _cuts(
         self,

@@ -20,14 +20,13 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pipekit
-from pipekit import Batch, Doc
+from pipekit import Doc
 from pipekit.corpora.readers.conllu import read_conllu
 from pipekit.matching import Matcher, PhraseMatcher
 
@@ -90,7 +89,24 @@ def token_pattern(doc: Doc, i: int, rng: random.Random) -> dict[str, Any]:
     return {"IS_TITLE": token.text.istitle()}
 
 
-COMMON = "и в не на я что с он как это по но она все из за от для так же".split()
+COMMON = [
+    "и",
+    "в",
+    "не",
+    "на",
+    "я",
+    "что",
+    "с",
+    "он",
+    "как",
+    "это",
+    "по",
+    "но",
+    "она",
+    "все",
+    "из",
+    "за",
+]
 
 
 def patterns(docs: list[Doc], count: int) -> list[Pattern]:
@@ -182,10 +198,16 @@ def race_patterns(count: int, docs: list[Doc], others: list[Doc]) -> None:
         return [spacy_matcher(doc) for doc in spacy_docs]
 
     numbered = {nlp.vocab.strings[str(number)]: str(number) for number in range(count)}
-    expected = [[(numbered[key], start, end) for key, start, end in sorted(each)] for each in spacy_run()]
+    expected = [
+        [(numbered[key], start, end) for key, start, end in sorted(each)] for each in spacy_run()
+    ]
     assert [sorted(each) for each in ours()] == [sorted(each) for each in expected]
     words = sum(map(len, docs))
-    race(f"{count} patterns", words, {"pipekit": lambda: len_of(ours()), "spaCy": lambda: len_of(spacy_run())})
+    race(
+        f"{count} patterns",
+        words,
+        {"pipekit": lambda: len_of(ours()), "spaCy": lambda: len_of(spacy_run())},
+    )
 
 
 def len_of(matches: list[Any]) -> range:
@@ -221,7 +243,11 @@ def race_terms(count: int, by: str, docs: list[Doc], others: list[Doc]) -> None:
     expected = [sorted((start, end) for _, start, end in each) for each in spacy_run()]
     assert found == expected
     total = sum(map(len, docs))
-    race(f"{count} terms by {by}", total, {"pipekit": lambda: len_of(ours()), "spaCy": lambda: len_of(spacy_run())})
+    race(
+        f"{count} terms by {by}",
+        total,
+        {"pipekit": lambda: len_of(ours()), "spaCy": lambda: len_of(spacy_run())},
+    )
 
 
 def main() -> None:

@@ -156,7 +156,9 @@ def _read_patterns(
 ) -> list[list[PatternItem]]:
     for key in rule:
         if key not in _KEYS:
-            raise ConfigError(f"{where}: a rule has no key {key!r:.80}.{near(str(key)[:80], _KEYS)}")
+            raise ConfigError(
+                f"{where}: a rule has no key {key!r:.80}.{near(str(key)[:80], _KEYS)}"
+            )
     patterns = rule.get("patterns")
     if not isinstance(patterns, list | tuple) or not patterns:
         raise ConfigError(f"{where}: patterns = {patterns!r:.80}: a list of patterns is needed")
