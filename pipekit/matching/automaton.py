@@ -7,8 +7,9 @@ optional. All cells of all patterns stand in one table, with the cells that may 
     cells         0 A   1 B   2 C          3 D
     followers     1 2   2     (ends)       3 (ends)
 
-Partial matches are three arrays (cell, first token, token), and a step moves all of them by a token:
-what the cells ask is looked up, those that fail go, the others are multiplied by their followers.
+Partial matches are three arrays (cell, first token, token), and a step moves all of them by a
+token: what the cells ask is looked up, those that fail go, the others are multiplied by their
+followers.
 
 Partial matches begin at few tokens. Cells that have to follow each other, such as those of three
 words in a row, are searched for by the rarest of them in the batch, and its tokens alone are tried.

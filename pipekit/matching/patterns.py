@@ -19,8 +19,8 @@ and the value of a key is what the token has there, or a dict of conditions that
     IS_SUBSET, IS_SUPERSET, INTERSECTS    a list; of MORPH, of features such as "Case=Nom"
     == != >= <= > <                       a number, of LENGTH and of columns of numbers
 
-{} is any token. An unset value is the empty string, and no number. Words of a pattern are spelled as
-the view spells them: {"LOWER": "Ул."} is {"LOWER": "ул."}.
+{} is any token. An unset value is the empty string, and no number. Words of a pattern are spelled
+as the view spells them: {"LOWER": "Ул."} is {"LOWER": "ул."}.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     {"label": "STREET", "pattern": [{"LOWER": "ул."}, {"IS_TITLE": true}]}
     {"label": "ORG", "pattern": "Яндекс Маркет", "id": "market"}
 
-Files of these lines, those of spaCy's entity ruler, are read into tables, which pipeline files keep.
+Files of these lines, as spaCy's entity ruler reads them, become tables, which pipeline files keep.
 """
 
 from __future__ import annotations

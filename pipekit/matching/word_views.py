@@ -37,7 +37,8 @@ def shape(word: str) -> str:
     """
     if len(word) >= _LONG:
         return "LONG"
-    kinds = []
+    kinds: list[str] = []
+    last = ""
     run = 0
     for letter in word:
         kind = letter
@@ -45,7 +46,7 @@ def shape(word: str) -> str:
             kind = "X" if letter.isupper() else "x"
         elif letter.isdigit():
             kind = "d"
-        run = run + 1 if kinds and kind == last else 1
+        run = run + 1 if kind == last else 1
         last = kind
         if run <= _RUN:
             kinds.append(kind)

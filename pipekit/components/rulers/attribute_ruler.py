@@ -42,10 +42,10 @@ class AttributeRuler:
             {"patterns": [[{"LOWER": "кофе"}]], "attrs": {"MORPH": {"Gender": "Masc"}}},
         ])
 
-    A rule has patterns, those of `pipekit.matching.Matcher`; `attrs`, a value for each of POS, MORPH,
-    LEMMA or the name of another column; and the `index` of the token within a match that gets them,
-    0 by default, -1 for the last. MORPH takes all features as a string, or a dict of those that
-    change. Where several rules meet on a token the later rule decides, as in spaCy.
+    A rule has patterns, those of `pipekit.matching.Matcher`; `attrs`, a value for each of POS,
+    MORPH, LEMMA or the name of another column; and the `index` of the token within a match that
+    gets them, 0 by default, -1 for the last. MORPH takes all features as a string, or a dict of
+    those that change. Where several rules meet on a token the later rule decides, as in spaCy.
 
     Args:
         rules: in the order in which they apply.

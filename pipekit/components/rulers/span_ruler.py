@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,15 @@ from pipekit.matching.rules import (
 )
 from pipekit.matching.word_views import STRINGS
 from pipekit.parts.batch import Batch
-from pipekit.parts.contracts import Prepared, Tables
 from pipekit.parts.spans import settle
 from pipekit.settings import Between, LabelName, Length
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Bools, Ints, offsets
 
 Rules = Annotated[Sequence[Mapping[str, Any]], Length(0, 16_384)]
+if TYPE_CHECKING:
+    from pipekit.parts.contracts import Prepared, Tables
+
 _CUT_TERMS = "terms."
 
 
@@ -56,8 +58,8 @@ class SpanRuler:
         ])
         doc.ents[0].get("id")
 
-    The patterns are those of `pipekit.matching.Matcher`. A term is a text, which the tokenizer cuts;
-    its words are compared by `phrases_by`. Spans by rules have the score 1.
+    The patterns are those of `pipekit.matching.Matcher`. A term is a text, which the tokenizer
+    cuts; its words are compared by `phrases_by`. Spans by rules have the score 1.
 
     Rules agree as those of spaCy's entity ruler do: of spans that overlap the longest stays, of
     equally long ones the first in the text, and of two on the same tokens that of the rule that
@@ -169,6 +171,8 @@ class SpanRuler:
         docs: Sequence[Doc],
     ) -> Prepared:
         """Read the file that `patterns` names into a table."""
+        from pipekit.parts.contracts import Prepared
+
         patterns = settings.get("patterns")
         if not isinstance(patterns, str):
             return Prepared(dict(settings), {})
