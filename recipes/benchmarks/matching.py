@@ -222,8 +222,7 @@ def race_terms(count: int, by: str, docs: list[Doc], others: list[Doc]) -> None:
     rng = random.Random(2)
     distinct: dict[tuple[str, ...], None] = {}
     for doc, start, end in ngrams(others, 4, rng):
-        words = tuple(doc[start:end].text.split()) if False else tuple(doc.words[start:end])
-        distinct[words] = None
+        distinct[tuple(doc.words[start:end])] = None
         if len(distinct) == count:
             break
     nlp, spacy_docs = theirs(docs)

@@ -32,8 +32,8 @@ def test_patterns_and_terms_go_into_tables_of_their_own() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="none.jsonl: No such file"):
+    with pytest.raises(DataError, match=r"none\.jsonl: No such file"):
         lines_table(tmp_path / "none.jsonl")
     (tmp_path / "a.jsonl").write_bytes(b"\xff")
-    with pytest.raises(DataError, match=r"a.jsonl: no UTF-8 at byte 0"):
+    with pytest.raises(DataError, match=r"a\.jsonl: no UTF-8 at byte 0"):
         lines_table(tmp_path / "a.jsonl")
