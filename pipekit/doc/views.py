@@ -289,6 +289,12 @@ class Span(Comparable):
         return score
 
     @property
+    def value(self) -> str | None:
+        """What a span of the layer "values" amounts to: "2021-05-12", "2500000"; None elsewhere."""
+        value: str | None = self.get("value")
+        return value
+
+    @property
     def sentiment(self) -> Sentiment | None:
         """The sentiment toward the entity that the span names; None where nobody has judged it."""
         if self.layer is None:

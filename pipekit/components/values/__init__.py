@@ -1,0 +1,1 @@
+"""Dates, money, numbers and addresses in texts, with what they amount to."""

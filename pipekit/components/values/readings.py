@@ -1,0 +1,315 @@
+"""What words that the grammar has found amount to.
+
+Dates are those of ISO 8601, and of EDTF (ISO 8601-2) where the year is open: "XXXX-05-12". A period
+is two of them with "/" between. Amounts are decimal numbers, as strings.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from pipekit.components.values.kinds import Kinded
+
+_ANY_YEAR = "XXXX"
+_DIGITS = "dntyzNfF"
+
+
+class Reading(NamedTuple):
+    """A value, and the unit that it is counted in: "5000" of "RUB"; "" where it has none."""
+
+    value: str
+    unit: str = ""
+
+
+class _Words:
+    """Words that are read from the left."""
+
+    def __init__(self, words: Sequence[Kinded]) -> None:
+        self._words = words
+        self.place = 0
+
+    def next_is(self, kinds: str) -> bool:
+        return self.place < len(self._words) and self._words[self.place].kind in kinds
+
+    def take(self, kinds: str) -> Kinded | None:
+        """The next word, if it is of one of these kinds."""
+        if not self.next_is(kinds):
+            return None
+        self.place += 1
+        return self._words[self.place - 1]
+
+    def skip(self, kinds: str) -> None:
+        while self.take(kinds):
+            pass
+
+
+def plain(number: Decimal) -> str:
+    """A number without an exponent and without zeros at its end: "2500000", "0.5"."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _amount(words: _Words) -> Decimal | None:
+    """A number in digits or in words."""
+    is_negative = words.take("-m") is not None
+    number = _digits(words) if words.next_is(_DIGITS) else _number_in_words(words)
+    return -number if is_negative and number is not None else number
+
+
+def _digits(words: _Words) -> Decimal:
+    first = words.take(_DIGITS)
+    number = Decimal(0) if first is None else first.value
+    if first is not None and first.kind in "dnt":
+        while group := words.take("t"):  # 1 000 000
+            number = number * 1000 + group.value
+    multiplier = words.take("kK")
+    return number if multiplier is None else number * multiplier.value
+
+
+def _number_in_words(words: _Words) -> Decimal | None:
+    """«Пять тысяч двести»; None where multipliers do not fall, as in «тысяча миллионов»."""
+    total = Decimal(0)
+    below: Decimal | None = None
+    while words.next_is("ABCkK"):
+        part = Decimal(0)
+        has_part = False
+        while small := words.take("ABC"):
+            part += small.value
+            has_part = True
+        multiplier = words.take("kK")
+        if multiplier is None:
+            return total + part
+        if below is not None and multiplier.value >= below:
+            return None
+        below = multiplier.value
+        total += (part if has_part else Decimal(1)) * multiplier.value
+    return total
+
+
+def _ordinal(words: _Words) -> int:
+    total = Decimal(0)
+    while word := words.take("doriBC"):
+        total += word.value
+        if word.kind not in "BC":
+            break
+    return int(total)
+
+
+def _year(words: _Words) -> int | None:
+    year = words.take("yzO")
+    words.skip("gY")
+    return None if year is None else int(year.value)
+
+
+def _calendar_day(
+    year: int | None,
+    month: int,
+    day: int,
+) -> str | None:
+    """The day in ISO 8601; None where there is no such day."""
+    if not 1 <= month <= 12 or (year is not None and not 1 <= year <= 9999):
+        return None
+    last = calendar.monthrange(year or 2000, month)[1]
+    if not 1 <= day <= last:
+        return None
+    return f"{_year_text(year)}-{month:02}-{day:02}"
+
+
+def _year_text(year: int | None) -> str:
+    return _ANY_YEAR if year is None else f"{year:04}"
+
+
+def _period(
+    start: str | None,
+    end: str | None,
+) -> Reading | None:
+    if start is None or end is None:
+        return None
+    if _ANY_YEAR not in start + end and start > end:
+        return None
+    return Reading(f"{start}/{end}")
+
+
+# -- readings of rules, by name
+
+
+def _read_days(words: _Words) -> Reading | None:
+    """«С 3 по 5 мая 2021 г.»"""
+    words.skip("sc")
+    first = _ordinal(words)
+    words.skip("ea-")
+    last = _ordinal(words)
+    month = words.take("M")
+    year = _year(words)
+    if month is None:
+        return None
+    return _period(
+        _calendar_day(year, month.value, first),
+        _calendar_day(year, month.value, last),
+    )
+
+
+def _read_dates(words: _Words) -> Reading | None:
+    """«С 3 мая по 5 июня 2021 г.»: a year that is not said is that of the other day."""
+    words.skip("sc")
+    start = _date_parts(words)
+    words.skip("ea-")
+    end = _date_parts(words)
+    if start is None or end is None:
+        return None
+    year = start[0] if start[0] is not None else end[0]
+    end_year = end[0] if end[0] is not None else start[0]
+    return _period(_calendar_day(year, *start[1:]), _calendar_day(end_year, *end[1:]))
+
+
+def _date_parts(words: _Words) -> tuple[int | None, int, int] | None:
+    whole = words.take("X")
+    if whole is not None:
+        year, month, day = whole.value
+        words.skip("gY")
+        return year, month, day
+    day = _ordinal(words)
+    name = words.take("M")
+    if name is None:
+        return None
+    return _year(words), name.value, day
+
+
+def _read_months(words: _Words) -> Reading | None:
+    words.skip("sc")
+    first = words.take("M")
+    first_year = _year(words)
+    words.skip("ea-")
+    last = words.take("M")
+    last_year = _year(words)
+    if first is None or last is None:
+        return None
+    start = _year_text(first_year if first_year is not None else last_year)
+    end = _year_text(last_year if last_year is not None else first_year)
+    return _period(f"{start}-{first.value:02}", f"{end}-{last.value:02}")
+
+
+def _read_years(words: _Words) -> Reading | None:
+    words.skip("sc")
+    first = _year(words)
+    words.skip("ea-")
+    last = _year(words)
+    return _period(_year_text(first), _year_text(last))
+
+
+def _read_part_of_year(words: _Words) -> Reading | None:
+    """«II квартал 2020 г.», «первое полугодие»: from its first month to its last."""
+    number = _ordinal(words)
+    part = words.take("qh")
+    year = _year_text(_year(words))
+    months = 3 if part is not None and part.kind == "q" else 6
+    if not 1 <= number <= 12 // months:
+        return None
+    return Reading(f"{year}-{(number - 1) * months + 1:02}/{year}-{number * months:02}")
+
+
+def _read_century(words: _Words) -> Reading | None:
+    """«XX век», «1990-е годы»: from the first year to the last."""
+    decade = words.take("E")
+    if decade is not None:
+        first = int(decade.value)
+        return Reading(f"{first}/{first + 9}")
+    century = _ordinal(words)
+    if not 1 <= century <= 21:
+        return None
+    return Reading(f"{century * 100 - 99:04}/{century * 100:04}")
+
+
+def _read_date(words: _Words) -> Reading | None:
+    if words.next_is("M"):
+        month = words.take("M")
+        year = _year_text(_year(words))
+        return None if month is None else Reading(f"{year}-{month.value:02}")
+    if words.next_is("yzO"):
+        return Reading(_year_text(_year(words)))
+    parts = _date_parts(words)
+    day = None if parts is None else _calendar_day(*parts)
+    return None if day is None else Reading(day)
+
+
+def _read_time(words: _Words) -> Reading | None:
+    time = words.take("T")
+    return None if time is None else Reading(time.value)
+
+
+def _read_money(words: _Words) -> Reading | None:
+    symbol = words.take("S")
+    amount = _amount(words)
+    currency = symbol or words.take("SRP")
+    if amount is None or currency is None:
+        return None
+    if currency.kind == "P":
+        amount /= 100
+    words.skip("U")
+    coins = words.take("dn")
+    if coins is not None:
+        amount += coins.value / 100
+    return Reading(plain(amount), currency.value)
+
+
+def _read_quantity(words: _Words) -> Reading | None:
+    first = _amount(words)
+    last = _amount(words) if words.take("-") else None
+    unit = words.take("upg")
+    if first is None or unit is None:
+        return None
+    name = unit.value or "g"
+    if words.take("/"):
+        under = words.take("u")
+        name += "/" + ("" if under is None else under.value)
+    scale = words.take("c")
+    if scale is not None:
+        name += scale.value
+    value = plain(first) if last is None else f"{plain(first)}/{plain(last)}"
+    return Reading(value, name)
+
+
+def _read_number(words: _Words) -> Reading | None:
+    number = _amount(words)
+    if number is None:
+        return None
+    return Reading(plain(number))
+
+
+def _read_ordinal(words: _Words) -> Reading | None:
+    word = words.take("O")
+    return Reading(plain(word.value) if word else str(_ordinal(words)))
+
+
+_READINGS: dict[str, Callable[[_Words], Reading | None]] = {
+    "days": _read_days,
+    "dates": _read_dates,
+    "months": _read_months,
+    "years": _read_years,
+    "part_of_year": _read_part_of_year,
+    "century": _read_century,
+    "date": _read_date,
+    "time": _read_time,
+    "money": _read_money,
+    "quantity": _read_quantity,
+    "number": _read_number,
+    "ordinal": _read_ordinal,
+}
+
+
+def reading_of(
+    name: str,
+    words: Sequence[Kinded],
+) -> Reading | None:
+    """What words amount to by a rule's `read`; None where they are no such value, as 31 February.
+
+    A single word that is mostly no number is none: «один», «тысяча», "12.05".
+    """
+    if name == "number" and len(words) == 1:
+        [word] = words
+        if word.kind in "KF" or word == ("A", 1):
+            return None
+    return _READINGS[name](_Words(words))

@@ -1,0 +1,180 @@
+"""The component `values`: dates, money, numbers, addresses, and what each amounts to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipekit.components.values.contacts import contacts
+from pipekit.components.values.grammar import grammar
+from pipekit.components.values.kinds import OTHER, WordKinds, value_data
+from pipekit.components.values.readings import reading_of
+from pipekit.doc import Doc
+from pipekit.doc.layer import Layer, span_layer
+from pipekit.matching.word_views import flags
+from pipekit.parts.batch import Batch
+from pipekit.settings import LabelName, Length
+from pipekit.words.arrays import Bools
+
+_BETWEEN = "\n"  # no kind: a value lies within a document
+_SIGN = "_"
+_MINUS = tuple(map(ord, "-−‒"))
+
+
+class _Value(NamedTuple):
+    start: int
+    end: int
+    label: str
+    value: str
+    unit: str
+
+
+class Values:
+    """Writes a layer of values, whatever models say of the same words.
+
+        nlp.add_pipe("values")
+        for span in nlp("С 3 по 5 мая заплатили 2,5 млн руб.").spans["values"]:
+            print(span.text, span.label, span.value, span.get("unit"))
+
+        С 3 по 5 мая       PERIOD   XXXX-05-03/XXXX-05-05   None
+        2,5 млн руб.       MONEY    2500000                 RUB
+
+    Labels, with their values:
+
+        DATE       a day, a month or a year, ISO 8601; "XXXX-05-12" where the year is open (EDTF)
+        PERIOD     two dates, "2020-04/2020-06"
+        TIME       "12:30"
+        MONEY      a decimal number; the unit is a currency of ISO 4217
+        PERCENT    a decimal number; the unit is "%"
+        QUANTITY   a decimal number, or two with "/" between; the unit is one of SI, "km/h"
+        NUMBER, ORDINAL                        a decimal number
+        PHONE      ITU-T E.164, "+79123456789"
+        URL, EMAIL                             as written
+        INN, OGRN, SNILS, CARD, KPP, BIC       digits, whose check digits are right
+
+    Words and grammar are data, ``data/<language>.toml``. «12.05» and «в половине третьего» are left
+    alone: they may be several things.
+
+    Args:
+        lang: the language.
+        layer: the span layer that is written.
+        labels: the only labels to write; all by default.
+
+    Errors: `ConfigError` for a language without data.
+    """
+
+    requires: ClassVar[Sequence[str]] = ()
+
+    def __init__(
+        self,
+        lang: Annotated[str, Length(1, 16)] = "ru",
+        layer: LabelName = "values",
+        labels: Annotated[Sequence[LabelName], Length(0, 100)] = (),
+    ) -> None:
+        self._kinds = WordKinds(value_data(lang))
+        self._grammar = grammar(lang)
+        self._layer = layer
+        self._labels = frozenset(labels)
+        self.assigns = (layer,)
+
+    def __call__(self, batch: Batch) -> None:
+        by_letters = list(_by_letters(batch))
+        by_words = list(self._by_words(batch, by_letters))
+        values = sorted(by_letters + by_words)
+        if self._labels:
+            values = [value for value in values if value.label in self._labels]
+        starts = np.array([value.start for value in values], dtype=np.int64)
+        cuts = np.searchsorted(starts, batch.offsets).tolist()
+        for number, doc in enumerate(batch.docs):
+            own = values[cuts[number] : cuts[number + 1]]
+            doc.layers[self._layer] = _as_layer(own, int(batch.offsets[number]))
+
+    def _by_words(
+        self,
+        batch: Batch,
+        others: Sequence[_Value],
+    ) -> Iterator[_Value]:
+        """Values by the grammar, in the words that no other value has."""
+        distinct = batch.distinct
+        kinded = [
+            self._kinds.of(word, plain)
+            for word, plain in zip(distinct.strings, distinct.plain_strings, strict=True)
+        ]
+        letters = np.array([word.kind for word in kinded] or [OTHER])
+        kinds = letters[distinct.index]
+        kinds[_signs(batch, kinds)] = _SIGN
+        for value in others:
+            kinds[value.start : value.end] = OTHER
+        # A border behind each document: token i of document j stands at i + j.
+        bordered = "".join(np.insert(kinds, batch.offsets[1:], _BETWEEN).tolist())
+        borders = batch.offsets[1:] + np.arange(len(batch.docs))
+        words = distinct.index
+        for found in self._grammar.find(bordered):
+            shift = int(np.searchsorted(borders, found.start))
+            start = found.start - shift
+            end = found.end - shift
+            reading = reading_of(found.read, [kinded[word] for word in words[start:end]])
+            if reading is not None:
+                yield _Value(start, end, found.label, *reading)
+
+
+def _signs(
+    batch: Batch,
+    kinds: NDArray[np.str_],
+) -> Bools:
+    """Which tokens are minus signs, bool[tokens]: dashes that stand at the next word alone."""
+    is_sign = kinds == "-"
+    is_sign &= batch.words.lengths == 1
+    is_sign &= np.isin(batch.words.codes[batch.words.starts], _MINUS)
+    is_sign &= batch.spaced
+    is_sign[:-1] &= ~batch.spaced[1:]
+    return is_sign
+
+
+def _by_letters(batch: Batch) -> Iterator[_Value]:
+    """Addresses, which are words, then phones and numbers of documents, from text to text."""
+    strings = batch.distinct.strings
+    taken = np.zeros(len(batch), dtype=bool)
+    for label, view in (("EMAIL", "like_email"), ("URL", "like_url")):
+        rows = np.flatnonzero(flags(view, strings)[batch.distinct.index])
+        for row in rows[~taken[rows]].tolist():
+            yield _Value(row, row + 1, label, strings[batch.distinct.index[row]], "")
+        taken[rows] = True
+    for doc, shift in zip(batch.docs, batch.offsets.tolist(), strict=False):
+        for start, end, label, value in contacts(doc.text):
+            first, last = _tokens(doc, start, end)
+            if first < last and not taken[shift + first : shift + last].any():
+                yield _Value(shift + first, shift + last, label, value, "")
+
+
+def _tokens(
+    doc: Doc,
+    start: int,
+    end: int,
+) -> tuple[int, int]:
+    """The tokens of some characters; none where these do not begin and end with tokens."""
+    first = int(np.searchsorted(doc.starts, start))
+    last = int(np.searchsorted(doc.ends, end))
+    is_whole = first < len(doc) and last < len(doc)
+    is_whole = is_whole and doc.starts[first] == start and doc.ends[last] == end
+    return (first, last + 1) if is_whole else (0, 0)
+
+
+def _as_layer(
+    values: Sequence[_Value],
+    shift: int,
+) -> Layer:
+    layer = span_layer(
+        [value.start - shift for value in values],
+        [value.end - shift for value in values],
+        [value.label for value in values],
+    )
+    for name, strings in (
+        ("value", [value.value for value in values]),
+        ("unit", [value.unit or None for value in values]),
+    ):
+        layer.set(name, strings or [], None if strings else [])
+    return layer
