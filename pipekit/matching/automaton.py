@@ -35,7 +35,7 @@ _MOST_FOLLOWERS = 1 << 22
 _NONE = -1
 
 
-class Found(NamedTuple):
+class MatchRows(NamedTuple):
     """Matches in a batch, in the order of their starts, then of their ends, then of their keys.
 
     Attributes:
@@ -95,16 +95,26 @@ class Automaton:
         items = [cell.item for cell in every]
         self.conditions = Conditions(c for item in items for c in item.conditions)
         self._slots = self._table_of_slots(items)  # int64[cells, slots], `_NONE` for none
-        self._negated = np.array([item.negated for item in items], dtype=bool)
+        self._negated = np.array(
+            [item.negated for item in items],
+            dtype=bool,
+        )
         sizes = np.fromiter(map(len, cells_of), np.int64)
-        self._keys = np.repeat(np.array(keys, dtype=np.int64), sizes)
+        self._keys = np.repeat(
+            np.array(keys, dtype=np.int64),
+            sizes,
+        )
         self._follow(every, sizes)
         self._chains = self._chain(sizes)
 
     def _table_of_slots(self, items: Sequence[PatternItem]) -> Ints:
         numbers = self.conditions.numbers
         width = max((len(item.conditions) for item in items), default=0)
-        slots = np.full((len(items), width), _NONE, dtype=np.int64)
+        slots = np.full(
+            (len(items), width),
+            _NONE,
+            dtype=np.int64,
+        )
         for cell, item in enumerate(items):
             own = [numbers[condition] for condition in item.conditions]
             slots[cell, : len(own)] = own
@@ -121,7 +131,10 @@ class Automaton:
         repeats = np.array([cell.repeats for cell in cells], dtype=bool)
         ends = np.repeat(np.cumsum(sizes), sizes)  # int64[cells]: behind the pattern of each
         # The first cell from each on that is not optional, or the end of its pattern.
-        needed = np.append(np.where(optional, size, np.arange(size)), size)
+        needed = np.append(
+            np.where(optional, size, np.arange(size)),
+            size,
+        )
         needed = np.minimum.accumulate(needed[::-1])[::-1]
         behind = needed[1:]
         self._may_end = behind >= ends
@@ -134,11 +147,16 @@ class Automaton:
         self._counts = counts + repeats
         self._starts = np.arange(size) + 1 - repeats  # a cell that follows itself comes first
         firsts = np.cumsum(sizes) - sizes
-        lasts = np.minimum(needed[firsts], ends[firsts] - 1)
+        lasts = np.minimum(
+            needed[firsts],
+            ends[firsts] - 1,
+        )
         begins = ranges(firsts, lasts - firsts + 1)
         self._begins: Ints = begins
-        self._is_single = ~(repeats | optional)
-        into = np.bincount(ranges(self._starts, self._counts), minlength=size)
+        into = np.bincount(
+            ranges(self._starts, self._counts),
+            minlength=size,
+        )
         into[begins] += 1
         self._may_meet = bool((into > 1).any()) or bool(repeats.any())
 
@@ -196,16 +214,19 @@ class Automaton:
 
     # -- running
 
-    def find(self, batch: Batch) -> Found:
+    def find(self, batch: Batch) -> MatchRows:
         """All matches in a batch: equal ones of a key are one match.
 
         Errors: those of `Conditions.over`.
         """
         size = len(batch)
         if not size or not len(self._keys):
-            return Found(*no_rows(3))
+            return MatchRows(*no_rows(3))
         truth = self.conditions.over(batch)
-        ends = np.repeat(batch.offsets[1:], np.diff(batch.offsets))  # int64[tokens]
+        ends = np.repeat(
+            batch.offsets[1:],
+            np.diff(batch.offsets),
+        )  # int64[tokens]
         cells, starts = self._beginnings(truth, ends)
         matches = [no_rows(3)]
         at = starts
@@ -218,7 +239,13 @@ class Automaton:
                 break
             is_match = self._may_end[cells]
             matched = starts[is_match]
-            matches.append([matched, at[is_match] + 1, self._keys[cells[is_match]]])
+            matches.append(
+                [
+                    matched,
+                    at[is_match] + 1,
+                    self._keys[cells[is_match]],
+                ]
+            )
             cells, starts, at = self._moved(cells, starts, at, ends)
         return in_order(matches)
 
@@ -236,7 +263,10 @@ class Automaton:
         cells = [np.repeat(free, len(tokens))]
         starts = [np.tile(tokens, len(free))]
         if is_bound.any():
-            rarest = _rarest(truth.counts[chains.conditions], chains.starts[:-1][is_bound])
+            rarest = _rarest(
+                truth.counts[chains.conditions],
+                chains.starts[:-1][is_bound],
+            )
             conditions = chains.conditions[rarest]
             distinct, numbers = np.unique(conditions, return_inverse=True)
             every = truth.tokens(distinct)
@@ -244,7 +274,12 @@ class Automaton:
             firsts = np.cumsum(counts) - counts
             tries = every[ranges(firsts[numbers], counts[numbers])]
             tries -= np.repeat(chains.places[rarest], counts[numbers])
-            cells.append(np.repeat(chains.cells[is_bound], counts[numbers]))
+            cells.append(
+                np.repeat(
+                    chains.cells[is_bound],
+                    counts[numbers],
+                )
+            )
             starts.append(tries)
         cell = np.concatenate(cells)
         start = np.concatenate(starts)
@@ -266,7 +301,10 @@ class Automaton:
                 holds &= truth.at(conditions, tokens)
                 continue
             rows = np.flatnonzero(asks)
-            holds[rows] &= truth.at(conditions[rows], tokens[rows])
+            holds[rows] &= truth.at(
+                conditions[rows],
+                tokens[rows],
+            )
         holds ^= self._negated[cells]
         return holds
 
@@ -292,7 +330,13 @@ class Automaton:
 
 def no_rows(arrays: int) -> list[Ints]:
     """Arrays without rows."""
-    return [np.zeros(0, dtype=np.int64) for _ in range(arrays)]
+    return [
+        np.zeros(
+            0,
+            dtype=np.int64,
+        )
+        for _ in range(arrays)
+    ]
 
 
 def _check_size(patterns: Sequence[Sequence[PatternItem]]) -> None:
@@ -313,7 +357,11 @@ def _cells(pattern: Sequence[PatternItem]) -> Iterator[_Cell]:
         count = _count(item)
         for number in range(count):
             is_last = number == count - 1
-            yield _Cell(item, number >= item.least, item.most is None and is_last)
+            yield _Cell(
+                item,
+                number >= item.least,
+                item.most is None and is_last,
+            )
 
 
 def _rarest(
@@ -327,7 +375,7 @@ def _rarest(
     return rarest
 
 
-def in_order(matches: Sequence[Sequence[Ints]]) -> Found:
+def in_order(matches: Sequence[Sequence[Ints]]) -> MatchRows:
     """Starts, ends and keys of matches in parts, as matches in order, each once."""
     start, end, key = (np.concatenate(column) for column in zip(*matches, strict=True))
     order = np.lexsort((key, end, start))
@@ -336,4 +384,4 @@ def in_order(matches: Sequence[Sequence[Ints]]) -> Found:
     key = key[order]
     is_new = np.ones(len(order), dtype=bool)
     is_new[1:] = (np.diff(start) != 0) | (np.diff(end) != 0) | (np.diff(key) != 0)
-    return Found(start[is_new], end[is_new], key[is_new])
+    return MatchRows(start[is_new], end[is_new], key[is_new])

@@ -49,7 +49,10 @@ class _Lists:
             for string in conditions[number].value:
                 members[string].append(number)
         self._places = {string: place for place, string in enumerate(members)}
-        self._counts = np.fromiter(map(len, members.values()), np.int64)
+        self._counts = np.fromiter(
+            map(len, members.values()),
+            np.int64,
+        )
         self._starts = offsets(self._counts)
         every = [number for group in members.values() for number in group]
         self._conditions = np.array(every, dtype=np.int64)
@@ -57,7 +60,10 @@ class _Lists:
     def met(self, strings: Sequence[str]) -> tuple[Ints, Ints]:
         """Conditions, and the row of a string that meets each, two arrays int64[pairs]."""
         find = self._places.get
-        places = np.array([find(string, -1) for string in strings], dtype=np.int64)
+        places = np.array(
+            [find(string, -1) for string in strings],
+            dtype=np.int64,
+        )
         rows = np.flatnonzero(places >= 0)
         places = places[rows]
         counts = self._counts[places]
@@ -84,7 +90,10 @@ class Conditions:
         self.source_of = np.array(sources, dtype=np.int64)
         negated = [condition.negated for condition in distinct]
         self.negated = np.array(negated, dtype=bool)
-        take(200 * sum(len(condition.value) for condition in distinct), "lists of patterns")
+        take(
+            200 * sum(len(condition.value) for condition in distinct),
+            "lists of patterns",
+        )
         listed = defaultdict(list)
         self.others: list[Condition] = []  # those that look at each value
         for number, condition in enumerate(distinct):
@@ -92,7 +101,13 @@ class Conditions:
                 listed[condition.source, condition.view].append(number)
             else:
                 self.others.append(condition)
-        self.lists = {view: _Lists(numbers, distinct) for view, numbers in listed.items()}
+        self.lists = {
+            view: _Lists(
+                numbers,
+                distinct,
+            )
+            for view, numbers in listed.items()
+        }
 
     def over(self, batch: Batch) -> Truth:
         """What holds in a batch. Errors: those of `token_values`; `DocError` for labels that are to
@@ -119,7 +134,10 @@ class Truth:
         self._sources = {name: token_values(batch, name) for name in conditions.sources}
         values = list(self._sources.values())
         self._index = TokenIndex(values)
-        self._rows = np.zeros((len(values), len(batch)), dtype=np.int64)
+        self._rows = np.zeros(
+            (len(values), len(batch)),
+            dtype=np.int64,
+        )
         for place, source in enumerate(values):
             self._rows[place] = source.rows
         self._fill()
@@ -130,13 +148,29 @@ class Truth:
         conditions = self._conditions
         met, rows = self._listed()
         others = [conditions.numbers[condition] for condition in conditions.others]
-        active = np.unique(np.concatenate([met, np.array(others, dtype=np.int64)]))
-        sizes = np.array([source.size for source in self._sources.values()], dtype=np.int64)
+        active = np.unique(
+            np.concatenate(
+                [
+                    met,
+                    np.array(others, dtype=np.int64),
+                ]
+            )
+        )
+        sizes = np.array(
+            [source.size for source in self._sources.values()],
+            dtype=np.int64,
+        )
         widths = sizes[conditions.source_of[active]]
         starts = offsets(widths) + max(sizes, default=0)
-        self._base = np.zeros(len(conditions.numbers), dtype=np.int64)
+        self._base = np.zeros(
+            len(conditions.numbers),
+            dtype=np.int64,
+        )
         self._base[active] = starts[:-1]
-        self._holds = np.zeros(int(starts[-1]), dtype=bool)
+        self._holds = np.zeros(
+            int(starts[-1]),
+            dtype=bool,
+        )
         self._holds[self._base[met] + rows] = True
         for number, condition in zip(others, conditions.others, strict=True):
             row = self._test(condition)
@@ -159,13 +193,21 @@ class Truth:
         first = self._index.first[conditions.source_of]
         tokens = self._index.counts[first[met] + rows]
         size = len(conditions.numbers)
-        counts = np.bincount(met, weights=tokens, minlength=size).astype(np.int64)
+        counts = np.bincount(
+            met,
+            weights=tokens,
+            minlength=size,
+        ).astype(np.int64)
         for condition in conditions.others:
             number = conditions.numbers[condition]
             holds = self._row(number)
             start = first[number]
             counts[number] = self._index.counts[start : start + len(holds)] @ holds
-        counts = np.where(conditions.negated, len(self._batch) - counts, counts)
+        counts = np.where(
+            conditions.negated,
+            len(self._batch) - counts,
+            counts,
+        )
         self.counts: Ints = counts
 
     def _row(self, number: int) -> Bools:
@@ -190,7 +232,12 @@ class Truth:
         results = []
         for string in strings:
             values = string.split("|") if is_morph else [string]
-            results.append(compare(frozenset(filter(None, values)), others))
+            results.append(
+                compare(
+                    frozenset(filter(None, values)),
+                    others,
+                )
+            )
         return np.array(results, dtype=bool)
 
     def _strings(
@@ -213,7 +260,12 @@ class Truth:
     ) -> regexes.Searched:
         key = (source, view)
         if key not in self._searches:
-            self._searches[key] = regexes.Searched(self._strings(source, view))
+            self._searches[key] = regexes.Searched(
+                self._strings(
+                    source,
+                    view,
+                )
+            )
         return self._searches[key]
 
     def _numbers(self, condition: Condition) -> Numbers:
@@ -236,7 +288,7 @@ class Truth:
         """Whether each of these conditions holds for the token beside it, bool[pairs]."""
         sources = self._conditions.source_of[conditions]
         rows = self._rows[sources, tokens]
-        holds = self._holds[self._base[conditions] + rows]
+        holds: Bools = self._holds[self._base[conditions] + rows]
         holds ^= self._conditions.negated[conditions]
         return holds
 
@@ -259,7 +311,13 @@ class Truth:
         is_simple[self._looked_at()] = False
         for number in conditions[~is_simple[conditions]].tolist():
             rows = np.flatnonzero(self._row(number) ^ self._conditions.negated[number])
-            owners.append(np.full(len(rows), number, dtype=np.int64))
+            owners.append(
+                np.full(
+                    len(rows),
+                    number,
+                    dtype=np.int64,
+                )
+            )
             values.append(first[number] + rows)
         order = np.argsort(np.concatenate(owners), kind="stable")
         return self._index.tokens(np.concatenate(values)[order])
@@ -268,7 +326,12 @@ class Truth:
         """Conditions of which each value is looked at."""
         numbers = [self._conditions.numbers[each] for each in self._conditions.others]
         negated = np.flatnonzero(self._conditions.negated)
-        return np.concatenate([np.array(numbers, dtype=np.int64), negated])
+        return np.concatenate(
+            [
+                np.array(numbers, dtype=np.int64),
+                negated,
+            ]
+        )
 
 
 def _strings_of(
@@ -288,4 +351,5 @@ def _compare(
     holds = np.zeros(len(numbers), dtype=bool)
     for operator, number in comparisons:
         holds |= _COMPARE[operator](numbers, number)
-    return holds & (numbers == numbers)
+    holds &= numbers == numbers
+    return holds

@@ -13,7 +13,7 @@ from pipekit.doc import Doc
 from pipekit.doc.text import Text
 from pipekit.doc.views import Span
 from pipekit.errors import ConfigError
-from pipekit.matching.automaton import Automaton, Found
+from pipekit.matching.automaton import Automaton, MatchRows
 from pipekit.matching.patterns import PatternItem, columns_read, read_pattern
 from pipekit.parts.batch import Batch
 from pipekit.parts.spans import settle
@@ -136,31 +136,35 @@ class Matcher:
         batch = Batch(list(docs))
         return matches_of_docs(batch, self.find(batch), self._keys)
 
-    def find(self, batch: Batch) -> Found:
+    def find(self, batch: Batch) -> MatchRows:
         """The matches in a batch as arrays: rows of its tokens, and numbers of keys."""
-        found = self._automaton.find(batch)
-        stays = np.ones(len(found.start), dtype=bool)
+        matches = self._automaton.find(batch)
+        stays = np.ones(len(matches.start), dtype=bool)
         for number, key in enumerate(self._keys):
             greedy = self._greedy[key]
             if greedy is not None:
-                rows = np.flatnonzero(found.key == number)
-                stays[rows] = _greedily(Found(*(column[rows] for column in found)), greedy)
-        return Found(*(column[stays] for column in found))
+                rows = np.flatnonzero(matches.key == number)
+                stays[rows] = _greedily(
+                    MatchRows(*(column[rows] for column in matches)),
+                    greedy,
+                )
+        return MatchRows(*(column[stays] for column in matches))
 
 
 def matches_of_docs(
     batch: Batch,
-    found: Found,
+    rows: MatchRows,
     keys: Sequence[str],
 ) -> list[list[Match]]:
     """The matches in a batch by document, with the keys of their numbers."""
-    shifts = batch.offsets[np.searchsorted(batch.offsets, found.start, "right") - 1]
-    starts = (found.start - shifts).tolist()
-    ends = (found.end - shifts).tolist()
-    names = [keys[number] for number in found.key.tolist()]
+    owners = np.searchsorted(batch.offsets, rows.start, "right") - 1
+    shifts = batch.offsets[owners]
+    starts = (rows.start - shifts).tolist()
+    ends = (rows.end - shifts).tolist()
+    names = [keys[number] for number in rows.key.tolist()]
     matches = list(map(Match, names, starts, ends))
-    cuts = pairwise(np.searchsorted(found.start, batch.offsets).tolist())
-    return [matches[first:last] for first, last in cuts]
+    cuts = np.searchsorted(rows.start, batch.offsets)
+    return [matches[first:last] for first, last in pairwise(cuts.tolist())]
 
 
 def _is_pattern(patterns: Sequence[Any]) -> bool:
@@ -168,10 +172,12 @@ def _is_pattern(patterns: Sequence[Any]) -> bool:
 
 
 def _greedily(
-    found: Found,
+    matches: MatchRows,
     greedy: Greedy,
 ) -> Bools:
     """Which matches stay where those that stay do not overlap, bool[matches]."""
-    lengths = found.end - found.start
-    by = (-lengths, found.start) if greedy == "first" else (found.start, -lengths)
-    return settle(found.start, found.end, np.lexsort(by))
+    lengths = matches.end - matches.start
+    by = (matches.start, -lengths)  # the last is the first to decide
+    if greedy == "first":
+        by = (-lengths, matches.start)
+    return settle(matches.start, matches.end, np.lexsort(by))

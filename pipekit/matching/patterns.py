@@ -128,7 +128,12 @@ def read_pattern(
         raise ConfigError(f"{where}: {len(pattern)} items: a pattern has at most {_MOST_ITEMS}")
     items = []
     for number, item in enumerate(pattern, 1):
-        items.append(_read_item(item, f"{where}: item {number}"))
+        items.append(
+            _read_item(
+                item,
+                f"{where}: item {number}",
+            )
+        )
     return items
 
 
@@ -137,7 +142,7 @@ def columns_read(patterns: Iterable[Sequence[PatternItem]]) -> list[str]:
 
     Borders of sentences are "sents", as components call them.
     """
-    columns = set()
+    columns: set[str] = set()
     for pattern in patterns:
         for item in pattern:
             columns.update(condition.source for condition in item.conditions)
@@ -183,7 +188,11 @@ def _of_columns(
         raise ConfigError(f"{where} = {columns!r:.80}: columns by name are needed")
     conditions = []
     for name, value in columns.items():
-        conditions += _of_column(str(name), value, f"{where}: {name!s:.80}")
+        conditions += _of_column(
+            str(name),
+            value,
+            f"{where}: {name!s:.80}",
+        )
     return conditions
 
 
@@ -213,7 +222,13 @@ def _of_key(
 
 def _names() -> list[str]:
     views = (*STRINGS, *NUMBERS, *FLAGS)
-    return [*(view.upper() for view in views), "ORTH", *_COLUMNS, "OP", "_"]
+    return [
+        *(view.upper() for view in views),
+        "ORTH",
+        *_COLUMNS,
+        "OP",
+        "_",
+    ]
 
 
 def _of_column(
@@ -285,7 +300,12 @@ def _ordered(strings: list[str]) -> tuple[str, ...]:
 
 def _in_order(morph: str) -> str:
     """Features in the order of Universal Dependencies: "Number=Sing|Case=Nom" as "Case=…"."""
-    return "|".join(sorted(morph.split("|"), key=str.lower))
+    return "|".join(
+        sorted(
+            morph.split("|"),
+            key=str.lower,
+        )
+    )
 
 
 def _of_regex(

@@ -22,7 +22,7 @@ import numpy as np
 from pipekit.allowance import take
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DocError
-from pipekit.matching.automaton import Found, in_order, no_rows
+from pipekit.matching.automaton import MatchRows, in_order, no_rows
 from pipekit.matching.matcher import Match, matches_of_docs
 from pipekit.matching.sources import token_values
 from pipekit.matching.word_views import STRINGS, spelled
@@ -34,9 +34,15 @@ MOST_WORDS = 255  # of a term
 _GROUP = 1 << 14  # terms whose words are looked at together
 _LONGEST = 4_096  # bytes of a word
 _MOST = 1 << 26  # words, nodes and terms
-TERM_TABLES = {
+TERM_TABLES: dict[str, Table | TextLines] = {
     "words": TextLines("words", most=_MOST, longest=_LONGEST),
-    "keys": Table("int64", "nodes", least=0, most=1 << 62, order="unique"),
+    "keys": Table(
+        "int64",
+        "nodes",
+        least=0,
+        most=1 << 62,
+        order="unique",
+    ),
     "ends": Table("int32", "terms", most="nodes", order="rising"),
     "owners": Table("int32", "terms", least=0, most=_MOST),
 }
@@ -66,9 +72,15 @@ class Terms:
             raise ConfigError("the terms: table 'keys' has a node before the node that it follows")
         first = int(np.searchsorted(self._keys, size))
         self._first = np.zeros(size, dtype=np.int64)  # int64[words]: children of the root
-        self._first[self._keys[:first]] = np.arange(1, first + 1)
+        self._first[self._keys[:first]] = np.arange(
+            1,
+            first + 1,
+        )
         nodes = tables["ends"].astype(np.int64) + 1
-        counts = np.bincount(nodes, minlength=len(self._keys) + 1)
+        counts = np.bincount(
+            nodes,
+            minlength=len(self._keys) + 1,
+        )
         self._counts = counts  # int64[nodes]: terms that end there
         self._starts = offsets(counts)
         self._owners = tables["owners"].astype(np.int64)
@@ -76,13 +88,16 @@ class Terms:
     def words(self, strings: Sequence[str]) -> Ints:
         """The number of each string among the words of terms, int64[strings]; -1 for others."""
         find = self._words.get
-        return np.array([find(string, -1) for string in strings], dtype=np.int64)
+        return np.array(
+            [find(string, -1) for string in strings],
+            dtype=np.int64,
+        )
 
     def find(
         self,
         words: Ints,
         ends: Ints,
-    ) -> Found:
+    ) -> MatchRows:
         """The terms in a row of words, each with its owner.
 
         Args:
@@ -101,7 +116,13 @@ class Terms:
             if not len(node):
                 break
             is_term = self._counts[node] > 0
-            matches.append(self._terms(start[is_term], at[is_term], node[is_term]))
+            matches.append(
+                self._terms(
+                    start[is_term],
+                    at[is_term],
+                    node[is_term],
+                )
+            )
             goes_on = at < ends[start]
             node, start, at = node[goes_on], start[goes_on], at[goes_on]
             node = self._children(node, words[at])
@@ -116,7 +137,11 @@ class Terms:
         """A row for each term that ends at these nodes."""
         counts = self._counts[node]
         owners = self._owners[ranges(self._starts[node], counts)]
-        return [np.repeat(start, counts), np.repeat(end, counts), owners]
+        return [
+            np.repeat(start, counts),
+            np.repeat(end, counts),
+            owners,
+        ]
 
     def _children(
         self,
@@ -140,10 +165,17 @@ def term_tables(
     Errors: `ConfigError` naming a term without words, of too many, or with a word that a table of
     words cannot hold.
     """
-    lengths = np.fromiter(map(len, terms), np.int64, len(terms))
+    lengths = np.fromiter(
+        map(len, terms),
+        np.int64,
+        len(terms),
+    )
     _check_terms(terms, lengths)
     words = {word: number for number, word in enumerate(dict.fromkeys(chain.from_iterable(terms)))}
-    numbers = np.fromiter(map(words.__getitem__, chain.from_iterable(terms)), np.int64)
+    numbers = np.fromiter(
+        map(words.__getitem__, chain.from_iterable(terms)),
+        np.int64,
+    )
     starts = offsets(lengths)[:-1]
     node = np.zeros(len(terms), dtype=np.int64)
     size = 0
@@ -198,11 +230,14 @@ def find_terms(
     terms: Terms,
     batch: Batch,
     by: str,
-) -> Found:
+) -> MatchRows:
     """The terms in a batch, by a view of words or a column. Errors: as of `words_of_docs`."""
     strings, rows = _strings(batch, by)
     words = terms.words(strings)[rows]
-    ends = np.repeat(batch.offsets[1:], np.diff(batch.offsets))
+    ends = np.repeat(
+        batch.offsets[1:],
+        np.diff(batch.offsets),
+    )
     return terms.find(words, ends)
 
 
@@ -280,7 +315,7 @@ class PhraseMatcher:
     def __contains__(self, key: object) -> bool:
         return key in self._keys
 
-    def find(self, batch: Batch) -> Found:
+    def find(self, batch: Batch) -> MatchRows:
         """The matches in a batch as arrays: rows of its tokens, and numbers of keys.
 
         Errors: `DocError` for a column that a document lacks.

@@ -70,7 +70,13 @@ def read_rules(
 
     Errors: `ConfigError` naming the rule by its number, the key, and near names.
     """
-    return [_rule(item, f"{where}[{number}]") for number, item in enumerate(items)]
+    return [
+        _rule(
+            item,
+            f"{where}[{number}]",
+        )
+        for number, item in enumerate(items)
+    ]
 
 
 def read_rule_lines(
@@ -108,7 +114,10 @@ def _rule(
     for key in ("label", "pattern"):
         if key not in item:
             raise ConfigError(f"{where}: the rule has no {key!r}")
-    owner = Owner(_name(item, "label", where), _name(item, "id", where))
+    owner = Owner(
+        _name(item, "label", where),
+        _name(item, "id", where),
+    )
     pattern = item["pattern"]
     if isinstance(pattern, str):
         if not pattern.strip():
@@ -173,11 +182,21 @@ def pattern_tables(
     if lines:
         tables["lines"] = _packed(lines)
     if terms:
-        words = cut_terms([str(rule.pattern) for rule in terms], nlp, by)
+        words = cut_terms(
+            [str(rule.pattern) for rule in terms],
+            nlp,
+            by,
+        )
         numbers = [owners[rule.owner] for rule in terms]
         for name, array in term_tables(words, numbers).items():
             tables[f"terms.{name}"] = array
-        tables["owners"] = _packed(json.dumps(owner, ensure_ascii=False) for owner in owners)
+        tables["owners"] = _packed(
+            json.dumps(
+                owner,
+                ensure_ascii=False,
+            )
+            for owner in owners
+        )
     return tables
 
 
@@ -193,7 +212,10 @@ def cut_terms(
 
 def _as_line(rule: SpanRule) -> str:
     label, id = rule.owner
-    item: dict[str, Any] = {"label": label, "pattern": rule.pattern}
+    item: dict[str, Any] = {
+        "label": label,
+        "pattern": rule.pattern,
+    }
     if id is not None:
         item["id"] = id
     return json.dumps(item, ensure_ascii=False)
@@ -229,5 +251,10 @@ def read_owners(table: NDArray[Any]) -> list[Owner]:
         except (ValueError, TypeError, RecursionError):
             raise ConfigError(f"{where}: {line!r:.80}: a list of label and id is needed") from None
         item = {"label": label, "id": id}
-        owners.append(Owner(_name(item, "label", where), _name(item, "id", where)))
+        owners.append(
+            Owner(
+                _name(item, "label", where),
+                _name(item, "id", where),
+            )
+        )
     return owners

@@ -82,13 +82,20 @@ def _labels_of_spans(doc: Doc) -> Column:
     layer = doc.layers.get(ENTS)
     if layer is None:
         raise DocError(f"a pattern looks at ENT_TYPE, but nobody has written the layer {ENTS!r}")
-    codes = np.full(len(doc), -1, dtype=np.int64)
+    codes = np.full(
+        len(doc),
+        -1,
+        dtype=np.int64,
+    )
     labels = layer.get("label")
     if labels is None:
         return Column(codes, [])
     starts = layer["start"].values.astype(np.int64)
     lengths = layer["end"].values - starts
-    codes[ranges(starts, lengths)] = np.repeat(labels.values, lengths)
+    codes[ranges(starts, lengths)] = np.repeat(
+        labels.values,
+        lengths,
+    )
     return Column(codes, labels.labels)
 
 
@@ -107,7 +114,13 @@ def _as_strings(columns: Sequence[Column]) -> TokenValues:
             first = places[id(labels)] = len(strings)
             strings += labels
         codes = column.values
-        rows.append(np.where(codes < 0, 0, codes.astype(np.int64) + first))
+        rows.append(
+            np.where(
+                codes < 0,
+                0,
+                codes.astype(np.int64) + first,
+            )
+        )
     return TokenValues(np.concatenate(rows), len(strings), strings=strings)
 
 
@@ -136,4 +149,9 @@ class TokenIndex:
 
     def tokens(self, values: Ints) -> Ints:
         """The tokens that have each of these values, end to end."""
-        return self._tokens[ranges(self._starts[values], self.counts[values])]
+        return self._tokens[
+            ranges(
+                self._starts[values],
+                self.counts[values],
+            )
+        ]

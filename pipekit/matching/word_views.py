@@ -124,4 +124,7 @@ def flags(
 ) -> Bools:
     """A view of words that is true or false, bool[words]. The word of no letters has no flag."""
     test = _FLAGS[view]
-    return np.array([word != "" and test(word) for word in words], dtype=bool)
+    return np.array(
+        [word != "" and test(word) for word in words],
+        dtype=bool,
+    )

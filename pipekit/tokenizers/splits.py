@@ -32,7 +32,11 @@ class Splits:
         hashes = words.word_hashes()
         order = np.argsort(hashes)
         self._hashes = hashes[order]
-        counts = np.fromiter(map(len, pieces.values()), np.int64, len(pieces))
+        counts = np.fromiter(
+            map(len, pieces.values()),
+            np.int64,
+            len(pieces),
+        )
         lengths = [len(part) for parts in pieces.values() for part in parts]
         self._lengths = np.array(lengths, dtype=np.int64)  # of all pieces
         self._starts = offsets(counts)[:-1][order]
@@ -50,10 +54,18 @@ class Splits:
         first = offsets(counts)[:-1]  # the place of each old token among the new ones
         starts = np.repeat(tokens.starts, counts)
         ends = np.repeat(tokens.ends, counts)
-        lengths = self._lengths[ranges(self._starts[words], self._counts[words])]
+        lengths = self._lengths[
+            ranges(
+                self._starts[words],
+                self._counts[words],
+            )
+        ]
         places = ranges(first[rows], self._counts[words])
         before = offsets(lengths)  # letters of all pieces before each
-        own = np.repeat(before[offsets(self._counts[words])[:-1]], self._counts[words])
+        own = np.repeat(
+            before[offsets(self._counts[words])[:-1]],
+            self._counts[words],
+        )
         starts[places] += before[:-1] - own
         ends[places] = starts[places] + lengths
         return SplitterTokens(tokens.points, tokens.kinds, starts, ends)
@@ -64,7 +76,11 @@ class Splits:
         rows = np.flatnonzero(lengths <= self._longest)
         if not len(rows):
             return rows, rows
-        words = chars.Words(tokens.points, tokens.starts[rows], tokens.ends[rows])
+        words = chars.Words(
+            tokens.points,
+            tokens.starts[rows],
+            tokens.ends[rows],
+        )
         hashes = words.word_hashes()
         places = np.searchsorted(self._hashes, hashes)
         places = np.minimum(places, len(self._hashes) - 1)

@@ -18,9 +18,21 @@ from pipekit.parts.batch import Batch
 from pipekit.settings import Between, Length
 from pipekit.words.arrays import Ints
 
-Rules = Annotated[Sequence[Mapping[str, Any]], Length(0, 16_384)]
+Rules = Annotated[
+    Sequence[Mapping[str, Any]],
+    Length(
+        0,
+        16_384,
+    ),
+]
 _KEYS = ("patterns", "attrs", "index")
-_COLUMNS = {"POS": "pos", "MORPH": "morph", "LEMMA": "lemma", "TAG": "tag", "DEP": "dep"}
+_COLUMNS = {
+    "POS": "pos",
+    "MORPH": "morph",
+    "LEMMA": "lemma",
+    "TAG": "tag",
+    "DEP": "dep",
+}
 _MENDED = ("pos", "morph", "lemma")  # those that a component before has to write
 _LONGEST_VALUE = 1_024
 
@@ -28,9 +40,9 @@ Value = str | Mapping[str, str]
 
 
 class _Mend(NamedTuple):
-    """What a rule does to the token at `index` of its match."""
+    """What a rule does to the token at a `place` of its match."""
 
-    index: int
+    place: int
     values: dict[str, Value]
 
 
@@ -72,14 +84,26 @@ class AttributeRuler:
         columns = dict.fromkeys(name for mend in self._mends for name in mend.values)
         self.assigns = tuple(columns)
         mended = [name for name in columns if name in _MENDED]
-        self.requires = tuple(dict.fromkeys([*columns_read(patterns), *mended]))
+        self.requires = tuple(
+            dict.fromkeys(
+                [
+                    *columns_read(patterns),
+                    *mended,
+                ]
+            )
+        )
 
     def __call__(self, batch: Batch) -> None:
-        found = self._automaton.find(batch)
-        tokens = self._tokens(found.start, found.end, found.key)
-        order = np.argsort(found.key, kind="stable")
+        matches = self._automaton.find(batch)
+        tokens = self._tokens(matches.start, matches.end, matches.key)
+        order = np.argsort(matches.key, kind="stable")
         for name in self.assigns:
-            self._write(batch, name, tokens[order], found.key[order])
+            self._write(
+                batch,
+                name,
+                tokens[order],
+                matches.key[order],
+            )
 
     def _tokens(
         self,
@@ -88,11 +112,18 @@ class AttributeRuler:
         rule: Ints,
     ) -> Ints:
         """The token of each match that a rule mends, int64[matches]."""
-        indices = np.array([mend.index for mend in self._mends], dtype=np.int64)
+        indices = np.array(
+            [mend.place for mend in self._mends],
+            dtype=np.int64,
+        )
         if not len(rule):
             return start
         index = indices[rule]
-        return np.where(index < 0, end + index, start + index)
+        return np.where(
+            index < 0,
+            end + index,
+            start + index,
+        )
 
     def _write(
         self,
@@ -111,7 +142,11 @@ class AttributeRuler:
         for number, doc in enumerate(batch.docs):
             own = places[cuts[number] : cuts[number + 1]].tolist()
             shift = int(batch.offsets[number])
-            _mend_column(doc, name, {token - shift: changes[token] for token in own})
+            _mend_column(
+                doc,
+                name,
+                {token - shift: changes[token] for token in own},
+            )
 
 
 def _mend_column(
@@ -122,7 +157,10 @@ def _mend_column(
     """Write values to a column of labels, one after the other; make it where it is missing."""
     column = doc.tokens.get(name)
     if column is None:
-        column = Column(np.full(len(doc), -1, dtype=np.int32), [])
+        column = Column(
+            np.full(len(doc), -1, dtype=np.int32),
+            [],
+        )
     if column.labels is None and len(doc):
         raise DocError(f"an attribute ruler writes strings, and the column {name!r} holds numbers")
     if not changes:
@@ -164,7 +202,12 @@ def _read_patterns(
         raise ConfigError(f"{where}: patterns = {patterns!r:.80}: a list of patterns is needed")
     read = []
     for number, pattern in enumerate(patterns):
-        read.append(read_pattern(pattern, f"{where}: patterns[{number}]"))
+        read.append(
+            read_pattern(
+                pattern,
+                f"{where}: patterns[{number}]",
+            )
+        )
     return read
 
 
@@ -178,13 +221,20 @@ def _read_mend(
         raise ConfigError(f"{where}: attrs = {attrs!r:.80}: values by column are needed")
     values = {}
     for key, value in attrs.items():
-        column = _COLUMNS.get(str(key).upper(), str(key))
+        column = _COLUMNS.get(
+            str(key).upper(),
+            str(key),
+        )
         if key == str(key).upper() and key not in _COLUMNS:
             names = near(str(key)[:80], _COLUMNS)
             raise ConfigError(f"{where}: attrs: there is no {key!r:.80}.{names}")
         if column == "sent_start":
             raise ConfigError(f"{where}: attrs: borders of sentences are the tokenizer's")
-        _check_value(column, value, f"{where}: attrs: {key!s:.80}")
+        _check_value(
+            column,
+            value,
+            f"{where}: attrs: {key!s:.80}",
+        )
         values[column] = value
     index = rule.get("index", 0)
     least = min(sum(item.least for item in pattern) for pattern in patterns)

@@ -13,7 +13,7 @@ from pipekit.doc.columns import Column
 from pipekit.doc.layer import join
 from pipekit.doc.limits import LINKED
 from pipekit.errors import ConfigError
-from pipekit.matching.automaton import Automaton, Found, in_order
+from pipekit.matching.automaton import Automaton, MatchRows, in_order
 from pipekit.matching.matcher import LONGEST
 from pipekit.matching.patterns import columns_read, read_pattern
 from pipekit.matching.phrases import Terms, find_terms, term_tables, words_of_docs
@@ -35,7 +35,13 @@ from pipekit.settings import Between, LabelName, Length
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Bools, Ints, offsets
 
-Rules = Annotated[Sequence[Mapping[str, Any]], Length(0, 16_384)]
+Rules = Annotated[
+    Sequence[Mapping[str, Any]],
+    Length(
+        0,
+        16_384,
+    ),
+]
 if TYPE_CHECKING:
     from pipekit.parts.contracts import Prepared, Tables
 
@@ -183,7 +189,7 @@ class SpanRuler:
         parts = [self._automaton.find(batch)]
         for terms, first in self._lexicons:
             start, end, owner = find_terms(terms, batch, self._by)
-            parts.append(Found(start, end, owner + first))
+            parts.append(MatchRows(start, end, owner + first))
         spans = in_order(parts)
         if self._overlaps == "longest":
             order = np.lexsort((spans.key, spans.start, spans.start - spans.end))
@@ -197,7 +203,12 @@ class SpanRuler:
         docs = batch.beside([str(rule.pattern) for rule in self._uncut]).docs
         owners = [self._numbers[rule.owner] for rule in self._uncut]
         words = words_of_docs(docs, self._by)
-        self._lexicons.append(_Lexicon(Terms(term_tables(words, owners)), 0))
+        self._lexicons.append(
+            _Lexicon(
+                Terms(term_tables(words, owners)),
+                0,
+            )
+        )
         self._uncut = []
 
     # -- spans of rules and of a model
@@ -205,20 +216,23 @@ class SpanRuler:
     def _write(
         self,
         batch: Batch,
-        spans: Found,
+        spans: MatchRows,
     ) -> None:
         starts = batch.offsets[:-1].tolist()
         for number, doc in enumerate(batch.docs):
-            first, last = np.searchsorted(spans.start, batch.offsets[number : number + 2])
-            own = Found(*(column[first:last] for column in spans))
+            first, last = np.searchsorted(
+                spans.start,
+                batch.offsets[number : number + 2],
+            )
+            own = MatchRows(*(column[first:last] for column in spans))
             start = own.start - starts[number]
             end = own.end - starts[number]
-            self._write_doc(doc, Found(start, end, own.key))
+            self._write_doc(doc, MatchRows(start, end, own.key))
 
     def _write_doc(
         self,
         doc: Doc,
-        spans: Found,
+        spans: MatchRows,
     ) -> None:
         before = doc.layers.get(self._layer)
         if before is None:
@@ -227,9 +241,19 @@ class SpanRuler:
         if not len(spans.start):
             return
         if self._wins == "model":
-            spans = _taken(spans, ~_overlap(spans.start, spans.end, *_borders(before), len(doc)))
+            spans = _taken(
+                spans,
+                ~_overlap(spans.start, spans.end, *_borders(before), len(doc)),
+            )
         elif self._wins == "rules":
-            before = before.take(~_overlap(*_borders(before), spans.start, spans.end, len(doc)))
+            before = before.take(
+                ~_overlap(
+                    *_borders(before),
+                    spans.start,
+                    spans.end,
+                    len(doc),
+                )
+            )
         if not len(spans.start):
             return
         self._check_alone(doc)
@@ -237,14 +261,29 @@ class SpanRuler:
         start, end = _borders(layer)
         doc.layers[self._layer] = layer.take(np.lexsort((-end, start)))
 
-    def _layer_of(self, spans: Found) -> Layer:
+    def _layer_of(self, spans: MatchRows) -> Layer:
         layer = Layer("span", len(spans.start))
-        layer.put("start", Column(spans.start.astype(np.int32)))
-        layer.put("end", Column(spans.end.astype(np.int32)))
-        layer.put("label", Column(self._label_codes[spans.key], self._labels))
-        layer.put("score", Column(np.ones(len(spans.start), np.float32)))
+        layer.put(
+            "start",
+            Column(spans.start.astype(np.int32)),
+        )
+        layer.put(
+            "end",
+            Column(spans.end.astype(np.int32)),
+        )
+        layer.put(
+            "label",
+            Column(self._label_codes[spans.key], self._labels),
+        )
+        layer.put(
+            "score",
+            Column(np.ones(len(spans.start), np.float32)),
+        )
         if self._ids:
-            layer.put("id", Column(self._id_codes[spans.key], self._ids))
+            layer.put(
+                "id",
+                Column(self._id_codes[spans.key], self._ids),
+            )
         return layer
 
     def _check_alone(self, doc: Doc) -> None:
@@ -272,10 +311,10 @@ def _coded(strings: Sequence[str | None]) -> tuple[list[str], NDArray[np.int32]]
 
 
 def _taken(
-    spans: Found,
+    spans: MatchRows,
     rows: Bools,
-) -> Found:
-    return Found(*(column[rows] for column in spans))
+) -> MatchRows:
+    return MatchRows(*(column[rows] for column in spans))
 
 
 def _borders(layer: Layer) -> tuple[Ints, Ints]:

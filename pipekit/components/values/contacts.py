@@ -89,7 +89,13 @@ def _is_inn(digits: Sequence[int]) -> bool:
     count = 1 if len(digits) == 10 else 2
     for place in range(len(digits) - count, len(digits)):
         weights = _INN_WEIGHTS[-place:]
-        total = sum(map(int.__mul__, weights, digits[:place]))
+        total = sum(
+            map(
+                int.__mul__,
+                weights,
+                digits[:place],
+            )
+        )
         if total % 11 % 10 != digits[place]:
             return False
     return True
@@ -99,7 +105,14 @@ def _is_ogrn(digits: Sequence[int]) -> bool:
     """Thirteen digits, or fifteen of an entrepreneur: the last is a remainder."""
     if len(digits) not in (13, 15):
         return False
-    number = int("".join(map(str, digits[:-1])))
+    number = int(
+        "".join(
+            map(
+                str,
+                digits[:-1],
+            )
+        )
+    )
     return number % (len(digits) - 2) % 10 == digits[-1]
 
 

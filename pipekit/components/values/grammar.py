@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pipekit.components.values.kinds import value_data
 
 
-class FoundWords(NamedTuple):
+class ValueWords(NamedTuple):
     """Words that a rule describes.
 
     Attributes:
@@ -43,11 +43,11 @@ class Grammar:
             self._rules.append((rule["label"], rule["read"]))
         self._pattern = re.compile("|".join(branches))
 
-    def find(self, kinds: str) -> Iterator[FoundWords]:
+    def find(self, kinds: str) -> Iterator[ValueWords]:
         """The words of values, from the left, without overlap."""
         for match in self._pattern.finditer(kinds):
             label, read = self._rules[int((match.lastgroup or "r0")[1:])]
-            yield FoundWords(match.start(), match.end(), label, read)
+            yield ValueWords(match.start(), match.end(), label, read)
 
 
 @cache
@@ -61,7 +61,18 @@ def _expanded(
     parts: Mapping[str, str],
 ) -> str:
     """A pattern with the parts that it names, and without spaces."""
-    names = re.compile("|".join(sorted(parts, key=len, reverse=True)))
+    names = re.compile(
+        "|".join(
+            sorted(
+                parts,
+                key=len,
+                reverse=True,
+            )
+        )
+    )
     while names.search(pattern):
-        pattern = names.sub(lambda match: parts[match[0]], pattern)
+        pattern = names.sub(
+            lambda match: parts[match[0]],
+            pattern,
+        )
     return pattern.replace(" ", "")

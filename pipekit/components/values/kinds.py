@@ -122,7 +122,10 @@ def _of_digits(word: str) -> Kinded:
         return _of_date(*date.groups())
     time = _TIME.fullmatch(word)
     if time:
-        return _of_time(word, *(int(part or 0) for part in time.groups()))
+        return _of_time(
+            word,
+            *(int(part or 0) for part in time.groups()),
+        )
     if _GROUPED.fullmatch(word):
         return Kinded("N", Decimal(re.sub("[.,]", "", word)))
     if _DECIMAL.fullmatch(word):
@@ -155,7 +158,10 @@ def _of_date(*parts: str | None) -> Kinded:
     number = int(year or 0)
     if number < 100:
         number += 2000 if number < 69 else 1900
-    return Kinded("X", (number, int(month or 0), int(day or 0)))
+    return Kinded(
+        "X",
+        (number, int(month or 0), int(day or 0)),
+    )
 
 
 def _of_time(

@@ -162,7 +162,10 @@ def _read_dates(words: _Words) -> Reading | None:
         return None
     year = start[0] if start[0] is not None else end[0]
     end_year = end[0] if end[0] is not None else start[0]
-    return _period(_calendar_day(year, *start[1:]), _calendar_day(end_year, *end[1:]))
+    return _period(
+        _calendar_day(year, *start[1:]),
+        _calendar_day(end_year, *end[1:]),
+    )
 
 
 def _date_parts(words: _Words) -> tuple[int | None, int, int] | None:
@@ -189,7 +192,10 @@ def _read_months(words: _Words) -> Reading | None:
         return None
     start = _year_text(first_year if first_year is not None else last_year)
     end = _year_text(last_year if last_year is not None else first_year)
-    return _period(f"{start}-{first.value:02}", f"{end}-{last.value:02}")
+    return _period(
+        f"{start}-{first.value:02}",
+        f"{end}-{last.value:02}",
+    )
 
 
 def _read_years(words: _Words) -> Reading | None:

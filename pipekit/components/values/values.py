@@ -86,11 +86,17 @@ class Values:
         values = sorted(by_letters + by_words)
         if self._labels:
             values = [value for value in values if value.label in self._labels]
-        starts = np.array([value.start for value in values], dtype=np.int64)
+        starts = np.array(
+            [value.start for value in values],
+            dtype=np.int64,
+        )
         cuts = np.searchsorted(starts, batch.offsets).tolist()
         for number, doc in enumerate(batch.docs):
             own = values[cuts[number] : cuts[number + 1]]
-            doc.layers[self._layer] = _as_layer(own, int(batch.offsets[number]))
+            doc.layers[self._layer] = _as_layer(
+                own,
+                int(batch.offsets[number]),
+            )
 
     def _by_words(
         self,
@@ -109,16 +115,25 @@ class Values:
         for value in others:
             kinds[value.start : value.end] = OTHER
         # A border behind each document: token i of document j stands at i + j.
-        bordered = "".join(np.insert(kinds, batch.offsets[1:], _BETWEEN).tolist())
+        bordered = "".join(
+            np.insert(
+                kinds,
+                batch.offsets[1:],
+                _BETWEEN,
+            ).tolist()
+        )
         borders = batch.offsets[1:] + np.arange(len(batch.docs))
         words = distinct.index
-        for found in self._grammar.find(bordered):
-            shift = int(np.searchsorted(borders, found.start))
-            start = found.start - shift
-            end = found.end - shift
-            reading = reading_of(found.read, [kinded[word] for word in words[start:end]])
+        for word_run in self._grammar.find(bordered):
+            shift = int(np.searchsorted(borders, word_run.start))
+            start = word_run.start - shift
+            end = word_run.end - shift
+            reading = reading_of(
+                word_run.read,
+                [kinded[word] for word in words[start:end]],
+            )
             if reading is not None:
-                yield _Value(start, end, found.label, *reading)
+                yield _Value(start, end, word_run.label, *reading)
 
 
 def _signs(
@@ -126,9 +141,12 @@ def _signs(
     kinds: NDArray[np.str_],
 ) -> Bools:
     """Which tokens are minus signs, bool[tokens]: dashes that stand at the next word alone."""
-    is_sign = kinds == "-"
+    is_sign: Bools = kinds == "-"
     is_sign &= batch.words.lengths == 1
-    is_sign &= np.isin(batch.words.codes[batch.words.starts], _MINUS)
+    is_sign &= np.isin(
+        batch.words.codes[batch.words.starts],
+        _MINUS,
+    )
     is_sign &= batch.spaced
     is_sign[:-1] &= ~batch.spaced[1:]
     return is_sign
@@ -139,15 +157,32 @@ def _by_letters(batch: Batch) -> Iterator[_Value]:
     strings = batch.distinct.strings
     taken = np.zeros(len(batch), dtype=bool)
     for label, view in (("EMAIL", "like_email"), ("URL", "like_url")):
-        rows = np.flatnonzero(flags(view, strings)[batch.distinct.index])
+        rows = np.flatnonzero(
+            flags(
+                view,
+                strings,
+            )[batch.distinct.index]
+        )
         for row in rows[~taken[rows]].tolist():
-            yield _Value(row, row + 1, label, strings[batch.distinct.index[row]], "")
+            yield _Value(
+                row,
+                row + 1,
+                label,
+                strings[batch.distinct.index[row]],
+                "",
+            )
         taken[rows] = True
     for doc, shift in zip(batch.docs, batch.offsets.tolist(), strict=False):
         for start, end, label, value in contacts(doc.text):
             first, last = _tokens(doc, start, end)
             if first < last and not taken[shift + first : shift + last].any():
-                yield _Value(shift + first, shift + last, label, value, "")
+                yield _Value(
+                    shift + first,
+                    shift + last,
+                    label,
+                    value,
+                    "",
+                )
 
 
 def _tokens(
