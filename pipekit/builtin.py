@@ -35,7 +35,7 @@ PARTS: dict[str, dict[str, str]] = {
         "entity_ruler": "pipekit.components.rulers.span_ruler:SpanRuler",
         "span_ruler": "pipekit.components.rulers.span_ruler:SpanRuler",
         "attribute_ruler": "pipekit.components.rulers.attribute_ruler:AttributeRuler",
-        "values": "pipekit.components.values.values:Values",
+        "values": "pipekit.components.values.values:ValueFinder",
         "ner": "pipekit.components.ner.ner:EntityRecognizer",
         "span_ner": "pipekit.components.ner.span_ner:SpanRecognizer",
     },

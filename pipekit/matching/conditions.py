@@ -17,11 +17,11 @@ from pipekit.allowance import take
 from pipekit.errors import DocError
 from pipekit.matching import regexes, word_views
 from pipekit.matching.patterns import WORD, Condition
-from pipekit.matching.sources import Numbers, TokenIndex, TokenValues, token_values
+from pipekit.matching.sources import TokenIndex, TokenNumbers, TokenValues, token_values
 from pipekit.parts.batch import Batch
 from pipekit.words.arrays import Bools, Ints, offsets, ranges
 
-_COMPARE: dict[str, Callable[[Numbers, float], Bools]] = {
+_COMPARE: dict[str, Callable[[TokenNumbers, float], Bools]] = {
     "==": np.equal,
     "!=": np.not_equal,
     ">=": np.greater_equal,
@@ -129,7 +129,7 @@ class Truth:
     ) -> None:
         self._conditions = conditions
         self._batch = batch
-        self._views: dict[tuple[str, str], Sequence[str] | Numbers] = {}
+        self._views: dict[tuple[str, str], Sequence[str] | TokenNumbers] = {}
         self._searches: dict[tuple[str, str], regexes.Searched] = {}
         self._sources = {name: token_values(batch, name) for name in conditions.sources}
         values = list(self._sources.values())
@@ -268,7 +268,7 @@ class Truth:
             )
         return self._searches[key]
 
-    def _numbers(self, condition: Condition) -> Numbers:
+    def _numbers(self, condition: Condition) -> TokenNumbers:
         if condition.source == WORD:
             return word_views.NUMBERS[condition.view](self._batch.distinct)
         numbers = self._sources[condition.source].numbers
@@ -344,7 +344,7 @@ def _strings_of(
 
 
 def _compare(
-    numbers: Numbers,
+    numbers: TokenNumbers,
     comparisons: Sequence[tuple[str, float]],
 ) -> Bools:
     """Whether a comparison holds for each number, bool[numbers]; none does for NaN."""

@@ -19,12 +19,12 @@ from pipekit.parts.batch import Batch
 from pipekit.parts.spans import settle
 from pipekit.words.arrays import Bools
 
-LONGEST = 256
+LONGEST_MATCH = 256
 Greedy = Literal["first", "longest"] | None
 Pattern = Sequence[Mapping[str, Any]]
 
 
-class Match(NamedTuple):
+class TokenMatch(NamedTuple):
     """Tokens of a document that a pattern describes.
 
     Attributes:
@@ -61,7 +61,7 @@ class Matcher:
         self,
         rules: Mapping[str, Sequence[Pattern]] | None = None,
         *,
-        longest: int = LONGEST,
+        longest: int = LONGEST_MATCH,
     ) -> None:
         self._longest = longest
         self._keys: list[str] = []
@@ -123,7 +123,7 @@ class Matcher:
         items = [items for _, items in self._patterns]
         return Automaton(items, keys, self._longest)
 
-    def __call__(self, doc: Doc) -> list[Match]:
+    def __call__(self, doc: Doc) -> list[TokenMatch]:
         """The matches in a document.
 
         Errors: `DocError` for a column that a pattern looks at and the document lacks.
@@ -131,7 +131,7 @@ class Matcher:
         [matches] = self.of_docs([doc])
         return matches
 
-    def of_docs(self, docs: Iterable[Doc]) -> list[list[Match]]:
+    def of_docs(self, docs: Iterable[Doc]) -> list[list[TokenMatch]]:
         """The matches in each document; many documents at once are quicker. Errors: as a call."""
         batch = Batch(list(docs))
         return matches_of_docs(batch, self.find(batch), self._keys)
@@ -155,14 +155,14 @@ def matches_of_docs(
     batch: Batch,
     rows: MatchRows,
     keys: Sequence[str],
-) -> list[list[Match]]:
+) -> list[list[TokenMatch]]:
     """The matches in a batch by document, with the keys of their numbers."""
     owners = np.searchsorted(batch.offsets, rows.start, "right") - 1
     shifts = batch.offsets[owners]
     starts = (rows.start - shifts).tolist()
     ends = (rows.end - shifts).tolist()
     names = [keys[number] for number in rows.key.tolist()]
-    matches = list(map(Match, names, starts, ends))
+    matches = list(map(TokenMatch, names, starts, ends))
     cuts = np.searchsorted(rows.start, batch.offsets)
     return [matches[first:last] for first, last in pairwise(cuts.tolist())]
 

@@ -23,7 +23,7 @@ from pipekit.allowance import take
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DocError
 from pipekit.matching.automaton import MatchRows, in_order, no_rows
-from pipekit.matching.matcher import Match, matches_of_docs
+from pipekit.matching.matcher import TokenMatch, matches_of_docs
 from pipekit.matching.sources import token_values
 from pipekit.matching.word_views import STRINGS, spelled
 from pipekit.parts.batch import Batch
@@ -50,7 +50,7 @@ TERM_TABLES: dict[str, Table | TextLines] = {
 and the number of what owns the term."""
 
 
-class Terms:
+class TermTrie:
     """A trie of terms.
 
     Args:
@@ -227,7 +227,7 @@ def words_of_docs(
 
 
 def find_terms(
-    terms: Terms,
+    terms: TermTrie,
     batch: Batch,
     by: str,
 ) -> MatchRows:
@@ -279,7 +279,7 @@ class PhraseMatcher:
         self._keys: dict[str, int] = {}
         self._terms: list[list[str]] = []
         self._owners: list[int] = []
-        self._trie: Terms | None = None
+        self._trie: TermTrie | None = None
 
     def add(
         self,
@@ -321,15 +321,15 @@ class PhraseMatcher:
         Errors: `DocError` for a column that a document lacks.
         """
         if self._trie is None:
-            self._trie = Terms(term_tables(self._terms, self._owners))
+            self._trie = TermTrie(term_tables(self._terms, self._owners))
         return find_terms(self._trie, batch, self.by)
 
-    def of_docs(self, docs: Iterable[Doc]) -> list[list[Match]]:
+    def of_docs(self, docs: Iterable[Doc]) -> list[list[TokenMatch]]:
         """The matches in each document; many documents at once are quicker. Errors: as `find`."""
         batch = Batch(list(docs))
         return matches_of_docs(batch, self.find(batch), list(self._keys))
 
-    def __call__(self, doc: Doc) -> list[Match]:
+    def __call__(self, doc: Doc) -> list[TokenMatch]:
         """The matches in a document. Errors: as `find`."""
         [matches] = self.of_docs([doc])
         return matches

@@ -28,7 +28,7 @@ _LONGEST = 1 << 16  # bytes of a line
 _KEYS = ("label", "pattern", "id")
 _LONGEST_NAME = 256
 
-RULE_TABLES: dict[str, Table | TextLines] = {
+SPAN_RULE_TABLES: dict[str, Table | TextLines] = {
     "lines": TextLines("lines", most=_MOST_LINES, longest=_LONGEST, needed=False),
     "owners": TextLines("owners", most=_MOST_LINES, longest=4 * _LONGEST_NAME, needed=False),
 }
@@ -62,7 +62,7 @@ class Cutter(Protocol):
     def pipe(self, texts: Iterable[str]) -> Iterator[Any]: ...
 
 
-def read_rules(
+def read_span_rules(
     items: Iterable[Any],
     where: str,
 ) -> list[SpanRule]:
@@ -174,7 +174,7 @@ def pattern_tables(
     if isinstance(source, str | os.PathLike):
         rules = read_rule_lines(_read(source), os.fspath(source))
     else:
-        rules = read_rules(source, "patterns")
+        rules = read_span_rules(source, "patterns")
     terms = [rule for rule in rules if isinstance(rule.pattern, str)]
     lines = [_as_line(rule) for rule in rules if not isinstance(rule.pattern, str)]
     owners = {owner: number for number, owner in enumerate(dict.fromkeys(r.owner for r in terms))}
@@ -235,7 +235,7 @@ def _packed(lines: Iterable[str]) -> NDArray[np.uint8]:
     return np.frombuffer("\n".join(lines).encode(), np.uint8)
 
 
-def unpacked(table: NDArray[Any]) -> list[str]:
+def lines_of(table: NDArray[Any]) -> list[str]:
     """The lines of a table of lines."""
     text = table.tobytes().decode()
     return text.split("\n")
@@ -244,7 +244,7 @@ def unpacked(table: NDArray[Any]) -> list[str]:
 def read_owners(table: NDArray[Any]) -> list[Owner]:
     """The owners of terms. Errors: `ConfigError` for a line that is none."""
     owners = []
-    for number, line in enumerate(unpacked(table)):
+    for number, line in enumerate(lines_of(table)):
         where = f"owners of terms, line {number + 1}"
         try:
             label, id = json.loads(line)

@@ -16,7 +16,7 @@ from pipekit.matching.patterns import ENTS, WORD
 from pipekit.parts.batch import Batch
 from pipekit.words.arrays import Ints, offsets, ranges
 
-Numbers = NDArray[Any]
+TokenNumbers = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TokenValues:
     rows: Ints
     size: int
     strings: Sequence[str] | None = None
-    numbers: Numbers | None = None
+    numbers: TokenNumbers | None = None
 
 
 def token_values(

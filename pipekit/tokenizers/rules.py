@@ -61,7 +61,7 @@ _REPEATS = ~_mask_of(CharKind.QUOTE, CharKind.COMMA)  # one token, if the same c
 _IN_NUMBERS = _mask_of(CharKind.PERIOD, CharKind.COMMA, CharKind.COLON, CharKind.SLASH)
 _AFTER_INITIAL = _mask_of(CharKind.CAPITAL, CharKind.COMMA, CharKind.COLON, CharKind.HYPHEN)
 
-Pieces = Annotated[Sequence[LabelName], Length(1, 256)]
+_Pieces = Annotated[Sequence[LabelName], Length(1, 256)]
 
 # What may follow an abbreviation with its period, as bits: the bits of each list in the rules,
 # and the bit of each kind that the next token may begin with.
@@ -126,7 +126,7 @@ class RuleTokenizer:
         lang: Annotated[str, Length(1, 16)] = "ru",
         abbreviations: Annotated[Sequence[LabelName], Length(0, 4_096)] = (),
         special: Mapping[str, Annotated[Sequence[LabelName], Length(0, 1_024)]] | None = None,
-        splits: Annotated[Mapping[str, Pieces], Length(0, 4_096)] | None = None,
+        splits: Annotated[Mapping[str, _Pieces], Length(0, 4_096)] | None = None,
     ) -> None:
         data = language_data(lang)
         literals: list[str] = []

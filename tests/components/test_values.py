@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import pipekit
 from pipekit import Batch, Doc, Pipeline
 from pipekit.components.values.contacts import CHECKS
-from pipekit.components.values.values import Values
+from pipekit.components.values.values import ValueFinder
 from pipekit.errors import ConfigError
 
 CASES = (TESTS / "cases" / "values_ru.txt").read_text(encoding="utf-8").splitlines()
@@ -136,7 +136,7 @@ def test_values_of_any_text_lie_in_it_and_do_not_overlap(nlp: Pipeline, text: st
 )
 def test_time_grows_with_the_text(unit: str) -> None:
     """Texts that are made to be tried again and again at each word."""
-    component = Values()
+    component = ValueFinder()
     tokenizer = pipekit.blank("ru")
     seconds = []
     for size in (500, 16_000):

@@ -224,7 +224,7 @@ def test_patterns_instead_of_a_list_of_patterns_are_refused() -> None:
     with pytest.raises(ConfigError, match="a list of patterns is needed"):
         Matcher({"X": [{"LOWER": "а"}]})  # type: ignore[list-item]
     with pytest.raises(ConfigError, match="greedy is 'first', 'longest' or None"):
-        Matcher().add("X", [[{}]], greedy="LONGEST")  # type: ignore[arg-type]
+        Matcher().add("X", [[{}]], greedy="LONGEST_MATCH")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("regex", ["(а*)*б", "(а|а)*б", "(.*)(.*)(.*)(.*)(.*)б", "(а?){60}а{60}"])

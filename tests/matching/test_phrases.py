@@ -14,7 +14,7 @@ import pipekit
 from pipekit import Batch, Doc
 from pipekit.errors import ConfigError, DocError
 from pipekit.matching import PhraseMatcher
-from pipekit.matching.phrases import Terms, term_tables
+from pipekit.matching.phrases import TermTrie, term_tables
 
 words = st.lists(st.sampled_from(["а", "б", "в"]), max_size=8)
 terms = st.lists(st.sampled_from(["а", "б", "г"]), min_size=1, max_size=4)
@@ -81,11 +81,11 @@ def test_a_term_that_is_not_cut_and_one_without_words_are_refused() -> None:
 
 def test_tables_that_are_no_trie_are_refused() -> None:
     tables = term_tables([["а", "б"], ["б"]], [0, 1])
-    assert Terms(tables).find(np.array([0, 1]), np.array([2, 2])).key.tolist() == [0, 1]
+    assert TermTrie(tables).find(np.array([0, 1]), np.array([2, 2])).key.tolist() == [0, 1]
     with pytest.raises(ConfigError, match="a node before the node that it follows"):
-        Terms({**tables, "keys": tables["keys"] + 100})
+        TermTrie({**tables, "keys": tables["keys"] + 100})
     with pytest.raises(ConfigError, match="table 'ends'"):
-        Terms({**tables, "ends": tables["ends"] + 100})
+        TermTrie({**tables, "ends": tables["ends"] + 100})
 
 
 def test_a_million_terms_are_looked_for_in_a_moment() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import pipekit
 from pipekit.errors import DataError
-from pipekit.matching.rules import lines_table, pattern_tables, read_rule_lines, unpacked
+from pipekit.matching.rules import lines_of, lines_table, pattern_tables, read_rule_lines
 
 
 def test_lines_are_rules_and_empty_ones_are_passed_over() -> None:
@@ -26,9 +26,9 @@ def test_lines_are_rules_and_empty_ones_are_passed_over() -> None:
 def test_patterns_and_terms_go_into_tables_of_their_own() -> None:
     rules = [{"label": "A", "pattern": "х у"}, {"label": "B", "pattern": [{"LOWER": "z"}]}]
     tables = pattern_tables(rules, pipekit.blank("ru"))
-    assert unpacked(tables["lines"]) == ['{"label": "B", "pattern": [{"LOWER": "z"}]}']
-    assert unpacked(tables["terms.words"]) == ["х", "у"]
-    assert unpacked(tables["owners"]) == ['["A", null]']
+    assert lines_of(tables["lines"]) == ['{"label": "B", "pattern": [{"LOWER": "z"}]}']
+    assert lines_of(tables["terms.words"]) == ["х", "у"]
+    assert lines_of(tables["owners"]) == ['["A", null]']
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from pipekit.doc.columns import Column
 from pipekit.doc.views import Morph
 from pipekit.errors import ConfigError, DocError, near
 from pipekit.matching.automaton import Automaton
-from pipekit.matching.matcher import LONGEST
+from pipekit.matching.matcher import LONGEST_MATCH
 from pipekit.matching.patterns import PatternItem, columns_read, read_pattern
 from pipekit.parts.batch import Batch
 from pipekit.settings import Between, Length
 from pipekit.words.arrays import Ints
 
-Rules = Annotated[
+MendRules = Annotated[
     Sequence[Mapping[str, Any]],
     Length(
         0,
@@ -68,8 +68,8 @@ class AttributeRuler:
 
     def __init__(
         self,
-        rules: Rules = (),
-        longest: Annotated[int, Between(1, 4_096)] = LONGEST,
+        rules: MendRules = (),
+        longest: Annotated[int, Between(1, 4_096)] = LONGEST_MATCH,
     ) -> None:
         self._mends: list[_Mend] = []
         patterns: list[list[PatternItem]] = []

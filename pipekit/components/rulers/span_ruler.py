@@ -14,19 +14,19 @@ from pipekit.doc.layer import join
 from pipekit.doc.limits import LINKED
 from pipekit.errors import ConfigError
 from pipekit.matching.automaton import Automaton, MatchRows, in_order
-from pipekit.matching.matcher import LONGEST
+from pipekit.matching.matcher import LONGEST_MATCH
 from pipekit.matching.patterns import columns_read, read_pattern
-from pipekit.matching.phrases import Terms, find_terms, term_tables, words_of_docs
+from pipekit.matching.phrases import TermTrie, find_terms, term_tables, words_of_docs
 from pipekit.matching.rules import (
     MOST_RULES,
-    RULE_TABLES,
+    SPAN_RULE_TABLES,
     Owner,
     SpanRule,
+    lines_of,
     lines_table,
     read_owners,
     read_rule_lines,
-    read_rules,
-    unpacked,
+    read_span_rules,
 )
 from pipekit.matching.word_views import STRINGS
 from pipekit.parts.batch import Batch
@@ -35,7 +35,7 @@ from pipekit.settings import Between, LabelName, Length
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Bools, Ints, offsets
 
-Rules = Annotated[
+SpanRuleList = Annotated[
     Sequence[Mapping[str, Any]],
     Length(
         0,
@@ -51,7 +51,7 @@ _CUT_TERMS = "terms."
 class _Lexicon(NamedTuple):
     """Terms, and the number of the owner of the first of them."""
 
-    terms: Terms
+    terms: TermTrie
     first: int
 
 
@@ -88,12 +88,12 @@ class SpanRuler:
 
     def __init__(
         self,
-        patterns: Rules | str = (),
+        patterns: SpanRuleList | str = (),
         layer: LabelName = "ents",
         phrases_by: LabelName = "text",
         wins: Literal["model", "rules", "both"] = "model",
         overlaps: Literal["longest", "all"] = "longest",
-        longest: Annotated[int, Between(1, 4_096)] = LONGEST,
+        longest: Annotated[int, Between(1, 4_096)] = LONGEST_MATCH,
         *,
         tables: Tables | None = None,
     ) -> None:
@@ -109,7 +109,7 @@ class SpanRuler:
         self._overlaps = overlaps
         self._owners: list[Owner] = []
         self._lexicons: list[_Lexicon] = []
-        rules = [*read_rules(patterns, "patterns"), *self._read_tables()]
+        rules = [*read_span_rules(patterns, "patterns"), *self._read_tables()]
         if len(rules) > MOST_RULES:
             raise ConfigError(f"{len(rules)} rules: cut terms by pipekit.matching.pattern_tables")
         self._compile(rules, longest)
@@ -126,9 +126,9 @@ class SpanRuler:
                 cut[name.removeprefix(_CUT_TERMS)] = array
             else:
                 own[name] = array
-        check_tables(own, RULE_TABLES, "a span ruler")
+        check_tables(own, SPAN_RULE_TABLES, "a span ruler")
         if cut:
-            terms = Terms(cut)
+            terms = TermTrie(cut)
             owners = read_owners(own["owners"]) if "owners" in own else []
             if cut["owners"].max(initial=0) >= len(owners):
                 raise ConfigError("a span ruler: terms belong to owners that table 'owners' lacks")
@@ -136,7 +136,7 @@ class SpanRuler:
             self._owners += owners
         if "lines" not in own:
             return []
-        return read_rule_lines(unpacked(own["lines"]), "patterns")
+        return read_rule_lines(lines_of(own["lines"]), "patterns")
 
     def _compile(
         self,
@@ -205,7 +205,7 @@ class SpanRuler:
         words = words_of_docs(docs, self._by)
         self._lexicons.append(
             _Lexicon(
-                Terms(term_tables(words, owners)),
+                TermTrie(term_tables(words, owners)),
                 0,
             )
         )

@@ -17,7 +17,7 @@ _ANY_YEAR = "XXXX"
 _DIGITS = "dntyzNfF"
 
 
-class Reading(NamedTuple):
+class ValueReading(NamedTuple):
     """A value, and the unit that it is counted in: "5000" of "RUB"; "" where it has none."""
 
     value: str
@@ -125,18 +125,18 @@ def _year_text(year: int | None) -> str:
 def _period(
     start: str | None,
     end: str | None,
-) -> Reading | None:
+) -> ValueReading | None:
     if start is None or end is None:
         return None
     if _ANY_YEAR not in start + end and start > end:
         return None
-    return Reading(f"{start}/{end}")
+    return ValueReading(f"{start}/{end}")
 
 
 # -- readings of rules, by name
 
 
-def _read_days(words: _Words) -> Reading | None:
+def _read_days(words: _Words) -> ValueReading | None:
     """«С 3 по 5 мая 2021 г.»"""
     words.skip("sc")
     first = _ordinal(words)
@@ -152,7 +152,7 @@ def _read_days(words: _Words) -> Reading | None:
     )
 
 
-def _read_dates(words: _Words) -> Reading | None:
+def _read_dates(words: _Words) -> ValueReading | None:
     """«С 3 мая по 5 июня 2021 г.»: a year that is not said is that of the other day."""
     words.skip("sc")
     start = _date_parts(words)
@@ -181,7 +181,7 @@ def _date_parts(words: _Words) -> tuple[int | None, int, int] | None:
     return _year(words), name.value, day
 
 
-def _read_months(words: _Words) -> Reading | None:
+def _read_months(words: _Words) -> ValueReading | None:
     words.skip("sc")
     first = words.take("M")
     first_year = _year(words)
@@ -198,7 +198,7 @@ def _read_months(words: _Words) -> Reading | None:
     )
 
 
-def _read_years(words: _Words) -> Reading | None:
+def _read_years(words: _Words) -> ValueReading | None:
     words.skip("sc")
     first = _year(words)
     words.skip("ea-")
@@ -206,7 +206,7 @@ def _read_years(words: _Words) -> Reading | None:
     return _period(_year_text(first), _year_text(last))
 
 
-def _read_part_of_year(words: _Words) -> Reading | None:
+def _read_part_of_year(words: _Words) -> ValueReading | None:
     """«II квартал 2020 г.», «первое полугодие»: from its first month to its last."""
     number = _ordinal(words)
     part = words.take("qh")
@@ -214,39 +214,39 @@ def _read_part_of_year(words: _Words) -> Reading | None:
     months = 3 if part is not None and part.kind == "q" else 6
     if not 1 <= number <= 12 // months:
         return None
-    return Reading(f"{year}-{(number - 1) * months + 1:02}/{year}-{number * months:02}")
+    return ValueReading(f"{year}-{(number - 1) * months + 1:02}/{year}-{number * months:02}")
 
 
-def _read_century(words: _Words) -> Reading | None:
+def _read_century(words: _Words) -> ValueReading | None:
     """«XX век», «1990-е годы»: from the first year to the last."""
     decade = words.take("E")
     if decade is not None:
         first = int(decade.value)
-        return Reading(f"{first}/{first + 9}")
+        return ValueReading(f"{first}/{first + 9}")
     century = _ordinal(words)
     if not 1 <= century <= 21:
         return None
-    return Reading(f"{century * 100 - 99:04}/{century * 100:04}")
+    return ValueReading(f"{century * 100 - 99:04}/{century * 100:04}")
 
 
-def _read_date(words: _Words) -> Reading | None:
+def _read_date(words: _Words) -> ValueReading | None:
     if words.next_is("M"):
         month = words.take("M")
         year = _year_text(_year(words))
-        return None if month is None else Reading(f"{year}-{month.value:02}")
+        return None if month is None else ValueReading(f"{year}-{month.value:02}")
     if words.next_is("yzO"):
-        return Reading(_year_text(_year(words)))
+        return ValueReading(_year_text(_year(words)))
     parts = _date_parts(words)
     day = None if parts is None else _calendar_day(*parts)
-    return None if day is None else Reading(day)
+    return None if day is None else ValueReading(day)
 
 
-def _read_time(words: _Words) -> Reading | None:
+def _read_time(words: _Words) -> ValueReading | None:
     time = words.take("T")
-    return None if time is None else Reading(time.value)
+    return None if time is None else ValueReading(time.value)
 
 
-def _read_money(words: _Words) -> Reading | None:
+def _read_money(words: _Words) -> ValueReading | None:
     symbol = words.take("S")
     amount = _amount(words)
     currency = symbol or words.take("SRP")
@@ -258,10 +258,10 @@ def _read_money(words: _Words) -> Reading | None:
     coins = words.take("dn")
     if coins is not None:
         amount += coins.value / 100
-    return Reading(plain(amount), currency.value)
+    return ValueReading(plain(amount), currency.value)
 
 
-def _read_quantity(words: _Words) -> Reading | None:
+def _read_quantity(words: _Words) -> ValueReading | None:
     first = _amount(words)
     last = _amount(words) if words.take("-") else None
     unit = words.take("upg")
@@ -275,22 +275,22 @@ def _read_quantity(words: _Words) -> Reading | None:
     if scale is not None:
         name += scale.value
     value = plain(first) if last is None else f"{plain(first)}/{plain(last)}"
-    return Reading(value, name)
+    return ValueReading(value, name)
 
 
-def _read_number(words: _Words) -> Reading | None:
+def _read_number(words: _Words) -> ValueReading | None:
     number = _amount(words)
     if number is None:
         return None
-    return Reading(plain(number))
+    return ValueReading(plain(number))
 
 
-def _read_ordinal(words: _Words) -> Reading | None:
+def _read_ordinal(words: _Words) -> ValueReading | None:
     word = words.take("O")
-    return Reading(plain(word.value) if word else str(_ordinal(words)))
+    return ValueReading(plain(word.value) if word else str(_ordinal(words)))
 
 
-_READINGS: dict[str, Callable[[_Words], Reading | None]] = {
+_READINGS: dict[str, Callable[[_Words], ValueReading | None]] = {
     "days": _read_days,
     "dates": _read_dates,
     "months": _read_months,
@@ -309,7 +309,7 @@ _READINGS: dict[str, Callable[[_Words], Reading | None]] = {
 def reading_of(
     name: str,
     words: Sequence[Kinded],
-) -> Reading | None:
+) -> ValueReading | None:
     """What words amount to by a rule's `read`; None where they are no such value, as 31 February.
 
     A single word that is mostly no number is none: «один», «тысяча», "12.05".

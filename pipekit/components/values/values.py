@@ -32,7 +32,7 @@ class _Value(NamedTuple):
     unit: str
 
 
-class Values:
+class ValueFinder:
     """Writes a layer of values, whatever models say of the same words.
 
         nlp.add_pipe("values")
