@@ -23,7 +23,7 @@ def check_order(
     for name, layer in _unmet(components, brought):
         cure = f"add a component that writes {layer!r}"
         for other, component in components.items():
-            if layer in _assigned(component):
+            if other != name and layer in _assigned(component):
                 cure = f"put it after {other!r}"
                 break
         raise ConfigError(

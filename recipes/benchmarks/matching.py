@@ -1,6 +1,6 @@
 """Patterns and terms of pipekit and spaCy side by side: the same patterns, texts and tokens.
 
-    python recipes/benchmarks/matching.py [--patterns 1000] [--terms 100000] [--words 200000]
+    python recipes/benchmarks/matching.py [--patterns 1000] [--terms 100000] [--words 100000]
 
 Texts are those of UD Russian-Taiga with its gold tokens and tags for patterns, and fiction with the
 tokens of pipekit for terms. Both systems have their documents ready before the clock starts:
@@ -253,8 +253,11 @@ def main() -> None:
     arguments.add_argument("--terms", type=int, default=100_000)
     arguments.add_argument("--words", type=int, default=100_000)
     options = arguments.parse_args()
-    docs = treebank("ru_taiga-train", options.words)
-    race_patterns(options.patterns, docs, treebank("ru_gsd-dev", options.words))
+    if options.patterns:
+        docs = treebank("ru_taiga-train", options.words)
+        race_patterns(options.patterns, docs, treebank("ru_gsd-dev", options.words))
+    if not options.terms:
+        return
     texts = fiction(0, options.words)
     sources = fiction(1, 5 * options.words)
     for by in ("text", "lower"):

@@ -56,7 +56,7 @@ def first(nlp: Pipeline, text: str) -> tuple[str, str | None, str | None, Any]:
 
 
 @given(st.dates(datetime.date(1700, 1, 1), datetime.date(2100, 12, 31)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_day_is_read_however_it_is_written(nlp: Pipeline, day: datetime.date) -> None:
     month = MONTHS.split()[day.month - 1]
     written = [
@@ -70,7 +70,7 @@ def test_every_day_is_read_however_it_is_written(nlp: Pipeline, day: datetime.da
 
 
 @given(st.decimals(0, 10**9, places=2, allow_nan=False), st.sampled_from(["", "тыс. ", "млн "]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_sum_is_read_however_it_is_grouped(nlp: Pipeline, amount: Decimal, word: str) -> None:
     factor = {"": 1, "тыс. ": 10**3, "млн ": 10**6}[word]
     whole = f"{int(amount):,}".replace(",", " ")
@@ -81,7 +81,7 @@ def test_every_sum_is_read_however_it_is_grouped(nlp: Pipeline, amount: Decimal,
 
 
 @given(st.sampled_from(["INN", "OGRN", "SNILS", "CARD"]), st.integers(0, 10**16 - 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_check_digits_notice_each_wrong_digit(label: str, number: int) -> None:
     """All of these schemes notice most changes of one digit; Luhn's notices all."""
     size = {"INN": 10, "OGRN": 13, "SNILS": 11, "CARD": 16}[label]
@@ -121,7 +121,7 @@ def test_labels_and_layer_are_settings() -> None:
 
 
 @given(st.text("0123456789 .,:-+()тмлнсга₽$%/", max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_values_of_any_text_lie_in_it_and_do_not_overlap(nlp: Pipeline, text: str) -> None:
     doc = nlp(text)
     last = 0
@@ -131,17 +131,15 @@ def test_values_of_any_text_lie_in_it_and_do_not_overlap(nlp: Pipeline, text: st
         last = span.end
 
 
-@pytest.mark.parametrize(
-    "unit", ["1 ", "100 ", "сто ", "тысяча ", "1-", "с 3 ", "+7(", "111-", "пять тысяч ", "5 руб. "]
-)
+@pytest.mark.parametrize("unit", ["100 ", "тысяча ", "1-", "с 3 ", "+7(", "пять тысяч "])
 def test_time_grows_with_the_text(unit: str) -> None:
     """Texts that are made to be tried again and again at each word."""
     component = ValueFinder()
     tokenizer = pipekit.blank("ru")
     seconds = []
-    for size in (500, 16_000):
+    for size in (250, 4_000):
         batch = Batch(tokenizer.tokenize([unit * size]))
         begin = time.process_time()
         component(batch)
         seconds.append(time.process_time() - begin)
-    assert seconds[1] < 32 * 6 * max(seconds[0], 0.02)
+    assert seconds[1] < 16 * 6 * max(seconds[0], 0.02)

@@ -121,7 +121,7 @@ def spacy_matches(
     st.lists(st.lists(PATTERNS, min_size=1, max_size=2), min_size=1, max_size=4),
     st.sampled_from([None, "first", "longest"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_it_finds_what_spacy_finds(
     every: list[list[Row]], rules: list[list[Any]], greedy: Any
 ) -> None:
