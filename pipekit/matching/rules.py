@@ -120,13 +120,23 @@ def _rule(
     )
     pattern = item["pattern"]
     if isinstance(pattern, str):
-        if not pattern.strip():
-            raise ConfigError(f"{where}: the term has no words")
+        pattern = _as_term(pattern, where)
     elif not isinstance(pattern, list | tuple):
         raise ConfigError(
             f"{where}: pattern = {pattern!r:.80}: a term or a list of dicts is needed"
         )
     return SpanRule(owner, pattern, where)
+
+
+def _as_term(
+    text: str,
+    where: str,
+) -> str:
+    """A term without white space around it. Errors: `ConfigError` where nothing is left."""
+    term = text.strip()
+    if not term:
+        raise ConfigError(f"{where}: the term has no words")
+    return term
 
 
 def _name(

@@ -6,6 +6,8 @@ Modules: components.rulers.attribute_ruler, components.rulers.span_ruler
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +310,54 @@ def test_a_wrong_rule_is_named(rule: Any, message: str) -> None:
 def test_what_nothing_has_tagged_cannot_be_mended() -> None:
     with pytest.raises(ConfigError, match="'pos', which nothing before it writes: add a comp"):
         pipekit.blank("ru").add_pipe("attribute_ruler", rules=RULES)
+
+
+# -- what a stranger's file may say
+
+PARTS: dict[str, dict[str, Any]] = {
+    "entity_ruler": {
+        "patterns": [STREET],
+        "layer": "ents",
+        "phrases_by": "text",
+        "wins": "both",
+        "overlaps": "all",
+        "longest": 9,
+    },
+    "attribute_ruler": {"rules": RULES, "longest": 9},
+    "values": {"lang": "ru", "layer": "values", "labels": ["DATE"]},
+}
+PLACES = [(part, key) for part, settings in PARTS.items() for key in settings]
+
+
+@pytest.mark.parametrize(("part", "key"), PLACES)
+def test_a_hostile_setting_is_refused_or_works_in_a_moment(part: str, key: str) -> None:
+    from helpers.hostile_files import HOSTILE
+
+    from pipekit import registry
+
+    for name, value in HOSTILE.items():
+        config = {"type": part, **PARTS[part], key: value}
+        begin = time.process_time()
+        with suppress(pipekit.PipekitError):
+            registry.components.build(config, "[it]")
+        assert time.process_time() - begin < 3, name
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        [{"OP": "{255}"}] * 255,
+        [{"OP": "{,255}"}] * 255,
+        [{"OP": "*"}] * 255,
+        [{"TEXT": {"REGEX": "((а{100}){100}){100}"}}],
+        [{"TEXT": {"IN": ["а"] * 60_000}}],
+        [{"_": {f"a{number}": 1 for number in range(60_000)}}],
+        [[[[[[[[[[[[]]]]]]]]]]]],
+    ],
+)
+def test_a_hostile_pattern_is_refused_or_works_in_a_moment(pattern: Any) -> None:
+    begin = time.process_time()
+    with suppress(pipekit.PipekitError):
+        ruler = SpanRuler([{"label": "A", "pattern": pattern}])
+        ruler(pipekit.Batch([Doc(words=["а"] * 100)]))
+    assert time.process_time() - begin < 3

@@ -43,7 +43,7 @@ SpanRuleList = Annotated[
     ),
 ]
 if TYPE_CHECKING:
-    from pipekit.parts.contracts import Prepared, Tables
+    from pipekit.parts.contracts import Prepared
 
 _CUT_TERMS = "terms."
 
@@ -95,7 +95,7 @@ class SpanRuler:
         overlaps: Literal["longest", "all"] = "longest",
         longest: Annotated[int, Between(1, 4_096)] = LONGEST_MATCH,
         *,
-        tables: Tables | None = None,
+        tables: dict[str, NDArray[Any]] | None = None,
     ) -> None:
         if isinstance(patterns, str):
             raise ConfigError(
