@@ -32,6 +32,8 @@ from pipekit.words.arrays import Bools, Ints, offsets, ranges
 
 _MOST_CELLS = 1 << 20
 _MOST_FOLLOWERS = 1 << 22
+_MOST_IN_A_ROW = 64  # optional items; each of them may follow each
+_PLACES = 32  # of a chain, among which the rarest condition is looked for
 _NONE = -1
 
 
@@ -141,8 +143,11 @@ class Automaton:
         reach = np.minimum(behind, ends - 1)
         counts = np.maximum(reach - np.arange(size), 0)
         total = int(counts.sum() + repeats.sum())
-        if total > _MOST_FOLLOWERS:
-            raise ConfigError("the patterns have too many optional items in a row: write fewer")
+        if total > _MOST_FOLLOWERS or counts.max(initial=0) > _MOST_IN_A_ROW:
+            raise ConfigError(
+                f"a pattern has too many optional items in a row, more than {_MOST_IN_A_ROW}, or "
+                f"all patterns have more than {_MOST_FOLLOWERS}: write fewer"
+            )
         take(16 * total, "patterns")
         self._counts = counts + repeats
         self._starts = np.arange(size) + 1 - repeats  # a cell that follows itself comes first
@@ -169,7 +174,8 @@ class Automaton:
         owners = [numbers]
         members = [cells]
         places = [np.zeros_like(cells)]
-        for place in range(1, int(sizes.max(initial=0))):
+        longest = int(sizes.max(initial=0))
+        for place in range(1, min(longest, _PLACES)):
             # The next cell is sure where the last one neither repeats nor leaves a choice.
             is_sure = (self._counts[cells] == 1) & ~self._may_end[cells]
             is_sure &= self._starts[cells] == cells + 1
