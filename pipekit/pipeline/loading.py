@@ -82,7 +82,8 @@ def pipeline_path(name: str | os.PathLike[str]) -> Path:
     if path.exists():
         return path
     names = registry.pipelines.names()
-    if not isinstance(name, str) or path.name != name:
+    name = os.fspath(name)
+    if path.name != name:
         similar = near(path.name, names)
         raise UnknownNameError(
             f"{path}: no such file or folder, and no installed pipeline.{similar}"
