@@ -142,7 +142,8 @@ def children_of(
     """The tokens that depend on one, in the order of the text; None where nobody has parsed."""
     if "head" not in tokens:
         return None
-    children: list[int] = tokens.derived(_by_head, "head").between(row, row).tolist()
+    by_head = tokens.derived(_by_head, "head")
+    children: list[int] = by_head.between(row, row).tolist()
     return children
 
 
@@ -187,7 +188,8 @@ def _below(
     seen = {row}
     waiting = []
     for child in children_of(tokens, row) or ():
-        if relations is None or relation_of(tokens, child) in relations:
+        relation = relation_of(tokens, child)
+        if relations is None or relation in relations:
             waiting.append(child)
     while waiting:
         current = waiting.pop()
@@ -204,7 +206,8 @@ def relation_of(
     """The relation of a token without its subtype: "nummod" for "nummod:gov"; "" where unset."""
     column = tokens.get("dep")
     label = None if column is None else column[row]
-    return (label or "").partition(":")[0]
+    relation, _, _ = (label or "").partition(":")
+    return relation
 
 
 def root_of(
@@ -217,10 +220,13 @@ def root_of(
     least = len(tokens) + 1
     for row in range(start, end):
         head = head_of(tokens, row)
-        is_below = head is not None and head != row and start <= head < end
-        if head is None or is_below:
+        if head is None:
             continue
-        depth = len(ancestors_of(tokens, row) or ())
+        is_within = start <= head < end
+        if is_within and head != row:
+            continue
+        ancestors = ancestors_of(tokens, row) or ()
+        depth = len(ancestors)
         if depth < least:
             highest = row
             least = depth

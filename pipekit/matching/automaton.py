@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -93,9 +94,10 @@ class Automaton:
         self._longest = longest
         _check_size(patterns)
         cells_of = [list(_cells(pattern)) for pattern in patterns]
-        every = [cell for cells in cells_of for cell in cells]
+        every = list(chain.from_iterable(cells_of))
         items = [cell.item for cell in every]
-        self.conditions = Conditions(c for item in items for c in item.conditions)
+        conditions = [item.conditions for item in items]
+        self.conditions = Conditions(chain.from_iterable(conditions))
         self._slots = self._table_of_slots(items)  # int64[cells, slots], `_NONE` for none
         self._negated = np.array(
             [item.negated for item in items],
@@ -111,7 +113,8 @@ class Automaton:
 
     def _table_of_slots(self, items: Sequence[PatternItem]) -> Ints:
         numbers = self.conditions.numbers
-        width = max((len(item.conditions) for item in items), default=0)
+        widths = [len(item.conditions) for item in items]
+        width = max(widths, default=0)
         slots = np.full(
             (len(items), width),
             _NONE,
@@ -131,45 +134,48 @@ class Automaton:
         size = len(cells)
         optional = np.array([cell.optional for cell in cells], dtype=bool)
         repeats = np.array([cell.repeats for cell in cells], dtype=bool)
-        ends = np.repeat(np.cumsum(sizes), sizes)  # int64[cells]: behind the pattern of each
+        borders = np.cumsum(sizes)
+        ends = np.repeat(borders, sizes)  # int64[cells]: behind the pattern of each
+        numbers = np.arange(size)
         # The first cell from each on that is not optional, or the end of its pattern.
         needed = np.append(
-            np.where(optional, size, np.arange(size)),
+            np.where(optional, size, numbers),
             size,
         )
-        needed = np.minimum.accumulate(needed[::-1])[::-1]
+        backwards = np.minimum.accumulate(needed[::-1])
+        needed = backwards[::-1]
         behind = needed[1:]
         self._may_end = behind >= ends
         reach = np.minimum(behind, ends - 1)
-        counts = np.maximum(reach - np.arange(size), 0)
+        counts = np.maximum(reach - numbers, 0)
         total = int(counts.sum() + repeats.sum())
-        if total > _MOST_FOLLOWERS or counts.max(initial=0) > _MOST_IN_A_ROW:
+        longest_row = counts.max(initial=0)
+        if total > _MOST_FOLLOWERS or longest_row > _MOST_IN_A_ROW:
             raise ConfigError(
                 f"a pattern has too many optional items in a row, more than {_MOST_IN_A_ROW}, or "
                 f"all patterns have more than {_MOST_FOLLOWERS}: write fewer"
             )
         take(16 * total, "patterns")
         self._counts = counts + repeats
-        self._starts = np.arange(size) + 1 - repeats  # a cell that follows itself comes first
-        firsts = np.cumsum(sizes) - sizes
+        self._starts = numbers + 1 - repeats  # a cell that follows itself comes first
+        firsts = borders - sizes
         lasts = np.minimum(
             needed[firsts],
             ends[firsts] - 1,
         )
         begins = ranges(firsts, lasts - firsts + 1)
         self._begins: Ints = begins
-        into = np.bincount(
-            ranges(self._starts, self._counts),
-            minlength=size,
-        )
-        into[begins] += 1
-        self._may_meet = bool((into > 1).any()) or bool(repeats.any())
+        followers = ranges(self._starts, self._counts)
+        ways = np.bincount(followers, minlength=size)  # into each cell
+        ways[begins] += 1
+        is_shared = ways > 1
+        self._may_meet = bool(is_shared.any() or repeats.any())
 
     def _chain(self, sizes: Ints) -> _Chains:
         """What has to follow each cell that a match begins with."""
         ends = np.repeat(np.cumsum(sizes), sizes)
-        chains = _Chains(self._begins, *no_rows(3))
-        cells = self._begins
+        begins = self._begins
+        cells = begins
         numbers = np.arange(len(cells))
         owners = [numbers]
         members = [cells]
@@ -177,11 +183,14 @@ class Automaton:
         longest = int(sizes.max(initial=0))
         for place in range(1, min(longest, _PLACES)):
             # The next cell is sure where the last one neither repeats nor leaves a choice.
-            is_sure = (self._counts[cells] == 1) & ~self._may_end[cells]
-            is_sure &= self._starts[cells] == cells + 1
+            following = cells + 1
+            is_sure = self._counts[cells] == 1
+            is_sure &= self._starts[cells] == following
+            is_sure &= ~self._may_end[cells]
             numbers = numbers[is_sure]
-            cells = cells[is_sure] + 1
-            is_inside = cells < ends[cells - 1]
+            last_ends = ends[cells[is_sure]]
+            cells = following[is_sure]
+            is_inside = cells < last_ends
             numbers = numbers[is_inside]
             cells = cells[is_inside]
             if not len(cells):
@@ -190,12 +199,14 @@ class Automaton:
             members.append(cells)
             places.append(np.full_like(cells, place))
         owner = np.concatenate(owners)
+        member = np.concatenate(members)
+        place_of = np.concatenate(places)
         order = np.argsort(owner, kind="stable")
         return self._conditions_of(
             owner[order],
-            np.concatenate(members)[order],
-            np.concatenate(places)[order],
-            chains.cells,
+            member[order],
+            place_of[order],
+            begins,
         )
 
     def _conditions_of(
@@ -208,14 +219,17 @@ class Automaton:
         width = self._slots.shape[1]
         slots = self._slots[cells].copy()
         slots[self._negated[cells]] = _NONE
-        is_there = slots.ravel() != _NONE
-        owner = np.repeat(owners, width)[is_there]
+        conditions = slots.ravel()
+        is_there = conditions != _NONE
+        slot_owners = np.repeat(owners, width)
+        slot_places = np.repeat(places, width)
+        owner = slot_owners[is_there]
         counts = np.bincount(owner, minlength=len(begins))
         return _Chains(
-            begins,
-            offsets(counts),
-            slots.ravel()[is_there],
-            np.repeat(places, width)[is_there],
+            cells=begins,
+            starts=offsets(counts),
+            conditions=conditions[is_there],
+            places=slot_places[is_there],
         )
 
     # -- running
@@ -244,15 +258,20 @@ class Automaton:
             if not len(cells):
                 break
             is_match = self._may_end[cells]
-            matched = starts[is_match]
+            last_cells = cells[is_match]
             matches.append(
                 [
-                    matched,
+                    starts[is_match],
                     at[is_match] + 1,
-                    self._keys[cells[is_match]],
+                    self._keys[last_cells],
                 ]
             )
-            cells, starts, at = self._moved(cells, starts, at, ends)
+            cells, starts, at = self._moved(
+                cells,
+                starts,
+                at,
+                ends,
+            )
         return in_order(matches)
 
     def _beginnings(
@@ -276,17 +295,15 @@ class Automaton:
             conditions = chains.conditions[rarest]
             distinct, numbers = np.unique(conditions, return_inverse=True)
             every = truth.tokens(distinct)
-            counts = truth.counts[distinct]
-            firsts = np.cumsum(counts) - counts
-            tries = every[ranges(firsts[numbers], counts[numbers])]
-            tries -= np.repeat(chains.places[rarest], counts[numbers])
-            cells.append(
-                np.repeat(
-                    chains.cells[is_bound],
-                    counts[numbers],
-                )
-            )
-            starts.append(tries)
+            distinct_counts = truth.counts[distinct]
+            firsts = np.cumsum(distinct_counts) - distinct_counts
+            counts = distinct_counts[numbers]
+            rows = ranges(firsts[numbers], counts)
+            places = chains.places[rarest]
+            bound = chains.cells[is_bound]
+            shifts = np.repeat(places, counts)
+            cells.append(np.repeat(bound, counts))
+            starts.append(every[rows] - shifts)
         cell = np.concatenate(cells)
         start = np.concatenate(starts)
         is_there = start >= 0
@@ -323,14 +340,18 @@ class Automaton:
     ) -> tuple[Ints, Ints, Ints]:
         """Partial matches at the next token, within their documents, each once."""
         counts = self._counts[cells]
-        counts[at + 1 >= ends[at]] = 0
+        next_tokens = at + 1
+        is_last = next_tokens >= ends[at]
+        counts[is_last] = 0
         following = ranges(self._starts[cells], counts)
         first = np.repeat(starts, counts)
-        token = np.repeat(at + 1, counts)
+        token = np.repeat(next_tokens, counts)
         if self._may_meet and len(following):
             keys = first * len(self._keys) + following
             _, rows = np.unique(keys, return_index=True)
-            return following[rows], first[rows], token[rows]
+            following = following[rows]
+            first = first[rows]
+            token = token[rows]
         return following, first, token
 
 
@@ -347,14 +368,18 @@ def no_rows(arrays: int) -> list[Ints]:
 
 def _check_size(patterns: Sequence[Sequence[PatternItem]]) -> None:
     """Errors: `ConfigError` for more cells than `_MOST_CELLS`."""
-    total = sum(_count(item) for pattern in patterns for item in pattern)
+    total = 0
+    for pattern in patterns:
+        total += sum(map(_count, pattern))
     if total > _MOST_CELLS:
         raise ConfigError(f"the patterns have {total} items, more than {_MOST_CELLS}: write fewer")
     take(400 * total, "patterns")
 
 
 def _count(item: PatternItem) -> int:
-    return max(item.least, 1) if item.most is None else item.most
+    if item.most is None:
+        return max(item.least, 1)
+    return item.most
 
 
 def _cells(pattern: Sequence[PatternItem]) -> Iterator[_Cell]:
@@ -375,9 +400,10 @@ def _rarest(
     starts: Ints,
 ) -> Ints:
     """The entry with the smallest count in each chain, int64[chains]; the first of equal ones."""
-    numbered = counts * len(counts) + np.arange(len(counts))
+    size = len(counts)
+    numbered = counts * size + np.arange(size)
     smallest = np.minimum.reduceat(numbered, starts)
-    rarest: Ints = smallest % len(counts)
+    rarest: Ints = smallest % size
     return rarest
 
 
@@ -389,5 +415,12 @@ def in_order(matches: Sequence[Sequence[Ints]]) -> MatchRows:
     end = end[order]
     key = key[order]
     is_new = np.ones(len(order), dtype=bool)
-    is_new[1:] = (np.diff(start) != 0) | (np.diff(end) != 0) | (np.diff(key) != 0)
-    return MatchRows(start[is_new], end[is_new], key[is_new])
+    differs = np.diff(start) != 0
+    differs |= np.diff(end) != 0
+    differs |= np.diff(key) != 0
+    is_new[1:] = differs
+    return MatchRows(
+        start=start[is_new],
+        end=end[is_new],
+        key=key[is_new],
+    )

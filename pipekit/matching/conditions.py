@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class _Lists:
             np.int64,
         )
         self._starts = offsets(self._counts)
-        every = [number for group in members.values() for number in group]
+        every = list(chain.from_iterable(members.values()))
         self._conditions = np.array(every, dtype=np.int64)
 
     def met(self, strings: Sequence[str]) -> tuple[Ints, Ints]:
@@ -67,7 +68,8 @@ class _Lists:
         rows = np.flatnonzero(places >= 0)
         places = places[rows]
         counts = self._counts[places]
-        conditions = self._conditions[ranges(self._starts[places], counts)]
+        members = ranges(self._starts[places], counts)
+        conditions = self._conditions[members]
         return conditions, np.repeat(rows, counts)
 
 
@@ -90,10 +92,8 @@ class Conditions:
         self.source_of = np.array(sources, dtype=np.int64)
         negated = [condition.negated for condition in distinct]
         self.negated = np.array(negated, dtype=bool)
-        take(
-            200 * sum(len(condition.value) for condition in distinct),
-            "lists of patterns",
-        )
+        values = sum(len(condition.value) for condition in distinct)
+        take(200 * values, "lists of patterns")
         listed = defaultdict(list)
         self.others: list[Condition] = []  # those that look at each value
         for number, condition in enumerate(distinct):
@@ -101,13 +101,9 @@ class Conditions:
                 listed[condition.source, condition.view].append(number)
             else:
                 self.others.append(condition)
-        self.lists = {
-            view: _Lists(
-                numbers,
-                distinct,
-            )
-            for view, numbers in listed.items()
-        }
+        self.lists: dict[tuple[str, str], _Lists] = {}
+        for view, numbers in listed.items():
+            self.lists[view] = _Lists(numbers, distinct)
 
     def over(self, batch: Batch) -> Truth:
         """What holds in a batch. Errors: those of `token_values`; `DocError` for labels that are to
@@ -148,19 +144,14 @@ class Truth:
         conditions = self._conditions
         met, rows = self._listed()
         others = [conditions.numbers[condition] for condition in conditions.others]
-        active = np.unique(
-            np.concatenate(
-                [
-                    met,
-                    np.array(others, dtype=np.int64),
-                ]
-            )
-        )
+        other_numbers = np.array(others, dtype=np.int64)
+        active = np.unique(np.concatenate([met, other_numbers]))
         sizes = np.array(
             [source.size for source in self._sources.values()],
             dtype=np.int64,
         )
-        widths = sizes[conditions.source_of[active]]
+        sources = conditions.source_of[active]
+        widths = sizes[sources]
         starts = offsets(widths) + max(sizes, default=0)
         self._base = np.zeros(
             len(conditions.numbers),
@@ -171,18 +162,25 @@ class Truth:
             int(starts[-1]),
             dtype=bool,
         )
-        self._holds[self._base[met] + rows] = True
-        for number, condition in zip(others, conditions.others, strict=True):
+        cells = self._base[met] + rows
+        self._holds[cells] = True
+        for number, condition in zip(
+            others,
+            conditions.others,
+            strict=True,
+        ):
             row = self._test(condition)
             start = self._base[number]
-            self._holds[start : start + len(row)] = row
+            end = start + len(row)
+            self._holds[start:end] = row
         self._pairs = (met, rows)
 
     def _listed(self) -> tuple[Ints, Ints]:
         met = [np.zeros(0, np.int64)]
         rows = [np.zeros(0, np.int64)]
         for (source, view), lists in self._conditions.lists.items():
-            pairs = lists.met(self._strings(source, view))
+            strings = self._strings(source, view)
+            pairs = lists.met(strings)
             met.append(pairs[0])
             rows.append(pairs[1])
         return np.concatenate(met), np.concatenate(rows)
@@ -191,18 +189,20 @@ class Truth:
         conditions = self._conditions
         met, rows = self._pairs
         first = self._index.first[conditions.source_of]
-        tokens = self._index.counts[first[met] + rows]
-        size = len(conditions.numbers)
-        counts = np.bincount(
+        value_counts = self._index.counts
+        values = first[met] + rows
+        totals = np.bincount(
             met,
-            weights=tokens,
-            minlength=size,
-        ).astype(np.int64)
+            weights=value_counts[values],
+            minlength=len(conditions.numbers),
+        )
+        counts = totals.astype(np.int64)
         for condition in conditions.others:
             number = conditions.numbers[condition]
             holds = self._row(number)
             start = first[number]
-            counts[number] = self._index.counts[start : start + len(holds)] @ holds
+            end = start + len(holds)
+            counts[number] = value_counts[start:end] @ holds
         counts = np.where(
             conditions.negated,
             len(self._batch) - counts,
@@ -212,32 +212,36 @@ class Truth:
 
     def _row(self, number: int) -> Bools:
         """Whether a condition, were it not negated, holds for each value of its source."""
-        source = self._conditions.sources[self._conditions.source_of[number]]
+        place = self._conditions.source_of[number]
+        source = self._conditions.sources[place]
+        size = self._sources[source].size
         start = self._base[number]
-        return self._holds[start : start + self._sources[source].size]
+        end = start + size
+        return self._holds[start:end]
 
     # -- tests of single values
 
     def _test(self, condition: Condition) -> Bools:
         if condition.test == "is":
-            return word_views.flags(condition.view, self._batch.distinct.strings)
+            words = self._batch.distinct.strings
+            return word_views.flags(condition.view, words)
         if condition.test == "number":
-            return _compare(self._numbers(condition), condition.value)
+            numbers = self._numbers(condition)
+            return _compare(numbers, condition.value)
         if condition.test == "regex":
-            return self._searched(condition.source, condition.view).holds(condition.value)
+            searched = self._searched(condition.source, condition.view)
+            return searched.holds(condition.value)
         strings = self._strings(condition.source, condition.view)
         is_morph = condition.source == "morph"
         compare = _COMPARE_SETS[condition.test]
         others = frozenset(condition.value)
         results = []
         for string in strings:
-            values = string.split("|") if is_morph else [string]
-            results.append(
-                compare(
-                    frozenset(filter(None, values)),
-                    others,
-                )
-            )
+            values = [string]
+            if is_morph:
+                values = string.split("|")
+            features = frozenset(filter(None, values))
+            results.append(compare(features, others))
         return np.array(results, dtype=bool)
 
     def _strings(
@@ -248,9 +252,11 @@ class Truth:
         key = (source, view)
         if key not in self._views:
             if source == WORD:
-                self._views[key] = word_views.STRINGS[view](self._batch.distinct)
+                view_of = word_views.STRINGS[view]
+                self._views[key] = view_of(self._batch.distinct)
             else:
-                self._views[key] = _strings_of(self._sources[source], source)
+                values = self._sources[source]
+                self._views[key] = _strings_of(values, source)
         return self._views[key]  # type: ignore[return-value]
 
     def _searched(
@@ -260,17 +266,14 @@ class Truth:
     ) -> regexes.Searched:
         key = (source, view)
         if key not in self._searches:
-            self._searches[key] = regexes.Searched(
-                self._strings(
-                    source,
-                    view,
-                )
-            )
+            strings = self._strings(source, view)
+            self._searches[key] = regexes.Searched(strings)
         return self._searches[key]
 
     def _numbers(self, condition: Condition) -> TokenNumbers:
         if condition.source == WORD:
-            return word_views.NUMBERS[condition.view](self._batch.distinct)
+            view_of = word_views.NUMBERS[condition.view]
+            return view_of(self._batch.distinct)
         numbers = self._sources[condition.source].numbers
         if numbers is None:
             raise DocError(
@@ -288,7 +291,8 @@ class Truth:
         """Whether each of these conditions holds for the token beside it, bool[pairs]."""
         sources = self._conditions.source_of[conditions]
         rows = self._rows[sources, tokens]
-        holds: Bools = self._holds[self._base[conditions] + rows]
+        cells = self._base[conditions] + rows
+        holds: Bools = self._holds[cells]
         holds ^= self._conditions.negated[conditions]
         return holds
 
@@ -303,14 +307,19 @@ class Truth:
         is_wanted = np.zeros(len(self._base), dtype=bool)
         is_wanted[conditions] = True
         met, rows = self._pairs
-        simple = is_wanted[met] & ~self._conditions.negated[met]
+        negated = self._conditions.negated
         first = self._index.first[self._conditions.source_of]
-        owners.append(met[simple])
-        values.append(first[met[simple]] + rows[simple])
-        is_simple = np.ones(len(self._base), dtype=bool)
-        is_simple[self._looked_at()] = False
-        for number in conditions[~is_simple[conditions]].tolist():
-            rows = np.flatnonzero(self._row(number) ^ self._conditions.negated[number])
+        simple = is_wanted[met] & ~negated[met]
+        simple_owners = met[simple]
+        owners.append(simple_owners)
+        values.append(first[simple_owners] + rows[simple])
+        is_looked_at = np.zeros(len(self._base), dtype=bool)
+        is_looked_at[self._looked_at()] = True
+        looked_at = conditions[is_looked_at[conditions]]
+        for number in looked_at.tolist():
+            holds = self._row(number) ^ negated[number]
+            rows = np.flatnonzero(holds)
+            values.append(first[number] + rows)
             owners.append(
                 np.full(
                     len(rows),
@@ -318,20 +327,18 @@ class Truth:
                     dtype=np.int64,
                 )
             )
-            values.append(first[number] + rows)
-        order = np.argsort(np.concatenate(owners), kind="stable")
-        return self._index.tokens(np.concatenate(values)[order])
+        value = np.concatenate(values)
+        owner = np.concatenate(owners)
+        order = np.argsort(owner, kind="stable")
+        return self._index.tokens(value[order])
 
     def _looked_at(self) -> NDArray[np.int64]:
         """Conditions of which each value is looked at."""
-        numbers = [self._conditions.numbers[each] for each in self._conditions.others]
-        negated = np.flatnonzero(self._conditions.negated)
-        return np.concatenate(
-            [
-                np.array(numbers, dtype=np.int64),
-                negated,
-            ]
-        )
+        conditions = self._conditions
+        others = [conditions.numbers[condition] for condition in conditions.others]
+        other_numbers = np.array(others, dtype=np.int64)
+        negated = np.flatnonzero(conditions.negated)
+        return np.concatenate([other_numbers, negated])
 
 
 def _strings_of(
@@ -350,6 +357,7 @@ def _compare(
     """Whether a comparison holds for each number, bool[numbers]; none does for NaN."""
     holds = np.zeros(len(numbers), dtype=bool)
     for operator, number in comparisons:
-        holds |= _COMPARE[operator](numbers, number)
+        compare = _COMPARE[operator]
+        holds |= compare(numbers, number)
     holds &= numbers == numbers
     return holds

@@ -38,7 +38,12 @@ class TokenMatch(NamedTuple):
 
     def span(self, doc: Text) -> Span:
         """The tokens as a span of the document, labelled with the key."""
-        return Span(doc, self.start, self.end, self.key)
+        return Span(
+            doc,
+            self.start,
+            self.end,
+            self.key,
+        )
 
 
 class Matcher:
@@ -102,7 +107,9 @@ class Matcher:
             self._places[key] = len(self._keys)
             self._keys.append(key)
         self._greedy[key] = greedy
-        self._patterns += [(self._places[key], items) for items in read]
+        place_of_key = self._places[key]
+        for items in read:
+            self._patterns.append((place_of_key, items))
         self.__dict__.pop("_automaton", None)
 
     def __len__(self) -> int:
@@ -134,7 +141,8 @@ class Matcher:
     def of_docs(self, docs: Iterable[Doc]) -> list[list[TokenMatch]]:
         """The matches in each document; many documents at once are quicker. Errors: as a call."""
         batch = Batch(list(docs))
-        return matches_of_docs(batch, self.find(batch), self._keys)
+        matches = self.find(batch)
+        return matches_of_docs(batch, matches, self._keys)
 
     def find(self, batch: Batch) -> MatchRows:
         """The matches in a batch as arrays: rows of its tokens, and numbers of keys."""
@@ -142,12 +150,11 @@ class Matcher:
         stays = np.ones(len(matches.start), dtype=bool)
         for number, key in enumerate(self._keys):
             greedy = self._greedy[key]
-            if greedy is not None:
-                rows = np.flatnonzero(matches.key == number)
-                stays[rows] = _greedily(
-                    MatchRows(*(column[rows] for column in matches)),
-                    greedy,
-                )
+            if greedy is None:
+                continue
+            rows = np.flatnonzero(matches.key == number)
+            own = MatchRows(*(column[rows] for column in matches))
+            stays[rows] = _greedily(own, greedy)
         return MatchRows(*(column[stays] for column in matches))
 
 
@@ -157,14 +164,22 @@ def matches_of_docs(
     keys: Sequence[str],
 ) -> list[list[TokenMatch]]:
     """The matches in a batch by document, with the keys of their numbers."""
-    owners = np.searchsorted(batch.offsets, rows.start, "right") - 1
+    followers = np.searchsorted(
+        batch.offsets,
+        rows.start,
+        side="right",
+    )
+    owners = followers - 1
     shifts = batch.offsets[owners]
     starts = (rows.start - shifts).tolist()
     ends = (rows.end - shifts).tolist()
     names = [keys[number] for number in rows.key.tolist()]
     matches = list(map(TokenMatch, names, starts, ends))
     cuts = np.searchsorted(rows.start, batch.offsets)
-    return [matches[first:last] for first, last in pairwise(cuts.tolist())]
+    by_doc = []
+    for first, last in pairwise(cuts.tolist()):
+        by_doc.append(matches[first:last])
+    return by_doc
 
 
 def _is_pattern(patterns: Sequence[Any]) -> bool:
@@ -180,4 +195,9 @@ def _greedily(
     by = (matches.start, -lengths)  # the last is the first to decide
     if greedy == "first":
         by = (-lengths, matches.start)
-    return settle(matches.start, matches.end, np.lexsort(by))
+    order = np.lexsort(by)
+    return settle(
+        matches.start,
+        matches.end,
+        order,
+    )

@@ -128,12 +128,8 @@ def read_pattern(
         raise ConfigError(f"{where}: {len(pattern)} items: a pattern has at most {_MOST_ITEMS}")
     items = []
     for number, item in enumerate(pattern, 1):
-        items.append(
-            _read_item(
-                item,
-                f"{where}: item {number}",
-            )
-        )
+        place = f"{where}: item {number}"
+        items.append(_read_item(item, place))
     return items
 
 
@@ -145,9 +141,13 @@ def columns_read(patterns: Iterable[Sequence[PatternItem]]) -> list[str]:
     columns: set[str] = set()
     for pattern in patterns:
         for item in pattern:
-            columns.update(condition.source for condition in item.conditions)
+            for condition in item.conditions:
+                columns.add(condition.source)
     columns.discard(WORD)
-    return sorted("sents" if name == "sent_start" else name for name in columns)
+    if "sent_start" in columns:
+        columns.remove("sent_start")
+        columns.add("sents")
+    return sorted(columns)
 
 
 def _read_item(
@@ -188,11 +188,8 @@ def _of_columns(
         raise ConfigError(f"{where} = {columns!r:.80}: columns by name are needed")
     conditions = []
     for name, value in columns.items():
-        conditions += _of_column(
-            str(name),
-            value,
-            f"{where}: {name!s:.80}",
-        )
+        place = f"{where}: {name!s:.80}"
+        conditions += _of_column(str(name), value, place)
     return conditions
 
 
@@ -210,7 +207,15 @@ def _of_key(
     if view in FLAGS:
         if not isinstance(value, bool):
             raise ConfigError(f"{where} = {value!r:.80}: true or false is needed")
-        return [Condition(WORD, view, "is", (), negated=not value)]
+        return [
+            Condition(
+                source=WORD,
+                view=view,
+                test="is",
+                value=(),
+                negated=not value,
+            )
+        ]
     if name in _COLUMNS:
         return _of_column(_COLUMNS[name], value, where)
     if name in _REFUSED:
@@ -237,9 +242,12 @@ def _of_column(
     where: str,
 ) -> list[Condition]:
     """Conditions on a column: of labels where they compare strings, else of numbers."""
-    values = list(value.values()) if isinstance(value, Mapping) else [value]
-    keys = value if isinstance(value, Mapping) else ()
-    is_number = isinstance(values[0], int | float) if values else False
+    keys: Sequence[Any] = ()
+    values = [value]
+    if isinstance(value, Mapping):
+        keys = list(value)
+        values = list(value.values())
+    is_number = any(isinstance(operand, int | float) for operand in values[:1])
     if is_number or any(key in _COMPARISONS for key in keys):
         return _of_numbers(column, "", value, where)
     return _of_strings(column, "", value, where)
@@ -259,7 +267,8 @@ def _of_strings(
     for key, operand in value.items():
         place = f"{where}: {key!s:.80}"
         if key in _LISTS:
-            condition = _of_list(source, view, key, _strings(operand, place))
+            strings = _strings(operand, place)
+            condition = _of_list(source, view, key, strings)
         elif key == "REGEX":
             condition = _of_regex(source, view, operand, place)
         else:
@@ -275,9 +284,19 @@ def _of_list(
     strings: list[str],
 ) -> Condition:
     if key in ("IN", "NOT_IN"):
-        return _listed(source, view, strings, negated=key == "NOT_IN")
+        return _listed(
+            source,
+            view,
+            strings,
+            negated=key == "NOT_IN",
+        )
     test: Any = _LISTS[key]
-    return Condition(source, view, test, _ordered(strings))
+    return Condition(
+        source=source,
+        view=view,
+        test=test,
+        value=_ordered(strings),
+    )
 
 
 def _listed(
@@ -291,7 +310,13 @@ def _listed(
         strings = list(map(_in_order, strings))
     elif source == WORD:
         strings = spelled(view, strings)
-    return Condition(source, view, "listed", _ordered(strings), negated)
+    return Condition(
+        source=source,
+        view=view,
+        test="listed",
+        value=_ordered(strings),
+        negated=negated,
+    )
 
 
 def _ordered(strings: list[str]) -> tuple[str, ...]:
@@ -300,12 +325,9 @@ def _ordered(strings: list[str]) -> tuple[str, ...]:
 
 def _in_order(morph: str) -> str:
     """Features in the order of Universal Dependencies: "Number=Sing|Case=Nom" as "Case=…"."""
-    return "|".join(
-        sorted(
-            morph.split("|"),
-            key=str.lower,
-        )
-    )
+    features = morph.split("|")
+    features.sort(key=str.lower)
+    return "|".join(features)
 
 
 def _of_regex(
@@ -318,7 +340,8 @@ def _of_regex(
     negated = False
     regexes = [operand]
     if isinstance(operand, Mapping):
-        if len(operand) != 1 or not {*operand} <= {"IN", "NOT_IN"}:
+        is_list = operand.keys() <= {"IN", "NOT_IN"}
+        if len(operand) != 1 or not is_list:
             raise ConfigError(f"{where} = {operand!r:.80}: a string, or IN or NOT_IN, is needed")
         [(key, listed)] = operand.items()
         negated = key == "NOT_IN"
@@ -327,7 +350,13 @@ def _of_regex(
         if not isinstance(regex, str):
             raise ConfigError(f"{where} = {regex!r:.80}: a string is needed")
     translated = [check_regex(regex, where) for regex in regexes]
-    return Condition(source, view, "regex", tuple(translated), negated)
+    return Condition(
+        source=source,
+        view=view,
+        test="regex",
+        value=tuple(translated),
+        negated=negated,
+    )
 
 
 def _of_numbers(
@@ -342,15 +371,21 @@ def _of_numbers(
     for key, operand in value.items():
         place = f"{where}: {key!s:.80}"
         if key in ("IN", "NOT_IN"):
-            numbers = [_number(number, place) for number in _list(operand, place)]
-            pairs = tuple(("==", number) for number in sorted(set(numbers)))
-            negated = key == "NOT_IN"
-            conditions.append(Condition(source, view, "number", pairs, negated))
+            listed = _list(operand, place)
+            numbers = {_number(number, place) for number in listed}
+            pairs = [("==", number) for number in sorted(numbers)]
         elif key in _COMPARISONS:
-            comparison = (key, _number(operand, place))
-            conditions.append(Condition(source, view, "number", (comparison,)))
+            pairs = [(key, _number(operand, place))]
         else:
             _refuse_test(place, key)
+        condition = Condition(
+            source=source,
+            view=view,
+            test="number",
+            value=tuple(pairs),
+            negated=key == "NOT_IN",
+        )
+        conditions.append(condition)
     return conditions
 
 
@@ -409,7 +444,9 @@ def _times(
     """How many tokens an operator takes: the least, and the most if there is a limit."""
     if isinstance(operator, str) and operator in _TIMES:
         return _TIMES[operator]
-    quantifier = _QUANTIFIER.fullmatch(operator) if isinstance(operator, str) else None
+    quantifier = None
+    if isinstance(operator, str):
+        quantifier = _QUANTIFIER.fullmatch(operator)
     if quantifier is None:
         operators = ["!", "?", "+", "*", "{n}", "{n,m}", "{n,}", "{,m}"]
         raise ConfigError(f"{where} = {operator!r:.80}: one of {', '.join(operators)} is needed")
@@ -418,7 +455,11 @@ def _times(
     most: int | None = least
     if comma:
         most = int(high) if high else None
-    is_wrong = (not low and not high) or (not comma and high)
-    if is_wrong or max(least, most or 0) > MOST_TIMES or (most is not None and most < least):
+    is_wrong = not low and not high
+    if high and not comma:
+        is_wrong = True
+    if most is not None and most < least:
+        is_wrong = True
+    if is_wrong or max(least, most or 0) > MOST_TIMES:
         raise ConfigError(f"{where} = {operator!r}: {{n,m}} takes n up to m, at most {MOST_TIMES}")
     return least, most

@@ -35,7 +35,11 @@ _GROUP = 1 << 14  # terms whose words are looked at together
 _LONGEST = 4_096  # bytes of a word
 _MOST = 1 << 26  # words, nodes and terms
 TERM_TABLES: dict[str, Table | TextLines] = {
-    "words": TextLines("words", most=_MOST, longest=_LONGEST),
+    "words": TextLines(
+        "words",
+        most=_MOST,
+        longest=_LONGEST,
+    ),
     "keys": Table(
         "int64",
         "nodes",
@@ -43,8 +47,18 @@ TERM_TABLES: dict[str, Table | TextLines] = {
         most=1 << 62,
         order="unique",
     ),
-    "ends": Table("int32", "terms", most="nodes", order="rising"),
-    "owners": Table("int32", "terms", least=0, most=_MOST),
+    "ends": Table(
+        "int32",
+        "terms",
+        most="nodes",
+        order="rising",
+    ),
+    "owners": Table(
+        "int32",
+        "terms",
+        least=0,
+        most=_MOST,
+    ),
 }
 """The tables of terms: words in lines, keys of nodes, the node at which each term ends, less one,
 and the number of what owns the term."""
@@ -63,24 +77,22 @@ class TermTrie:
         sizes = check_tables(tables, TERM_TABLES, "the terms")
         size = sizes["words"]
         take(200 * size, "a table of words")
-        words = tables["words"].tobytes().decode().split("\n")
+        text = tables["words"].tobytes().decode()
+        words = text.split("\n")
         self._words = {word: number for number, word in enumerate(words)}
         self._width = size
         self._keys = tables["keys"]
         parents = self._keys // size
-        if (parents > np.arange(len(parents))).any():
+        is_too_early = parents > np.arange(len(parents))
+        if is_too_early.any():
             raise ConfigError("the terms: table 'keys' has a node before the node that it follows")
         first = int(np.searchsorted(self._keys, size))
         self._first = np.zeros(size, dtype=np.int64)  # int64[words]: children of the root
-        self._first[self._keys[:first]] = np.arange(
-            1,
-            first + 1,
-        )
-        nodes = tables["ends"].astype(np.int64) + 1
-        counts = np.bincount(
-            nodes,
-            minlength=len(self._keys) + 1,
-        )
+        first_words = self._keys[:first]
+        self._first[first_words] = np.arange(1, first + 1)
+        ends = tables["ends"].astype(np.int64)
+        size_of_trie = len(self._keys) + 1
+        counts = np.bincount(ends + 1, minlength=size_of_trie)
         self._counts = counts  # int64[nodes]: terms that end there
         self._starts = offsets(counts)
         self._owners = tables["owners"].astype(np.int64)
@@ -124,7 +136,9 @@ class TermTrie:
                 )
             )
             goes_on = at < ends[start]
-            node, start, at = node[goes_on], start[goes_on], at[goes_on]
+            node = node[goes_on]
+            start = start[goes_on]
+            at = at[goes_on]
             node = self._children(node, words[at])
         return in_order(matches)
 
@@ -136,7 +150,8 @@ class TermTrie:
     ) -> list[Ints]:
         """A row for each term that ends at these nodes."""
         counts = self._counts[node]
-        owners = self._owners[ranges(self._starts[node], counts)]
+        terms = ranges(self._starts[node], counts)
+        owners = self._owners[terms]
         return [
             np.repeat(start, counts),
             np.repeat(end, counts),
@@ -151,8 +166,10 @@ class TermTrie:
         """The child of each node by a word, int64[nodes]; 0 where there is none."""
         keys = nodes * self._width + words
         rows = np.searchsorted(self._keys, keys)
-        rows = np.minimum(rows, len(self._keys) - 1)
-        is_child = (self._keys[rows] == keys) & (words >= 0)
+        last = len(self._keys) - 1
+        rows = np.minimum(rows, last)
+        is_child = self._keys[rows] == keys
+        is_child &= words >= 0
         return np.where(is_child, rows + 1, 0)
 
 
@@ -171,29 +188,32 @@ def term_tables(
         len(terms),
     )
     _check_terms(terms, lengths)
-    words = {word: number for number, word in enumerate(dict.fromkeys(chain.from_iterable(terms)))}
-    numbers = np.fromiter(
-        map(words.__getitem__, chain.from_iterable(terms)),
-        np.int64,
-    )
+    distinct_words = dict.fromkeys(chain.from_iterable(terms))
+    words = {word: number for number, word in enumerate(distinct_words)}
+    every = chain.from_iterable(terms)
+    numbers = np.fromiter(map(words.__getitem__, every), np.int64)
     starts = offsets(lengths)[:-1]
     node = np.zeros(len(terms), dtype=np.int64)
     size = 0
     keys = [np.zeros(0, np.int64)]
-    for depth in range(int(lengths.max(initial=0))):
+    longest = int(lengths.max(initial=0))
+    for depth in range(longest):
         rows = np.flatnonzero(lengths > depth)
-        level = node[rows] * len(words) + numbers[starts[rows] + depth]
+        places = starts[rows] + depth
+        level = node[rows] * len(words) + numbers[places]
         distinct, children = np.unique(level, return_inverse=True)
         node[rows] = size + 1 + children
         size += len(distinct)
         keys.append(distinct)
     order = np.argsort(node, kind="stable")
     text = "\n".join(words)
+    ends = node[order] - 1
+    owner = np.array(owners, dtype=np.int32)
     return {
         "words": np.frombuffer(text.encode(), np.uint8),
         "keys": np.concatenate(keys),
-        "ends": (node[order] - 1).astype(np.int32),
-        "owners": np.array(owners, dtype=np.int32)[order],
+        "ends": ends.astype(np.int32),
+        "owners": owner[order],
     }
 
 
@@ -205,10 +225,11 @@ def _check_terms(
     for row in np.flatnonzero(is_wrong).tolist():
         shown = " ".join(terms[row])
         raise ConfigError(f"a term has 1 to {MOST_WORDS} words, not {lengths[row]}: {shown!r:.80}")
-    for term in terms:
-        for word in term:
-            if not word or "\n" in word or len(word) > _LONGEST // 4:
-                raise ConfigError(f"{word!r:.80} cannot be a word of a term")
+    longest = _LONGEST // 4
+    for word in chain.from_iterable(terms):
+        is_long = len(word) > longest
+        if not word or "\n" in word or is_long:
+            raise ConfigError(f"{word!r:.80} cannot be a word of a term")
 
 
 def words_of_docs(
@@ -222,8 +243,10 @@ def words_of_docs(
     batch = Batch(list(docs))
     strings, rows = _strings(batch, by)
     words = [strings[row] for row in rows.tolist()]
-    borders = pairwise(batch.offsets.tolist())
-    return [words[start:end] for start, end in borders]
+    by_doc = []
+    for start, end in pairwise(batch.offsets.tolist()):
+        by_doc.append(words[start:end])
+    return by_doc
 
 
 def find_terms(
@@ -233,12 +256,10 @@ def find_terms(
 ) -> MatchRows:
     """The terms in a batch, by a view of words or a column. Errors: as of `words_of_docs`."""
     strings, rows = _strings(batch, by)
-    words = terms.words(strings)[rows]
-    ends = np.repeat(
-        batch.offsets[1:],
-        np.diff(batch.offsets),
-    )
-    return terms.find(words, ends)
+    words = terms.words(strings)
+    lengths = np.diff(batch.offsets)
+    ends = np.repeat(batch.offsets[1:], lengths)
+    return terms.find(words[rows], ends)
 
 
 def _strings(
@@ -247,7 +268,9 @@ def _strings(
 ) -> tuple[Sequence[str], Ints]:
     """The distinct strings of a view or a column, and which of them each token has."""
     if by in STRINGS:
-        return STRINGS[by](batch.distinct), batch.distinct.index
+        distinct = batch.distinct
+        view_of = STRINGS[by]
+        return view_of(distinct), distinct.index
     values = token_values(batch, by)
     if values.strings is None:
         raise DocError(f"terms are strings, and the column {by!r} holds numbers")
@@ -294,7 +317,8 @@ class PhraseMatcher:
         owner = self._keys.setdefault(key, len(self._keys))
         for group in _groups(terms):
             self._terms += self._words(group)
-        self._owners += [owner] * (len(self._terms) - len(self._owners))
+        added = len(self._terms) - len(self._owners)
+        self._owners += [owner] * added
         self._trie = None
 
     def _words(self, terms: Sequence[Any]) -> list[list[str]]:
@@ -306,7 +330,10 @@ class PhraseMatcher:
                 raise ConfigError(f"the term {term!r:.80} is not cut into words: give {cure}")
         if self.by not in STRINGS:
             return [list(term) for term in terms]
-        return [spelled(self.by, list(term)) for term in terms]
+        words = []
+        for term in terms:
+            words.append(spelled(self.by, list(term)))
+        return words
 
     def __len__(self) -> int:
         """The number of keys."""
@@ -321,13 +348,19 @@ class PhraseMatcher:
         Errors: `DocError` for a column that a document lacks.
         """
         if self._trie is None:
-            self._trie = TermTrie(term_tables(self._terms, self._owners))
+            tables = term_tables(self._terms, self._owners)
+            self._trie = TermTrie(tables)
         return find_terms(self._trie, batch, self.by)
 
     def of_docs(self, docs: Iterable[Doc]) -> list[list[TokenMatch]]:
         """The matches in each document; many documents at once are quicker. Errors: as `find`."""
         batch = Batch(list(docs))
-        return matches_of_docs(batch, self.find(batch), list(self._keys))
+        matches = self.find(batch)
+        return matches_of_docs(
+            batch,
+            matches,
+            list(self._keys),
+        )
 
     def __call__(self, doc: Doc) -> list[TokenMatch]:
         """The matches in a document. Errors: as `find`."""
@@ -339,7 +372,10 @@ def _groups(terms: Iterable[Any]) -> Iterator[list[Any]]:
     """Terms in groups of one kind, documents or lists, of some thousands."""
     group: list[Any] = []
     for term in terms:
-        if group and (len(group) == _GROUP or isinstance(term, Doc) != isinstance(group[0], Doc)):
+        is_full = len(group) == _GROUP
+        if group and not is_full:
+            is_full = isinstance(term, Doc) != isinstance(group[0], Doc)
+        if is_full:
             yield group
             group = []
         group.append(term)

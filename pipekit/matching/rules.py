@@ -29,8 +29,18 @@ _KEYS = ("label", "pattern", "id")
 _LONGEST_NAME = 256
 
 SPAN_RULE_TABLES: dict[str, Table | TextLines] = {
-    "lines": TextLines("lines", most=_MOST_LINES, longest=_LONGEST, needed=False),
-    "owners": TextLines("owners", most=_MOST_LINES, longest=4 * _LONGEST_NAME, needed=False),
+    "lines": TextLines(
+        "lines",
+        most=_MOST_LINES,
+        longest=_LONGEST,
+        needed=False,
+    ),
+    "owners": TextLines(
+        "owners",
+        most=_MOST_LINES,
+        longest=4 * _LONGEST_NAME,
+        needed=False,
+    ),
 }
 """Tables of rules: rules as lines of JSON; label and id of what owns terms, a JSON list a line.
 Terms that are cut into words already stand beside, under names that begin with "terms."."""
@@ -70,13 +80,11 @@ def read_span_rules(
 
     Errors: `ConfigError` naming the rule by its number, the key, and near names.
     """
-    return [
-        _rule(
-            item,
-            f"{where}[{number}]",
-        )
-        for number, item in enumerate(items)
-    ]
+    rules = []
+    for number, item in enumerate(items):
+        place = f"{where}[{number}]"
+        rules.append(_rule(item, place))
+    return rules
 
 
 def read_rule_lines(
@@ -125,7 +133,11 @@ def _rule(
         raise ConfigError(
             f"{where}: pattern = {pattern!r:.80}: a term or a list of dicts is needed"
         )
-    return SpanRule(owner, pattern, where)
+    return SpanRule(
+        owner=owner,
+        pattern=pattern,
+        where=where,
+    )
 
 
 def _as_term(
@@ -160,7 +172,8 @@ def lines_table(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """
     lines = _read(path)
     read_rule_lines(lines, os.fspath(path))
-    return {"lines": _packed(line for line in lines if line.strip())}
+    rules = filter(str.strip, lines)
+    return {"lines": _packed(rules)}
 
 
 def pattern_tables(
@@ -185,28 +198,27 @@ def pattern_tables(
         rules = read_rule_lines(_read(source), os.fspath(source))
     else:
         rules = read_span_rules(source, "patterns")
-    terms = [rule for rule in rules if isinstance(rule.pattern, str)]
-    lines = [_as_line(rule) for rule in rules if not isinstance(rule.pattern, str)]
-    owners = {owner: number for number, owner in enumerate(dict.fromkeys(r.owner for r in terms))}
+    terms = []
+    lines = []
+    numbers: dict[Owner, int] = {}
+    owners = []
+    for rule in rules:
+        if not isinstance(rule.pattern, str):
+            lines.append(_as_line(rule))
+            continue
+        terms.append(rule.pattern)
+        owner = numbers.setdefault(rule.owner, len(numbers))
+        owners.append(owner)
     tables: dict[str, NDArray[Any]] = {}
     if lines:
         tables["lines"] = _packed(lines)
     if terms:
-        words = cut_terms(
-            [str(rule.pattern) for rule in terms],
-            nlp,
-            by,
-        )
-        numbers = [owners[rule.owner] for rule in terms]
-        for name, array in term_tables(words, numbers).items():
+        words = cut_terms(terms, nlp, by)
+        trie = term_tables(words, owners)
+        for name, array in trie.items():
             tables[f"terms.{name}"] = array
-        tables["owners"] = _packed(
-            json.dumps(
-                owner,
-                ensure_ascii=False,
-            )
-            for owner in owners
-        )
+        owner_lines = [json.dumps(owner, ensure_ascii=False) for owner in numbers]
+        tables["owners"] = _packed(owner_lines)
     return tables
 
 
@@ -242,7 +254,8 @@ def _read(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _packed(lines: Iterable[str]) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(lines).encode(), np.uint8)
+    text = "\n".join(lines)
+    return np.frombuffer(text.encode(), np.uint8)
 
 
 def lines_of(table: NDArray[Any]) -> list[str]:

@@ -50,7 +50,8 @@ def token_values(
     """
     if source == WORD:
         distinct = batch.distinct
-        return TokenValues(distinct.index, len(distinct.words.starts))
+        size = len(distinct.words.starts)
+        return TokenValues(distinct.index, size)
     docs = [doc for doc in batch.docs if len(doc)]
     if source == ENTS:
         columns = [_labels_of_spans(doc) for doc in docs]
@@ -92,10 +93,8 @@ def _labels_of_spans(doc: Doc) -> Column:
         return Column(codes, [])
     starts = layer["start"].values.astype(np.int64)
     lengths = layer["end"].values - starts
-    codes[ranges(starts, lengths)] = np.repeat(
-        labels.values,
-        lengths,
-    )
+    rows = ranges(starts, lengths)
+    codes[rows] = np.repeat(labels.values, lengths)
     return Column(codes, labels.labels)
 
 
@@ -114,20 +113,24 @@ def _as_strings(columns: Sequence[Column]) -> TokenValues:
             first = places[id(labels)] = len(strings)
             strings += labels
         codes = column.values
-        rows.append(
-            np.where(
-                codes < 0,
-                0,
-                codes.astype(np.int64) + first,
-            )
-        )
-    return TokenValues(np.concatenate(rows), len(strings), strings=strings)
+        values = codes.astype(np.int64) + first
+        values[codes < 0] = 0
+        rows.append(values)
+    return TokenValues(
+        rows=np.concatenate(rows),
+        size=len(strings),
+        strings=strings,
+    )
 
 
 def _as_numbers(columns: Sequence[Column]) -> TokenValues:
     numbers = np.concatenate([column.values for column in columns])
     distinct, rows = np.unique(numbers, return_inverse=True)
-    return TokenValues(rows, len(distinct), numbers=distinct)
+    return TokenValues(
+        rows=rows,
+        size=len(distinct),
+        numbers=distinct,
+    )
 
 
 class TokenIndex:
@@ -141,17 +144,17 @@ class TokenIndex:
         counts = [np.zeros(0, np.int64)]
         orders = [np.zeros(0, np.int64)]
         for source in sources:
-            counts.append(np.bincount(source.rows, minlength=source.size))
-            orders.append(np.argsort(source.rows, kind="stable"))
+            count = np.bincount(source.rows, minlength=source.size)
+            order = np.argsort(source.rows, kind="stable")
+            counts.append(count)
+            orders.append(order)
         self.counts = np.concatenate(counts)  # int64[values]: tokens that have each
         self._tokens = np.concatenate(orders)
         self._starts = offsets(self.counts)
 
     def tokens(self, values: Ints) -> Ints:
         """The tokens that have each of these values, end to end."""
-        return self._tokens[
-            ranges(
-                self._starts[values],
-                self.counts[values],
-            )
-        ]
+        starts = self._starts[values]
+        counts = self.counts[values]
+        rows = ranges(starts, counts)
+        return self._tokens[rows]

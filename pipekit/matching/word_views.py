@@ -42,8 +42,10 @@ def shape(word: str) -> str:
     run = 0
     for letter in word:
         kind = letter
-        if letter.isalpha():
-            kind = "X" if letter.isupper() else "x"
+        if letter.isupper() and letter.isalpha():
+            kind = "X"
+        elif letter.isalpha():
+            kind = "x"
         elif letter.isdigit():
             kind = "d"
         run = run + 1 if kind == last else 1
@@ -56,7 +58,9 @@ def shape(word: str) -> str:
 def _likes_url(word: str) -> bool:
     if not _URL.fullmatch(word):
         return False
-    return word.startswith(("http", "ftp", "www.")) or _SUFFIX.search(word) is not None
+    if word.startswith(("http", "ftp", "www.")):
+        return True
+    return _SUFFIX.search(word) is not None
 
 
 def _is_punct(word: str) -> bool:
@@ -85,7 +89,8 @@ def spelled(
     """Words of a pattern as a view of strings spells them: of `norm`, «Ёлка» is «елка»."""
     if view == "norm":
         return normal_spellings(list(words))
-    seen = to_strings(visible(from_strings(list(words))))
+    letters = from_strings(list(words))
+    seen = to_strings(visible(letters))
     if view == "lower":
         return [word.lower() for word in seen]
     return seen

@@ -135,10 +135,11 @@ class Biaffine(nn.Module):
             products = dependents @ heads.transpose(1, 2)
             products = products.float()
             no_arc = to_device(_no_arcs(inside), device)
+            scores = products.masked_fill(no_arc, LOWEST)
             yield ArcGroup(
                 stretches=group,
                 inside=inside,
-                scores=products.masked_fill(no_arc, LOWEST),
+                scores=scores,
             )
 
     def labels(
@@ -150,17 +151,20 @@ class Biaffine(nn.Module):
         """The scores of all labels for some arcs, float[arcs, L]."""
         count, side, _ = self.label.shape
         cells = count * side
-        weight = self.label.transpose(0, 1).reshape(side, cells)
+        by_side = self.label.transpose(0, 1)
+        weight = by_side.reshape(side, cells)
         weight = weight.to(ends.label_dependent.dtype)
         step = max(_CELLS // cells, 1)
         parts = []
-        for begin in range(0, max(len(heads), 1), step):
+        size = max(len(heads), 1)
+        for begin in range(0, size, step):
             some = slice(begin, begin + step)
             left = ends.label_dependent[dependents[some]]
             right = ends.label_head[heads[some]]
             left = _with_one(left)  # (arcs, B + 1)
             right = _with_one(right)
-            by_label = (left @ weight).view(-1, count, side)
+            weighted = left @ weight
+            by_label = weighted.view(-1, count, side)
             products = by_label * right.unsqueeze(1)
             parts.append(products.sum(2))
         return torch.cat(parts).float()

@@ -236,10 +236,17 @@ class Parser(Head):
         governors, labels = self._gold(batch, plan)
         columns = stretch_columns(governors, plan)
         groups = self.biaffine.arcs(ends, plan)
-        loss = ends.arc_head.sum() * 0.0 + arc_loss(groups, columns, plan)
+        nothing = ends.arc_head.sum() * 0.0  # keeps the graph where no word has a head
+        loss = nothing + arc_loss(groups, columns, plan)
 
-        learned = np.flatnonzero((governors >= 0) & (labels >= 0))
-        logits = self._label_scores(ends, learned, governors[learned])
+        is_learned = governors >= 0
+        is_learned &= labels >= 0
+        learned = np.flatnonzero(is_learned)
+        logits = self._label_scores(
+            ends,
+            learned,
+            governors[learned],
+        )
         targets = to_device(labels[learned], logits.device)
         label_loss = functional.cross_entropy(
             logits,
@@ -288,7 +295,8 @@ class Parser(Head):
         columns = stretch_columns(governors, plan)
         is_far = (governors >= 0) & (columns < 0)
         tokens = plan.rows[is_far]
-        numbers = np.searchsorted(batch.offsets, tokens, "right") - 1
+        followers = np.searchsorted(batch.offsets, tokens, "right")
+        numbers = followers - 1
         return {"heads are out of reach of their words": numbers.tolist()}
 
 
@@ -307,7 +315,11 @@ def _best_heads(
         raise ProcessingError("scores of the parser are no numbers: its weights are damaged")
     heads: Ints = columns[group.inside]
     borders = offsets(lengths)
-    is_tree = are_trees(heads, borders[:-1], lengths)
+    is_tree = are_trees(
+        heads,
+        borders[:-1],
+        lengths,
+    )
     for number in np.flatnonzero(~is_tree).tolist():
         start = int(borders[number])
         size = int(lengths[number])
@@ -320,4 +332,9 @@ def _best_heads(
 
 def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, tuple[int, int]]]:
     """Each document with its first token row in the batch, and the row behind its last."""
-    return zip(batch.docs, pairwise(batch.offsets.tolist()), strict=True)
+    borders = batch.offsets.tolist()
+    return zip(
+        batch.docs,
+        pairwise(borders),
+        strict=True,
+    )

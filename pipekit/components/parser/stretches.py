@@ -51,7 +51,13 @@ def stretches(batch: Batch) -> Stretches:
     length = np.diff(np.append(start, len(rows)))
     first = offsets(parts)[sentence]
     owner = np.repeat(np.arange(len(start)), length)
-    return Stretches(rows, owner, start, length, first)
+    return Stretches(
+        rows=rows,
+        owner=owner,
+        start=start,
+        length=length,
+        first=first,
+    )
 
 
 def _word_rows(batch: Batch) -> Ints:
@@ -89,7 +95,10 @@ def stretch_columns(
     words = len(governors)
     starts = plan.start[plan.owner]
     columns = governors - starts + 1
-    is_within = (columns > 0) & (columns <= plan.length[plan.owner])
-    columns[~is_within | (governors < 0)] = -1
+    lengths = plan.length[plan.owner]
+    is_beyond = columns <= 0
+    is_beyond |= columns > lengths
+    is_beyond |= governors < 0
+    columns[is_beyond] = -1
     columns[governors == words] = ROOT
     return columns

@@ -33,7 +33,8 @@ def are_trees(
     is_root = heads == ROOT
     # A root leads to itself, any other word to its head; after enough steps all words of a tree
     # have come to the root.
-    reached = starts[owners] + heads - 1
+    first_words = starts[owners]
+    reached = first_words + heads - 1
     reached[is_root] = np.flatnonzero(is_root)
     longest = int(lengths.max(initial=1))
     for _ in range(longest.bit_length()):
@@ -41,7 +42,8 @@ def are_trees(
     is_stray = ~is_root[reached]
     roots = np.bincount(owners[is_root], minlength=count)
     strays = np.bincount(owners[is_stray], minlength=count)
-    trees: Bools = (roots == 1) & (strays == 0)
+    trees: Bools = roots == 1
+    trees &= strays == 0
     return trees
 
 
@@ -63,8 +65,8 @@ def best_tree(scores: ArcScores) -> Ints:
     finite = square[np.isfinite(square)]
     largest_gain = np.ptp(finite) + 1
     square[1:, ROOT] -= largest_gain * size
-    heads: Ints = _arborescence(square)[1:]
-    return heads
+    heads = _arborescence(square)
+    return heads[1:]
 
 
 def _arborescence(square: ArcScores) -> Ints:
@@ -75,7 +77,8 @@ def _arborescence(square: ArcScores) -> Ints:
     if not len(cycle):
         return heads
     # The cycle becomes one node behind all others, node 0 among them.
-    others = np.delete(np.arange(len(heads)), cycle)
+    nodes = np.arange(len(heads))
+    others = np.delete(nodes, cycle)
     rows = square[cycle]
     own = square[cycle, heads[cycle]]
     gains = rows[:, others] - own[:, None]  # of a head outside, for each node of the cycle
@@ -96,8 +99,9 @@ def _arborescence(square: ArcScores) -> Ints:
     head_of_cycle = best[last]
     is_from_cycle = best[:last] == last
     best[best == last] = ROOT
-    heads[others] = others[best[:last]]
-    heads[others[is_from_cycle]] = exit_nodes[is_from_cycle]
+    outside_heads = others[best[:last]]
+    outside_heads[is_from_cycle] = exit_nodes[is_from_cycle]
+    heads[others] = outside_heads
     entry = entry_nodes[head_of_cycle]
     heads[entry] = others[head_of_cycle]
     heads[ROOT] = ROOT

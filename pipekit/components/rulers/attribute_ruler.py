@@ -84,25 +84,25 @@ class AttributeRuler:
         columns = dict.fromkeys(name for mend in self._mends for name in mend.values)
         self.assigns = tuple(columns)
         mended = [name for name in columns if name in _MENDED]
-        self.requires = tuple(
-            dict.fromkeys(
-                [
-                    *columns_read(patterns),
-                    *mended,
-                ]
-            )
-        )
+        needed = [*columns_read(patterns), *mended]
+        self.requires = tuple(dict.fromkeys(needed))
 
     def __call__(self, batch: Batch) -> None:
         matches = self._automaton.find(batch)
-        tokens = self._tokens(matches.start, matches.end, matches.key)
+        tokens = self._tokens(
+            matches.start,
+            matches.end,
+            matches.key,
+        )
         order = np.argsort(matches.key, kind="stable")
+        tokens = tokens[order]
+        rules = matches.key[order]
         for name in self.assigns:
             self._write(
                 batch,
                 name,
-                tokens[order],
-                matches.key[order],
+                tokens,
+                rules,
             )
 
     def _tokens(
@@ -119,11 +119,8 @@ class AttributeRuler:
         if not len(rule):
             return start
         index = indices[rule]
-        return np.where(
-            index < 0,
-            end + index,
-            start + index,
-        )
+        borders = np.where(index < 0, end, start)
+        return borders + index
 
     def _write(
         self,
@@ -133,20 +130,26 @@ class AttributeRuler:
         rules: Ints,
     ) -> None:
         changes: dict[int, list[Value]] = {}
-        for token, rule in zip(tokens.tolist(), rules.tolist(), strict=True):
-            value = self._mends[rule].values.get(name)
-            if value is not None:
-                changes.setdefault(token, []).append(value)
+        pairs = zip(
+            tokens.tolist(),
+            rules.tolist(),
+            strict=True,
+        )
+        for token, rule in pairs:
+            values = self._mends[rule].values
+            if name in values:
+                mends = changes.setdefault(token, [])
+                mends.append(values[name])
         places = np.array(sorted(changes), dtype=np.int64)
         cuts = np.searchsorted(places, batch.offsets).tolist()
         for number, doc in enumerate(batch.docs):
-            own = places[cuts[number] : cuts[number + 1]].tolist()
+            start = cuts[number]
+            end = cuts[number + 1]
             shift = int(batch.offsets[number])
-            _mend_column(
-                doc,
-                name,
-                {token - shift: changes[token] for token in own},
-            )
+            own = {}
+            for token in places[start:end].tolist():
+                own[token - shift] = changes[token]
+            _mend_column(doc, name, own)
 
 
 def _mend_column(
@@ -157,10 +160,12 @@ def _mend_column(
     """Write values to a column of labels, one after the other; make it where it is missing."""
     column = doc.tokens.get(name)
     if column is None:
-        column = Column(
-            np.full(len(doc), -1, dtype=np.int32),
-            [],
+        unset = np.full(
+            len(doc),
+            -1,
+            dtype=np.int32,
         )
+        column = Column(unset, [])
     if column.labels is None and len(doc):
         raise DocError(f"an attribute ruler writes strings, and the column {name!r} holds numbers")
     if not changes:
@@ -202,12 +207,8 @@ def _read_patterns(
         raise ConfigError(f"{where}: patterns = {patterns!r:.80}: a list of patterns is needed")
     read = []
     for number, pattern in enumerate(patterns):
-        read.append(
-            read_pattern(
-                pattern,
-                f"{where}: patterns[{number}]",
-            )
-        )
+        place = f"{where}: patterns[{number}]"
+        read.append(read_pattern(pattern, place))
     return read
 
 
@@ -221,24 +222,24 @@ def _read_mend(
         raise ConfigError(f"{where}: attrs = {attrs!r:.80}: values by column are needed")
     values = {}
     for key, value in attrs.items():
-        column = _COLUMNS.get(
-            str(key).upper(),
-            str(key),
-        )
-        if key == str(key).upper() and key not in _COLUMNS:
-            names = near(str(key)[:80], _COLUMNS)
+        name = str(key)
+        capital = name.upper()
+        column = _COLUMNS.get(capital, name)
+        if key == capital and key not in _COLUMNS:
+            names = near(name[:80], _COLUMNS)
             raise ConfigError(f"{where}: attrs: there is no {key!r:.80}.{names}")
         if column == "sent_start":
             raise ConfigError(f"{where}: attrs: borders of sentences are the tokenizer's")
-        _check_value(
-            column,
-            value,
-            f"{where}: attrs: {key!s:.80}",
-        )
+        place = f"{where}: attrs: {key!s:.80}"
+        _check_value(column, value, place)
         values[column] = value
     index = rule.get("index", 0)
-    least = min(sum(item.least for item in pattern) for pattern in patterns)
-    if not isinstance(index, int) or isinstance(index, bool) or not -least <= index < least:
+    lengths = []
+    for pattern in patterns:
+        lengths.append(sum(item.least for item in pattern))
+    least = min(lengths)
+    is_whole = isinstance(index, int) and not isinstance(index, bool)
+    if not is_whole or not -least <= index < least:
         raise ConfigError(
             f"{where}: index = {index!r:.80}: the shortest match has {least} tokens, "
             f"so it lies from {-least} to {least - 1}"

@@ -113,8 +113,10 @@ class SpanRuler:
         if len(rules) > MOST_RULES:
             raise ConfigError(f"{len(rules)} rules: cut terms by pipekit.matching.pattern_tables")
         self._compile(rules, longest)
-        self._labels, self._label_codes = _coded([owner.label for owner in self._owners])
-        self._ids, self._id_codes = _coded([owner.id for owner in self._owners])
+        labels = [owner.label for owner in self._owners]
+        ids = [owner.id for owner in self._owners]
+        self._labels, self._label_codes = _coded(labels)
+        self._ids, self._id_codes = _coded(ids)
         self.assigns = (layer,)
         self.adds_to = (layer,)
 
@@ -129,14 +131,19 @@ class SpanRuler:
         check_tables(own, SPAN_RULE_TABLES, "a span ruler")
         if cut:
             terms = TermTrie(cut)
-            owners = read_owners(own["owners"]) if "owners" in own else []
-            if cut["owners"].max(initial=0) >= len(owners):
+            owners = []
+            if "owners" in own:
+                owners = read_owners(own["owners"])
+            last_owner = cut["owners"].max(initial=0)
+            if last_owner >= len(owners):
                 raise ConfigError("a span ruler: terms belong to owners that table 'owners' lacks")
-            self._lexicons.append(_Lexicon(terms, len(self._owners)))
+            lexicon = _Lexicon(terms, len(self._owners))
+            self._lexicons.append(lexicon)
             self._owners += owners
         if "lines" not in own:
             return []
-        return read_rule_lines(lines_of(own["lines"]), "patterns")
+        lines = lines_of(own["lines"])
+        return read_rule_lines(lines, "patterns")
 
     def _compile(
         self,
@@ -154,7 +161,8 @@ class SpanRuler:
             if isinstance(rule.pattern, str):
                 self._uncut.append(rule)
             else:
-                patterns.append(read_pattern(rule.pattern, rule.where))
+                items = read_pattern(rule.pattern, rule.where)
+                patterns.append(items)
                 keys.append(number)
         self._owners += numbers
         self._numbers = numbers
@@ -182,33 +190,47 @@ class SpanRuler:
         patterns = settings.get("patterns")
         if not isinstance(patterns, str):
             return Prepared(dict(settings), {})
-        return Prepared({**settings, "patterns": ()}, lines_table(patterns))
+        without = {**settings, "patterns": ()}
+        return Prepared(without, lines_table(patterns))
 
     def __call__(self, batch: Batch) -> None:
         self._cut(batch)
         parts = [self._automaton.find(batch)]
         for terms, first in self._lexicons:
             start, end, owner = find_terms(terms, batch, self._by)
-            parts.append(MatchRows(start, end, owner + first))
+            parts.append(
+                MatchRows(
+                    start=start,
+                    end=end,
+                    key=owner + first,
+                )
+            )
         spans = in_order(parts)
         if self._overlaps == "longest":
-            order = np.lexsort((spans.key, spans.start, spans.start - spans.end))
-            spans = _taken(spans, settle(spans.start, spans.end, order))
+            by = (
+                spans.key,
+                spans.start,
+                spans.start - spans.end,  # the last is the first to decide
+            )
+            order = np.lexsort(by)
+            stays = settle(
+                spans.start,
+                spans.end,
+                order,
+            )
+            spans = _taken(spans, stays)
         self._write(batch, spans)
 
     def _cut(self, batch: Batch) -> None:
         """Cut the terms of the rules into words, once, as the tokenizer of the batch does."""
         if not self._uncut:
             return
-        docs = batch.beside([str(rule.pattern) for rule in self._uncut]).docs
+        terms = [str(rule.pattern) for rule in self._uncut]
         owners = [self._numbers[rule.owner] for rule in self._uncut]
-        words = words_of_docs(docs, self._by)
-        self._lexicons.append(
-            _Lexicon(
-                TermTrie(term_tables(words, owners)),
-                0,
-            )
-        )
+        cut = batch.beside(terms)
+        words = words_of_docs(cut.docs, self._by)
+        trie = TermTrie(term_tables(words, owners))
+        self._lexicons.append(_Lexicon(trie, 0))
         self._uncut = []
 
     # -- spans of rules and of a model
@@ -218,16 +240,16 @@ class SpanRuler:
         batch: Batch,
         spans: MatchRows,
     ) -> None:
-        starts = batch.offsets[:-1].tolist()
+        cuts = np.searchsorted(spans.start, batch.offsets)
         for number, doc in enumerate(batch.docs):
-            first, last = np.searchsorted(
-                spans.start,
-                batch.offsets[number : number + 2],
+            rows = slice(cuts[number], cuts[number + 1])
+            shift = batch.offsets[number]
+            own = MatchRows(
+                start=spans.start[rows] - shift,
+                end=spans.end[rows] - shift,
+                key=spans.key[rows],
             )
-            own = MatchRows(*(column[first:last] for column in spans))
-            start = own.start - starts[number]
-            end = own.end - starts[number]
-            self._write_doc(doc, MatchRows(start, end, own.key))
+            self._write_doc(doc, own)
 
     def _write_doc(
         self,
@@ -241,60 +263,57 @@ class SpanRuler:
         if not len(spans.start):
             return
         if self._wins == "model":
-            spans = _taken(
-                spans,
-                ~_overlap(spans.start, spans.end, *_borders(before), len(doc)),
+            overlaps = _overlap(
+                spans.start,
+                spans.end,
+                *_borders(before),
+                len(doc),
             )
+            spans = _taken(spans, ~overlaps)
         elif self._wins == "rules":
-            before = before.take(
-                ~_overlap(
-                    *_borders(before),
-                    spans.start,
-                    spans.end,
-                    len(doc),
-                )
+            overlaps = _overlap(
+                *_borders(before),
+                spans.start,
+                spans.end,
+                len(doc),
             )
+            before = before.take(~overlaps)
         if not len(spans.start):
             return
         self._check_alone(doc)
-        layer = join([before, self._layer_of(spans)]) if before.size else self._layer_of(spans)
+        layer = self._layer_of(spans)
+        if before.size:
+            layer = join([before, layer])
         start, end = _borders(layer)
-        doc.layers[self._layer] = layer.take(np.lexsort((-end, start)))
+        order = np.lexsort((-end, start))
+        doc.layers[self._layer] = layer.take(order)
 
     def _layer_of(self, spans: MatchRows) -> Layer:
         layer = Layer("span", len(spans.start))
-        layer.put(
-            "start",
-            Column(spans.start.astype(np.int32)),
-        )
-        layer.put(
-            "end",
-            Column(spans.end.astype(np.int32)),
-        )
-        layer.put(
-            "label",
-            Column(self._label_codes[spans.key], self._labels),
-        )
-        layer.put(
-            "score",
-            Column(np.ones(len(spans.start), np.float32)),
-        )
+        starts = spans.start.astype(np.int32)
+        ends = spans.end.astype(np.int32)
+        labels = self._label_codes[spans.key]
+        scores = np.ones(len(starts), np.float32)
+        layer.put("start", Column(starts))
+        layer.put("end", Column(ends))
+        layer.put("label", Column(labels, self._labels))
+        layer.put("score", Column(scores))
         if self._ids:
-            layer.put(
-                "id",
-                Column(self._id_codes[spans.key], self._ids),
-            )
+            ids = self._id_codes[spans.key]
+            layer.put("id", Column(ids, self._ids))
         return layer
 
     def _check_alone(self, doc: Doc) -> None:
         """Errors: `ConfigError` where later components have written about spans of the layer."""
-        written = [
-            name
-            for name, layer in doc.layers.items()
-            if layer.kind == "link" and (layer.target or LINKED) == self._layer
-        ]
+        written = []
+        for name, layer in doc.layers.items():
+            target = layer.target or LINKED
+            if layer.kind == "link" and target == self._layer:
+                written.append(name)
         own = {"start", "end", "label", "score", "id"}
-        written += [f"{self._layer}.{name}" for name in doc.layers[self._layer] if name not in own]
+        for name in doc.layers[self._layer]:
+            if name not in own:
+                written.append(f"{self._layer}.{name}")
         if written:
             raise ConfigError(
                 f"a ruler changes the spans of {self._layer!r}, of which {written[0]!r} tells "
@@ -305,8 +324,13 @@ class SpanRuler:
 
 def _coded(strings: Sequence[str | None]) -> tuple[list[str], NDArray[np.int32]]:
     """Distinct strings, and the place of each among them, int32[strings]; -1 for None."""
-    distinct = {string: code for code, string in enumerate(dict.fromkeys(filter(None, strings)))}
-    codes = [distinct.get(string, -1) if string else -1 for string in strings]
+    distinct: dict[str, int] = {}
+    codes = []
+    for string in strings:
+        code = -1
+        if string:
+            code = distinct.setdefault(string, len(distinct))
+        codes.append(code)
     return list(distinct), np.array(codes, dtype=np.int32)
 
 
@@ -334,6 +358,7 @@ def _overlap(
     edges = np.zeros(tokens + 1, dtype=np.int64)
     np.add.at(edges, other_start, 1)
     np.add.at(edges, other_end, -1)
-    covered = offsets(np.cumsum(edges[:-1]) > 0)  # int64[tokens + 1]: covered tokens before each
+    depths = np.cumsum(edges[:-1])  # int64[tokens]: spans around each token
+    covered = offsets(depths > 0)  # int64[tokens + 1]: covered tokens before each
     shares: Bools = covered[end] > covered[start]
     return shares

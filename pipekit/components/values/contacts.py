@@ -53,13 +53,26 @@ def _contact(match: re.Match[str]) -> Contact | None:
     else:
         label = match.lastgroup or ""
         start, end = match.span()
-    digits = "".join(_DIGIT.findall(match.string[start:end]))
+    text = match.string[start:end]
+    digits = "".join(_DIGIT.findall(text))
     if label == "PHONE":
-        plus = match.string[start] == "+"
-        return Contact(start, end, label, _e164(digits, has_plus=plus))
-    if not CHECKS[label](list(map(int, digits))):
+        has_plus = text.startswith("+")
+        number = _e164(digits, has_plus=has_plus)
+        return Contact(
+            start=start,
+            end=end,
+            label=label,
+            value=number,
+        )
+    is_right = CHECKS[label]
+    if not is_right(list(map(int, digits))):
         return None
-    return Contact(start, end, label, digits)
+    return Contact(
+        start=start,
+        end=end,
+        label=label,
+        value=digits,
+    )
 
 
 def _e164(
@@ -89,13 +102,8 @@ def _is_inn(digits: Sequence[int]) -> bool:
     count = 1 if len(digits) == 10 else 2
     for place in range(len(digits) - count, len(digits)):
         weights = _INN_WEIGHTS[-place:]
-        total = sum(
-            map(
-                int.__mul__,
-                weights,
-                digits[:place],
-            )
-        )
+        products = map(int.__mul__, weights, digits[:place])
+        total = sum(products)
         if total % 11 % 10 != digits[place]:
             return False
     return True
@@ -105,23 +113,21 @@ def _is_ogrn(digits: Sequence[int]) -> bool:
     """Thirteen digits, or fifteen of an entrepreneur: the last is a remainder."""
     if len(digits) not in (13, 15):
         return False
-    number = int(
-        "".join(
-            map(
-                str,
-                digits[:-1],
-            )
-        )
-    )
-    return number % (len(digits) - 2) % 10 == digits[-1]
+    text = "".join(map(str, digits[:-1]))
+    modulus = len(digits) - 2
+    remainder = int(text) % modulus
+    return remainder % 10 == digits[-1]
 
 
 def _is_snils(digits: Sequence[int]) -> bool:
     """Eleven digits, the last two a sum modulo 101."""
     if len(digits) != 11:
         return False
-    total = sum(weight * digit for weight, digit in zip(range(9, 0, -1), digits, strict=False))
-    return total % 101 % 100 == 10 * digits[9] + digits[10]
+    total = 0
+    for place, digit in enumerate(digits[:9]):
+        total += digit * (9 - place)
+    check = 10 * digits[9] + digits[10]
+    return total % 101 % 100 == check
 
 
 def _is_card(digits: Sequence[int]) -> bool:

@@ -47,7 +47,12 @@ class Grammar:
         """The words of values, from the left, without overlap."""
         for match in self._pattern.finditer(kinds):
             label, read = self._rules[int((match.lastgroup or "r0")[1:])]
-            yield ValueWords(match.start(), match.end(), label, read)
+            yield ValueWords(
+                match.start(),
+                match.end(),
+                label,
+                read,
+            )
 
 
 @cache

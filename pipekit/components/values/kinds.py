@@ -60,14 +60,16 @@ class WordKinds:
         """The kind of a word, as it is written and normalised."""
         if plain[:1].isdigit():
             return _of_digits(plain)
-        if len(word) == 2 and word[1] == "." and word[0].isupper():  # an initial
+        is_initial = len(word) == 2 and word[1] == "."
+        if is_initial and word[0].isupper():
             return Kinded(OTHER)
         if word in _SCALES:
             return Kinded("c", _SCALES[word])
         kinded = self._kinds.get(word) or self._kinds.get(plain)
         if kinded is not None:
             return kinded
-        if word.isupper() and word.isascii() and len(word) <= _LONGEST_ROMAN:
+        is_short = len(word) <= _LONGEST_ROMAN
+        if is_short and word.isupper() and word.isascii():
             return _of_roman(word.lower())
         return Kinded(OTHER)
 
@@ -75,10 +77,12 @@ class WordKinds:
 @cache
 def value_data(lang: str) -> dict[str, Any]:
     """The words and the grammar of a language. Errors: `ConfigError` where there are none."""
-    file = resources.files("pipekit.components.values") / "data" / f"{lang}.toml"
+    room = resources.files("pipekit.components.values")
+    file = room / "data" / f"{lang}.toml"
     if not lang.isalpha() or not file.is_file():
         raise ConfigError(f"no values are known for the language {lang!r:.40}")
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def _listed(data: dict[str, Any]) -> Iterator[tuple[str, Kinded]]:
@@ -90,18 +94,22 @@ def _listed(data: dict[str, Any]) -> Iterator[tuple[str, Kinded]]:
             yield word, Kinded(kind)
     for section in ("cardinals", "multipliers"):
         for kind, lines in data[section].items():
-            for number, word in _lines(lines):
-                yield word, Kinded(kind, Decimal(number))
+            for digits, word in _lines(lines):
+                number = Decimal(digits)
+                yield word, Kinded(kind, number)
     for section in ("currencies", "units"):
         for kind, lines in data[section].items():
             for code, word in _lines(lines):
                 yield word, Kinded(kind, code)
     ordinals = data["ordinals"]
-    for number, stem in _lines(ordinals["stems"]):
-        for ending in ordinals["endings"].split():
-            yield stem + ending, Kinded("r", Decimal(number))
-    for number, word in _lines(ordinals["words"]):
-        yield word, Kinded("r", Decimal(number))
+    endings = ordinals["endings"].split()
+    for digits, stem in _lines(ordinals["stems"]):
+        kinded = Kinded("r", Decimal(digits))
+        for ending in endings:
+            yield stem + ending, kinded
+    for digits, word in _lines(ordinals["words"]):
+        number = Decimal(digits)
+        yield word, Kinded("r", number)
 
 
 def _lines(lines: str) -> Iterator[tuple[str, str]]:
@@ -116,52 +124,60 @@ def _of_digits(word: str) -> Kinded:
     if len(word) > _LONGEST:
         return Kinded(OTHER)
     if word.isdecimal() and word.isascii():
-        return Kinded(_kind_of_number(word), Decimal(word))
+        kind = _kind_of_number(word)
+        return Kinded(kind, Decimal(word))
     date = _DATE.fullmatch(word)
     if date:
         return _of_date(*date.groups())
     time = _TIME.fullmatch(word)
     if time:
-        return _of_time(
-            word,
-            *(int(part or 0) for part in time.groups()),
-        )
+        parts = [int(part or 0) for part in time.groups()]
+        return _of_time(word, *parts)
     if _GROUPED.fullmatch(word):
-        return Kinded("N", Decimal(re.sub("[.,]", "", word)))
+        digits = re.sub("[.,]", "", word)
+        return Kinded("N", Decimal(digits))
     if _DECIMAL.fullmatch(word):
         kind = "F" if _TWO_PLACES.fullmatch(word) else "f"
-        return Kinded(kind, Decimal(word.replace(",", ".")))
+        digits = word.replace(",", ".")
+        return Kinded(kind, Decimal(digits))
     if _DECADE.fullmatch(word):
-        return Kinded("E", Decimal(word[:4]))
+        year = word[:4]
+        return Kinded("E", Decimal(year))
     inflected = _INFLECTED.fullmatch(word)
     if inflected:
-        number = inflected[1]
-        kind = "O" if _kind_of_number(number) == "y" else "o"
-        return Kinded(kind, Decimal(number))
+        digits = inflected[1]
+        is_year = _kind_of_number(digits) == "y"
+        kind = "O" if is_year else "o"
+        return Kinded(kind, Decimal(digits))
     return Kinded(OTHER)
 
 
 def _kind_of_number(digits: str) -> str:
     number = int(digits)
-    if len(digits) <= 2:
-        return "d" if 1 <= number <= 31 else "n"
-    if len(digits) == 3:
+    length = len(digits)
+    if length <= 2:
+        is_day = 1 <= number <= 31
+        return "d" if is_day else "n"
+    if length == 3:
         return "t"
-    if len(digits) == 4 and 1000 <= number < 2200:
-        return "y" if 1700 <= number <= 2100 else "z"
-    return "N"
+    if length > 4 or not 1000 <= number < 2200:
+        return "N"
+    is_year = 1700 <= number <= 2100
+    return "y" if is_year else "z"
 
 
 def _of_date(*parts: str | None) -> Kinded:
     """12.05.2021 or 2021-05-12; a year of two digits is one from 1969 to 2068, as in POSIX."""
-    day, month, year = parts[:3] if parts[0] else (parts[5], parts[4], parts[3])
-    number = int(year or 0)
-    if number < 100:
-        number += 2000 if number < 69 else 1900
-    return Kinded(
-        "X",
-        (number, int(month or 0), int(day or 0)),
-    )
+    numbers = [int(part or 0) for part in parts]
+    day, month, year = numbers[:3]
+    if not parts[0]:
+        year, month, day = numbers[3:]
+    if year < 69:
+        year += 2000
+    elif year < 100:
+        year += 1900
+    date = (year, month, day)
+    return Kinded("X", date)
 
 
 def _of_time(
@@ -173,7 +189,9 @@ def _of_time(
     if hour > 24 or minute > 59 or second > 59:
         return Kinded(OTHER)
     has_seconds = word.count(":") == 2
-    text = f"{hour:02}:{minute:02}" + (f":{second:02}" if has_seconds else "")
+    text = f"{hour:02}:{minute:02}"
+    if has_seconds:
+        text += f":{second:02}"
     return Kinded("T", text)
 
 
@@ -181,7 +199,11 @@ def _of_roman(word: str) -> Kinded:
     if not word or not _ROMAN.fullmatch(word):
         return Kinded(OTHER)
     total = 0
-    for letter, following in zip(word, [*word[1:], ""], strict=True):
+    last = 0
+    for letter in reversed(word):
         number = _ROMANS[letter]
-        total += -number if _ROMANS.get(following, 0) > number else number
+        if number < last:
+            number = -number
+        total += number
+        last = _ROMANS[letter]
     return Kinded("i", Decimal(total))

@@ -32,14 +32,18 @@ class _Words:
         self.place = 0
 
     def next_is(self, kinds: str) -> bool:
-        return self.place < len(self._words) and self._words[self.place].kind in kinds
+        if self.place >= len(self._words):
+            return False
+        word = self._words[self.place]
+        return word.kind in kinds
 
     def take(self, kinds: str) -> Kinded | None:
         """The next word, if it is of one of these kinds."""
         if not self.next_is(kinds):
             return None
+        word = self._words[self.place]
         self.place += 1
-        return self._words[self.place - 1]
+        return word
 
     def skip(self, kinds: str) -> None:
         while self.take(kinds):
@@ -49,24 +53,36 @@ class _Words:
 def plain(number: Decimal) -> str:
     """A number without an exponent and without zeros at its end: "2500000", "0.5"."""
     text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if "." not in text:
+        return text
+    without_zeros = text.rstrip("0")
+    return without_zeros.rstrip(".")
 
 
 def _amount(words: _Words) -> Decimal | None:
     """A number in digits or in words."""
     is_negative = words.take("-m") is not None
-    number = _digits(words) if words.next_is(_DIGITS) else _number_in_words(words)
-    return -number if is_negative and number is not None else number
+    if words.next_is(_DIGITS):
+        number: Decimal | None = _digits(words)
+    else:
+        number = _number_in_words(words)
+    if number is None or not is_negative:
+        return number
+    return -number
 
 
 def _digits(words: _Words) -> Decimal:
+    may_go_on = words.next_is("dnt")
     first = words.take(_DIGITS)
     number = Decimal(0) if first is None else first.value
-    if first is not None and first.kind in "dnt":
+    if may_go_on:
         while group := words.take("t"):  # 1 000 000
-            number = number * 1000 + group.value
+            number *= 1000
+            number += group.value
     multiplier = words.take("kK")
-    return number if multiplier is None else number * multiplier.value
+    if multiplier is not None:
+        number *= multiplier.value
+    return number
 
 
 def _number_in_words(words: _Words) -> Decimal | None:
@@ -85,7 +101,9 @@ def _number_in_words(words: _Words) -> Decimal | None:
         if below is not None and multiplier.value >= below:
             return None
         below = multiplier.value
-        total += (part if has_part else Decimal(1)) * multiplier.value
+        if not has_part:
+            part = Decimal(1)
+        total += part * multiplier.value
     return total
 
 
@@ -101,7 +119,9 @@ def _ordinal(words: _Words) -> int:
 def _year(words: _Words) -> int | None:
     year = words.take("yzO")
     words.skip("gY")
-    return None if year is None else int(year.value)
+    if year is None:
+        return None
+    return int(year.value)
 
 
 def _calendar_day(
@@ -110,16 +130,22 @@ def _calendar_day(
     day: int,
 ) -> str | None:
     """The day in ISO 8601; None where there is no such day."""
-    if not 1 <= month <= 12 or (year is not None and not 1 <= year <= 9999):
+    if not 1 <= month <= 12:
         return None
-    last = calendar.monthrange(year or 2000, month)[1]
+    if year is not None and not 1 <= year <= 9999:
+        return None
+    leap_year = 2000
+    _, last = calendar.monthrange(year or leap_year, month)
     if not 1 <= day <= last:
         return None
-    return f"{_year_text(year)}-{month:02}-{day:02}"
+    text = _year_text(year)
+    return f"{text}-{month:02}-{day:02}"
 
 
 def _year_text(year: int | None) -> str:
-    return _ANY_YEAR if year is None else f"{year:04}"
+    if year is None:
+        return _ANY_YEAR
+    return f"{year:04}"
 
 
 def _period(
@@ -128,7 +154,8 @@ def _period(
 ) -> ValueReading | None:
     if start is None or end is None:
         return None
-    if _ANY_YEAR not in start + end and start > end:
+    is_open = _ANY_YEAR in start + end
+    if start > end and not is_open:
         return None
     return ValueReading(f"{start}/{end}")
 
@@ -146,10 +173,9 @@ def _read_days(words: _Words) -> ValueReading | None:
     year = _year(words)
     if month is None:
         return None
-    return _period(
-        _calendar_day(year, month.value, first),
-        _calendar_day(year, month.value, last),
-    )
+    start = _calendar_day(year, month.value, first)
+    end = _calendar_day(year, month.value, last)
+    return _period(start, end)
 
 
 def _read_dates(words: _Words) -> ValueReading | None:
@@ -160,11 +186,15 @@ def _read_dates(words: _Words) -> ValueReading | None:
     end = _date_parts(words)
     if start is None or end is None:
         return None
-    year = start[0] if start[0] is not None else end[0]
-    end_year = end[0] if end[0] is not None else start[0]
+    start_year, *start_day = start
+    end_year, *end_day = end
+    if start_year is None:
+        start_year = end_year
+    if end_year is None:
+        end_year = start_year
     return _period(
-        _calendar_day(year, *start[1:]),
-        _calendar_day(end_year, *end[1:]),
+        _calendar_day(start_year, *start_day),
+        _calendar_day(end_year, *end_day),
     )
 
 
@@ -190,8 +220,12 @@ def _read_months(words: _Words) -> ValueReading | None:
     last_year = _year(words)
     if first is None or last is None:
         return None
-    start = _year_text(first_year if first_year is not None else last_year)
-    end = _year_text(last_year if last_year is not None else first_year)
+    if first_year is None:
+        first_year = last_year
+    if last_year is None:
+        last_year = first_year
+    start = _year_text(first_year)
+    end = _year_text(last_year)
     return _period(
         f"{start}-{first.value:02}",
         f"{end}-{last.value:02}",
@@ -203,7 +237,9 @@ def _read_years(words: _Words) -> ValueReading | None:
     first = _year(words)
     words.skip("ea-")
     last = _year(words)
-    return _period(_year_text(first), _year_text(last))
+    start = _year_text(first)
+    end = _year_text(last)
+    return _period(start, end)
 
 
 def _read_part_of_year(words: _Words) -> ValueReading | None:
@@ -211,10 +247,14 @@ def _read_part_of_year(words: _Words) -> ValueReading | None:
     number = _ordinal(words)
     part = words.take("qh")
     year = _year_text(_year(words))
-    months = 3 if part is not None and part.kind == "q" else 6
+    months = 6
+    if part is not None and part.kind == "q":
+        months = 3
     if not 1 <= number <= 12 // months:
         return None
-    return ValueReading(f"{year}-{(number - 1) * months + 1:02}/{year}-{number * months:02}")
+    last = number * months
+    first = last - months + 1
+    return ValueReading(f"{year}-{first:02}/{year}-{last:02}")
 
 
 def _read_century(words: _Words) -> ValueReading | None:
@@ -226,24 +266,35 @@ def _read_century(words: _Words) -> ValueReading | None:
     century = _ordinal(words)
     if not 1 <= century <= 21:
         return None
-    return ValueReading(f"{century * 100 - 99:04}/{century * 100:04}")
+    last = century * 100
+    first = last - 99
+    return ValueReading(f"{first:04}/{last:04}")
 
 
 def _read_date(words: _Words) -> ValueReading | None:
     if words.next_is("M"):
         month = words.take("M")
         year = _year_text(_year(words))
-        return None if month is None else ValueReading(f"{year}-{month.value:02}")
+        if month is None:
+            return None
+        return ValueReading(f"{year}-{month.value:02}")
     if words.next_is("yzO"):
-        return ValueReading(_year_text(_year(words)))
+        year = _year_text(_year(words))
+        return ValueReading(year)
     parts = _date_parts(words)
-    day = None if parts is None else _calendar_day(*parts)
-    return None if day is None else ValueReading(day)
+    if parts is None:
+        return None
+    day = _calendar_day(*parts)
+    if day is None:
+        return None
+    return ValueReading(day)
 
 
 def _read_time(words: _Words) -> ValueReading | None:
     time = words.take("T")
-    return None if time is None else ValueReading(time.value)
+    if time is None:
+        return None
+    return ValueReading(time.value)
 
 
 def _read_money(words: _Words) -> ValueReading | None:
@@ -270,11 +321,15 @@ def _read_quantity(words: _Words) -> ValueReading | None:
     name = unit.value or "g"
     if words.take("/"):
         under = words.take("u")
-        name += "/" + ("" if under is None else under.value)
+        name += "/"
+        if under is not None:
+            name += under.value
     scale = words.take("c")
     if scale is not None:
         name += scale.value
-    value = plain(first) if last is None else f"{plain(first)}/{plain(last)}"
+    value = plain(first)
+    if last is not None:
+        value += "/" + plain(last)
     return ValueReading(value, name)
 
 
@@ -287,7 +342,10 @@ def _read_number(words: _Words) -> ValueReading | None:
 
 def _read_ordinal(words: _Words) -> ValueReading | None:
     word = words.take("O")
-    return ValueReading(plain(word.value) if word else str(_ordinal(words)))
+    if word:
+        return ValueReading(plain(word.value))
+    number = _ordinal(words)
+    return ValueReading(str(number))
 
 
 _READINGS: dict[str, Callable[[_Words], ValueReading | None]] = {
@@ -316,6 +374,8 @@ def reading_of(
     """
     if name == "number" and len(words) == 1:
         [word] = words
-        if word.kind in "KF" or word == ("A", 1):
+        is_one = word == ("A", 1)
+        if is_one or word.kind in "KF":
             return None
-    return _READINGS[name](_Words(words))
+    read = _READINGS[name]
+    return read(_Words(words))

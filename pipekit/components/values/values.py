@@ -92,11 +92,11 @@ class ValueFinder:
         )
         cuts = np.searchsorted(starts, batch.offsets).tolist()
         for number, doc in enumerate(batch.docs):
-            own = values[cuts[number] : cuts[number + 1]]
-            doc.layers[self._layer] = _as_layer(
-                own,
-                int(batch.offsets[number]),
-            )
+            first = cuts[number]
+            last = cuts[number + 1]
+            own = values[first:last]
+            shift = int(batch.offsets[number])
+            doc.layers[self._layer] = _as_layer(own, shift)
 
     def _by_words(
         self,
@@ -105,33 +105,30 @@ class ValueFinder:
     ) -> Iterator[_Value]:
         """Values by the grammar, in the words that no other value has."""
         distinct = batch.distinct
-        kinded = [
-            self._kinds.of(word, plain)
-            for word, plain in zip(distinct.strings, distinct.plain_strings, strict=True)
-        ]
+        spellings = zip(
+            distinct.strings,
+            distinct.plain_strings,
+            strict=True,
+        )
+        kinded = [self._kinds.of(word, plain) for word, plain in spellings]
         letters = np.array([word.kind for word in kinded] or [OTHER])
         kinds = letters[distinct.index]
         kinds[_signs(batch, kinds)] = _SIGN
         for value in others:
             kinds[value.start : value.end] = OTHER
         # A border behind each document: token i of document j stands at i + j.
-        bordered = "".join(
-            np.insert(
-                kinds,
-                batch.offsets[1:],
-                _BETWEEN,
-            ).tolist()
-        )
-        borders = batch.offsets[1:] + np.arange(len(batch.docs))
+        ends = batch.offsets[1:]
+        bordered = np.insert(kinds, ends, _BETWEEN)
+        text = "".join(bordered.tolist())
+        borders = ends + np.arange(len(ends))
         words = distinct.index
-        for word_run in self._grammar.find(bordered):
-            shift = int(np.searchsorted(borders, word_run.start))
+        for word_run in self._grammar.find(text):
+            number = np.searchsorted(borders, word_run.start)
+            shift = int(number)
             start = word_run.start - shift
             end = word_run.end - shift
-            reading = reading_of(
-                word_run.read,
-                [kinded[word] for word in words[start:end]],
-            )
+            members = [kinded[word] for word in words[start:end]]
+            reading = reading_of(word_run.read, members)
             if reading is not None:
                 yield _Value(start, end, word_run.label, *reading)
 
@@ -142,11 +139,10 @@ def _signs(
 ) -> Bools:
     """Which tokens are minus signs, bool[tokens]: dashes that stand at the next word alone."""
     is_sign: Bools = kinds == "-"
-    is_sign &= batch.words.lengths == 1
-    is_sign &= np.isin(
-        batch.words.codes[batch.words.starts],
-        _MINUS,
-    )
+    words = batch.words
+    first_letters = words.codes[words.starts]
+    is_sign &= words.lengths == 1
+    is_sign &= np.isin(first_letters, _MINUS)
     is_sign &= batch.spaced
     is_sign[:-1] &= ~batch.spaced[1:]
     return is_sign
@@ -155,33 +151,39 @@ def _signs(
 def _by_letters(batch: Batch) -> Iterator[_Value]:
     """Addresses, which are words, then phones and numbers of documents, from text to text."""
     strings = batch.distinct.strings
+    index = batch.distinct.index
     taken = np.zeros(len(batch), dtype=bool)
     for label, view in (("EMAIL", "like_email"), ("URL", "like_url")):
-        rows = np.flatnonzero(
-            flags(
-                view,
-                strings,
-            )[batch.distinct.index]
-        )
-        for row in rows[~taken[rows]].tolist():
+        has_flag = flags(view, strings)
+        rows = np.flatnonzero(has_flag[index])
+        free = rows[~taken[rows]]
+        for row in free.tolist():
             yield _Value(
-                row,
-                row + 1,
-                label,
-                strings[batch.distinct.index[row]],
-                "",
+                start=row,
+                end=row + 1,
+                label=label,
+                value=strings[index[row]],
+                unit="",
             )
         taken[rows] = True
-    for doc, shift in zip(batch.docs, batch.offsets.tolist(), strict=False):
+    for doc, shift in zip(
+        batch.docs,
+        batch.offsets.tolist(),
+        strict=False,
+    ):
         for start, end, label, value in contacts(doc.text):
             first, last = _tokens(doc, start, end)
-            if first < last and not taken[shift + first : shift + last].any():
+            if first == last:
+                continue
+            first += shift
+            last += shift
+            if not taken[first:last].any():
                 yield _Value(
-                    shift + first,
-                    shift + last,
-                    label,
-                    value,
-                    "",
+                    start=first,
+                    end=last,
+                    label=label,
+                    value=value,
+                    unit="",
                 )
 
 
@@ -193,9 +195,11 @@ def _tokens(
     """The tokens of some characters; none where these do not begin and end with tokens."""
     first = int(np.searchsorted(doc.starts, start))
     last = int(np.searchsorted(doc.ends, end))
-    is_whole = first < len(doc) and last < len(doc)
-    is_whole = is_whole and doc.starts[first] == start and doc.ends[last] == end
-    return (first, last + 1) if is_whole else (0, 0)
+    if first >= len(doc) or last >= len(doc):
+        return 0, 0
+    if doc.starts[first] != start or doc.ends[last] != end:
+        return 0, 0
+    return first, last + 1
 
 
 def _as_layer(
@@ -207,9 +211,9 @@ def _as_layer(
         [value.end - shift for value in values],
         [value.label for value in values],
     )
-    for name, strings in (
-        ("value", [value.value for value in values]),
-        ("unit", [value.unit or None for value in values]),
-    ):
-        layer.set(name, strings or [], None if strings else [])
+    labels: list[str] | None = None if values else []
+    amounts = [value.value for value in values]
+    units = [value.unit or None for value in values]
+    layer.set("value", amounts, labels)
+    layer.set("unit", units, labels)
     return layer
