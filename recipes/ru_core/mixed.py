@@ -1,7 +1,10 @@
 """A pipeline between two stages of a training: a weighted mean of their weights.
 
     python recipes/ru_core/mixed.py runs/first/best.pipekit runs/written/best.pipekit \\
-        --share 0.75 --out runs/ru_core/best.pipekit
+        --out runs/ru_core/best.pipekit
+
+    python recipes/ru_core/mixed.py runs/qa_first/best.pipekit runs/qa_pairs/best.pipekit \\
+        --only qa --out runs/qa/best.pipekit
 
 A network that goes on with other data forgets some of the first. Between the two networks there are
 ones that do nearly as well on each as the better of them (Wortsman et al. 2022, WiSE-FT). Rows that
@@ -48,14 +51,16 @@ def main() -> None:
     parser.add_argument("first")
     parser.add_argument("second")
     parser.add_argument("--share", type=float, default=0.75, help="of the second (default: 0.75)")
+    parser.add_argument("--only", help="a component: the other parts are those of the second")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     first = pipekit.load(options.first)
     second = pipekit.load(options.second)
-    for name, encoder in second.encoders.items():
-        mix(first.encoders[name], encoder, options.share)
-    for name, component in second.components.items():
-        mix(first.components[name], component, options.share)
+    parts = {**second.encoders, **second.components}
+    older_parts = {**first.encoders, **first.components}
+    for name, part in parts.items():
+        if options.only in (None, name):
+            mix(older_parts[name], part, options.share)
     second.to_disk(options.out, half=True)
     print(f"{options.out}: {options.share:.2f} of {options.second}, the rest of {options.first}")
 

@@ -187,14 +187,20 @@ def test_bfloat16_costs_less_than_a_tenth_of_a_point(data: Path) -> None:
 @pytest.mark.filterwarnings(
     "ignore::pipekit.errors.PipekitWarning"
 )  # two spans of the corpus do not fall on token borders
-def test_bfloat16_costs_names_less_than_a_tenth_of_a_point(
+def test_bfloat16_changes_less_than_one_name_in_a_hundred(
     nlp: pipekit.Pipeline, data: Path
 ) -> None:
     [source] = read_recipe(ROOT / "recipes/ner/ner.toml").dev
-    gold = read_source(source, nlp.tokenize)
+    texts = [doc.text for doc in read_source(source, nlp.tokenize)]
     half = pipekit.load("ru_core", device="cpu", precision="bfloat16", include=["ner"])
-    found = [evaluate(one, gold)["ents"] or 0 for one in (nlp.select_pipes(enable=["ner"]), half)]
-    assert found[0] - found[1] < 0.001
+    names = []
+    for pipeline in (nlp.select_pipes(enable=["ner"]), half):
+        spans = set()
+        for number, doc in enumerate(pipeline.pipe(texts)):
+            spans |= {(number, span.start, span.end, span.label) for span in doc.ents or ()}
+        names.append(spans)
+    full, rounded = names
+    assert len(full - rounded) < len(full) / 100
 
 
 @pytest.mark.filterwarnings("ignore::pipekit.errors.PipekitWarning")  # as above

@@ -39,9 +39,9 @@ def capitalise(
         capitalise("ростов-на-дону", "Ростове-на-Дону")     # "Ростов-на-Дону"
 
     It begins with a capital. Only a lemma that is spelled like the word already, capitals and all,
-    stays as it is.
+    stays as it is, and so does a letter.
     """
-    if lemma == word and not word.islower():
+    if lemma == word and (len(word) == 1 or not word.islower()):
         return lemma
     letters = sum(map(str.isalpha, word))
     if word.isupper() and letters > 1:

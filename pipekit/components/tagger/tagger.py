@@ -340,8 +340,10 @@ class Tagger(Head):
         for row in np.flatnonzero(is_letter | may_be_short).tolist():
             is_acronym[row] = distinct.strings[row].isupper()
         is_name = self.tags.letters[parts] & is_letter[distinct.index]
-        is_noun = np.isin(parts, [self.tags.common, self.tags.proper])
+        is_common = parts == self.tags.common
+        is_noun = is_common | (parts == self.tags.proper)
         acronyms: Bools = is_name | (is_noun & is_acronym[distinct.index])
+        acronyms |= _are_marks(batch, is_letter) & ~is_common
         return acronyms
 
     def _spell(
@@ -459,6 +461,27 @@ def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
     borders = pairwise(batch.offsets.tolist())
     for doc, (start, end) in zip(batch.docs, borders, strict=True):
         yield doc, slice(start, end)
+
+
+def _are_marks(
+    batch: Batch,
+    is_letter: Bools,  # bool[words]
+) -> Bools:
+    """Letters that number things, «б) срок», «7 б класс»; bool[tokens].
+
+    A bracket follows them, or a number stands before them.
+    """
+    distinct = batch.distinct
+    words = distinct.index
+    is_bracket = np.array([string == ")" for string in distinct.strings], dtype=bool)
+    is_number = np.array([string.isdecimal() for string in distinct.strings], dtype=bool)
+    inner = np.ones(len(words), dtype=bool)  # tokens with another of their document before them
+    inner[batch.offsets[:-1][np.diff(batch.offsets) > 0]] = False
+    neighbours = np.zeros(len(words), dtype=bool)
+    neighbours[:-1] = is_bracket[words[1:]] & inner[1:]
+    neighbours[1:] |= is_number[words[:-1]] & inner[1:]
+    marks: Bools = is_letter[words] & neighbours
+    return marks
 
 
 def _without_lead(
