@@ -116,7 +116,7 @@ class RuleTokenizer:
         special: tokens that are kept letter for letter, added to the lists of the same name in the
             language's rules.
         splits: words that are cut, letter for letter, with the tokens of each:
-            {"чтоли": ["что", "ли"]}.
+            {"чтоли": ["что", "ли"]}. Borders of sentences are judged by these tokens.
 
     Errors: `ConfigError` for a language without rules, and for pieces that are not their word.
     """

@@ -35,7 +35,8 @@ texts = st.lists(st.sampled_from([*SPLITS, "кот", " ", ". ", "\n\n"]), max_si
 
 @given(st.lists(texts, max_size=3))
 @settings(max_examples=50, deadline=None)
-def test_no_other_border_changes(every: list[str]) -> None:
+def test_no_other_word_is_cut(every: list[str]) -> None:
+    """Sentences may change with the words that their borders are judged by."""
     plain = pipekit.blank("ru")
     cutting = pipekit.blank("ru")
     cutting.set_tokenizer("ru", splits=SPLITS)
@@ -44,4 +45,3 @@ def test_no_other_border_changes(every: list[str]) -> None:
         for word in before.words:
             words += SPLITS.get(word, [word])
         assert after.words == words
-        assert [sent.text for sent in after.sents] == [sent.text for sent in before.sents]
