@@ -49,6 +49,7 @@ CONTENT = frozenset(
         "xcomp",
     }
 )
+FIGURES_OF_TREES = {"head": "UAS", "dep": "LAS"}  # the figure that measures a column
 _ROOT = -1
 _UNKNOWN = -2  # a head that is unset, or that the gold standard does not have as a word
 

@@ -8,6 +8,7 @@ from pipekit.corpora.sources import CorpusSource
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.evaluation.evaluate import check_measured, measurable
+from pipekit.evaluation.trees import FIGURES_OF_TREES
 from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
 from pipekit.training.building import PreparedParts
@@ -61,11 +62,11 @@ def _without_figure(
 
     Errors: `ConfigError` for a component that these can measure, and the dev documents cannot.
     """
-    assigned = [name for head in learners.values() for name in head.assigns]
-    on_dev = measurable(prepared.pipeline, prepared.dev, assigned)
+    figures = [_figure_of(name) for head in learners.values() for name in head.assigns]
+    on_dev = measurable(prepared.pipeline, prepared.dev, figures)
     without = []
     for name, head in learners.items():
-        if on_dev.intersection(head.assigns):
+        if on_dev.intersection(map(_figure_of, head.assigns)):
             continue
         if not _is_measurable(prepared.pipeline, prepared.train, head.assigns):
             without.append(name)
@@ -87,9 +88,15 @@ def _is_measurable(
     """Whether documents hold something of any of these layers that a figure measures."""
     for name in names:
         annotated = (doc for doc in docs if doc.has_annotation(name))
-        if name in measurable(pipeline, annotated, [name]):
+        figure = _figure_of(name)
+        if figure in measurable(pipeline, annotated, [figure]):
             return True
     return False
+
+
+def _figure_of(name: str) -> str:
+    """The figure that measures a layer or column; most have the name of what they measure."""
+    return FIGURES_OF_TREES.get(name, name)
 
 
 def _layers_of(head: Head) -> str:
