@@ -49,23 +49,18 @@ class Splits:
         rows, words = self._split(tokens)
         if not len(rows):
             return tokens
+        sizes = self._counts[words]  # pieces of each
         counts = np.ones(len(tokens.starts), dtype=np.int64)
-        counts[rows] = self._counts[words]
+        counts[rows] = sizes
         first = offsets(counts)[:-1]  # the place of each old token among the new ones
         starts = np.repeat(tokens.starts, counts)
         ends = np.repeat(tokens.ends, counts)
-        lengths = self._lengths[
-            ranges(
-                self._starts[words],
-                self._counts[words],
-            )
-        ]
-        places = ranges(first[rows], self._counts[words])
+        pieces = ranges(self._starts[words], sizes)
+        lengths = self._lengths[pieces]
+        places = ranges(first[rows], sizes)
         before = offsets(lengths)  # letters of all pieces before each
-        own = np.repeat(
-            before[offsets(self._counts[words])[:-1]],
-            self._counts[words],
-        )
+        first_pieces = offsets(sizes)[:-1]
+        own = np.repeat(before[first_pieces], sizes)
         starts[places] += before[:-1] - own
         ends[places] = starts[places] + lengths
         return SplitterTokens(tokens.points, tokens.kinds, starts, ends)
