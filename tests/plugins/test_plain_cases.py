@@ -57,6 +57,7 @@ def assert_share(
     share: float,
 ) -> None:
     right = size - len(wrong)
+    print(f"{right} of {size} right")  # shown by pytest -rP
     assert size, "no cases"
     assert right >= share * size, f"{right} of {size} right, wrong are:\n" + "\n".join(wrong)
 
