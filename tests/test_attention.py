@@ -21,8 +21,8 @@ from pipekit import Doc, Pipeline
 from pipekit.attention import AttentionMap, heat_map, selected_maps
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
-from pipekit.encoders.stack import Attention, Shape, Stack
 from pipekit.errors import ConfigError, StoreError
+from pipekit.nn.stack import Attention, Shape, Stack
 from pipekit.training.plot import plot
 
 TEXT = "Мама мыла раму, а «кот» спал на окне. Да. Мы живём в Москве!"

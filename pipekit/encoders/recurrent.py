@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from pipekit.encoders.mutated import MUT1, MUT2, MUT3
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
+from pipekit.nn.mutated import MUT1, MUT2, MUT3
 from pipekit.nn.padding import Windows, length_groups, packed_rows
 from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
 from pipekit.parts.contracts import Tables

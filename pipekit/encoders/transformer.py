@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from pipekit.attention import AttentionMap
 from pipekit.encoders.sequence import SequenceEncoder
-from pipekit.encoders.stack import Norm, Shape, Stack, by_window, sinusoids
 from pipekit.nn.sequences import CPU_CELLS, LayerMix, padded_groups
+from pipekit.nn.stack import Norm, Shape, Stack, by_window, sinusoids
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Tables
 from pipekit.settings import HeadCount, LayerCount, OptionalWidth, Rate, Width, Window

@@ -33,7 +33,7 @@ from pipekit.encoders.bert.disentangled import Distances
 from pipekit.encoders.bert.families import FAMILIES, shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.errors import ConfigError
-from pipekit.subwords.cutter import learn_subwords, text_of
+from pipekit.subwords.learning import learn_subwords, text_of
 from pipekit.subwords.published import FILES, read_vocabulary
 
 safetensors = pytest.importorskip(

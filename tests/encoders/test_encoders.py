@@ -1,6 +1,6 @@
 """Encoders: every kind answers each token, whatever travels along.
 
-Modules: encoders.bert.encoder, encoders.embed, encoders.sequence, encoders.stack,
+Modules: encoders.bert.encoder, encoders.embed, encoders.sequence,
     encoders.transformer
 """
 
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 import pipekit
 from pipekit import Doc, Pipeline
 from pipekit.encoders.bert.encoder import Bert
-from pipekit.encoders.stack import sinusoids
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import windows
 from pipekit.nn.sequences import padded_groups
@@ -227,14 +226,3 @@ def test_packed_sequences_and_padded_ones_say_the_same(
         monkeypatch.setattr(kind, "packs", packs)
         found.append(torch.cat(vectors(nlp, given)))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("width", [1, 2, 7, 16])
-def test_sinusoids_are_those_of_the_paper(width: int) -> None:
-    table = sinusoids(5, width)
-    for position in range(5):
-        for i in range(width):
-            angle = position / 10_000 ** (2 * (i // 2) / width)
-            assert table[position, i].item() == pytest.approx(
-                np.cos(angle) if i % 2 else np.sin(angle), abs=1e-5
-            )

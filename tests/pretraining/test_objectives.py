@@ -24,8 +24,8 @@ from pipekit.corpora.readers import read_conllu
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.bert.families import FAMILIES
 from pipekit.encoders.bert.network import Network
-from pipekit.encoders.stack import Attention
 from pipekit.errors import ConfigError
+from pipekit.nn.stack import Attention
 from pipekit.pretraining.framing import FRAMINGS, REACH, framing_of, single
 from pipekit.pretraining.masking import Sequences, hide
 from pipekit.pretraining.objective import PieceHead

@@ -25,7 +25,8 @@ from pipekit.pretraining import loop
 from pipekit.pretraining.recipe import PretrainingRecipe, read_pretraining_recipe
 from pipekit.pretraining.shards import LINE, NUMBER, SENTENCE, WORD, Corpus, TextSource, cut
 from pipekit.storage import store
-from pipekit.subwords.cutter import Subwords, learn_subwords, text_of
+from pipekit.subwords.cutter import Subwords
+from pipekit.subwords.learning import learn_subwords, text_of
 from pipekit.words.chars import from_strings, normalize
 from pipekit.words.lexicon import short
 

@@ -22,14 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.encoders.bert.families import BertShape
-from pipekit.encoders.stack import Attention, Shape
+from pipekit.nn.stack import Attention, Shape
 
 
 class Where(NamedTuple):
     """What each attention of a stack reads.
 
     Attributes:
-        mask: as `pipekit.encoders.stack.attention_mask` gives it.
+        mask: as `pipekit.nn.stack.attention_mask` gives it.
         vectors: of the distances that occur, float[distances, width].
         row: which of these stands between a query and a key, int64[longest, longest].
     """

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pipekit.encoders.stack import Shape
 from pipekit.errors import ConfigError, near
+from pipekit.nn.stack import Shape
 from pipekit.registry import check_arguments
 from pipekit.settings import Between, LayerCount, OptionalWidth, Width
 

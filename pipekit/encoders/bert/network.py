@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipekit.encoders.bert.disentangled import DisentangledAttention, Distances
 from pipekit.encoders.bert.families import BertShape
-from pipekit.encoders.stack import Stack, sinusoids
+from pipekit.nn.stack import Stack, sinusoids
 
 # The spread of the weights of a new network, as published.
 _STD = 0.02
