@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from pipekit.storage.files import write_atomically
-    from pipekit.subwords.cutter import learn_subwords
+    from pipekit.subwords.learning import learn_subwords
 
     lines = tqdm(
         first_texts(options.files, options.lang, options.chars),
@@ -86,7 +86,7 @@ def first_texts(
     """
     from pipekit.corpora.readers import read_text
     from pipekit.pipeline import Pipeline
-    from pipekit.subwords.cutter import text_of
+    from pipekit.subwords.learning import text_of
 
     tokenize = Pipeline({"lang": lang}).tokenize
     for file in files:

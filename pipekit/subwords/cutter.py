@@ -1,7 +1,6 @@
-"""Words as subword pieces: learned vocabularies, and the cut of words by them.
+"""Words as subword pieces: how vocabularies cut words and texts, and join pieces again.
 
-Vocabularies are learned by BPE (Sennrich, Haddow and Birch 2016), Unigram (Kudo 2018) or WordPiece
-(Schuster and Nakajima 2012). No other module uses the `tokenizers` library, which is an extra.
+No other module uses the `tokenizers` library, which is an extra.
 
 A word is cut alone, together with the space before it where there is one. So each piece belongs to
 exactly one word:
@@ -10,6 +9,10 @@ exactly one word:
     spaced   True     True           False
     pieces   ▁кот     ▁си дел        .
     borders  0        1              3        4
+
+Whole texts are cut and put together again, too, for networks that write:
+
+    text     кот сидел.      ids ─▶ encode      text ◀─ join ─ ids
 
 A vocabulary is kept as plain data: the text of the `tokenizer.json` that all such libraries read.
 """
@@ -28,14 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.allowance import take
-from pipekit.doc import Doc
-from pipekit.errors import ConfigError, PipekitFormatError, near
+from pipekit.errors import ConfigError, PipekitFormatError
 from pipekit.words.arrays import Ints, offsets
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-ALGORITHMS = ("bpe", "unigram", "wordpiece")
 START = "▁"  # the space before a word, in the pieces of BPE and Unigram
 PAD = "[PAD]"
 UNK = "[UNK]"
@@ -47,16 +48,16 @@ SPECIAL = (PAD, UNK, CLS, SEP, MASK)
 ALIASES = {
     PAD: (PAD, "<pad>"),
     UNK: (UNK, "<unk>"),
-    CLS: (CLS, "<s>", "<cls>"),
-    SEP: (SEP, "</s>", "<sep>"),
+    CLS: (CLS, "<s>", "<cls>", "<|endoftext|>"),
+    SEP: (SEP, "</s>", "<sep>", "<|endoftext|>"),
     MASK: (MASK, "<mask>"),
 }
 _BYTE_SPACE = "Ġ"  # the space before a word, in the pieces of byte-level BPE
-# The share of pieces that each round of Unigram leaves; the library's 0.75 needs more rounds.
-_SHRINKING = 0.6
+_NO_CUT = "a vocabulary of subwords does not cut"
+_LOST = "\ufffd"  # what an unknown piece is in a text
 _REPEATED_GROUP = re.compile(r"(?<!\\)\)[*+{]")
 _PER_BYTE = 64  # bytes of memory that a vocabulary takes for each byte of its text
-_BETWEEN = "\x1f"  # between the words of a text for a trainer; no word has it inside
+BETWEEN = "\x1f"  # between the words of a text for a trainer; no word has it inside
 
 
 class Cut(NamedTuple):
@@ -105,7 +106,7 @@ class Subwords:
     @cached_property
     def special(self) -> Special:
         """The numbers of the special pieces. Errors: `PipekitFormatError` where one is missing."""
-        return Special(*map(self._special, SPECIAL))
+        return Special(*map(self.number, SPECIAL))
 
     def cut(
         self,
@@ -118,7 +119,7 @@ class Subwords:
             words: the words.
             spaced: whether white space stands before each.
         """
-        unknown = self.special.unknown
+        unknown = self._unknown
         texts = []
         for word, is_spaced in zip(words, spaced, strict=True):
             texts.append(" " + word if is_spaced else word)
@@ -129,8 +130,54 @@ class Subwords:
         is_reserved = np.isin(ids, self._reserved)
         return Cut(np.where(is_reserved, unknown, ids), borders)
 
+    def encode(self, texts: Sequence[str]) -> list[Ints]:
+        """The pieces of whole texts, white space included, int64[pieces] for each.
+
+        A vocabulary of WordPiece does not tell one kind of white space from another.
+        """
+        encoded = []
+        for encoding in self._encode(list(texts)):
+            encoded.append(np.array(encoding.ids, dtype=np.int64))
+        return encoded
+
+    def piece_ends(self, texts: Sequence[str]) -> list[Ints]:
+        """The character behind each piece of `encode`, int64[pieces] for each text."""
+        ends = []
+        with _format_errors(_NO_CUT):
+            encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            for encoding in encodings:
+                ends.append(np.array([end for _, end in encoding.offsets], dtype=np.int64))
+        return ends
+
+    def join(self, ids: Iterable[int]) -> str:
+        """The text of pieces. Special pieces have none; an unknown one is U+FFFD.
+
+        subwords.join(subwords.encode(["кот сидел."])[0])       # «кот сидел.»
+        """
+        names = []
+        for number in ids:
+            if int(number) == self._unknown:
+                names.append(_LOST)
+            elif int(number) not in self._reserved:
+                names.append(self._names.get(int(number), _LOST))
+        text: str = self._joiner.decode(names)
+        return text
+
+    @cached_property
+    def _joiner(self) -> Any:
+        """The library's way from pieces to text, by what the vocabulary marks."""
+        decoders = tokenizers_library().decoders
+        content = json.loads(self.table.tobytes())
+        if content["model"]["type"] == "WordPiece":
+            prefix = content["model"].get("continuing_subword_prefix", "##")
+            return decoders.WordPiece(prefix, cleanup=False)
+        if '"ByteLevel"' in json.dumps(content.get("pre_tokenizer")):
+            return decoders.ByteLevel()
+        marks = decoders.Metaspace(replacement=START, prepend_scheme="never")
+        return decoders.Sequence([decoders.ByteFallback(), marks])
+
     def _encode(self, texts: list[str]) -> list[Any]:
-        with _format_errors("a vocabulary of subwords does not cut"):
+        with _format_errors(_NO_CUT):
             encode = self._tokenizer.encode_batch_fast
             try:
                 return list(encode(texts, add_special_tokens=False))
@@ -179,22 +226,40 @@ class Subwords:
     def _reserved(self) -> list[int]:
         """The numbers that no text may have, not even a word with the spelling of the piece."""
         special = {token["id"] for token in self._added if token["special"]}
-        special |= set(self.special)
-        special.remove(self.special.unknown)
-        return sorted(special)
+        for name in SPECIAL:
+            special.add(self.number(name, -1))
+        return sorted(special - {self._unknown, -1})
+
+    @cached_property
+    def _unknown(self) -> int:
+        """The unknown piece; -1 in a vocabulary of bytes without any, which knows all texts."""
+        return self.number(UNK, -1)
 
     @cached_property
     def _names(self) -> dict[int, str]:
         return {number: name for name, number in self._numbers.items()}
 
-    def _special(self, name: str) -> int:
-        aliases = ALIASES[name]
+    def number(
+        self,
+        name: str,
+        default: int | None = None,
+    ) -> int:
+        """The number of a piece by its name; a special one may have any of its `ALIASES`.
+
+        Args:
+            default: where there is no such piece.
+
+        Errors: `PipekitFormatError` where there is none, and no default.
+        """
+        aliases = ALIASES.get(name, (name,))
         for alias in aliases:
             if alias in self._numbers:
                 return self._numbers[alias]
+        if default is not None:
+            return default
+        needed = "it" if aliases == (name,) else f"one of {', '.join(aliases)}"
         raise PipekitFormatError(
-            f"this vocabulary of {len(self)} pieces has no {name}:"
-            f" one of {', '.join(aliases)} is needed"
+            f"this vocabulary of {len(self)} pieces has no {name}: {needed} is needed"
         )
 
 
@@ -207,7 +272,7 @@ def _tokenizer(text: bytes) -> Tokenizer:
 
     It never finds special pieces in a text, truncates nothing and pads nothing.
     """
-    library = _library()
+    library = tokenizers_library()
     with _format_errors("a vocabulary of subwords cannot be read"):
         content: dict[str, Any] = json.loads(text)
         _check_patterns(content)
@@ -288,7 +353,7 @@ def _hide_added(
         if not token["special"]:
             hidden.append(token)
         elif token["id"] >= len(model["vocab"]):
-            hidden.append({**token, "content": _BETWEEN + token["content"]})
+            hidden.append({**token, "content": BETWEEN + token["content"]})
     return hidden
 
 
@@ -306,7 +371,7 @@ def _hide_in_model(
 
     def hide(name: str) -> str:
         if name in special:
-            return _BETWEEN + name
+            return BETWEEN + name
         return name
 
     if model["type"] == "Unigram":
@@ -318,7 +383,7 @@ def _hide_in_model(
     return model
 
 
-def _library() -> Any:
+def tokenizers_library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
@@ -326,95 +391,6 @@ def _library() -> Any:
             "subword pieces need the tokenizers library: pip install tokenizers"
         ) from error
     return tokenizers
-
-
-# -- learning
-
-
-def text_of(doc: Doc) -> str:
-    """A document as `learn_subwords` reads it: words, each with the space before it, if any."""
-    texts = []
-    previous_end = -1
-    for word, start, end in zip(doc.words, doc.starts.tolist(), doc.ends.tolist(), strict=True):
-        texts.append(word if start == previous_end else " " + word)
-        previous_end = end
-    return _BETWEEN.join(texts)
-
-
-def learn_subwords(
-    texts: Iterable[str],
-    algorithm: str = "bpe",
-    size: int = 8_000,
-    letters: int = 500,
-) -> Subwords:
-    """The vocabulary of texts.
-
-        learn_subwords((text_of(doc) for doc in docs), "unigram", size=16_000)
-
-    Args:
-        texts: each as `text_of` gives it.
-        algorithm: "bpe", "unigram" or "wordpiece".
-        size: the most pieces; few texts give fewer.
-        letters: the most letters that are pieces. The most frequent ones are, others are unknown.
-
-    Errors: `ConfigError` for an unknown algorithm, and where the `tokenizers` library is missing.
-    """
-    if algorithm not in ALGORITHMS:
-        raise ConfigError(f"no subwords are learned by {algorithm!r}.{near(algorithm, ALGORITHMS)}")
-    library = _library()
-    tokenizer, trainer = _untrained(library, algorithm, size, letters)
-    before_words = _pre_tokenizer_of(library, algorithm)
-    separator = library.pre_tokenizers.Split(_BETWEEN, "removed")
-    tokenizer.normalizer = library.normalizers.NFC()
-    tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([separator, before_words])
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.pre_tokenizer = before_words
-    return from_text(tokenizer.to_str())
-
-
-def _untrained(
-    library: Any,
-    algorithm: str,
-    size: int,
-    letters: int,
-) -> tuple[Any, Any]:
-    """The library's tokenizer without pieces, and its trainer."""
-    models = library.models
-    trainers = library.trainers
-    common = {
-        "vocab_size": size,
-        "special_tokens": list(SPECIAL),
-        "show_progress": False,
-    }
-    frequent = {"min_frequency": 2, "limit_alphabet": letters}
-    if algorithm == "bpe":
-        model = models.BPE(unk_token=UNK)
-        trainer = trainers.BpeTrainer(**frequent, **common)
-    elif algorithm == "wordpiece":
-        model = models.WordPiece(unk_token=UNK)
-        trainer = trainers.WordPieceTrainer(**frequent, **common)
-    else:
-        model = models.Unigram()
-        trainer = trainers.UnigramTrainer(
-            unk_token=UNK,
-            shrinking_factor=_SHRINKING,
-            **common,
-        )
-    return library.Tokenizer(model), trainer
-
-
-def _pre_tokenizer_of(
-    library: Any,
-    algorithm: str,
-) -> Any:
-    """The step that marks the space before a word, or takes it away for WordPiece."""
-    if algorithm == "wordpiece":
-        return library.pre_tokenizers.WhitespaceSplit()
-    return library.pre_tokenizers.Metaspace(
-        replacement=START,
-        prepend_scheme="never",
-        split=False,
-    )
 
 
 def from_text(text: str) -> Subwords:

@@ -10,13 +10,14 @@ its own library:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pipekit.errors import ConfigError, PipekitFormatError
-from pipekit.subwords.cutter import ALIASES, UNK, Subwords, from_text, learn_subwords
+from pipekit.subwords.cutter import ALIASES, SPECIAL, UNK, Subwords, from_text
+from pipekit.subwords.learning import learn_subwords
 from pipekit.subwords.sentencepiece import tokenizer_json
 
 # The files that hold a vocabulary, the most complete first.
@@ -54,11 +55,17 @@ def from_settings(
     return learn_subwords(texts, **settings)
 
 
-def read_vocabulary(path: Path) -> Subwords:
+def read_vocabulary(
+    path: Path,
+    needed: Sequence[str] = SPECIAL,
+) -> Subwords:
     """The vocabulary in a file, or in a folder with one of `FILES`.
 
     A `tokenizer.json` is complete. Beside the other files, `merges.txt`, `tokenizer_config.json`
     and `config.json` are read as well.
+
+    Args:
+        needed: the special pieces that the vocabulary must have.
 
     Errors: `ConfigError` naming the file and its fault, or the files that are read.
     """
@@ -68,7 +75,7 @@ def read_vocabulary(path: Path) -> Subwords:
     try:
         content = unprefixed(_content(file))
         subwords = from_text(json.dumps(content, ensure_ascii=False))
-        _check_that_it_cuts(subwords)
+        _check_that_it_cuts(subwords, needed)
     except OSError as error:
         raise ConfigError(f"{file}: the vocabulary cannot be read: {error.strerror}") from error
     except ConfigError:
@@ -81,8 +88,13 @@ def read_vocabulary(path: Path) -> Subwords:
     return subwords
 
 
-def _check_that_it_cuts(subwords: Subwords) -> None:
+def _check_that_it_cuts(
+    subwords: Subwords,
+    needed: Sequence[str],
+) -> None:
     """Raise the errors of a faulty vocabulary now, and not at its first use."""
+    for name in needed:
+        subwords.number(name)
     letter = "а"
     unassigned = "\u0378"
     subwords.cut([letter, unassigned], [True, False])

@@ -29,7 +29,7 @@ from pipekit.devices.memory import keep_memory
 from pipekit.pretraining.loop import Pretrainer, build_encoder
 from pipekit.pretraining.objectives import MaskedTokens
 from pipekit.pretraining.recipe import PretrainingRecipe, PretrainingSettings, TextFiles
-from pipekit.subwords.cutter import learn_subwords, text_of
+from pipekit.subwords.learning import learn_subwords, text_of
 
 PIECES = 8_000
 WORDS, LINES, PER_LINE = 20_000, 10_000, 40

@@ -1,6 +1,6 @@
 """Subwords: vocabularies that are learned, vocabularies of others, and what holds of every cut.
 
-Modules: subwords.cutter, subwords.published, subwords.sentencepiece
+Modules: subwords.cutter, subwords.learning, subwords.published, subwords.sentencepiece
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipekit.errors import ConfigError, PipekitError, PipekitFormatError
-from pipekit.subwords.cutter import SPECIAL, START, Subwords, from_text, learn_subwords, text_of
+from pipekit.subwords.cutter import SPECIAL, START, Subwords, from_text
+from pipekit.subwords.learning import learn_subwords, text_of, text_of_whole
 from pipekit.subwords.published import FILES, from_settings, read_vocabulary, unprefixed
 from pipekit.subwords.sentencepiece import fields, tokenizer_json
 
@@ -518,3 +519,53 @@ except pipekit.PipekitError as error:
 
 def test_all_files_that_hold_vocabularies_have_a_reader() -> None:
     assert {Path(name).suffix for name in FILES} == {".json", ".txt", ".model"}
+
+
+# -- whole texts
+
+
+@cache
+def of_whole_texts(algorithm: str) -> Subwords:
+    return learn_subwords([text_of_whole(text) for text in TEXTS] * 3, algorithm, size=150)
+
+
+WHOLE = ["Мама мыла раму.", "Кот  спит.\n\nОн спит", " Да", "кто ел йод\t", ""]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+@pytest.mark.parametrize("algorithm", ["bpe", "unigram", "letters"])
+def test_a_text_is_its_pieces_joined(algorithm: str, text: str) -> None:
+    subwords = of_whole_texts(algorithm)
+    [ids] = subwords.encode([text])
+    known = subwords.number("[UNK]") not in ids
+    assert known == ("\t" not in text and "\n" not in text)
+    if known:
+        assert subwords.join(ids) == text
+
+
+def test_a_vocabulary_of_letters_has_a_piece_for_each() -> None:
+    subwords = of_whole_texts("letters")
+    [ids] = subwords.encode(["Мама мыла"])
+    assert len(ids) == 9 and subwords.join(ids[:6]) == "Мама м"
+    assert all(len(piece) == 1 for piece in subwords.spell(range(5, len(subwords))))
+
+
+def test_bytes_are_joined_to_letters_and_half_a_letter_shows() -> None:
+    [ids] = byte_level().encode(["ёжик 🦔"])
+    assert byte_level().join(ids) == "ёжик 🦔"
+    assert byte_level().join(ids[:-1]).endswith("\ufffd")
+
+
+@given(st.text(alphabet=LETTERS + " .", max_size=40))
+def test_pieces_end_where_their_letters_do(text: str) -> None:
+    subwords = of_whole_texts("bpe")
+    [ids] = subwords.encode([text])
+    [ends] = subwords.piece_ends([text])
+    for number, end in enumerate(ends.tolist()):
+        assert subwords.join(ids[: number + 1]) == text[:end]
+
+
+def test_special_and_unknown_pieces_are_no_text() -> None:
+    subwords = of_whole_texts("bpe")
+    assert subwords.join([subwords.special.cls, subwords.special.mask]) == ""
+    assert subwords.join([subwords.special.unknown, 10**6]) == "\ufffd\ufffd"
