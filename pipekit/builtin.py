@@ -11,6 +11,7 @@ PARTS: dict[str, dict[str, str]] = {
     "pipekit_tokenizers": {
         "ru": "pipekit.tokenizers.rules:RuleTokenizer",
         "whitespace": "pipekit.tokenizers.rules:WhitespaceTokenizer",
+        "letters": "pipekit.tokenizers.letters:LetterTokenizer",
     },
     "pipekit_encoders": {
         "bilstm": "pipekit.encoders.recurrent:LSTM",
@@ -22,6 +23,12 @@ PARTS: dict[str, dict[str, str]] = {
         "mut3": "pipekit.encoders.recurrent:Mut3",
         "transformer": "pipekit.encoders.transformer:Transformer",
         "bert": "pipekit.encoders.bert.encoder:Bert",
+    },
+    "pipekit_decoders": {
+        "rnn": "pipekit.decoders.recurrent:RecurrentDecoder",
+        "rnn_attention": "pipekit.decoders.recurrent:AttentiveDecoder",
+        "transformer": "pipekit.decoders.transformer:TransformerDecoder",
+        "causal": "pipekit.decoders.transformer:CausalDecoder",
     },
     "pipekit_components": {
         "embeddings": "pipekit.components.embeddings:Embeddings",
@@ -38,6 +45,8 @@ PARTS: dict[str, dict[str, str]] = {
         "values": "pipekit.components.values.values:ValueFinder",
         "ner": "pipekit.components.ner.ner:EntityRecognizer",
         "span_ner": "pipekit.components.ner.span_ner:SpanRecognizer",
+        "seq2seq": "pipekit.components.generation.seq2seq:Seq2Seq",
+        "lm": "pipekit.components.generation.language_model:LanguageModel",
     },
     "pipekit_readers": {
         "conllu": "pipekit.corpora.readers:read_conllu",
@@ -48,5 +57,6 @@ PARTS: dict[str, dict[str, str]] = {
         "text": "pipekit.corpora.readers:read_text",
         "csv": "pipekit.corpora.readers.table:read_table",
         "squad": "pipekit.corpora.readers.squad:read_squad",
+        "parallel": "pipekit.corpora.readers.parallel:read_parallel",
     },
 }

@@ -348,6 +348,7 @@ def check_keys(
 
 tokenizers = Registry("tokenizer")
 encoders = Registry("encoder")
+decoders = Registry("decoder")
 components = Registry("component")
 readers = Registry("reader")
 pipelines = Registry("pipeline")

@@ -100,6 +100,7 @@ def installation_facts() -> dict[str, Any]:
         registry.pipelines,
         registry.components,
         registry.encoders,
+        registry.decoders,
         registry.tokenizers,
         registry.readers,
     ):

@@ -18,6 +18,8 @@ from pipekit.words.lexicon import Analyses, Lexicon
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pipekit.parts.states import TokenStates
+
 
 @dataclass(frozen=True)
 class Distinct:
@@ -65,6 +67,7 @@ class Batch:
         docs: the documents.
         encode: computes the vectors of an encoder by its name; called at most once for each name.
         tokenize: makes documents of texts, for `beside`.
+        remember: computes the states of an encoder that decoders look at, by its name.
     """
 
     def __init__(
@@ -72,11 +75,14 @@ class Batch:
         docs: Sequence[Doc],
         encode: Callable[[str, Batch], Tensor] | None = None,
         tokenize: Callable[[Sequence[str]], list[Doc]] | None = None,
+        remember: Callable[[str, Batch], TokenStates] | None = None,
     ) -> None:
         self._docs = tuple(docs)
         self._encode = encode
         self._tokenize = tokenize
+        self._remember = remember
         self._vectors: dict[str, Tensor] = {}
+        self._memories: dict[str, TokenStates] = {}
         self._analyses: dict[int, Analyses] = {}
 
     @property
@@ -170,6 +176,17 @@ class Batch:
             self._vectors[encoder] = self._encode(encoder, self)
         return self._vectors[encoder]
 
+    def memory(self, encoder: str) -> TokenStates:
+        """The states of an encoder that decoders look at, on the pipeline's device.
+
+        Errors: `LookupError` in a batch without encoders.
+        """
+        if encoder not in self._memories:
+            if self._remember is None:
+                raise LookupError(f"this batch has no encoders, so no memory of {encoder!r}")
+            self._memories[encoder] = self._remember(encoder, self)
+        return self._memories[encoder]
+
     def beside(self, texts: Sequence[str]) -> Batch:
         """A batch of other texts, with the same tokenizer and encoders.
 
@@ -179,4 +196,4 @@ class Batch:
         """
         if self._tokenize is None:
             raise LookupError("this batch has no tokenizer, so no texts can be put beside it")
-        return Batch(self._tokenize(texts), self._encode, self._tokenize)
+        return Batch(self._tokenize(texts), self._encode, self._tokenize, self._remember)

@@ -15,9 +15,10 @@ is built. So a new part and a saved one are built by the same call:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ from pipekit.attention import AttentionMap
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.parts.batch import Batch
+from pipekit.parts.states import TokenStates
 
 Tables = dict[str, NDArray[Any]]
 RowNames = Sequence[Hashable]
@@ -138,6 +140,18 @@ class Encoder(Part):
     def forward(self, features: Any) -> Tensor:
         """The vectors of the tokens that the features describe, float[tokens, width]."""
         raise NotImplementedError
+
+    def memory(
+        self,
+        batch: Batch,
+        vectors: Callable[[], Tensor],
+    ) -> TokenStates:
+        """The states that a decoder looks at: those of tokens, or of their pieces.
+
+        Args:
+            vectors: gives the vectors of the batch's tokens, which are computed once.
+        """
+        return TokenStates(vectors(), np.arange(len(batch) + 1))
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
         """The attention weights of each sequence, in the order of the text.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pipekit import registry
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from pipekit.parts.contracts import Component, Encoder, EncoderRef, Tables
+    from pipekit.parts.states import TokenStates
 
 
 class Assembly(BuiltParts):
@@ -398,7 +400,7 @@ class Assembly(BuiltParts):
     def batch(self, docs: Sequence[Doc]) -> Batch:
         """Documents as a batch that can ask the encoders and the tokenizer."""
         begin_batch()
-        return Batch(docs, self._encode, self.tokenize)
+        return Batch(docs, self._encode, self.tokenize, self._remember)
 
     def _encode(
         self,
@@ -414,6 +416,13 @@ class Assembly(BuiltParts):
             brought_by = self.brought_by("encoders", name)
             raise PluginContractError(f"the encoder {name!r}: {brought_by} {breach}")
         return vectors
+
+    def _remember(
+        self,
+        name: str,
+        batch: Batch,
+    ) -> TokenStates:
+        return self.encoders[name].memory(batch, partial(batch.vectors, name))
 
 
 def _around_network() -> AbstractContextManager[Any]:

@@ -8,7 +8,7 @@ pooling    mean(Ма, ма)  мыла  mean(ра, му)  one vector for each wor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,13 +23,15 @@ from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
-from pipekit.encoders.stack import by_window
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import Windows, windows
 from pipekit.nn.sequences import LayerMix, PaddedGroup, by_row, cells_on, padded_groups
+from pipekit.nn.stack import by_window
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
-from pipekit.subwords.cutter import Cut, Subwords, text_of
+from pipekit.parts.states import TokenStates
+from pipekit.subwords.cutter import Cut, Subwords
+from pipekit.subwords.learning import text_of
 from pipekit.subwords.published import from_settings
 from pipekit.tables import Table, check_names, check_tables
 from pipekit.words.arrays import Ints, offsets, pair_keys, ranges, split_pairs
@@ -201,17 +203,38 @@ class Bert(Encoder):
         return Cut(ids, offsets(lengths))
 
     def forward(self, features: PieceFeatures) -> Tensor:
-        device = self._device
-        borders = to_device(features.borders, device)
+        borders = to_device(features.borders, self._device)
         owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
+        states = self._states(features, owner)
+        if not len(states):
+            return states
+        return self._to_words(states, owner, borders)
+
+    def memory(
+        self,
+        batch: Batch,
+        vectors: Callable[[], Tensor],
+    ) -> TokenStates:
+        """The states of pieces."""
+        features = self.features(batch)
+        borders = to_device(features.borders, self._device)
+        owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
+        return TokenStates(self._states(features, owner), features.borders)
+
+    def _states(
+        self,
+        features: PieceFeatures,
+        owner: Tensor,
+    ) -> Tensor:
+        """The states of pieces, float[pieces, width]; `owner` as in `_word_vectors`."""
         beside = self._word_vectors(features, owner)
         answers = []
         for framed in self.framed(features):
             states = self._read(framed, beside)
             answers.append((states, framed.row))
         if not answers:
-            return torch.zeros(0, self.width, device=device)
-        return self._to_words(by_row(answers), owner, borders)
+            return torch.zeros(0, self.width, device=self._device)
+        return by_row(answers)
 
     @property
     def _device(self) -> torch.device:

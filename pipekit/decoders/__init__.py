@@ -1,0 +1,1 @@
+"""Decoders: recurrent ones, with and without attention, and Transformers."""
