@@ -1,0 +1,1 @@
+"""Texts from decoders: greedy, by beams, or by chance."""
