@@ -32,8 +32,8 @@ LEVELS = (
     "devices",
     "nn",
     "parts",
-    "matching",
-    "tokenizers encoders components",
+    "matching generation",
+    "tokenizers encoders decoders components",
     "pipeline",
     "corpora",
     "evaluation",
@@ -69,18 +69,21 @@ DOORS = {
     "tokenizers": {"subwords.cutter"},
     "safetensors": {"encoders.bert.checkpoint"},
     "pyarrow": {"jobs.parquet", "matching.regexes"},
+    "polib": {"corpora.readers.parallel"},
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # What imports torch when it is imported; all other rooms wait for a network.
-WITH_TORCH = ("nn", "encoders", "components", "training", "pretraining")
+WITH_TORCH = ("nn", "generation", "encoders", "decoders", "components", "training", "pretraining")
 MODULES_WITH_TORCH = {
     "devices.from_file",
     "devices.int8",
     "parts.contracts",
+    "parts.decoding",
     "pipeline.importing",
     "pipeline.profiling",
 }
 WITHOUT_TORCH = {
+    "generation.search",
     "components.tagger.lemmas",
     "nn.padding",
     "training.recipe",

@@ -42,6 +42,7 @@ VERBS = {
     "evaluate": "compare a pipeline with annotated files",
     "benchmark": "measure words a second, and where the time goes",
     "check": "look for faults in annotated files",
+    "generate": "write how a text goes on",
     "attention": "draw the attention weights of an encoder on a text",
     "info": "show what is installed, or what a pipeline holds",
 }

@@ -15,6 +15,7 @@ from pipekit.doc.groups import Relations, Sentences, SpanGroups, Spans
 from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
+from pipekit.doc.texts import WrittenTexts
 from pipekit.doc.trees import noun_phrases
 from pipekit.doc.views import Sentiment, Span, Token, sentiment, word_keys
 from pipekit.errors import AlignmentError, DocError, near
@@ -136,6 +137,22 @@ class Doc(Text, Comparable):
     def spans(self) -> SpanGroups:
         """Named groups of spans."""
         return SpanGroups(self)
+
+    @property
+    def texts(self) -> WrittenTexts:
+        """Texts that components have written, such as translations, by layer."""
+        return WrittenTexts(self)
+
+    @property
+    def perplexity(self) -> float | None:
+        """2 to the mean surprisal of the words, in bits.
+
+        None where no language model has read the text, and for a text without words.
+        """
+        column = self.tokens.get("surprisal")
+        if column is None or not len(self):
+            return None
+        return float(2.0 ** np.mean(column.values, dtype=np.float64))
 
     def set_spans(
         self,

@@ -24,6 +24,7 @@ and sentences of a text that a reader has cut are no gold standard, so they have
     ents.sentiment      classes of entities; details: each class
     answers             to questions: the F1 of words
     answers exact       the share of exact answers
+    translation chrF    written texts, also BLEU and exact; of any layer of texts
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pipekit.corpora.readers.spans import is_raw
 from pipekit.doc import Doc
+from pipekit.doc.texts import holds_texts
 from pipekit.evaluation.alignment import align, compare_sentences, compare_tokens
 from pipekit.evaluation.answers import answer_figures
 from pipekit.evaluation.classes import class_figures, class_layers, sentiment_figures
 from pipekit.evaluation.morphology import token_figures
 from pipekit.evaluation.scores import Figure, Figures, Scores
 from pipekit.evaluation.spans import relation_figures, span_figures
+from pipekit.evaluation.texts import written_figures
 from pipekit.evaluation.trees import tree_figures
 
 
@@ -103,6 +106,8 @@ def _figures(
             continue
         if layer == "answers" and "questions" in gold.layers:
             yield from answer_figures(gold, predicted)
+        elif holds_texts(gold.layers[layer]):
+            yield from written_figures(gold, predicted, layer)
         else:
             yield from span_figures(docs, layer)
     if "relations" in gold.layers:

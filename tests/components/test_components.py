@@ -23,6 +23,7 @@ from pipekit.errors import DataError
 FEW = {
     "qa": ("bilstm", "gru", "transformer", "bert"),
     "parser": ("bilstm", "transformer", "bert"),
+    "seq2seq": ("bilstm", "bert"),
 }  # components that learn slowly, with one encoder of each kind
 ALIKE = {
     "rnn": ("tagger", "ner"),

@@ -130,6 +130,23 @@ def trees(doc: Doc) -> list[tuple[int | None, str | None]]:
     return [(token.head and token.head.i, token.dep) for token in doc]
 
 
+SEQ2SEQ = {
+    "type": "seq2seq",
+    "encoder": "main",
+    "decoder": {"type": "rnn_attention", "width": 48, "dropout": 0.0},
+    "subwords": {"algorithm": "letters"},
+    "search": {"most": 20},
+    "smoothing": 0.0,
+}
+
+
+def written(doc: Doc) -> list[tuple[int, int, str]]:
+    """What is written for the sentences of a document; a bare copy has none."""
+    if "translation" not in doc.texts:
+        return []
+    return [(text.span.start, text.span.end, text.text) for text in doc.texts["translation"]]
+
+
 # Of each component: its settings, and a function to its annotations of a document.
 # A component with `entities` reads those of the ten sentences.
 COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
@@ -164,6 +181,7 @@ COMPONENTS: dict[str, tuple[dict[str, Any], Said]] = {
         felt,
     ),
     "parser": (PARSER, trees),
+    "seq2seq": (SEQ2SEQ, written),
     "qa": ({"type": "qa", "encoder": "main", "mixed": 24, "hidden": 24, "threshold": 0.5}, answers),
 }
 

@@ -97,6 +97,20 @@ ASKED: list[tuple[str, str | None]] = [
     ("Что взять с собой?", "зонт"),
 ]
 
+# What is written for each of the ten sentences.
+WRITTEN = [
+    "mother washes",
+    "the cat sleeps",
+    "we live here",
+    "an old dog",
+    "three books",
+    "a winter forest",
+    "your brother",
+    "anna writes",
+    "children play",
+    "an umbrella",
+]
+
 
 @registry.readers.register("ten")
 def read_ten(path: Path) -> Iterator[Doc]:
@@ -125,6 +139,7 @@ def read_ten(path: Path) -> Iterator[Doc]:
         answers = [] if answer is None else [_span(doc, answer, "")]
         layer = span_layer([one.start for one in answers], [one.end for one in answers])
         doc.layers["answers"] = layer.set("question", np.zeros(len(answers), dtype=np.int32))
+        doc.layers["translation"] = span_layer([0], [len(doc)]).set("text", [WRITTEN[row]])
         yield doc
 
 

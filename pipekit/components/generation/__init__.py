@@ -1,0 +1,1 @@
+"""Components that write texts, and that say how expected each word is."""

@@ -1,0 +1,93 @@
+"""What a pipeline with a language model is asked: texts that go on.
+
+Modules: pipeline.generating
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+import pipekit
+from pipekit import Batch, Pipeline, registry
+from pipekit.errors import ConfigError
+from pipekit.generation.search import Search
+from pipekit.pipeline.generating import Continuation, Guess
+
+
+class Echo:
+    """Continues a text by itself, in capitals with a temperature; so searches can be seen."""
+
+    requires = ()
+    assigns = ()
+    search = Search(most=7)
+
+    def __call__(self, batch: Batch) -> None:
+        """Write nothing."""
+
+    def continued(
+        self, prompts: Sequence[str], search: Search | None = None
+    ) -> list[list[tuple[str, float, bool]]]:
+        assert search is not None
+        texts = []
+        for prompt in prompts:
+            text = prompt.upper() if search.temperature else prompt
+            texts.append([(text[: search.most], -1.0, True)] * search.samples)
+        return texts
+
+    def stream(self, prompt: str, search: Search | None = None) -> Iterator[str]:
+        yield from prompt
+
+    def next_pieces(self, prompt: str, top: int) -> list[tuple[str, float]]:
+        return [(prompt[-1], 0.5)] * top
+
+
+@pytest.fixture
+def nlp() -> Iterator[Pipeline]:
+    registry.components.register("echo", Echo)
+    pipeline = pipekit.blank("ru")
+    pipeline.add_pipe("echo")
+    yield pipeline
+    registry.components.unregister("echo")
+
+
+def test_one_text_or_several_go_on(nlp: Pipeline) -> None:
+    assert nlp.generate("Мама") == Continuation("Мама", -1.0, True)
+    assert [text.text for text in nlp.generate(["а", "б"])] == ["а", "б"]
+    assert nlp.generate([]) == []
+    assert len(nlp.continuations("а", temperature=1.0, samples=3)) == 3
+
+
+def test_settings_of_the_component_stay_where_none_are_chosen(nlp: Pipeline) -> None:
+    assert nlp.generate("Мама мыла").text == "Мама мы"
+    assert nlp.generate("Мама мыла", temperature=1.0).text == "МАМА МЫ"
+    assert nlp.generate("Мама мыла", most=4).text == "Мама"
+
+
+def test_pieces_come_one_by_one_and_guesses_with_their_scores(nlp: Pipeline) -> None:
+    stream = nlp.stream("да")
+    assert next(stream) == "д" and list(stream) == ["а"]
+    assert nlp.predict("да", top=2) == [Guess("а", 0.5)] * 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"beem": 3}, r"a search takes no 'beem'.*beams"),
+        ({"most": "all"}, "a search: most = 'all'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(
+    nlp: Pipeline, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        nlp.generate("а", **settings)
+    with pytest.raises(ConfigError, match=message):
+        list(nlp.stream("а", **settings))
+
+
+def test_a_pipeline_without_a_language_model_says_so() -> None:
+    with pytest.raises(ConfigError, match=r'continues no texts .it has no components.*"lm"'):
+        pipekit.blank("ru").predict("а")
