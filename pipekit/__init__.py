@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipekit.parts.batch import Batch
     from pipekit.pipeline import Pipeline
     from pipekit.pipeline.hooks import hookimpl
-    from pipekit.pipeline.importing import import_bert
+    from pipekit.pipeline.importing import import_bert, import_model
     from pipekit.pipeline.loading import blank, from_bytes, load
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "from_bytes",
     "hookimpl",
     "import_bert",
+    "import_model",
     "load",
     "read_docs",
     "write_docs",
@@ -61,6 +62,7 @@ _LATER = {
     "from_bytes": "pipekit.pipeline.loading",
     "hookimpl": "pipekit.pipeline.hooks",
     "import_bert": "pipekit.pipeline.importing",
+    "import_model": "pipekit.pipeline.importing",
     "load": "pipekit.pipeline.loading",
     "read_docs": "pipekit.doc.file",
     "write_docs": "pipekit.doc.file",

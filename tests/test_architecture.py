@@ -67,7 +67,7 @@ DOORS = {
     "srsly": {"training.plot"},
     "matplotlib": {"drawing"},
     "tokenizers": {"subwords.cutter"},
-    "safetensors": {"encoders.bert.checkpoint"},
+    "safetensors": {"nn.checkpoints"},
     "pyarrow": {"jobs.parquet", "matching.regexes"},
     "polib": {"corpora.readers.parallel"},
 }

@@ -38,7 +38,8 @@ VERBS = {
     "subwords": "learn a vocabulary of subword pieces",
     "pieces": "show how words are cut into subword pieces",
     "pretrain": "pretrain an encoder on raw text",
-    "import-bert": "make a pipeline of a published BERT",
+    "import": "make a pipeline of a published BERT or GPT-2",
+    "import-bert": "the same, by its older name",
     "evaluate": "compare a pipeline with annotated files",
     "benchmark": "measure words a second, and where the time goes",
     "check": "look for faults in annotated files",
@@ -46,6 +47,10 @@ VERBS = {
     "attention": "draw the attention weights of an encoder on a text",
     "info": "show what is installed, or what a pipeline holds",
 }
+
+
+MODULES = {"import": "import_model", "import-bert": "import_model"}
+"""The modules of verbs whose names no module can have."""
 
 
 class LineParser(argparse.ArgumentParser):
@@ -104,7 +109,8 @@ def parser() -> argparse.ArgumentParser:
         parser_class=VerbParser,
     )
     for name, summary in VERBS.items():
-        module = importlib.import_module(f"pipekit.cli.{name.replace('-', '_')}")
+        module_name = MODULES.get(name, name.replace("-", "_"))
+        module = importlib.import_module(f"pipekit.cli.{module_name}")
         module.add(verbs.add_parser(name, help=summary, description=summary))
     return whole
 

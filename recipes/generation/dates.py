@@ -10,36 +10,19 @@ from __future__ import annotations
 
 import argparse
 import random
+import tomllib
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
-MONTHS = (
-    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря"
-).split()
-SHORT = "янв фев мар апр мая июн июл авг сен окт ноя дек".split()
-ENGLISH = (
-    "January February March April May June July August September October November December"
-).split()
-WEEKDAYS = "понедельник вторник среда четверг пятница суббота воскресенье".split()
-DAYS = (
-    "первое второе третье четвёртое пятое шестое седьмое восьмое девятое десятое одиннадцатое "
-    "двенадцатое тринадцатое четырнадцатое пятнадцатое шестнадцатое семнадцатое восемнадцатое "
-    "девятнадцатое двадцатое"
-).split()
-TENS = {2: "двадцать", 3: "тридцать"}
+WORDS = tomllib.loads(Path(__file__).with_name("date_words.toml").read_text(encoding="utf-8"))
+MONTHS = WORDS["months"]
+SHORT = WORDS["short"]
+ENGLISH = WORDS["english"]
+WEEKDAYS = WORDS["weekdays"]
+DAYS = WORDS["days"]
 
 Style = Callable[[date], str]
-
-
-def day_in_words(day: int) -> str:
-    """For instance "двадцать первое"."""
-    if day <= 20:
-        return DAYS[day - 1]
-    tens, ones = divmod(day, 10)
-    if not ones:
-        return "тридцатое"
-    return f"{TENS[tens]} {DAYS[ones - 1]}"
 
 
 STYLES: tuple[Style, ...] = (
@@ -51,7 +34,7 @@ STYLES: tuple[Style, ...] = (
     lambda d: f"{d.day:02}/{d.month:02}/{d.year}",
     lambda d: f"«{d.day:02}» {MONTHS[d.month - 1]} {d.year} г.",
     lambda d: f"{d.day} {SHORT[d.month - 1]} {d.year}",
-    lambda d: f"{day_in_words(d.day)} {MONTHS[d.month - 1]} {d.year} года",
+    lambda d: f"{DAYS[d.day - 1]} {MONTHS[d.month - 1]} {d.year} года",
     lambda d: f"{WEEKDAYS[d.weekday()]}, {d.day} {MONTHS[d.month - 1]} {d.year} г.",
     lambda d: f"{ENGLISH[d.month - 1]} {d.day}, {d.year}",
     lambda d: f"{d.day} {ENGLISH[d.month - 1][:3]} {d.year}",

@@ -1,8 +1,5 @@
 """Published networks of the BERT family, read from a folder with `config.json` and safetensors.
 
-Nothing is run and nothing is fetched. The `safetensors` library, an extra that only this module
-uses, reads arrays. Any other file of weights, a pickle above all, is refused.
-
 A tensor of ours may consist of several of theirs, one below the other:
 
     stack.blocks.0.attention.project.weight  =  …query.weight
@@ -13,8 +10,7 @@ A tensor of ours may consist of several of theirs, one below the other:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,14 +18,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pipekit.encoders.bert.config import CONFIG, WHOLE, PublishedConfig
+from pipekit.encoders.bert.config import PublishedConfig
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.bert.published import PublishedKind
 from pipekit.errors import ConfigError
+from pipekit.nn.checkpoints import CONFIG, WEIGHT_TYPES, StoredTensor, open_tensors, summary
 
-INDEX = "model.safetensors.index.json"
-PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.msgpack")
-_NUMBERS = {"F64", "F32", "F16", "BF16"}
 _PIECES = "embed.pieces.weight"
 _POSITIONS = "embed.positions.weight"
 
@@ -50,23 +44,6 @@ class Checkpoint:
     network: dict[str, Any]
     weights: dict[str, Tensor]
     left_out: tuple[str, ...]
-
-
-class StoredTensor(NamedTuple):
-    """A tensor in an open file, under its name there."""
-
-    file: Path
-    name: str
-    handle: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.handle.get_slice(self.name).get_shape())
-
-    @property
-    def dtype(self) -> str:
-        """Such as "F32"."""
-        return str(self.handle.get_slice(self.name).get_dtype())
 
 
 class _Part(NamedTuple):
@@ -109,73 +86,7 @@ def read_checkpoint(
     for stored in parts.values():
         unused.difference_update(part.name for part in stored)
     model_type = config.values["model_type"]
-    return Checkpoint(model_type, kind.family, network, weights, _summary(unused))
-
-
-# -- files
-
-
-@contextmanager
-def open_tensors(folder: Path) -> Iterator[dict[str, StoredTensor]]:
-    """The tensors of a folder's safetensors files, by name.
-
-    Norms whose names end in gamma and beta are listed as weight and bias.
-
-    Errors: `ConfigError`.
-    """
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise ConfigError(
-            "networks of others need the safetensors library: pip install safetensors"
-        ) from error
-    with ExitStack() as files:
-        tensors: dict[str, StoredTensor] = {}
-        for file in _weight_files(folder):
-            try:
-                handle = files.enter_context(safe_open(file, framework="pt"))
-            except (OSError, SafetensorError) as error:
-                raise ConfigError(f"{file}: cannot be read as safetensors: {error}") from error
-            for name in list(handle.keys()):
-                tensors[_modern_name(name)] = StoredTensor(file, name, handle)
-        yield tensors
-
-
-def _modern_name(name: str) -> str:
-    name = re.sub(r"\.beta$", ".bias", name)
-    return re.sub(r"\.gamma$", ".weight", name)
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a folder: one, or the parts that an index names."""
-    if (folder / WHOLE).is_file():
-        return [folder / WHOLE]
-    if not (folder / INDEX).is_file():
-        _refuse_pickles(folder)
-        raise ConfigError(f"{folder}: holds no {WHOLE}, nor {INDEX} with its parts")
-    index = PublishedConfig(folder / INDEX)
-    weight_map = index.values.get("weight_map")
-    if not isinstance(weight_map, dict) or not all(map(_is_file_name, weight_map.values())):
-        index.refuse("its weight_map does not name files that stand beside it")
-    return [folder / name for name in sorted(set(weight_map.values()))]
-
-
-def _is_file_name(name: Any) -> bool:
-    """Whether something is the name of a file, without a folder."""
-    return isinstance(name, str) and Path(name).name == name
-
-
-def _refuse_pickles(folder: Path) -> None:
-    names: list[str] = []
-    for pattern in PICKLES:
-        names += [path.name for path in folder.glob(pattern)]
-    if names:
-        raise ConfigError(
-            f"{folder}: holds {', '.join(sorted(names))} and no {WHOLE}. "
-            "Loading such a file can run code that it brings, so it is not read: "
-            "convert it where you trust it, for instance by transformers: "
-            "model.save_pretrained(FOLDER, safe_serialization=True)"
-        )
+    return Checkpoint(model_type, kind.family, network, weights, summary(unused))
 
 
 # -- tensors
@@ -245,7 +156,7 @@ class _Reader:
                 f"though {CONFIG} asks for one of {shape}"
             )
         tensor = self.tensors[present[0]]
-        if tensor.shape != shape or tensor.dtype not in _NUMBERS:
+        if tensor.shape != shape or tensor.dtype not in WEIGHT_TYPES:
             raise ConfigError(
                 f"{tensor.file}: tensor {tensor.name} "
                 f"is {tensor.dtype} of {tensor.shape}, "
@@ -285,14 +196,3 @@ class _Reader:
                 f"{tensor.file}: tensor {tensor.name} holds values that are no finite numbers"
             )
         return values
-
-
-def _summary(names: Iterable[str]) -> tuple[str, ...]:
-    """What tensors belong to: their names without last parts, a * for the number of a layer."""
-    owners = set()
-    for name in names:
-        owner = re.sub(r"\.\d+(?=\.|$)", ".*", name)
-        owner = re.sub(r"\.(weight|bias)$", "", owner)
-        if not owner.endswith("position_ids"):
-            owners.add(owner)
-    return tuple(sorted(owners))

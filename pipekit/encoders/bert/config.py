@@ -6,18 +6,14 @@ allocated.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pipekit.encoders.bert.families import BertShape, shape_of
 from pipekit.encoders.bert.published import PUBLISHED_ACTIVATIONS, PUBLISHED_KINDS, PublishedKind
 from pipekit.errors import ConfigError, near
+from pipekit.nn.checkpoints import ConfigFile
 
-CONFIG = "config.json"
-WHOLE = "model.safetensors"
-_MAX_BYTES = 2**24
 # The least and the greatest value of each setting, and of keys that are no settings of ours.
 _LIMITS: dict[str, tuple[int, int]] = {
     "width": (1, 2**15),
@@ -34,39 +30,11 @@ _LIMITS: dict[str, tuple[int, int]] = {
 }
 
 
-class PublishedConfig:
-    """A file such as `config.json`, whose values are not trusted.
-
-    Attributes:
-        file: where it is.
-        values: the JSON object in it.
+class PublishedConfig(ConfigFile):
+    """The config of a network of the BERT family.
 
     Errors: `ConfigError` naming the file and the key, here and in all methods.
     """
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.values = self._read()
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            is_short = self.file.stat().st_size <= _MAX_BYTES
-            data = self.file.read_bytes() if is_short else b""
-            values = json.loads(data.decode("utf-8"))
-        except OSError as error:
-            self.refuse(
-                f"cannot be read: {error.strerror}. "
-                f"A network of others is a folder with {CONFIG}, {WHOLE} and a vocabulary"
-            )
-        except (ValueError, RecursionError) as error:
-            self.refuse(f"is no JSON in UTF-8, or too long for a config: {error}")
-        if not isinstance(values, dict):
-            self.refuse("is no JSON object")
-        return values
-
-    def refuse(self, reason: str) -> NoReturn:
-        """Raise a `ConfigError` that begins with the file."""
-        raise ConfigError(f"{self.file}: {reason}")
 
     def kind(self) -> PublishedKind:
         """The kind of network, by its `model_type`; its fixed keys are checked."""
@@ -77,11 +45,7 @@ class PublishedConfig:
                 f"{near(str(name), PUBLISHED_KINDS)}"
             )
         kind = PUBLISHED_KINDS[name]
-        for key, supported in kind.fixed.items():
-            value = self.values.get(key)
-            if value is not None and value not in supported:
-                choices = ", ".join(map(repr, supported))
-                self.refuse(f"{key} = {value!r} is not supported, only {choices}")
+        self.check_fixed(kind.fixed)
         return kind
 
     def network(self, kind: PublishedKind) -> dict[str, Any]:
@@ -149,12 +113,8 @@ class PublishedConfig:
         default: int | None = None,
     ) -> int:
         """The whole number under a key, within the limits of a setting."""
-        value = self.values.get(key, default)
         low, high = _LIMITS[setting]
-        if type(value) is not int or not low <= value <= high:
-            state = "missing" if value is None else repr(value)
-            self.refuse(f"{key} is {state}; a whole number from {low} to {high} is needed")
-        return value
+        return self.whole(key, low, high, default)
 
     def _check_distances(self, network: Mapping[str, Any]) -> None:
         """Refuse a DeBERTa that computes otherwise than ours."""

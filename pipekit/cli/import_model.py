@@ -1,9 +1,10 @@
-"""`pipekit import-bert FOLDER -o FILE`: a published BERT as a pipeline with that encoder."""
+"""`pipekit import FOLDER -o FILE`: a published BERT or GPT-2 as a pipeline."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +35,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Import the encoder and write a pipeline file."""
-    from pipekit.pipeline.importing import ENCODER, import_bert
+    """Import the network and write a pipeline file."""
+    from pipekit.pipeline.importing import ENCODER, MODEL, import_model
 
-    nlp = import_bert(options.folder, lang=options.lang)
+    nlp = import_model(options.folder, lang=options.lang)
     nlp.to_disk(options.output, half=options.half)
-    encoder = nlp.encoders[ENCODER]
-    count = sum(weight.numel() for weight in encoder.parameters())
-    print(
-        f"{options.output}: encoder {ENCODER!r}, a {nlp.meta['imported']} "
-        f"of {count:,} weights, vectors of {encoder.width}"
-    )
+    if ENCODER in nlp.encoders:
+        encoder = nlp.encoders[ENCODER]
+        what = f"encoder {ENCODER!r}, vectors of {encoder.width}"
+        weights = encoder.parameters()
+    else:
+        model: Any = nlp.components[MODEL]
+        what = f"component {MODEL!r}, a language model"
+        weights = model.parameters()
+    count = sum(weight.numel() for weight in weights)
+    print(f"{options.output}: {what}; a {nlp.meta['imported']} of {count:,} weights")
     if nlp.meta["left_out"]:
         print(f"left out: {', '.join(nlp.meta['left_out'])}")
     return 0
