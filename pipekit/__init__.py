@@ -23,6 +23,7 @@ from pipekit.doc.views import Morph, Relation, Span, Token
 from pipekit.errors import PipekitError, PipekitWarning
 
 if TYPE_CHECKING:
+    from pipekit.doc.attributes import Attr
     from pipekit.doc.file import read_docs, write_docs
     from pipekit.parts.batch import Batch
     from pipekit.pipeline import Pipeline
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipekit.pipeline.loading import blank, from_bytes, load
 
 __all__ = [
+    "Attr",
     "Batch",
     "Doc",
     "Layer",
@@ -56,6 +58,7 @@ __version__ = RELEASE
 
 # Imported on first use, so that `import pipekit` stays quick and needs no torch.
 _LATER = {
+    "Attr": "pipekit.doc.attributes",
     "Batch": "pipekit.parts.batch",
     "Pipeline": "pipekit.pipeline.pipeline",
     "blank": "pipekit.pipeline.loading",
@@ -78,7 +81,11 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"pipekit.{name}")
     if name not in _LATER:
         from pipekit.errors import near
+        from pipekit.habits import called_here
 
+        cure = called_here("pipekit", name)
+        if cure is not None:
+            raise AttributeError(f"module 'pipekit' has no {name!r}. In pipekit: {cure}")
         similar = near(name, __all__)
         raise AttributeError(f"module 'pipekit' has no attribute {name!r}.{similar}")
     return getattr(importlib.import_module(_LATER[name]), name)

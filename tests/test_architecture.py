@@ -22,6 +22,7 @@ ROOT = Path(pipekit.__file__).parent
 # From the lowest to the highest; those on one line know nothing of each other.
 LEVELS = (
     "errors builtin",
+    "habits",
     "settings tables allowance",
     "installed drawing storage",
     "registry",
@@ -47,6 +48,7 @@ LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms.
 IN_ROOT = {
     "errors",
     "builtin",
+    "habits",
     "settings",
     "tables",
     "allowance",

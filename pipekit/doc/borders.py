@@ -9,7 +9,7 @@ import numpy as np
 from pipekit.errors import DocError, DocTooLargeError
 from pipekit.words.arrays import Ints, offsets
 
-_MAX_LENGTH = 2**31 - 1  # characters: offsets are int32
+LONGEST_TEXT = 2**31 - 1  # characters: offsets are int32
 
 
 def join_words(
@@ -84,9 +84,9 @@ def check_borders(
 
     Errors: `DocError` naming the first token that does not fit; `DocTooLargeError`.
     """
-    if len(text) > _MAX_LENGTH:
+    if len(text) > LONGEST_TEXT:
         raise DocTooLargeError(
-            f"a text of {len(text)} characters: offsets count up to {_MAX_LENGTH}; "
+            f"a text of {len(text)} characters: offsets count up to {LONGEST_TEXT}; "
             "split it into documents"
         )
     if starts.ndim != 1 or starts.shape != ends.shape:

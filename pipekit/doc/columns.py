@@ -24,6 +24,12 @@ from numpy.typing import NDArray
 from pipekit.errors import DocError
 
 Values = NDArray[Any]  # numbers of any dtype, [rows]
+MaybeNone = Any
+"""In `Spans | MaybeNone`: None where nobody has annotated, which users need not ask each time.
+
+A type checker knows the attributes of `Spans` and demands no check for None, as typeshed does for
+`re.Match.group`.
+"""
 Labels = Sequence[str]
 PackedColumn = tuple[int, bytes, str | None]
 

@@ -2,26 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
+from pipekit.doc.borders import LONGEST_TEXT
+from pipekit.doc.columns import Column
 from pipekit.doc.doc import Doc
 from pipekit.doc.layer import REQUIRED, Layer, join
-from pipekit.doc.layers import TOKENS
+from pipekit.doc.layers import ATTRIBUTES, TOKENS
 from pipekit.doc.limits import LINKED
+from pipekit.doc.text import QUESTIONS
 from pipekit.doc.trees import join_trees, token_rows_moved
+from pipekit.errors import DocError, DocTooLargeError
 from pipekit.words.arrays import offsets
 
 
-def concatenate(parts: Sequence[Doc]) -> Doc:
+def concatenate_spaced(
+    docs: Iterable[Doc],
+    space: str,
+    kind: type[Doc] = Doc,
+) -> Doc:
+    """Documents as one of a class, with white space between them; see `Doc.from_docs`."""
+    whole_docs = list(docs)
+    if not whole_docs:
+        raise DocError("a document cannot be made of no documents: give one at least")
+    if space.strip():
+        raise DocError(f"{space!r:.60} cannot stand between documents: only white space may")
+    parts = [_followed_by(doc, space) for doc in whole_docs[:-1]]
+    parts.append(_followed_by(whole_docs[-1], ""))
+    characters = sum(len(part.text) for part in parts)
+    if characters > LONGEST_TEXT:
+        raise DocTooLargeError(
+            f"{characters} characters are more than a document holds, {LONGEST_TEXT}"
+        )
+    whole = concatenate(parts, kind)
+    for name in (QUESTIONS, "meta"):
+        rows = [part.layers[name] for part in parts if name in part.layers]
+        if rows:
+            whole.layers[name] = join(rows)
+    _move_questions(whole, parts)
+    return whole
+
+
+def _followed_by(
+    doc: Doc,
+    space: str,
+) -> Doc:
+    """The same document with white space behind its text, and a sentence from its first token on.
+
+    Its layers are shared.
+    """
+    if not doc.text or doc.text[-1].isspace():
+        space = ""
+    longer = Doc.trusted(doc.text + space, doc.starts, doc.ends)
+    longer.name = doc.name
+    longer.vectors = doc.vectors
+    longer.layers = dict(doc.layers)
+    flags = doc.tokens.get("sent_start")
+    if flags is not None and len(doc) and not flags.values[0]:
+        values = flags.values.copy()
+        values[0] = True
+        longer.layers[TOKENS] = doc.tokens.shared().put("sent_start", Column(values))
+    return longer
+
+
+def _move_questions(
+    whole: Doc,
+    parts: Sequence[Doc],
+) -> None:
+    """Let the answers of each part point to its own questions, which stand end to end."""
+    answers = whole.layers.get("answers")
+    if answers is None or "question" not in answers:
+        return
+    rows = []
+    first = 0
+    for part in parts:
+        if "answers" in part.layers:
+            rows.append(part.layers["answers"]["question"].values + first)
+        if QUESTIONS in part.layers:
+            first += part.layers[QUESTIONS].size
+    answers.set("question", np.concatenate(rows).astype(np.int32))
+
+
+def concatenate(
+    parts: Sequence[Doc],
+    kind: type[Doc] = Doc,
+) -> Doc:
     """The whole document of parts that follow each other without gaps.
 
     Spans and heads are shifted, and links follow their spans. A sentence that was cut has one root,
     the first; the others depend on it. Of scores by class, such as "cats", the whole
-    has the mean, with parts weighted by their tokens. Of other layers of kind "doc" it has that of
-    the first part.
+    has the mean, with parts weighted by their tokens. Of other layers of kind "doc", among them the
+    custom attributes, it has that of the first part.
     """
     lengths = [len(part) for part in parts]
     first_characters = offsets(len(part.text) for part in parts)
@@ -31,8 +105,9 @@ def concatenate(parts: Sequence[Doc]) -> Doc:
         starts.append(part.starts + first)
         ends.append(part.ends + first)
     text = "".join(part.text for part in parts)
-    whole = Doc.trusted(text, np.concatenate(starts), np.concatenate(ends))
+    whole = kind.trusted(text, np.concatenate(starts), np.concatenate(ends))
     whole.name = parts[0].name
+    whole.vectors = parts[0].vectors
     names: dict[str, None] = {}
     for part in parts:
         names.update(dict.fromkeys(part.layers))
@@ -63,6 +138,8 @@ def _whole_layer(
             else:
                 layers.append(_shifted(layer, shift))
             weights.append(lengths[i])
+    if name == ATTRIBUTES:
+        return layers[0]
     if layers[0].kind == "doc":
         return _mean(layers, weights)
     return join(layers)

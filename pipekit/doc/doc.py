@@ -7,10 +7,11 @@ as None.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
+from pipekit.doc.columns import MaybeNone
 from pipekit.doc.groups import Relations, Sentences, SpanGroups, Spans
 from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
@@ -66,6 +67,31 @@ class Doc(Text, Comparable):
             raise IndexError(f"no token {index}: the document has {len(self)} tokens")
         return Token(self, index % len(self))
 
+    @overload
+    def char_span(
+        self,
+        start: int,
+        end: int,
+        label: str | None,
+        alignment_mode: Literal["expand"],
+    ) -> Span | MaybeNone: ...
+    @overload
+    def char_span(
+        self,
+        start: int,
+        end: int,
+        label: str | None = None,
+        *,
+        alignment_mode: Literal["expand"],
+    ) -> Span | MaybeNone: ...
+    @overload
+    def char_span(
+        self,
+        start: int,
+        end: int,
+        label: str | None = None,
+        alignment_mode: str = "strict",
+    ) -> Span | None: ...
     def char_span(
         self,
         start: int,
@@ -106,7 +132,7 @@ class Doc(Text, Comparable):
     # -- annotations
 
     @property
-    def sents(self) -> Sentences | None:
+    def sents(self) -> Sentences | MaybeNone:
         """The sentences, as spans; None where nobody has split the text."""
         borders = self.sent_borders()
         if borders is None:
@@ -114,7 +140,7 @@ class Doc(Text, Comparable):
         return Sentences(self, borders)
 
     @property
-    def ents(self) -> Spans | None:
+    def ents(self) -> Spans | MaybeNone:
         """The entities, those of the span group "ents"; None where nobody has looked for any."""
         return self.spans["ents"] if "ents" in self.layers else None
 
@@ -123,7 +149,7 @@ class Doc(Text, Comparable):
         self.spans["ents"] = spans
 
     @property
-    def noun_chunks(self) -> tuple[Span, ...] | None:
+    def noun_chunks(self) -> tuple[Span, ...] | MaybeNone:
         """The base noun phrases: nouns with what stands around them and is no other noun.
 
         «старый дом его отца» has two, «старый дом» and «его отца». None where the text has no
@@ -163,7 +189,7 @@ class Doc(Text, Comparable):
         self.spans[name] = spans
 
     @property
-    def relations(self) -> Relations | None:
+    def relations(self) -> Relations | MaybeNone:
         """The links of the layer "relations"; None where nobody has looked for any."""
         layer = self.layers.get("relations")
         if layer is None:
@@ -171,7 +197,7 @@ class Doc(Text, Comparable):
         return Relations(self.spans[layer.target or "ents"], layer)
 
     @property
-    def cats(self) -> dict[str, float] | None:
+    def cats(self) -> dict[str, float] | MaybeNone:
         """Scores of the document's classes.
 
         None where nobody has classified the document, and for a text without words: by design,
@@ -183,7 +209,7 @@ class Doc(Text, Comparable):
         return _first_row(layer)
 
     @property
-    def sentiment(self) -> Sentiment | None:
+    def sentiment(self) -> Sentiment | MaybeNone:
         """The sentiment of the whole text.
 
         None where nobody has judged it, and for a text without words: by design, nothing is judged
@@ -195,7 +221,7 @@ class Doc(Text, Comparable):
         return sentiment(_first_row(layer))
 
     @property
-    def vector(self) -> Floats | None:
+    def vector(self) -> Floats | MaybeNone:
         lemmas = self.tokens.frozen("lemma")
         table, old_lemmas, mean = self._mean
         if table is not self.vectors or old_lemmas is not lemmas:
@@ -207,6 +233,33 @@ class Doc(Text, Comparable):
         return word_keys(self)
 
     # -- as data
+
+    @classmethod
+    def from_docs(
+        cls,
+        docs: Iterable[Doc],
+        *,
+        space: str = " ",
+    ) -> Doc:
+        """Documents one after the other, as one document with all their annotations.
+
+            whole = Doc.from_docs(nlp.pipe(["Мама мыла раму.", "Кот спал."]))
+            whole.text, whole.ents          # «Мама мыла раму. Кот спал.»
+
+        Spans and heads are shifted, and links follow their spans. An annotation that some of the
+        documents lack is unset in their tokens, see `join`; scores by class, such as `cats`, are
+        means, weighted by tokens; word vectors are those of the first document.
+
+        Args:
+            space: what stands between two documents of which the first does not end in white space;
+                "" joins them as they are.
+
+        Errors: `DocError` without documents, for a space that is none, and for columns that do not
+        fit each other.
+        """
+        from pipekit.doc.cutting import concatenate_spaced
+
+        return concatenate_spaced(docs, space, cls)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, as for JSON; `Doc.from_dict` reads them."""

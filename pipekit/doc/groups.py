@@ -19,7 +19,7 @@ from pipekit.doc.layer import Layer, join, span_layer
 from pipekit.doc.limits import LINKED
 from pipekit.doc.lookup import moved_links, rows_of_heads, rows_of_span
 from pipekit.doc.text import Text
-from pipekit.doc.views import Relation, Span, Token
+from pipekit.doc.views import Relation, Span, Token, span_of_row
 from pipekit.errors import DocError, near
 from pipekit.words.arrays import Ints
 
@@ -108,14 +108,7 @@ class Spans(Views[Span]):
         return self._layer.size
 
     def _view(self, row: int) -> Span:
-        layer = self._layer
-        return Span(
-            self._doc,
-            int(layer["start"].values[row]),
-            int(layer["end"].values[row]),
-            layer=layer,
-            row=row,
-        )
+        return span_of_row(self._doc, self._layer, row)
 
     def __iter__(self) -> Iterator[Span]:
         layer = self._layer

@@ -9,6 +9,7 @@ from pipekit.doc.layer import Layer
 from pipekit.errors import DocError
 
 TOKENS = "tokens"  # the layer that each Doc has
+ATTRIBUTES = "attributes"  # custom attributes of the document, see `Attr`
 COLUMN = "column"
 NAMED_KINDS = {
     TOKENS: "token",
@@ -26,6 +27,7 @@ NAMED_KINDS = {
     "sentiment": "doc",
     "questions": "doc",
     "meta": "doc",
+    ATTRIBUTES: "doc",
 }
 """Names that stand for one kind of layer, or for a column of tokens. Other names are free."""
 _CURES = {

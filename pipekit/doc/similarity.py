@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipekit.doc.columns import MaybeNone
 from pipekit.errors import DocError
+from pipekit.habits import Telling
 
 if TYPE_CHECKING:
     from pipekit.words.vectors import Vectors
@@ -21,7 +23,7 @@ class WordKeys(NamedTuple):
     keys: Iterable[tuple[str, ...]]
 
 
-class Comparable:
+class Comparable(Telling):
     """Words that have vectors, if a pipeline with embeddings gave their document a table."""
 
     __slots__ = ()
@@ -30,7 +32,7 @@ class Comparable:
         raise NotImplementedError
 
     @property
-    def vector(self) -> NDArray[np.float32] | None:
+    def vector(self) -> NDArray[np.float32] | MaybeNone:
         """The mean of the words' vectors, float32[width]; frequent words count less.
 
         None without a table of vectors, and where all words are unknown.

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
+from pipekit.doc.columns import MaybeNone
 from pipekit.doc.layer import Layer, span_layer
+from pipekit.doc.limits import LINKED
+from pipekit.doc.lookup import rows_within
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
-from pipekit.doc.trees import ancestors_of, children_of, head_of, root_of, subtree_of
-from pipekit.errors import DocError, near
+from pipekit.doc.trees import (
+    ancestors_of,
+    children_of,
+    head_of,
+    noun_phrases,
+    root_of,
+    subtree_of,
+)
+from pipekit.errors import DocError
 from pipekit.words.chars import normal_spellings
 from pipekit.words.name_forms import NameWord, normal_form
 
@@ -109,38 +120,30 @@ class Token(Comparable):
         return self.text.isspace()
 
     @property
-    def is_sent_start(self) -> bool | None:
+    def is_sent_start(self) -> bool | MaybeNone:
         """Whether the token begins a sentence; None where nobody has split the text."""
         is_start: bool | None = self.get("sent_start")
         return is_start
 
     @property
-    def sent(self) -> Span | None:
+    def sent(self) -> Span | MaybeNone:
         """The sentence of the token; None where nobody has split the text."""
-        borders = self.doc.sent_borders()
-        if borders is None:
-            return None
-        row = int(borders.searchsorted(self.i, "right"))
-        return Span(
-            self.doc,
-            int(borders[row - 1]),
-            int(borders[row]),
-        )
+        return _sentence_of(self.doc, self.i)
 
     @property
-    def pos(self) -> str | None:
+    def pos(self) -> str | MaybeNone:
         """The part of speech, UPOS of Universal Dependencies."""
         pos: str | None = self.get("pos")
         return pos
 
     @property
-    def lemma(self) -> str | None:
+    def lemma(self) -> str | MaybeNone:
         """The dictionary form."""
         lemma: str | None = self.get("lemma")
         return lemma
 
     @property
-    def morph(self) -> Morph | None:
+    def morph(self) -> Morph | MaybeNone:
         """The features of Universal Dependencies."""
         features = self.get("morph")
         if features is None:
@@ -148,7 +151,7 @@ class Token(Comparable):
         return Morph(features)
 
     @property
-    def head(self) -> Token | None:
+    def head(self) -> Token | MaybeNone:
         """The token that governs this one; the root of a sentence is its own head.
 
         None where nobody has parsed the text, and for white space, which is no word.
@@ -157,13 +160,13 @@ class Token(Comparable):
         return None if row is None else Token(self.doc, row)
 
     @property
-    def dep(self) -> str | None:
+    def dep(self) -> str | MaybeNone:
         """How the token depends on its head, a relation of Universal Dependencies: "nsubj"."""
         label: str | None = self.get("dep")
         return label
 
     @property
-    def children(self) -> tuple[Token, ...] | None:
+    def children(self) -> tuple[Token, ...] | MaybeNone:
         """The tokens that depend on this one, in the order of the text.
 
         None where nobody has parsed the text, as for `subtree` and `ancestors`.
@@ -171,12 +174,12 @@ class Token(Comparable):
         return _tokens(self.doc, children_of(self.doc.tokens, self.i))
 
     @property
-    def subtree(self) -> tuple[Token, ...] | None:
+    def subtree(self) -> tuple[Token, ...] | MaybeNone:
         """The token and all that depends on it, near or far, in the order of the text."""
         return _tokens(self.doc, subtree_of(self.doc.tokens, self.i))
 
     @property
-    def ancestors(self) -> tuple[Token, ...] | None:
+    def ancestors(self) -> tuple[Token, ...] | MaybeNone:
         """The head of the token, the head of that, and so on up to the root."""
         return _tokens(self.doc, ancestors_of(self.doc.tokens, self.i))
 
@@ -218,9 +221,6 @@ class Token(Comparable):
 
     def __hash__(self) -> int:
         return hash((id(self.doc), self.i))
-
-    def __getattr__(self, name: str) -> Any:
-        return _no_attribute(self, name)
 
 
 class Span(Comparable):
@@ -277,25 +277,25 @@ class Span(Comparable):
         return self.doc.text[self.start_char : self.end_char]
 
     @property
-    def label(self) -> str | None:
+    def label(self) -> str | MaybeNone:
         """The label, such as "PER"; None where unset."""
         label: str | None = self.get("label")
         return label
 
     @property
-    def score(self) -> float | None:
+    def score(self) -> float | MaybeNone:
         """The probability, 0 to 1; None where unset."""
         score: float | None = self.get("score")
         return score
 
     @property
-    def value(self) -> str | None:
+    def value(self) -> str | MaybeNone:
         """What a span of the layer "values" amounts to: "2021-05-12", "2500000"; None elsewhere."""
         value: str | None = self.get("value")
         return value
 
     @property
-    def sentiment(self) -> Sentiment | None:
+    def sentiment(self) -> Sentiment | MaybeNone:
         """The sentiment toward the entity that the span names; None where nobody has judged it."""
         if self.layer is None:
             return None
@@ -306,7 +306,7 @@ class Span(Comparable):
         return sentiment(probabilities)
 
     @property
-    def lemma(self) -> str | None:
+    def lemma(self) -> str | MaybeNone:
         """The normal form: «Иван Петров» for «Ивану Петрову».
 
         A span without a label is no name: it has the lemmas of its tokens, spaced as in the text.
@@ -338,13 +338,47 @@ class Span(Comparable):
         return values[self.row]
 
     @property
-    def root(self) -> Token | None:
+    def root(self) -> Token | MaybeNone:
         """The token that is highest in its tree, the first of several.
 
         None where nobody has parsed the text, and for a span without words.
         """
         row = root_of(self.doc.tokens, self.start, self.end)
         return None if row is None else Token(self.doc, row)
+
+    @property
+    def sent(self) -> Span | MaybeNone:
+        """The sentence in which the span begins; None where nobody has split the text."""
+        return _sentence_of(self.doc, self.start)
+
+    @property
+    def sents(self) -> tuple[Span, ...] | MaybeNone:
+        """The sentences that the span touches; None where nobody has split the text."""
+        borders = self.doc.sent_borders()
+        if borders is None:
+            return None
+        first = max(1, int(borders.searchsorted(self.start, "right")))
+        last = int(borders.searchsorted(self.end, "left"))
+        edges = pairwise(borders[first - 1 : last + 1].tolist())
+        return tuple(Span(self.doc, start, end) for start, end in edges)
+
+    @property
+    def ents(self) -> tuple[Span, ...] | MaybeNone:
+        """The entities that lie within the span; None where nobody has looked for any."""
+        layer = self.doc.layers.get(LINKED)
+        if layer is None:
+            return None
+        rows = rows_within(layer, self.start, self.end).tolist()
+        return tuple(span_of_row(self.doc, layer, row) for row in rows)
+
+    @property
+    def noun_chunks(self) -> tuple[Span, ...] | MaybeNone:
+        """The base noun phrases that lie within the span, see `Doc.noun_chunks`."""
+        if "head" not in self.doc.tokens or "pos" not in self.doc.tokens:
+            return None
+        phrases = noun_phrases(self.doc.tokens)
+        inside = (edges for edges in phrases if self.start <= edges[0] and edges[1] <= self.end)
+        return tuple(Span(self.doc, start, end) for start, end in inside)
 
     def _word_keys(self) -> WordKeys:
         return WordKeys(self.doc.vectors, map(_keys, self))
@@ -387,13 +421,34 @@ class Span(Comparable):
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def __getattr__(self, name: str) -> Any:
-        return _no_attribute(self, name)
-
 
 def word_keys(doc: Text) -> WordKeys:
     """The words of a whole document, for its vector."""
     return WordKeys(doc.vectors, (_keys(Token(doc, i)) for i in range(len(doc))))
+
+
+def span_of_row(
+    doc: Text,
+    layer: Layer,
+    row: int,
+) -> Span:
+    """The span of a row of a span layer."""
+    start = int(layer["start"].values[row])
+    end = int(layer["end"].values[row])
+    return Span(doc, start, end, layer=layer, row=row)
+
+
+def _sentence_of(
+    doc: Text,
+    row: int,
+) -> Span | None:
+    """The sentence of a token; None where nobody has split the text, and of no token."""
+    borders = doc.sent_borders()
+    if borders is None or row >= len(doc):
+        return None
+    following = int(borders.searchsorted(row, "right"))
+    start, end = borders[following - 1 : following + 1].tolist()
+    return Span(doc, start, end)
 
 
 def _tokens(
@@ -441,8 +496,8 @@ class Relation(NamedTuple):
 
     head: Span
     tail: Span
-    label: str | None
-    score: float | None
+    label: str | MaybeNone
+    score: float | MaybeNone
 
     def __str__(self) -> str:
         return f"{self.head.text} → {self.label or '-'} → {self.tail.text}"
@@ -466,26 +521,3 @@ def _labelled(
             "and a span has a token at least"
         )
     return span_layer([start], [end], [label])
-
-
-def _no_attribute(
-    view: Token | Span,
-    name: str,
-) -> Any:
-    """Errors: `AttributeError` naming the attribute that is likely meant.
-
-    An attribute that is there, and raised, raises again: Python itself dropped its reason.
-    """
-    if hasattr(type(view), name):
-        return object.__getattribute__(view, name)
-    names = [public for public in dir(type(view)) if not public.startswith("_")]
-    kind = type(view).__name__
-    plain = name.rstrip("_")
-    if plain != name and plain in names:  # "pos_", as spaCy names it
-        raise AttributeError(
-            f"{kind} has no {name!r}: attributes are plain strings here, use {kind.lower()}.{plain}"
-        )
-    raise AttributeError(
-        f"{kind} has no attribute {name!r}; columns of plugins are read by .get({name!r})."
-        f"{near(name, names)}"
-    )

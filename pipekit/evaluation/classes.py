@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
+from pipekit.doc.layers import ATTRIBUTES
 from pipekit.doc.text import QUESTIONS
 from pipekit.doc.views import SENTIMENT_OF
 from pipekit.evaluation.alignment import Borders
 from pipekit.evaluation.scores import Counts, Figure, Figures
 
 THRESHOLD = 0.5  # the score above which a document has a class that excludes no other
-_INPUT = ("meta", QUESTIONS)  # layers of a document that say nothing of its classes
+_INPUT = ("meta", QUESTIONS, ATTRIBUTES)  # layers of a document that say nothing of its classes
 ClassNames = Set[str]
 
 

@@ -18,6 +18,7 @@ from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, PluginContractError, near
+from pipekit.habits import raise_with_cure
 from pipekit.parts.batch import Batch
 from pipekit.parts.results import check_part, segments_breach, vectors_breach
 from pipekit.pipeline.built import BuiltParts, Parts, PartSettings
@@ -240,7 +241,10 @@ class Assembly(BuiltParts):
         place = self._place(before, after)
         old_components = self.components
         old_configs = self.configs["components"]
-        self._insert(name, {"type": type, **settings}, tables, place)
+        try:
+            self._insert(name, {"type": type, **settings}, tables, place)
+        except ConfigError as error:
+            raise_with_cure("nlp.add_pipe", settings, error)
         try:
             self._check_order()
         except ConfigError:

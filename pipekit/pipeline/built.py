@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pipekit import registry
 from pipekit.errors import ConfigError
+from pipekit.habits import Telling
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +87,7 @@ class Parts(dict[str, _Part]):
         refuse_assignment(self._attribute)
 
 
-class BuiltParts:
+class BuiltParts(Telling):
     """What an `Assembly` has: parts, and the settings that they were built from."""
 
     lang: str

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pipekit import installed, registry
 from pipekit.errors import ConfigError, UnknownNameError, near
+from pipekit.habits import tells_keywords
 from pipekit.pipeline.pipeline import Pipeline
 from pipekit.pipeline.saving import read_pipeline
 from pipekit.storage import store
 
 
+@tells_keywords("pipekit.blank")
 def blank(lang: str) -> Pipeline:
     """A pipeline with the tokenizer of a language and nothing else.
 
@@ -24,6 +26,7 @@ def blank(lang: str) -> Pipeline:
     return Pipeline({"lang": lang})
 
 
+@tells_keywords("pipekit.load")
 def load(
     name: str | os.PathLike[str],
     *,

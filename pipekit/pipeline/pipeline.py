@@ -6,13 +6,14 @@ import multiprocessing
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from pipekit.attention import AttentionMap
 from pipekit.devices.placement import pick_device
 from pipekit.devices.precision import check_precision
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
+from pipekit.habits import tells_keywords
 from pipekit.pipeline.assembly import Assembly
 from pipekit.pipeline.generating import (
     Continuation,
@@ -41,6 +42,7 @@ from pipekit.words.vectors import Vectors
 if TYPE_CHECKING:
     import os
 
+ContextT = TypeVar("ContextT")
 ON_ERROR = ("raise", "skip", "record")
 
 
@@ -75,6 +77,7 @@ class Pipeline(Assembly):
 
     # -- documents
 
+    @tells_keywords("nlp")
     def __call__(
         self,
         text: str | Doc,
@@ -90,10 +93,54 @@ class Pipeline(Assembly):
 
         Errors: as `pipe` with on_error="raise".
         """
-        docs: Iterator[Any] = self.pipe([text], overwrite=overwrite)
-        doc: Doc = next(docs)
-        return doc
+        return next(self.pipe([text], overwrite=overwrite))
 
+    @overload
+    def pipe(
+        self,
+        texts: Iterable[str | Doc],
+        *,
+        as_tuples: Literal[False] = ...,
+        on_error: str = ...,
+        overwrite: bool = ...,
+        n_process: int | None = ...,
+        devices: Sequence[str] = ...,
+        doc_timeout: float | None = ...,
+        progress: bool = ...,
+        batch_words: int = ...,
+        max_delay: float | None = ...,
+    ) -> Iterator[Doc]: ...
+    @overload
+    def pipe(
+        self,
+        texts: Iterable[tuple[str | Doc, ContextT]],
+        *,
+        as_tuples: Literal[True],
+        on_error: str = ...,
+        overwrite: bool = ...,
+        n_process: int | None = ...,
+        devices: Sequence[str] = ...,
+        doc_timeout: float | None = ...,
+        progress: bool = ...,
+        batch_words: int = ...,
+        max_delay: float | None = ...,
+    ) -> Iterator[tuple[Doc, ContextT]]: ...
+    @overload
+    def pipe(
+        self,
+        texts: Iterable[Any],
+        *,
+        as_tuples: bool,
+        on_error: str = ...,
+        overwrite: bool = ...,
+        n_process: int | None = ...,
+        devices: Sequence[str] = ...,
+        doc_timeout: float | None = ...,
+        progress: bool = ...,
+        batch_words: int = ...,
+        max_delay: float | None = ...,
+    ) -> Iterator[Any]: ...
+    @tells_keywords("nlp.pipe")
     def pipe(
         self,
         texts: Iterable[Any],
@@ -424,6 +471,7 @@ class Pipeline(Assembly):
         """The pipeline as bytes, for `pipekit.from_bytes`; half: weights as float16."""
         return dump_pipeline(self, half=half)
 
+    @tells_keywords("nlp.to_disk")
     def to_disk(
         self,
         path: str | os.PathLike[str],

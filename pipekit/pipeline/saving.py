@@ -218,7 +218,7 @@ def unpickled(
 
     A pool of processes sends it with each task.
     """
-    pipeline: _P = _last_rebuilt(built_as, data, device, precision)  # type: ignore[arg-type]
+    pipeline: _P = _last_rebuilt(built_as, data, device, precision)
     return pipeline.select_pipes()
 
 

@@ -106,7 +106,7 @@ def test_what_makes_no_doc_is_refused_with_the_word_or_the_offset(
 
 
 def test_a_text_longer_than_offsets_count_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipekit.doc.borders._MAX_LENGTH", 4)
+    monkeypatch.setattr("pipekit.doc.borders.LONGEST_TEXT", 4)
     assert Doc("abcd", starts=[0], ends=[4]).ends.dtype == np.int32
     with pytest.raises(DocTooLargeError, match="5 characters"):
         Doc("abcde", starts=[0], ends=[5])
