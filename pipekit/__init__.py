@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from pipekit.builtin import RELEASE
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
-from pipekit.doc.views import Morph, Relation, Span, Token
+from pipekit.doc.values import Morph
+from pipekit.doc.views import Relation, Span, Token
 from pipekit.errors import PipekitError, PipekitWarning
 
 if TYPE_CHECKING:

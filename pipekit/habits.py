@@ -312,6 +312,10 @@ def refuse_attribute(
         if cure is not None:
             raise AttributeError(f"{kind.__name__} has no {name!r}. In pipekit: {cure}", name=name)
     public = [other for other in dir(owner) if not other.startswith("_")]
+    plain = name.rstrip("_")
+    if plain != name and plain in public:  # as spaCy names strings, beside the hashes of strings
+        cure = f"{owner.__name__.lower()}.{plain}"
+        raise AttributeError(f"{owner.__name__} has no {name!r}. In pipekit: {cure}", name=name)
     remark = ""
     if "get" in public:
         remark = f"; columns of plugins are read by .get({name!r})"

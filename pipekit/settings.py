@@ -78,6 +78,9 @@ class Length:
 Rate = Annotated[float, Between(0, 0.99)]
 """The share of values that dropout drops."""
 Probability = Annotated[float, Between(0, 1)]
+Threshold = Annotated[float, Between(0.001, 0.999)]
+Temperature = Annotated[float, Between(0.01, 100)]
+"""What scores are divided by before they become probabilities (Guo et al. 2017)."""
 Width = Annotated[int, Between(1, 16_384)]
 OptionalWidth = Annotated[int, Between(0, 16_384)]
 """0 stands for a layer that is not there, or for its usual width."""

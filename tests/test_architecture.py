@@ -68,6 +68,7 @@ DOORS = {
     "msgpack": {"storage.packing"},
     "srsly": {"training.plot"},
     "matplotlib": {"drawing"},
+    "shtab": {"cli.completion"},
     "tokenizers": {"subwords.cutter"},
     "safetensors": {"nn.checkpoints"},
     "pyarrow": {"jobs.parquet", "matching.regexes"},

@@ -41,11 +41,15 @@ VERBS = {
     "import": "make a pipeline of a published BERT or GPT-2",
     "import-bert": "the same, by its older name",
     "evaluate": "compare a pipeline with annotated files",
+    "find-threshold": "show precision and recall over the thresholds of a component",
+    "calibrate": "fit the scores of components to the share of right predictions",
+    "diff": "compare two pipelines: what one gets right, and the other does not",
     "benchmark": "measure words a second, and where the time goes",
     "check": "look for faults in annotated files",
     "generate": "write how a text goes on",
     "attention": "draw the attention weights of an encoder on a text",
     "info": "show what is installed, or what a pipeline holds",
+    "completion": "print the completions of this command line for a shell",
 }
 
 

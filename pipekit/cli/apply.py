@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipekit.cli.endings import UNWRITABLE, tell
-from pipekit.cli.options import pipeline_options, precision_option
+from pipekit.cli.options import json_option, pipeline_options, precision_option, print_json
 from pipekit.errors import ConfigError, JobStopped, StoreError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _add_records(parser)
     _add_computing(parser)
     _add_survival(parser)
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -170,7 +171,10 @@ def run(options: argparse.Namespace) -> int:
                 advice = ". The same command with --resume goes on once it can be written"
             tell(f"pipekit apply: {error}{advice}")
             return UNWRITABLE
-        tell(_summary(job, report))
+        if options.json:
+            print_json({"output": str(job.output.path), **report._asdict()})
+        else:
+            tell(_summary(job, report))
         if report.failed and not report.documents:
             code = TOO_MANY
     return code
@@ -284,6 +288,10 @@ def _check(options: argparse.Namespace) -> None:
     """Errors: `ConfigError` for options that exclude each other."""
     if options.resume and options.overwrite:
         raise ConfigError("give --resume or --overwrite, not both")
+    if options.json and options.output == "-":
+        raise ConfigError(
+            "--json prints to standard output, where -o - writes: give another output"
+        )
     has_workers = options.processes not in (None, 1) or options.devices
     if options.doc_timeout is not None and not has_workers:
         raise ConfigError("--doc-timeout takes --processes 2 or more: only a worker can be stopped")

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipekit.cli.display import table
-from pipekit.cli.options import corpus_options, pipeline_options, precision_option
+from pipekit.cli.options import (
+    corpus_options,
+    json_option,
+    pipeline_options,
+    precision_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from pipekit.pipeline import Pipeline
@@ -31,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="the threads of torch on the CPU (default: 1)",
     )
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     """Time a pipeline on the texts of a corpus."""
     import torch
 
+    from pipekit.evaluation.bootstrap import median_interval
     from pipekit.pipeline.loading import load
     from pipekit.pipeline.profiling import profile
 
@@ -50,11 +58,26 @@ def run(options: argparse.Namespace) -> int:
     )
     texts = _texts(options, nlp)
     measured = profile(nlp, texts, options.runs)
+    speed = median_interval(measured.speeds)
+    if options.json:
+        facts = {
+            "documents": len(texts),
+            "runs": options.runs,
+            "device": nlp.device_name,
+            "threads": options.threads,
+        }
+        print_json(facts | measured.to_dict() | {"interval": speed})
+        return 0
     print(table(stage_rows(measured.stages())))
     print(
         f"\n{len(texts):,} documents, {measured.words:,} words, {options.runs} runs, "
         f"on {nlp.device}, {options.threads} thread(s)"
     )
+    if speed is not None:
+        print(
+            f"median of the runs: {measured.speed:,.0f} words a second, "
+            f"95 % of bootstrap medians: {speed.low:,.0f} to {speed.high:,.0f}"
+        )
     if nlp.device.type != "cpu":
         print(
             f"{nlp.device} waits {100 * measured.waiting:.1f} % of the time: "

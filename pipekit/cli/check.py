@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 from pathlib import Path
 from typing import Any
+
+from pipekit.cli.options import json_option, print_json
 
 HAS_ERRORS = 3
 """The exit code of a corpus with errors; warnings alone are no reason to stop."""
@@ -41,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="report labels that are seen less often (default: 3)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     reading = tokenizer_for(format, options.lang)
     report = check(options.file, format, dev=options.dev, fewest=options.fewest, **reading)
     if options.json:
-        print(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     else:
         print(report.table())
     return HAS_ERRORS if report.errors else 0

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipekit.cli.options import corpus_options, pipeline_options
+from pipekit.cli.options import (
+    corpus_options,
+    json_option,
+    pipeline_options,
+    print_json,
+    read_gold,
+    token_options,
+)
 
 if TYPE_CHECKING:
     from pipekit.evaluation.scores import Scores
@@ -18,18 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     pipeline_options(parser)
     corpus_options(parser)
-    parser.add_argument(
-        "--gold-tokens",
-        action="store_true",
-        help="give the pipeline the tokens and sentences of the files",
-    )
-    parser.add_argument(
-        "--gold",
-        nargs="+",
-        default=[],
-        metavar="LAYER",
-        help="give the pipeline these layers of the files, and their tokens",
-    )
+    token_options(parser)
     parser.add_argument(
         "--by",
         metavar="KEY",
@@ -39,20 +34,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--details", action="store_true", help="show every attribute and label by itself"
     )
     parser.add_argument(
-        "--block",
-        type=int,
-        default=1,
-        metavar="N",
-        help="how many sentences of CoNLL-U make a document (default: 1)",
-    )
-    parser.add_argument(
         "--precision",
         nargs="+",
         default=["auto"],
         metavar="NAME",
         help="float32, bfloat16, int8 or auto; several are shown side by side",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -65,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         nlp.with_precision(precision)  # a wrong one is refused before any file is read
     scores = {str(path): _evaluate(options, nlp, path) for path in options.files}
     if options.json:
-        print(json.dumps(_plain(options, scores), ensure_ascii=False))
+        print_json(_plain(options, scores))
         return 0
     for path, by_precision in scores.items():
         first = by_precision[options.precision[0]]
@@ -74,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"{head}, which annotate nothing that can be measured")
             continue
         print(f"{head}\n\n{_table(options, by_precision)}\n")
+        scored = first.calibration_table()
+        if scored:
+            print(f"Scores beside the share of right predictions:\n\n{scored}\n")
     return 0
 
 
@@ -83,11 +74,9 @@ def _evaluate(
     path: Path,
 ) -> dict[str, Scores]:
     """The scores on a file by precision."""
-    from pipekit.corpora.sources import read_corpus
     from pipekit.evaluation.evaluate import evaluate
 
-    reading = {"group": options.block} if options.block > 1 else {}
-    docs = read_corpus(path, options.format, nlp.tokenize, **reading)
+    docs = read_gold(options, path, nlp.tokenize)
     gold_tokens = options.gold_tokens or bool(options.gold or nlp.given)
     scores = {}
     for precision in options.precision:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pipekit.cli.options import json_option, print_json
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
@@ -31,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--half", action="store_true", help="store weights as float16: half the size"
     )
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -49,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
         what = f"component {MODEL!r}, a language model"
         weights = model.parameters()
     count = sum(weight.numel() for weight in weights)
+    if options.json:
+        print_json({**nlp.meta, "pipeline": str(options.output), "weights": count})
+        return 0
     print(f"{options.output}: {what}; a {nlp.meta['imported']} of {count:,} weights")
     if nlp.meta["left_out"]:
         print(f"left out: {', '.join(nlp.meta['left_out'])}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 from pipekit.cli.display import table
+from pipekit.cli.options import json_option, print_json
 
 _FIGURES = "performance"
 
@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PIPELINE",
         help="an installed name, a file, or a folder",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         facts = installation_facts()
     if options.json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return 0
     figures = {}
     if isinstance(facts.get(_FIGURES), dict):

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipekit.errors import DataError
+
+if TYPE_CHECKING:
+    from pipekit.doc import Doc
+    from pipekit.pipeline import Pipeline
 
 
 def pipeline_options(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +41,61 @@ def precision_option(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="float32, bfloat16, int8 or auto (the default)",
     )
+
+
+def json_option(parser: argparse.ArgumentParser) -> None:
+    """Figures as JSON; `print_json` prints them."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def print_json(data: Any) -> None:
+    """Plain data as one line of JSON; numbers that are none, NaN, become null."""
+    print(json.dumps(_finite(data), ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return list(map(_finite, data))
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data
+
+
+def token_options(parser: argparse.ArgumentParser) -> None:
+    """What of annotated files the pipeline is given."""
+    parser.add_argument(
+        "--gold-tokens",
+        action="store_true",
+        help="give the pipeline the tokens and sentences of the files",
+    )
+    parser.add_argument(
+        "--gold",
+        nargs="+",
+        default=[],
+        metavar="LAYER",
+        help="give the pipeline these layers of the files, and their tokens",
+    )
+    parser.add_argument(
+        "--block",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many sentences of CoNLL-U make a document (default: 1)",
+    )
+
+
+def read_gold(
+    options: argparse.Namespace,
+    path: Path,
+    tokenize: Any,
+) -> list[Doc]:
+    """The documents of a file by `corpus_options` and `token_options`."""
+    from pipekit.corpora.sources import read_corpus
+
+    reading = {"group": options.block} if options.block > 1 else {}
+    return list(read_corpus(path, options.format, tokenize, **reading))
 
 
 def corpus_options(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +185,22 @@ def training_options(
         help=f"change a setting of the recipe, for instance --set {example}",
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, … or auto (the default)")
+
+
+def print_training(
+    nlp: Pipeline,
+    result: Path,
+    log: Path,
+) -> None:
+    """Print JSON: where the result of a training is, and the rows of its log."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    print_json(
+        {
+            "pipeline": str(result),
+            "components": nlp.pipe_names,
+            "log": [json.loads(line) for line in lines],
+        }
+    )
 
 
 def training_folder(options: argparse.Namespace) -> Path:

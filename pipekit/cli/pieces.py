@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipekit.cli.display import table
+from pipekit.cli.options import json_option, print_json
 from pipekit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "vocab.txt, a SentencePiece model, or a folder with one). Without it, the first "
         "installed pipeline with a vocabulary",
     )
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -41,7 +43,12 @@ def run(options: argparse.Namespace) -> int:
         subwords, nlp = _load(vocabulary[0])
     else:
         subwords, nlp = _load_installed()
-    print(table(_rows(subwords, nlp, text)))
+    *words, total = _rows(subwords, nlp, text)
+    if options.json:
+        cut = [{"word": word, "pieces": pieces.split()} for word, pieces in words]
+        print_json({"words": cut, "vocabulary": len(subwords)})
+    else:
+        print(table([*words, total]))
     return 0
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from pipekit.cli.options import training_folder, training_options
+from pipekit.cli.options import json_option, print_training, training_folder, training_options
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     training_options(parser, "pretraining.steps=300")
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -27,5 +28,8 @@ def run(options: argparse.Namespace) -> int:
         resume=options.resume,
         overwrite=options.overwrite,
     )
-    print(f"{nlp!r} is in {folder / RESULT}; all figures are in {folder / LOG}")
+    if options.json:
+        print_training(nlp, folder / RESULT, folder / LOG)
+    else:
+        print(f"{nlp!r} is in {folder / RESULT}; all figures are in {folder / LOG}")
     return 0

@@ -7,7 +7,10 @@ import json
 import sys
 
 from pipekit.cli.display import doc_lines
+from pipekit.cli.endings import tell
 from pipekit.cli.options import pipeline_options, read_text_option, text_options
+
+SHAPES = ("table", "json", "conllu")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -15,11 +18,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     pipeline_options(parser)
     text_options(parser)
     parser.add_argument(
-        "--format",
-        choices=("table", "json", "conllu"),
+        "--to",
+        choices=SHAPES,
         default="table",
         help="how the document is shown (default: table)",
     )
+    parser.add_argument("--format", choices=SHAPES, help=argparse.SUPPRESS)  # its older name
     parser.set_defaults(run=run)
 
 
@@ -30,9 +34,13 @@ def run(options: argparse.Namespace) -> int:
 
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
     doc = nlp(text)
-    if options.format == "json":
+    shape = options.to
+    if options.format:
+        tell("pipekit run: warning: --format is the format of files that are read; write --to here")
+        shape = options.format
+    if shape == "json":
         print(json.dumps(doc.to_dict(), ensure_ascii=False))
-    elif options.format == "conllu":
+    elif shape == "conllu":
         from pipekit.corpora.readers import write_conllu
 
         write_conllu([doc], sys.stdout)

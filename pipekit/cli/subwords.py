@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipekit.cli.options import json_option, print_json
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
@@ -47,6 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="ru",
         help="the language whose tokenizer cuts texts into words (default: ru)",
     )
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -66,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
     )
     subwords = learn_subwords(lines, options.algorithm, options.size)
     write_atomically(options.output, [subwords.table.tobytes()])
+    if options.json:
+        print_json({"pieces": len(subwords), "vocabulary": str(options.output)})
+        return 0
     print(
         f"{len(subwords)} pieces are in {options.output}; "
         f"`pipekit pieces {options.output} TEXT` shows how they cut"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipekit.cli.options import training_folder, training_options
+from pipekit.cli.endings import tell
+from pipekit.cli.options import json_option, print_training, training_folder, training_options
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PNG",
         help="draw the curves (needs matplotlib: the extra plot)",
     )
+    json_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -34,10 +36,13 @@ def run(options: argparse.Namespace) -> int:
         resume=options.resume,
         overwrite=options.overwrite,
     )
-    print(f"{nlp!r} is in {folder / BEST}; all figures are in {folder / LOG}")
+    if options.json:
+        print_training(nlp, folder / BEST, folder / LOG)
+    else:
+        print(f"{nlp!r} is in {folder / BEST}; all figures are in {folder / LOG}")
     if options.plot:
         from pipekit.training.plot import plot
 
         plot(folder / LOG, options.plot)
-        print(f"curves: {options.plot}")
+        tell(f"curves: {options.plot}")
     return 0

@@ -2,6 +2,7 @@
 
 from pipekit.doc.doc import Doc
 from pipekit.doc.layer import Layer
-from pipekit.doc.views import Morph, Relation, Span, Token
+from pipekit.doc.values import Morph
+from pipekit.doc.views import Relation, Span, Token
 
 __all__ = ["Doc", "Layer", "Morph", "Relation", "Span", "Token"]

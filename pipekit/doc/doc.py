@@ -18,7 +18,8 @@ from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.doc.texts import WrittenTexts
 from pipekit.doc.trees import noun_phrases
-from pipekit.doc.views import Sentiment, Span, Token, sentiment, word_keys
+from pipekit.doc.values import Sentiment, sentiment
+from pipekit.doc.views import Span, Token, word_keys
 from pipekit.errors import AlignmentError, DocError, near
 from pipekit.words.arrays import Floats
 

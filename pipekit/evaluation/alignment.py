@@ -17,7 +17,7 @@ import numpy as np
 from pipekit.doc import Doc
 from pipekit.doc.layer import UNSURE
 from pipekit.errors import DataError
-from pipekit.evaluation.scores import Counts
+from pipekit.evaluation.counts import Counts
 from pipekit.words.arrays import Ints, offsets, pair_keys
 
 Borders = tuple[int, int]

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
-from pipekit.evaluation.scores import Counts, Figure
+from pipekit.evaluation.counts import Counts, Figure
 from pipekit.words.arrays import Ints
 from pipekit.words.chars import fold
 

@@ -14,9 +14,9 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.doc.layers import ATTRIBUTES
 from pipekit.doc.text import QUESTIONS
-from pipekit.doc.views import SENTIMENT_OF
+from pipekit.doc.values import SENTIMENT_OF
 from pipekit.evaluation.alignment import Borders
-from pipekit.evaluation.scores import Counts, Figure, Figures
+from pipekit.evaluation.counts import Counts, Figure, Figures
 
 THRESHOLD = 0.5  # the score above which a document has a class that excludes no other
 _INPUT = ("meta", QUESTIONS, ATTRIBUTES)  # layers of a document that say nothing of its classes
@@ -42,17 +42,33 @@ def class_figures(
     layer: str,
 ) -> Iterator[Figure]:
     """The classes of a document; nothing where gold has none."""
-    gold_scores = _class_scores(gold, layer)
-    if gold_scores is None:
+    gold_classes = document_classes(gold, layer, is_gold=True)
+    if gold_classes is None:
         return
-    predicted_scores = _class_scores(predicted, layer)
-    gold_classes = _likely(gold_scores)
-    predicted_classes = _predicted_classes(predicted_scores or {})
+    predicted_classes = document_classes(predicted, layer)
     yield _compare(
         layer,
-        [(gold_classes, predicted_classes)],
-        has_prediction=predicted_scores is not None,
+        [(gold_classes, predicted_classes or frozenset())],
+        has_prediction=predicted_classes is not None,
     )
+
+
+def document_classes(
+    doc: Doc,
+    layer: str,
+    *,
+    is_gold: bool = False,
+) -> ClassNames | None:
+    """The classes that a document has by a layer of scores; None where nobody has judged it.
+
+    Gold classes are those above the threshold, also where they exclude each other.
+    """
+    scores = _class_scores(doc, layer)
+    if scores is None:
+        return None
+    if is_gold:
+        return _likely(scores)
+    return _likely_classes(scores)
 
 
 def sentiment_figures(
@@ -147,7 +163,7 @@ def _likely(scores: Mapping[str, float]) -> ClassNames:
     return {name for name, value in scores.items() if value > THRESHOLD}
 
 
-def _predicted_classes(scores: Mapping[str, float]) -> ClassNames:
+def _likely_classes(scores: Mapping[str, float]) -> ClassNames:
     """The most probable class where probabilities add up to one, else all above the threshold."""
     total = sum(scores.values())
     if abs(total - 1) < 1e-3:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from pipekit.doc import Doc
 from pipekit.doc.layers import NAMED_KINDS
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError, near
 from pipekit.evaluation.classes import macro_f1
+from pipekit.evaluation.counts import Figures
 from pipekit.evaluation.metrics import score, score_doc
-from pipekit.evaluation.scores import Figures, Scores
+from pipekit.evaluation.scores import Scores
 from pipekit.pipeline import Pipeline
 from pipekit.settings import names_of
 
@@ -38,6 +39,25 @@ def evaluate(
 
     Errors: `ConfigError` where layers are to be kept without the tokens that they count in.
     """
+    predicted = predict(pipeline, gold, gold_tokens=gold_tokens, keep=keep)
+    pairs = zip(gold, predicted, strict=True)
+    scores = score(pairs, by=by, spans=span_layers(gold))
+    if gold_tokens:
+        for part in (scores, *scores.groups.values()):
+            for name in figures_of_gold(pipeline, keep):
+                part.figures.pop(name, None)
+                part.judged.pop(name, None)
+    return scores
+
+
+def predict(
+    pipeline: Pipeline,
+    gold: Sequence[Doc],
+    *,
+    gold_tokens: bool = True,
+    keep: Sequence[str] = (),
+) -> Iterator[Doc]:
+    """Bare copies of gold documents, annotated; arguments and errors as of `evaluate`."""
     gold_layers = {*names_of(keep, "keep"), *pipeline.given}
     if gold_layers and not gold_tokens:
         names = ", ".join(sorted(gold_layers))
@@ -55,16 +75,23 @@ def evaluate(
             bare.append(_untokenized(pipeline, doc))
     columns = [name for name in _assigned(pipeline) if "." in name]
     _drop_columns(bare, columns)
+    return pipeline.pipe(bare)
 
-    predicted = pipeline.pipe(bare)
-    pairs = zip(gold, predicted, strict=True)
-    spans = _span_layers(gold)
-    scores = score(pairs, by=by, spans=spans)  # type: ignore[arg-type]
-    if gold_tokens:
-        for part in (scores, *scores.groups.values()):
-            for name in _figures_of_gold(gold_layers):
-                part.figures.pop(name, None)
-    return scores
+
+def span_layers(docs: Sequence[Doc]) -> list[str]:
+    """The span layers of some documents, sorted."""
+    names: set[str] = set()
+    for doc in docs:
+        names.update(doc.spans)
+    return sorted(names)
+
+
+def figures_of_gold(
+    pipeline: Pipeline,
+    keep: Sequence[str],
+) -> set[str]:
+    """The figures that say nothing, since the pipeline is given what they compare."""
+    return _figures_of_gold({*names_of(keep, "keep"), *pipeline.given})
 
 
 def figure(
@@ -173,14 +200,6 @@ def _writers_of(
         if layers & set(component.assigns):
             names.append(name)
     return names
-
-
-def _span_layers(docs: Sequence[Doc]) -> list[str]:
-    """The span layers of some documents, sorted."""
-    names: set[str] = set()
-    for doc in docs:
-        names.update(doc.spans)
-    return sorted(names)
 
 
 def _figures_of_gold(layers: Collection[str]) -> set[str]:

@@ -34,11 +34,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipekit.corpora.readers.spans import is_raw
 from pipekit.doc import Doc
 from pipekit.doc.texts import holds_texts
-from pipekit.evaluation.alignment import align, compare_sentences, compare_tokens
+from pipekit.evaluation.alignment import AlignedDocs, align, compare_sentences, compare_tokens
 from pipekit.evaluation.answers import answer_figures
 from pipekit.evaluation.classes import class_figures, class_layers, sentiment_figures
+from pipekit.evaluation.counts import Figure, Figures
+from pipekit.evaluation.judgements import judge
 from pipekit.evaluation.morphology import token_figures
-from pipekit.evaluation.scores import Figure, Figures, Scores
+from pipekit.evaluation.scores import Scores
 from pipekit.evaluation.spans import relation_figures, span_figures
 from pipekit.evaluation.texts import written_figures
 from pipekit.evaluation.trees import tree_figures
@@ -64,8 +66,10 @@ def score(
     """
     whole = Scores()
     for gold, predicted in pairs:
-        figures, details = score_doc(gold, predicted, spans)
+        docs = align(gold, predicted)
+        figures, details = _counted(docs, spans)
         whole.add(figures, details)
+        whole.judge(judge(docs, spans, scored=True))
         if by is not None:
             group = whole.groups.setdefault(_group(gold, by), Scores())
             group.add(figures, details)
@@ -80,9 +84,16 @@ def score_doc(
     spans: Sequence[str] = ("ents",),
 ) -> tuple[Figures, dict[str, Figures]]:
     """Figures and details of one document; only for what the gold Doc annotates."""
+    return _counted(align(gold, predicted), spans)
+
+
+def _counted(
+    docs: AlignedDocs,
+    spans: Sequence[str],
+) -> tuple[Figures, dict[str, Figures]]:
     figures: Figures = {}
     details: dict[str, Figures] = {}
-    for figure in _figures(gold, predicted, spans):
+    for figure in _figures(docs, spans):
         figures[figure.name] = figure.counts
         if figure.details is not None:
             details[figure.name] = figure.details
@@ -90,11 +101,11 @@ def score_doc(
 
 
 def _figures(
-    gold: Doc,
-    predicted: Doc,
+    docs: AlignedDocs,
     spans: Sequence[str],
 ) -> Iterator[Figure]:
-    docs = align(gold, predicted)
+    gold = docs.gold.doc
+    predicted = docs.predicted.doc
     if not is_raw(gold):
         yield Figure("tokens", compare_tokens(docs))
     if gold.has_annotation("sents") and not is_raw(gold):

@@ -14,7 +14,7 @@ from typing import Any
 from pipekit.doc import Doc
 from pipekit.doc.layer import UNSURE
 from pipekit.evaluation.alignment import NO_FEATURES, AlignedDocs, column_strings
-from pipekit.evaluation.scores import Counts, Figure, Figures
+from pipekit.evaluation.counts import Counts, Figure, Figures
 
 UNIVERSAL_FEATURES = frozenset(
     {
@@ -110,6 +110,18 @@ def _values(
         else:
             values.append((part, pairs))
     return values
+
+
+def feature_values(
+    doc: Doc,
+    masked: Mapping[int, FeatureSet],
+) -> list[FeatureSet | None]:
+    """The features of each token as a set, None where unset.
+
+    Args:
+        masked: features to leave out, by row.
+    """
+    return _values(doc, "morph", masked)
 
 
 @lru_cache(1 << 16)

@@ -1,78 +1,16 @@
-"""Counts of what is right, the figures that are made of them, and all figures of some documents."""
+"""All figures of some documents, with their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipekit.evaluation.bootstrap import Interval, f1_intervals
+from pipekit.evaluation.calibration import Judged, calibration
+from pipekit.evaluation.counts import Counts, Figures
+from pipekit.evaluation.judgements import Judgements
 from pipekit.evaluation.tables import markdown_table, percent
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many there are in the gold standard and in the prediction, and how many are in both.
-
-    Without `has_prediction` nobody predicted such a thing at all. Precision, recall and F1 are None
-    then, and where they have nothing to count.
-    """
-
-    gold: int
-    predicted: int
-    correct: float
-    has_prediction: bool = True
-
-    @property
-    def precision(self) -> float | None:
-        """The share of the predicted that is right."""
-        if not self.predicted or not self.has_prediction:
-            return None
-        return self.correct / self.predicted
-
-    @property
-    def recall(self) -> float | None:
-        """The share of the gold that is predicted."""
-        if not self.gold or not self.has_prediction:
-            return None
-        return self.correct / self.gold
-
-    @property
-    def f1(self) -> float | None:
-        """The harmonic mean of precision and recall."""
-        total = self.gold + self.predicted
-        if not total or not self.has_prediction:
-            return None
-        return 2 * self.correct / total
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            gold=self.gold + other.gold,
-            predicted=self.predicted + other.predicted,
-            correct=self.correct + other.correct,
-            has_prediction=self.has_prediction or other.has_prediction,
-        )
-
-    def to_dict(self) -> dict[str, float | int | None]:
-        """Plain data, as for JSON."""
-        return {
-            "precision": self.precision,
-            "recall": self.recall,
-            "f1": self.f1,
-            "gold": self.gold,
-            "predicted": self.predicted,
-            "correct": self.correct,
-        }
-
-
-Figures = dict[str, Counts]
-
-
-class Figure(NamedTuple):
-    """A figure of one document; `details` count each label or attribute by itself."""
-
-    name: str
-    counts: Counts
-    details: Figures | None = None
 
 
 @dataclass
@@ -84,14 +22,21 @@ class Scores:
         scores.groups["poetry"]["pos"]          # of one group of documents
         print(scores.table())
 
-    `details` count the labels or attributes of some figures. Each of `groups` has the same for some
-    of the documents.
+    Attributes:
+        documents: their number.
+        figures: the counts of each figure.
+        details: the counts of the labels or attributes of some figures.
+        groups: the same for some of the documents.
+        samples: the figures of each document, in their order.
+        judged: of figures whose predictions have scores, these scores.
     """
 
     documents: int = 0
     figures: Figures = field(default_factory=dict)
     details: dict[str, Figures] = field(default_factory=dict)
     groups: dict[str, Scores] = field(default_factory=dict)
+    samples: list[Figures] = field(default_factory=list, repr=False)
+    judged: dict[str, Judged] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> float | None:
         if name not in self.figures:
@@ -105,16 +50,37 @@ class Scores:
     ) -> None:
         """Count one more document."""
         self.documents += 1
+        self.samples.append(figures)
         _add(self.figures, figures)
         for name, detail in details.items():
             total = self.details.setdefault(name, {})
             _add(total, detail)
 
+    def judge(
+        self,
+        judgements: Judgements,
+    ) -> None:
+        """Count the scores of the predictions of one more document."""
+        for name, places in judgements.items():
+            for judgement in places.values():
+                if judgement.score is not None and judgement.predicted is not None:
+                    judged = self.judged.setdefault(name, Judged())
+                    judged.add(judgement.score, right=judgement.right)
+
+    def intervals(self) -> dict[str, Interval]:
+        """The interval of 95 % of the F1 of each figure, by the bootstrap over documents."""
+        return f1_intervals(self.samples, list(self.figures))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, as for JSON."""
-        figures = {}
+        intervals = self.intervals()
+        figures: dict[str, dict[str, Any]] = {}
         for name, counts in self.figures.items():
-            figures[name] = counts.to_dict()
+            figures[name] = dict(counts.to_dict())
+            if name in intervals:
+                figures[name]["interval"] = list(intervals[name])
+            if name in self.judged:
+                figures[name]["calibration"] = calibration(self.judged[name]).to_dict()
         details = {}
         for name, detail in self.details.items():
             details[name] = {key: detail[key].to_dict() for key in sorted(detail)}
@@ -132,10 +98,12 @@ class Scores:
         """The figures in per cent as a Markdown table, with the F1 of each group beside them."""
         names = sorted(self.groups)
         groups = [self.groups[name] for name in names]
-        rows = [["", "P", "R", "F1", "gold", *names]]
+        intervals = self.intervals()
+        rows = [["", "P", "R", "F1", "95 %", "gold", *names]]
         for name, counts in self.figures.items():
             by_group = [percent(group[name]) for group in groups]
-            rows.append([name, *_cells(counts), *by_group])
+            cells = _cells(counts, intervals.get(name))
+            rows.append([name, *cells, *by_group])
             if not details:
                 continue
             detail = self.details.get(name, {})
@@ -144,6 +112,19 @@ class Scores:
                 cells = _cells(detail[key])
                 rows.append([f"{name}.{key}", *cells, *by_group])
         return markdown_table(rows)
+
+    def calibration_table(self) -> str:
+        """How far scores are from the share of right predictions, as a Markdown table.
+
+        "" where no prediction has a score.
+        """
+        rows = [["", "scored", "right", "mean score", "calibration error", "log loss"]]
+        for name, judged in self.judged.items():
+            measured = calibration(judged)
+            error = percent(measured.error)
+            shares = percent(measured.right), percent(measured.score)
+            rows.append([name, str(measured.count), *shares, error, f"{measured.log_loss:.4f}"])
+        return markdown_table(rows) if len(rows) > 1 else ""
 
     def _detail(
         self,
@@ -198,10 +179,15 @@ def _add(
         total[name] = counts
 
 
-def _cells(counts: Counts) -> list[str]:
+def _cells(
+    counts: Counts,
+    interval: Interval | None = None,
+) -> list[str]:
+    edges = "" if interval is None else f"{percent(interval.low)}–{percent(interval.high)}"
     return [
         percent(counts.precision),
         percent(counts.recall),
         percent(counts.f1),
+        edges,
         str(counts.gold),
     ]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence, Set
 
 from pipekit.doc.layer import Layer
 from pipekit.evaluation.alignment import AlignedDocs, Borders, Side
-from pipekit.evaluation.scores import Counts, Figure
+from pipekit.evaluation.counts import Counts, Figure
 
 LabelledSpan = tuple[str, Borders]
 LabelledRelation = tuple[str, tuple[Borders, Borders]]  # label, (borders of head, of tail)

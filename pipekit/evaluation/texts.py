@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from pipekit.doc import Doc
-from pipekit.evaluation.scores import Counts, Figure
+from pipekit.evaluation.counts import Counts, Figure
 
 _TEXT = "text"
 _LETTER_ORDERS = 6

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pipekit.doc import Doc
 from pipekit.doc.trees import relation_of
 from pipekit.evaluation.alignment import AlignedDocs
-from pipekit.evaluation.scores import Counts, Figure, Figures
+from pipekit.evaluation.counts import Counts, Figure, Figures
 
 # Relations of words with a meaning of their own; those of function words and marks are left out.
 CONTENT = frozenset(

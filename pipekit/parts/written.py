@@ -18,7 +18,7 @@ from pipekit.doc.as_dict import CLASSES
 from pipekit.doc.columns import DTYPES, Column, Labels, Values, bounds, unpack_column
 from pipekit.doc.layer import REQUIRED, Held
 from pipekit.doc.limits import LINKED
-from pipekit.doc.views import SENTIMENT_OF
+from pipekit.doc.values import SENTIMENT_OF
 
 Address = tuple[str, str]  # of a column: the name of its layer, and its own
 

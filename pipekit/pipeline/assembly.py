@@ -322,6 +322,11 @@ class Assembly(BuiltParts):
 
         return EncoderRef(encoder, self.encoders[encoder].width)
 
+    def component(self, name: str) -> Component:
+        """A component by its name. Errors: `ConfigError` with near names."""
+        self._check_component(name)
+        return self.components[name]
+
     def _check_component(self, name: str) -> None:
         if name not in self.components:
             raise ConfigError(f"there is no component {name!r}.{near(name, self.components)}")

@@ -6,8 +6,8 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -70,6 +70,25 @@ class Profile:
             median = statistics.median(seconds)
             stages.append(Stage(name, kind, median / self.words))
         return sorted(stages, key=lambda stage: stage.kind != NETWORK)
+
+    @property
+    def speeds(self) -> list[float]:
+        """The words a second of each run."""
+        return [self.words / sum(run.values()) for run in self.runs]
+
+    @property
+    def speed(self) -> float:
+        """The median of the words a second of the runs."""
+        return statistics.median(self.speeds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as for JSON; seconds are for each word."""
+        return {
+            "words": self.words,
+            "words_per_second": self.speed,
+            "waiting": self.waiting,
+            "stages": [asdict(stage) for stage in self.stages()],
+        }
 
     @property
     def waiting(self) -> float:

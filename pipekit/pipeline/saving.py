@@ -75,6 +75,16 @@ def dump_pipeline(
     return store.to_bytes(header, arrays, half=half)
 
 
+def fits_half(pipeline: Assembly) -> bool:
+    """Whether all weights are float16 numbers, as of a pipeline that was saved as such."""
+    for name, array in _all_arrays(pipeline).items():
+        if "/weights/" in name and array.dtype == np.float32:
+            is_narrow = np.abs(array).max(initial=0) <= np.finfo(np.float16).max
+            if not is_narrow or not (array.astype(np.float16) == array).all():
+                return False
+    return True
+
+
 def pipeline_fingerprint(pipeline: Assembly) -> str:
     """A checksum of all that a file of the pipeline would hold, which tells it from every other."""
     header, arrays = _contents(pipeline)

@@ -25,11 +25,13 @@ from pipekit.doc.columns import encode_labels
 from pipekit.doc.text import QUESTIONS
 from pipekit.errors import ConfigError
 from pipekit.evaluation.evaluate import evaluate, figure
+from pipekit.evaluation.fitting import calibrate
 from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.loading import load
 from pipekit.pipeline.streams import gather
+from pipekit.settings import names_of
 from pipekit.storage.files import make_folder
 from pipekit.training.building import PreparedParts, prepare
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -110,7 +112,15 @@ def train(
         folder.clear()
     with without_denormals():
         trainer.run(progress)
-    return load(output / BEST, device=device)
+    pipeline = load(output / BEST, device=device)
+    if recipe.settings.calibrate:
+        for name in names_of(recipe.settings.calibrate, "calibrate"):
+            fit = calibrate(pipeline, name, trainer.data.dev)
+            row = {"calibration": name, **fit.to_dict()}
+            trainer.progress.history.append(row)
+        write_log(output / LOG, trainer.progress.history)
+        pipeline.to_disk(output / BEST, half=recipe.settings.half)
+    return pipeline
 
 
 class Trainer:

@@ -97,6 +97,8 @@ class TrainingSettings:
             (Howard and Ruder 2018, Clark et al. 2020); its top layer at the full rate.
         decay_biases: whether `weight_decay` applies to biases and norms, all tensors of one axis.
         start: a saved pipeline; parts of the same name begin with its weights.
+        calibrate: components whose scores are fitted to the share of right predictions on the dev
+            documents, once the best pipeline is there, see `pipekit calibrate`.
         half: whether the result is stored as float16.
         threads: of torch on the CPU; 0 leaves them as they are.
     """
@@ -122,6 +124,7 @@ class TrainingSettings:
     layer_decay: float = 1.0
     decay_biases: bool = True
     start: str = ""
+    calibrate: Sequence[str] = ()
     half: bool = False
     threads: Threads = 0
 

@@ -19,8 +19,8 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
 from pipekit.errors import DataError
 from pipekit.evaluation.classes import macro_f1
+from pipekit.evaluation.counts import Counts
 from pipekit.evaluation.metrics import score
-from pipekit.evaluation.scores import Counts
 
 
 def tagged(words, spaces=None, **columns):

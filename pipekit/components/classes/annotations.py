@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
-from pipekit.doc.views import SENTIMENT_OF
+from pipekit.doc.values import SENTIMENT_OF
 from pipekit.errors import DataError, PipekitWarning
 from pipekit.parts.contracts import PassedOver, Prepared
 from pipekit.words.arrays import Floats, Ints
@@ -236,9 +236,17 @@ def write_entity_classes(
 def class_probabilities(
     logits: Tensor,
     exclusive: bool,
+    threshold: float = 0.5,
 ) -> Floats:
-    """Softmax of logits [rows, classes] of exclusive classes, sigmoid of others, in float32."""
+    """Softmax of logits [rows, classes] of exclusive classes, sigmoid of others, in float32.
+
+    Args:
+        threshold: the probability, among classes that exclude no other, which becomes the score
+            0.5. That is the shift of a logistic regression to other base rates (Elkan 2001).
+    """
     logits = logits.detach().float()
+    if not exclusive:
+        logits = logits - math.log(threshold / (1 - threshold))
     if exclusive:
         probabilities = torch.softmax(logits, dim=1)
     else:

@@ -38,7 +38,7 @@ from pipekit.errors import DataError
 from pipekit.nn.context import Context
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Axes, EncoderRef, Head, PassedOver, Prepared, Tables
-from pipekit.settings import EvenWidth, HeadCount, LabelList, LabelName, Rate, Width
+from pipekit.settings import EvenWidth, HeadCount, LabelList, LabelName, Rate, Threshold, Width
 
 _PIECES = (2, 3, 4, 5)
 
@@ -65,6 +65,8 @@ class Classifier(Head):
         class_weights: the weight of each class in the loss. In a recipe `balance` says how they
             are made: see `power` of `balanced_weights`; 0 for equal weights.
         penalty: of the squared logits of the network, see `network_penalty`.
+        threshold: of classes that exclude no other, the probability that becomes the score 0.5,
+            from which a document has the class; see `class_probabilities`.
     """
 
     inventory = "labels"
@@ -84,6 +86,7 @@ class Classifier(Head):
         context: EvenWidth = 0,
         class_weights: ClassWeights = (),
         penalty: Penalty = 0.0,
+        threshold: Threshold = 0.5,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -94,6 +97,7 @@ class Classifier(Head):
             )
         self.labels = list(labels)
         self.exclusive = exclusive
+        self.threshold = threshold
         self.layer = layer
         self.penalty = penalty
         self.assigns: Sequence[str] = (layer,)
@@ -203,7 +207,7 @@ class Classifier(Head):
         batch: Batch,
         scores: Tensor,
     ) -> None:
-        probabilities = class_probabilities(scores, self.exclusive)
+        probabilities = class_probabilities(scores, self.exclusive, self.threshold)
         write_document_classes(batch.docs, self.layer, self.labels, probabilities)
 
     def passed_over(self, batch: Batch) -> PassedOver:

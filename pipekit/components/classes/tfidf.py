@@ -38,7 +38,7 @@ from pipekit.doc import Doc
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Axes, Head, PassedOver, Prepared, Tables
-from pipekit.settings import LabelList, LabelName, Length
+from pipekit.settings import LabelList, LabelName, Length, Threshold
 from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints
 
@@ -63,6 +63,7 @@ class Tfidf(Head):
         entities: the span layer of the entities, which are judged by the words around them.
         pieces: lengths of the pieces of words that are terms, beside words and pairs of words; none
             for words alone.
+        threshold: of classes that exclude no other, the probability that becomes the score 0.5.
 
     Settings of a recipe alone:
         strength: the inverse of the regularisation, C.
@@ -80,6 +81,7 @@ class Tfidf(Head):
         layer: LabelName = "cats",
         entities: Annotated[str, Length(0, 256)] = "",
         pieces: PieceLengths = _PIECES,
+        threshold: Threshold = 0.5,
         tables: Tables | None = None,
     ) -> None:
         super().__init__()
@@ -90,6 +92,7 @@ class Tfidf(Head):
             )
         self.labels = list(labels)
         self.exclusive = exclusive
+        self.threshold = threshold
         self.layer = layer
         self.entities = entities
         self.requires: Sequence[str] = ()
@@ -182,7 +185,7 @@ class Tfidf(Head):
         batch: Batch,
         scores: Tensor,
     ) -> None:
-        probabilities = class_probabilities(scores, self.exclusive)
+        probabilities = class_probabilities(scores, self.exclusive, self.threshold)
         if self.entities:
             write_entity_classes(batch.docs, self.entities, self.labels, probabilities)
         else:

@@ -39,7 +39,7 @@ from pipekit.parts.spans import (
     within,
     write_spans,
 )
-from pipekit.settings import LabelList, LabelName, Rate, Width
+from pipekit.settings import LabelList, LabelName, Probability, Rate, Width
 from pipekit.words.arrays import Bools, Floats, Ints
 
 # Padded cells that go through the CRF at a time. Each step of the CRF costs a constant, so this is
@@ -86,6 +86,7 @@ class EntityRecognizer(Head):
         labels: the labels of entities; `prepare` collects them.
         layer: the span layer to learn and to write.
         hidden: width of the layer between the encoder and the tags.
+        threshold: the score from which a span is written; 0 for all spans of the best path.
     """
 
     inventory = "labels"
@@ -99,6 +100,7 @@ class EntityRecognizer(Head):
         layer: LabelName = "ents",
         hidden: Width = 128,
         dropout: Rate = 0.3,
+        threshold: Probability = 0.0,
     ) -> None:
         super().__init__(encoder)
         if not labels:
@@ -107,6 +109,7 @@ class EntityRecognizer(Head):
                 f"train it, or give labels=['PER', 'LOC', …]"
             )
         self.layer = layer
+        self.threshold = threshold
         self.labels = list(labels)
         self.assigns = (layer,)
         self.tags = BioesTags(len(self.labels))
@@ -163,6 +166,10 @@ class EntityRecognizer(Head):
             tags[rows_inside] = path[cells.inside]
         spans = SpanRows(*BioesTags.read(tags))
         confidence = self.confidence(batch, scores, spans)
+        if self.threshold:
+            is_sure = confidence >= self.threshold
+            spans = spans.take(is_sure)
+            confidence = confidence[is_sure]
         write_spans(batch, self.layer, spans, self.labels, confidence)
 
     def confidence(

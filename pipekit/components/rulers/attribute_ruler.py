@@ -9,7 +9,7 @@ import numpy as np
 
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column
-from pipekit.doc.views import Morph
+from pipekit.doc.values import Morph
 from pipekit.errors import ConfigError, DocError, near
 from pipekit.matching.automaton import Automaton
 from pipekit.matching.matcher import LONGEST_MATCH

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from pipekit.parts.batch import Batch
+from pipekit.words.arrays import Bools
+
 COMMON, NAME, FOREIGN = range(3)  # kinds of words by how their lemmas are capitalised
 
 
@@ -55,3 +60,24 @@ def capitalise(
             piece = first + piece[1:]
         pieces.append(piece)
     return "-".join(pieces)
+
+
+def are_marks(
+    batch: Batch,
+    is_letter: Bools,  # bool[words]
+) -> Bools:
+    """Letters that number things, «б) срок», «7 б класс»; bool[tokens].
+
+    A bracket follows them, or a number stands before them.
+    """
+    distinct = batch.distinct
+    words = distinct.index
+    is_bracket = np.array([string == ")" for string in distinct.strings], dtype=bool)
+    is_number = np.array([string.isdecimal() for string in distinct.strings], dtype=bool)
+    inner = np.ones(len(words), dtype=bool)  # tokens with another of their document before them
+    inner[batch.offsets[:-1][np.diff(batch.offsets) > 0]] = False
+    neighbours = np.zeros(len(words), dtype=bool)
+    neighbours[:-1] = is_bracket[words[1:]] & inner[1:]
+    neighbours[1:] |= is_number[words[:-1]] & inner[1:]
+    marks: Bools = is_letter[words] & neighbours
+    return marks

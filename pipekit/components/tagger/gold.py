@@ -63,6 +63,15 @@ def count_tags(gold: GoldTokens) -> Counter[str]:
     return tags
 
 
+def frequent_tags(
+    gold: GoldTokens,
+    min_count: int,
+) -> list[str]:
+    """The tags that occur so often, sorted."""
+    counts = count_tags(gold)
+    return sorted(tag for tag, times in counts.items() if times >= min_count)
+
+
 def count_lemmas(gold: GoldTokens) -> Counter[tuple[str, str, str]]:
     """How often each (folded form, part of speech, lemma in lower case) occurs."""
     triples: Counter[tuple[str, str, str]] = Counter()

@@ -32,10 +32,12 @@ from pipekit.components.tagger.capitals import (
     COMMON,
     FOREIGN,
     NAME,
+    are_marks,
     capitalise,
     stays_as_written,
 )
-from pipekit.components.tagger.gold import GoldTokens, count_lemmas, count_tags, gold_tokens
+from pipekit.components.tagger.confidence import SCORES, tag_confidence, write_scores
+from pipekit.components.tagger.gold import GoldTokens, count_lemmas, frequent_tags, gold_tokens
 from pipekit.components.tagger.lemma_learning import grow_rules, learn_rules
 from pipekit.components.tagger.lemmas import SAME, CandidateRows, LemmaCandidates, LemmaRules
 from pipekit.components.tagger.name_lemmas import name_lemmas, name_rows
@@ -48,7 +50,7 @@ from pipekit.errors import DataError
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
-from pipekit.settings import Between, LabelList, Rate, Width
+from pipekit.settings import Between, LabelList, Rate, Temperature, Width
 from pipekit.tables import by_prefix
 from pipekit.words.arrays import Bools, Ints, pair_keys, split_pairs
 from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
@@ -57,6 +59,7 @@ from pipekit.words.lexicon import ANALYSIS_KINDS, Lexicon
 # best are found.
 _ROWS = 1024
 
+_COLUMNS = ("pos", "morph", "lemma")
 _KINDS = 3  # of words by their capitals
 KNOWN = ANALYSIS_KINDS.index("known")
 LONGEST_ACRONYM = 5  # letters
@@ -68,6 +71,7 @@ class TagScores(NamedTuple):
     best: Tensor  # int64[N]
     candidates: CandidateRows
     lemmas: Tensor  # float[C]
+    confidence: Tensor | None = None  # float32[N, 2], of the part of speech and the features
 
 
 class Tagger(Head):
@@ -81,9 +85,12 @@ class Tagger(Head):
         hidden: width of the layer that all classifiers share.
         lemma_width: width of the vectors by which candidates for the lemma are scored.
         min_count: how often a tag must occur in training to be in the inventory.
+        confidence: also write `pos_score` and `morph_score`, the probabilities of the part of
+            speech and of the features, float32.
+        temperature: of these; `pipekit calibrate` fits it.
     """
 
-    assigns = ("pos", "morph", "lemma")
+    assigns: Sequence[str] = _COLUMNS
     inventory = "tags"
 
     of_tags: Tensor  # float[V, T], which values each tag has
@@ -97,6 +104,8 @@ class Tagger(Head):
         lemma_width: Width = 64,
         dropout: Rate = 0.15,
         min_count: Annotated[int, Between(0, 1_000_000)] = 1,
+        confidence: bool = False,
+        temperature: Temperature = 1.0,
         tables: Tables | None = None,
     ) -> None:
         super().__init__(encoder)
@@ -106,6 +115,10 @@ class Tagger(Head):
         lemma_tables, lexicon_tables = by_prefix(self.tables, ("lemmas", "lexicon"), "a tagger")
         self.rules = LemmaRules(lemma_tables, _lexicon_of(lexicon_tables))
         self.names = list(tags)
+        self.temperature = temperature
+        self.confidence = False
+        if confidence:
+            self.write_confidence()
         self.tags = TagSet(tags)
         self.agreement = None
         if self.rules.lexicon is not None:
@@ -127,6 +140,11 @@ class Tagger(Head):
             sources=self.rules.tags,
             scripts=len(self.rules.scripts),
         )
+
+    def write_confidence(self) -> None:
+        """Write the columns of `SCORES` from now on; a config says it by confidence = true."""
+        self.confidence = True
+        self.assigns = (*_COLUMNS, *SCORES)
 
     @classmethod
     def prepare(
@@ -166,7 +184,7 @@ class Tagger(Head):
         docs: Sequence[Doc],
     ) -> list[str]:
         """The tags of documents."""
-        return _frequent_tags(gold_tokens(docs), settings.get("min_count", 1))
+        return frequent_tags(gold_tokens(docs), settings.get("min_count", 1))
 
     @classmethod
     def grow(
@@ -213,15 +231,21 @@ class Tagger(Head):
         hidden = self.hidden(vectors)  # (N, H)
         weight, bias = self.tag_weights()
         best = []
+        confidence = []
         for rows in hidden.split(_ROWS):
             tag_scores = functional.linear(rows, weight, bias)
             best.append(best_columns(tag_scores))
-        return self._with_lemmas(
+            if self.confidence:
+                confidence.append(tag_confidence(tag_scores, best[-1], self.tags, self.temperature))
+        scores = self._with_lemmas(
             batch,
             hidden,
             torch.cat(best),
             batch.distinct.index,
         )
+        if not self.confidence:
+            return scores
+        return scores._replace(confidence=torch.cat(confidence))
 
     def _with_lemmas(
         self,
@@ -281,6 +305,8 @@ class Tagger(Head):
             for name, column in columns.items():
                 codes = _without_lead(column.values[rows], doc)
                 doc.tokens.put(name, Column(codes, column.labels))
+        if scores.confidence is not None:
+            write_scores(_doc_rows(batch), scores.confidence.cpu().numpy())
 
     def _lemmas(
         self,
@@ -343,7 +369,7 @@ class Tagger(Head):
         is_common = parts == self.tags.common
         is_noun = is_common | (parts == self.tags.proper)
         acronyms: Bools = is_name | (is_noun & is_acronym[distinct.index])
-        acronyms |= _are_marks(batch, is_letter) & ~is_common
+        acronyms |= are_marks(batch, is_letter) & ~is_common
         return acronyms
 
     def _spell(
@@ -413,7 +439,7 @@ class Tagger(Head):
         docs = []
         rows = [np.zeros(0, dtype=np.int64)]
         for doc, place in _doc_rows(batch):
-            if any(name in doc.tokens for name in self.assigns):
+            if any(name in doc.tokens for name in _COLUMNS):
                 docs.append(doc)
                 rows.append(np.arange(place.start, place.stop))
         return docs, np.concatenate(rows)
@@ -447,41 +473,11 @@ def _lexicon_of(tables: Tables) -> Lexicon | None:
     return Lexicon.shared(tables)
 
 
-def _frequent_tags(
-    gold: GoldTokens,
-    min_count: int,
-) -> list[str]:
-    """The tags that occur so often, sorted."""
-    counts = count_tags(gold)
-    return sorted(tag for tag, times in counts.items() if times >= min_count)
-
-
 def _doc_rows(batch: Batch) -> Iterator[tuple[Doc, slice]]:
     """Each document with its token rows in the batch."""
     borders = pairwise(batch.offsets.tolist())
     for doc, (start, end) in zip(batch.docs, borders, strict=True):
         yield doc, slice(start, end)
-
-
-def _are_marks(
-    batch: Batch,
-    is_letter: Bools,  # bool[words]
-) -> Bools:
-    """Letters that number things, «б) срок», «7 б класс»; bool[tokens].
-
-    A bracket follows them, or a number stands before them.
-    """
-    distinct = batch.distinct
-    words = distinct.index
-    is_bracket = np.array([string == ")" for string in distinct.strings], dtype=bool)
-    is_number = np.array([string.isdecimal() for string in distinct.strings], dtype=bool)
-    inner = np.ones(len(words), dtype=bool)  # tokens with another of their document before them
-    inner[batch.offsets[:-1][np.diff(batch.offsets) > 0]] = False
-    neighbours = np.zeros(len(words), dtype=bool)
-    neighbours[:-1] = is_bracket[words[1:]] & inner[1:]
-    neighbours[1:] |= is_number[words[:-1]] & inner[1:]
-    marks: Bools = is_letter[words] & neighbours
-    return marks
 
 
 def _without_lead(

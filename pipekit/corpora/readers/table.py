@@ -20,7 +20,7 @@ from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.sentences import set_strings
 from pipekit.corpora.readers.spans import Aligner, CharSpan, Tokenize, tokenized
 from pipekit.doc import Doc
-from pipekit.doc.views import SENTIMENT_OF
+from pipekit.doc.values import SENTIMENT_OF
 from pipekit.errors import ConfigError, near
 
 SUFFIXES = (".csv", ".tsv")

@@ -1,0 +1,36 @@
+"""`pipekit completion SHELL`: completions of the command line for a shell."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipekit.errors import ConfigError
+
+SHELLS = {
+    "bash": "~/.local/share/bash-completion/completions/pipekit",
+    "zsh": "a folder of $fpath, as _pipekit",
+    "fish": "~/.config/fish/completions/pipekit.fish",
+}
+"""By shell, where a system looks for the file."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    places = "; ".join(f"{shell}: {place}" for shell, place in SHELLS.items())
+    parser.add_argument("shell", choices=SHELLS, help=f"redirect the output ({places})")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the completions. Errors: `ConfigError` without the library shtab."""
+    from pipekit import cli
+
+    try:
+        import shtab
+    except ImportError as error:
+        raise ConfigError(
+            "completions need the library shtab: pip install shtab, or in a clone of pipekit, "
+            'pip install -c constraints.txt ".[completion]"'
+        ) from error
+    print(shtab.complete(cli.parser(), shell=options.shell))
+    return 0
