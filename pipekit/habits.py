@@ -181,7 +181,6 @@ _OF_PIPELINE = {
     "rename_pipe": "nlp.add_pipe(type, name=…)",
     "replace_pipe": "nlp.select_pipes(disable=[name]), then add_pipe on that view",
     "replace_listeners": "encoder = NAME of a component in a recipe",
-    "get_pipe": "nlp.components[name]",
     "get_pipe_config": 'nlp.configs["components"][name]',
     "get_pipe_meta": 'nlp.brought_by("components", name)',
     "has_pipe": "name in nlp.pipe_names",

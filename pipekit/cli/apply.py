@@ -289,9 +289,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.resume and options.overwrite:
         raise ConfigError("give --resume or --overwrite, not both")
     if options.json and options.output == "-":
-        raise ConfigError(
-            "--json prints to standard output, where -o - writes: give another output"
-        )
+        raise ConfigError("--json and -o - both print to standard output: give another output")
     has_workers = options.processes not in (None, 1) or options.devices
     if options.doc_timeout is not None and not has_workers:
         raise ConfigError("--doc-timeout takes --processes 2 or more: only a worker can be stopped")

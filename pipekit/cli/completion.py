@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 from pipekit.errors import ConfigError
 
@@ -12,12 +13,24 @@ SHELLS = {
     "fish": "~/.config/fish/completions/pipekit.fish",
 }
 """By shell, where a system looks for the file."""
+_PATHS = (
+    "FILE",
+    "FIRST",
+    "FOLDER",
+    "IN",
+    "OUT",
+    "PIPELINE",
+    "PNG",
+    "RECIPE",
+    "SECOND",
+    "VOCABULARY",
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     places = "; ".join(f"{shell}: {place}" for shell, place in SHELLS.items())
-    parser.add_argument("shell", choices=SHELLS, help=f"redirect the output ({places})")
+    parser.add_argument("shell", choices=tuple(SHELLS), help=f"redirect the output ({places})")
     parser.set_defaults(run=run)
 
 
@@ -32,5 +45,18 @@ def run(options: argparse.Namespace) -> int:
             "completions need the library shtab: pip install shtab, or in a clone of pipekit, "
             'pip install -c constraints.txt ".[completion]"'
         ) from error
-    print(shtab.complete(cli.parser(), shell=options.shell))
+    whole = cli.parser()
+    for action in _actions(whole):
+        if action.metavar in _PATHS:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(whole, shell=options.shell))
     return 0
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """The arguments of a parser and of its verbs."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                yield from _actions(verb)

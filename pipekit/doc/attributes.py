@@ -145,7 +145,9 @@ class Attr(Generic[ValueT]):
         """The name by which a component that writes the attribute lists it in `assigns`."""
         if self.on is Token:
             return self.name
-        return f"{ATTRIBUTES if self.on is Doc else group}.{self.name}"
+        if self.on is Doc:
+            return ATTRIBUTES
+        return f"{group}.{self.name}"
 
     def _layer(
         self,

@@ -145,7 +145,8 @@ def _f1(sums: Floats64) -> Floats64:
     """The F1 of sums [draws, figures, 2] by figure, float64[figures, draws]."""
     correct, total = sums.T
     empty = np.full_like(total, np.nan)
-    return np.divide(2 * correct, total, out=empty, where=total > 0)
+    shares: Floats64 = np.divide(2 * correct, total, out=empty, where=total > 0)
+    return shares
 
 
 def _middle(values: Floats64) -> Interval:

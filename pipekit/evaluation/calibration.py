@@ -44,14 +44,14 @@ class Calibration(NamedTuple):
     """How well scores say how sure they are.
 
     Attributes:
-        count: predictions with a score.
+        predictions: how many have a score.
         score: their mean score.
         right: the share that is right.
         error: the expected calibration error, 0 to 1.
         log_loss: the mean of minus the log probability that the scores give to what is the case.
     """
 
-    count: int
+    predictions: int
     score: float
     right: float
     error: float
@@ -69,7 +69,7 @@ def calibration(judged: Judged) -> Calibration:
     if not len(scores):
         return Calibration(0, 0.0, 0.0, 0.0, 0.0)
     return Calibration(
-        count=len(scores),
+        predictions=len(scores),
         score=float(scores.mean()),
         right=float(right.mean()),
         error=_expected_error(scores, right),

@@ -136,10 +136,10 @@ def side_by_side_of(
         )
     for side in scores:
         side.figures = {name: side.figures[name] for name in names if name in side.figures}
-    both = SideBySide(*scores)
+    both = SideBySide(scores[0], scores[1])
     both.comparisons = compare(scores[0].samples, scores[1].samples, names)
-    for number, (gold_doc, *docs) in enumerate(zip(gold, *predictions, strict=True)):
-        _add_differences(both, number, gold_doc, docs, spans, names)
+    for number, (gold_doc, *predicted) in enumerate(zip(gold, *predictions, strict=True)):
+        _add_differences(both, number, gold_doc, predicted, spans, names)
     return both
 
 

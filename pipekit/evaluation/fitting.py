@@ -51,7 +51,7 @@ class ThresholdTable:
         before: the threshold that the component has.
         rows: by ascending threshold.
         best: the threshold with the highest F1 among those that are precise and complete enough;
-            of equal ones that next to the middle of them. None where none is.
+            of equal ones that of before, or the middle one. None where none is.
     """
 
     component: str
@@ -133,7 +133,7 @@ def find_threshold(
             rows.append(ThresholdScores(threshold, scores.figures[figure], interval))
     finally:
         part.threshold = before
-    best = _best(rows, least_precision, least_recall)
+    best = _best(rows, before, least_precision, least_recall)
     return ThresholdTable(component, figure, before, rows, best)
 
 
@@ -157,7 +157,7 @@ def _with_threshold(
     pipeline: Pipeline,
     component: str,
 ) -> Any:
-    part = pipeline.component(component)
+    part = pipeline.get_pipe(component)
     if not isinstance(getattr(part, "threshold", None), int | float):
         names = [name for name, other in pipeline.components.items() if hasattr(other, "threshold")]
         raise ConfigError(
@@ -174,6 +174,7 @@ def _with_threshold(
 
 def _best(
     rows: Sequence[ThresholdScores],
+    before: float,
     least_precision: float,
     least_recall: float,
 ) -> float | None:
@@ -187,7 +188,7 @@ def _best(
         return None
     highest = max(row.counts.f1 or 0.0 for row in fit)
     equal = [row.threshold for row in fit if (row.counts.f1 or 0.0) == highest]
-    return equal[len(equal) // 2]
+    return before if before in equal else equal[len(equal) // 2]
 
 
 # -- temperatures
@@ -206,7 +207,7 @@ class CalibrationFit:
     def cells(self) -> tuple[str, str, str, str]:
         """Predictions, temperature, calibration error in per cent and log loss, before → after."""
         return (
-            str(self.after.count),
+            str(self.after.predictions),
             f"{self.old_temperature:.2f} → {self.temperature:.2f}",
             f"{percent(self.before.error)} → {percent(self.after.error)}",
             f"{self.before.log_loss:.4f} → {self.after.log_loss:.4f}",
@@ -244,7 +245,7 @@ def calibrate(
     Errors: `ConfigError` for a component without a temperature, and for documents that do not
     annotate what it writes.
     """
-    part: Any = pipeline.component(component)
+    part: Any = pipeline.get_pipe(component)
     if not has_temperature(part):
         names = [name for name, other in pipeline.components.items() if has_temperature(other)]
         raise ConfigError(
@@ -261,7 +262,7 @@ def calibrate(
         _set_temperature(pipeline, component, temperature)
         docs = predict(needed, gold, gold_tokens=gold_tokens, keep=keep)
         measured[temperature] = calibration(_judged(gold, docs, part.assigns))
-        if not measured[temperature].count:
+        if not measured[temperature].predictions:
             raise ConfigError(
                 f"the documents do not annotate what {component!r} writes, or it finds nothing "
                 "there: no temperature can be fitted"
@@ -296,7 +297,7 @@ def _set_temperature(
     temperature: float,
 ) -> None:
     """A temperature is a buffer, which the file has as a tensor, or a setting."""
-    part: Any = pipeline.component(component)
+    part: Any = pipeline.get_pipe(component)
     if isinstance(part.temperature, float):
         part.temperature = temperature
         pipeline.configs["components"][component]["temperature"] = temperature

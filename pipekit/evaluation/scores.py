@@ -123,8 +123,11 @@ class Scores:
             measured = calibration(judged)
             error = percent(measured.error)
             shares = percent(measured.right), percent(measured.score)
-            rows.append([name, str(measured.count), *shares, error, f"{measured.log_loss:.4f}"])
-        return markdown_table(rows) if len(rows) > 1 else ""
+            loss = f"{measured.log_loss:.4f}"
+            rows.append([name, str(measured.predictions), *shares, error, loss])
+        if not self.judged:
+            return ""
+        return markdown_table(rows)
 
     def _detail(
         self,

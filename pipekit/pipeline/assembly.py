@@ -322,7 +322,7 @@ class Assembly(BuiltParts):
 
         return EncoderRef(encoder, self.encoders[encoder].width)
 
-    def component(self, name: str) -> Component:
+    def get_pipe(self, name: str) -> Component:
         """A component by its name. Errors: `ConfigError` with near names."""
         self._check_component(name)
         return self.components[name]

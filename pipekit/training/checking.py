@@ -11,7 +11,7 @@ from pipekit.corpora.sources import check_source
 from pipekit.errors import ConfigError, near
 from pipekit.pipeline import Pipeline
 from pipekit.registry import check_keys
-from pipekit.settings import check_values
+from pipekit.settings import check_values, names_of
 from pipekit.storage.origins import flattened
 from pipekit.training.layers import part_of
 from pipekit.training.recipe import Recipe
@@ -117,6 +117,13 @@ def _check_training(
             raise ConfigError(f"[training] {setting} names {name!r}.{similar}")
     for name in recipe.settings.losses:
         _check_known(name, components, "[training] losses names")
+    for name in names_of(recipe.settings.calibrate, "calibrate"):
+        _check_known(name, components, "[training] calibrate names")
+        if not recipe.dev:
+            raise ConfigError(
+                "[training] calibrate fits scores on the dev documents, and there are none: "
+                "add a [[dev]]"
+            )
 
 
 def _check_files(recipe: Recipe) -> None:
