@@ -183,7 +183,7 @@ def test_every_verb_explains_itself(run: Run, verb: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nosuch"], ["run"], ["train"], ["apply", "x", "y"], ["run", "x", "--format", "xml", "a"]],
+    [[], ["nosuch"], ["run"], ["train"], ["apply", "x", "y"], ["run", "x", "--to", "xml", "a"]],
 )
 def test_wrong_usage_ends_with_two(run: Run, arguments: list[str]) -> None:
     found = run(*arguments)
@@ -232,7 +232,7 @@ def test_standard_input_is_read_in_any_locale(model: str, format: str) -> None:
     found = python(
         "run",
         model,
-        "--format",
+        "--to",
         format,
         "--device",
         "cpu",
@@ -251,7 +251,7 @@ def test_standard_input_is_read_in_any_locale(model: str, format: str) -> None:
 
 def test_a_file_is_read(run: Run, model: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Кот спит.", encoding="utf-8")
-    found = run("run", model, "--file", tmp_path / "a.txt", "--format", "conllu")
+    found = run("run", model, "--file", tmp_path / "a.txt", "--to", "conllu")
     assert found.code == 0
     again = tmp_path / "a.conllu"
     again.write_text(found.out, encoding="utf-8")
@@ -292,7 +292,7 @@ def test_components_can_be_left_out(run: Run, model: str) -> None:
 @pytest.mark.parametrize("text", ["", " ", "\ud800"])
 def test_the_shortest_texts_are_shown(run: Run, model: str, text: str) -> None:
     for format in ("table", "json", "conllu"):
-        assert run("run", model, text, "--format", format).code == 0
+        assert run("run", model, text, "--to", format).code == 0
 
 
 # -- apply
