@@ -91,5 +91,5 @@ def _line(place: Difference) -> str:
     """A place in a line, its words in brackets."""
     where = place.name or f"document {place.document}"
     text = " ".join(f"{place.before}[{place.text}]{place.after}".split())
-    said = [word if word is not None else "–" for word in (place.gold, place.first, place.second)]
-    return f"  {where}: …{text}…  gold: {said[0]}; first: {said[1]}; second: {said[2]}"
+    words = [word if word is not None else "–" for word in (place.gold, place.first, place.second)]
+    return f"  {where}: …{text}…  gold: {words[0]}; first: {words[1]}; second: {words[2]}"

@@ -9,35 +9,34 @@ import numpy as np
 
 from pipekit.doc.borders import LONGEST_TEXT
 from pipekit.doc.columns import Column
-from pipekit.doc.doc import Doc
 from pipekit.doc.layer import REQUIRED, Layer, join
 from pipekit.doc.layers import ATTRIBUTES, TOKENS
 from pipekit.doc.limits import LINKED
-from pipekit.doc.text import QUESTIONS
+from pipekit.doc.text import QUESTIONS, Text, TextT
 from pipekit.doc.trees import join_trees, token_rows_moved
 from pipekit.errors import DocError, DocTooLargeError
 from pipekit.words.arrays import offsets
 
 
 def concatenate_spaced(
-    docs: Iterable[Doc],
+    docs: Iterable[Text],
     space: str,
-    kind: type[Doc] = Doc,
-) -> Doc:
+    kind: type[TextT],
+) -> TextT:
     """Documents as one of a class, with white space between them; see `Doc.from_docs`."""
     whole_docs = list(docs)
     if not whole_docs:
         raise DocError("a document cannot be made of no documents: give one at least")
     if space.strip():
         raise DocError(f"{space!r:.60} cannot stand between documents: only white space may")
-    parts = [_followed_by(doc, space) for doc in whole_docs[:-1]]
-    parts.append(_followed_by(whole_docs[-1], ""))
+    parts = [_followed_by(doc, space, kind) for doc in whole_docs[:-1]]
+    parts.append(_followed_by(whole_docs[-1], "", kind))
     characters = sum(len(part.text) for part in parts)
     if characters > LONGEST_TEXT:
         raise DocTooLargeError(
             f"{characters} characters are more than a document holds, {LONGEST_TEXT}"
         )
-    whole = concatenate(parts, kind)
+    whole = concatenate(parts)
     for name in (QUESTIONS, "meta"):
         rows = [part.layers[name] for part in parts if name in part.layers]
         if rows:
@@ -47,16 +46,17 @@ def concatenate_spaced(
 
 
 def _followed_by(
-    doc: Doc,
+    doc: Text,
     space: str,
-) -> Doc:
+    kind: type[TextT],
+) -> TextT:
     """The same document with white space behind its text, and a sentence from its first token on.
 
     Its layers are shared.
     """
     if not doc.text or doc.text[-1].isspace():
         space = ""
-    longer = Doc.trusted(doc.text + space, doc.starts, doc.ends)
+    longer = kind.trusted(doc.text + space, doc.starts, doc.ends)
     longer.name = doc.name
     longer.vectors = doc.vectors
     longer.layers = dict(doc.layers)
@@ -69,8 +69,8 @@ def _followed_by(
 
 
 def _move_questions(
-    whole: Doc,
-    parts: Sequence[Doc],
+    whole: Text,
+    parts: Sequence[Text],
 ) -> None:
     """Let the answers of each part point to its own questions, which stand end to end."""
     answers = whole.layers.get("answers")
@@ -86,10 +86,7 @@ def _move_questions(
     answers.set("question", np.concatenate(rows).astype(np.int32))
 
 
-def concatenate(
-    parts: Sequence[Doc],
-    kind: type[Doc] = Doc,
-) -> Doc:
+def concatenate(parts: Sequence[TextT]) -> TextT:
     """The whole document of parts that follow each other without gaps.
 
     Spans and heads are shifted, and links follow their spans. A sentence that was cut has one root,
@@ -105,7 +102,7 @@ def concatenate(
         starts.append(part.starts + first)
         ends.append(part.ends + first)
     text = "".join(part.text for part in parts)
-    whole = kind.trusted(text, np.concatenate(starts), np.concatenate(ends))
+    whole = type(parts[0]).trusted(text, np.concatenate(starts), np.concatenate(ends))
     whole.name = parts[0].name
     whole.vectors = parts[0].vectors
     names: dict[str, None] = {}
@@ -121,7 +118,7 @@ def concatenate(
 
 def _whole_layer(
     name: str,
-    parts: Sequence[Doc],
+    parts: Sequence[Text],
     lengths: Sequence[int],
 ) -> Layer:
     """A layer of the whole, of the parts that have it."""
@@ -146,7 +143,7 @@ def _whole_layer(
 
 
 def _linked_spans(
-    part: Doc,
+    part: Text,
     name: str,
 ) -> int:
     """How many spans the layer has that links of this layer point to."""
@@ -195,9 +192,9 @@ def _mean(
 
 
 def cut_doc(
-    doc: Doc,
+    doc: TextT,
     limit: int,
-) -> list[Doc]:
+) -> list[TextT]:
     """A document in parts of at most `limit` tokens, cut between sentences where that is possible.
 
     `rejoin` puts the parts together.
@@ -218,7 +215,7 @@ def cut_doc(
     return [doc.part(start, end) for start, end in pairwise(cuts)]
 
 
-def longest_sentence(doc: Doc) -> int:
+def longest_sentence(doc: Text) -> int:
     """The tokens of the longest sentence: smaller parts would cut a sentence.
 
     1 where nobody has split the text into sentences, 0 without tokens.
@@ -230,8 +227,8 @@ def longest_sentence(doc: Doc) -> int:
 
 
 def rejoin(
-    doc: Doc,
-    parts: Sequence[Doc],
+    doc: Text,
+    parts: Sequence[Text],
 ) -> None:
     """Give a document the layers of its parts, those of `cut_doc`."""
     if len(parts) > 1 or parts[0] is not doc:

@@ -199,14 +199,14 @@ def _pair(
 
     One that says nothing there is right if the gold standard has nothing there either.
     """
-    one = first.get(name, {}).get(place)
+    own = first.get(name, {}).get(place)
     other = second.get(name, {}).get(place)
-    if one is None and other is not None:
-        one = Judgement(other.gold, None, other.gold is None)
-    if other is None and one is not None:
-        other = Judgement(one.gold, None, one.gold is None)
-    assert one is not None and other is not None
-    return one, other
+    if own is None and other is not None:
+        own = Judgement(other.gold, None, other.gold is None)
+    if other is None and own is not None:
+        other = Judgement(own.gold, None, own.gold is None)
+    assert own is not None and other is not None
+    return own, other
 
 
 def _cells(comparison: Comparison | None) -> list[str]:

@@ -314,15 +314,15 @@ def _needed(
     keep: Sequence[str],
 ) -> Pipeline:
     """A view of a pipeline with a component, and those that it reads."""
-    given = {*keep, *pipeline.given}
+    brought = {*keep, *pipeline.given}
     names = [component]
     for name in reversed(pipeline.pipe_names):
         readers = [pipeline.components[reader] for reader in names]
         required = {layer.partition(".")[0] for reader in readers for layer in reader.requires}
         written = set(pipeline.components[name].assigns)
-        if written & (required - given):
+        if written & (required - brought):
             names.append(name)
-    return pipeline.select_pipes(enable=names, given=sorted(given))
+    return pipeline.select_pipes(enable=names, given=sorted(brought))
 
 
 def _figure_of(

@@ -23,7 +23,7 @@ SCORE_OF = {"pos": "pos_score", "morph": "morph_score"}
 """Token columns with the scores of others."""
 _CONTEXT = 40  # characters before and after a place that are shown
 
-Place = tuple[Any, ...]  # borders, and what else tells places of one figure apart
+JudgedPlace = tuple[Any, ...]  # borders, and what else tells places of one figure apart
 
 
 class Judgement(NamedTuple):
@@ -41,7 +41,7 @@ class Judgement(NamedTuple):
     score: float | None = None
 
 
-Judgements = dict[str, dict[Place, Judgement]]  # by figure and place
+Judgements = dict[str, dict[JudgedPlace, Judgement]]  # by figure and place
 
 
 def judge(
@@ -78,7 +78,7 @@ def judge(
 
 def shown(
     side: Side,
-    place: Place,
+    place: JudgedPlace,
 ) -> tuple[str, str, str]:
     """The text before a place, in it, and behind it; the beginning of the text for a document."""
     text = side.doc.text
@@ -94,7 +94,7 @@ def shown(
 def _put(
     judgements: Judgements,
     name: str,
-    places: Iterable[tuple[Place, Judgement]],
+    places: Iterable[tuple[JudgedPlace, Judgement]],
 ) -> None:
     by_place = dict(places)
     if by_place:
@@ -107,7 +107,7 @@ def _put(
 def _tokens(
     docs: AlignedDocs,
     name: str,
-) -> Iterator[tuple[Place, Judgement]]:
+) -> Iterator[tuple[JudgedPlace, Judgement]]:
     """The values of a token column, of tokens that both sides have."""
     gold = column_strings(docs.gold.doc, name)
     predicted = column_strings(docs.predicted.doc, name)
@@ -133,7 +133,7 @@ def _tokens(
         )
 
 
-def _arcs(docs: AlignedDocs) -> Iterator[tuple[Place, Judgement]]:
+def _arcs(docs: AlignedDocs) -> Iterator[tuple[JudgedPlace, Judgement]]:
     """The head and the relation of tokens that both sides have."""
     both = (docs.gold.doc, docs.predicted.doc)
     if not all("head" in doc.tokens and "dep" in doc.tokens for doc in both):
@@ -179,13 +179,15 @@ def _borders_of(
 
 # -- spans and relations
 
-_Rows = Mapping[Place, Mapping[str, float | None]] | None  # the score of each label of a place
+_Rows = (
+    Mapping[JudgedPlace, Mapping[str, float | None]] | None
+)  # the score of each label of a place
 
 
 def _labelled(
     gold: _Rows,
     predicted: _Rows,
-) -> Iterator[tuple[Place, Judgement]]:
+) -> Iterator[tuple[JudgedPlace, Judgement]]:
     """Labels by place. Where a place has several labels, each is a place of its own."""
     if gold is None or predicted is None:
         return
@@ -237,10 +239,10 @@ def _edges(
 
 
 def _by_place(
-    places: Sequence[Place],
+    places: Sequence[JudgedPlace],
     layer: Layer,
-) -> dict[Place, dict[str, float | None]]:
-    rows: dict[Place, dict[str, float | None]] = {}
+) -> dict[JudgedPlace, dict[str, float | None]]:
+    rows: dict[JudgedPlace, dict[str, float | None]] = {}
     labels = layer.values("label")
     for place, label, score in zip(places, labels, layer.values("score"), strict=True):
         rows.setdefault(place, {})[label or ""] = score
@@ -253,7 +255,7 @@ def _by_place(
 def _classes(
     docs: AlignedDocs,
     name: str,
-) -> Iterator[tuple[Place, Judgement]]:
+) -> Iterator[tuple[JudgedPlace, Judgement]]:
     """The classes of a document; of one predicted class with its score."""
     gold = document_classes(docs.gold.doc, name, is_gold=True)
     predicted = document_classes(docs.predicted.doc, name)
@@ -267,7 +269,7 @@ def _classes(
     yield (), Judgement(*texts, gold == predicted, score)
 
 
-def _answers(docs: AlignedDocs) -> Iterator[tuple[Place, Judgement]]:
+def _answers(docs: AlignedDocs) -> Iterator[tuple[JudgedPlace, Judgement]]:
     """The best answer to each question."""
     gold = answers_of(docs.gold.doc)
     predicted = answers_of(docs.predicted.doc)
