@@ -81,7 +81,7 @@ class LineParser(argparse.ArgumentParser):
 
 
 class VerbParser(LineParser):
-    """Takes options between positional arguments: `run ru_core --format json TEXT`."""
+    """Takes options between positional arguments: `run ru_core --to json TEXT`."""
 
     _within = False
 

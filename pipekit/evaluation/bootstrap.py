@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.evaluation.counts import Figures
+from pipekit.evaluation.counts import Counts, Figures
 
 Floats64 = NDArray[np.float64]
 
@@ -108,13 +108,14 @@ def _table(
 ) -> Floats64:
     """Of each document the correct items of each figure, and the items of both sides.
 
-    float64[docs, figures, 2], zeros where a document has no such figure.
+    float64[docs, figures, 2], zeros where a document has no such figure, and for figures that are
+    no F1, such as those of written texts.
     """
     table = np.zeros((len(samples), len(names), 2))
     columns = {name: column for column, name in enumerate(names)}
     for row, figures in enumerate(samples):
         for name, counts in figures.items():
-            if name in columns:
+            if name in columns and type(counts) is Counts:
                 table[row, columns[name]] = counts.correct, counts.gold + counts.predicted
     return table
 

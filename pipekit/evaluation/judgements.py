@@ -13,6 +13,7 @@ import numpy as np
 
 from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
+from pipekit.doc.texts import holds_texts
 from pipekit.doc.trees import relation_of
 from pipekit.evaluation.alignment import AlignedDocs, Borders, Side, column_strings
 from pipekit.evaluation.answers import answers_of, exact
@@ -63,6 +64,9 @@ def judge(
     if not scored:
         _put(judgements, "LAS", _arcs(docs))
     for name in spans:
+        layer = docs.gold.doc.layers.get(name)
+        if layer is not None and holds_texts(layer):
+            continue
         if name == "answers" and "questions" in docs.gold.doc.layers:
             _put(judgements, name, _answers(docs))
         elif name in docs.gold.doc.layers:

@@ -125,7 +125,7 @@ def test_scores_are_calibrated_and_the_file_keeps_them(
 
 
 def test_every_verb_that_prints_figures_prints_json() -> None:
-    silent = {"attention", "completion", "run"}  # a picture, a script, and a document (--to json)
+    silent = {"attention", "completion", "generate", "run"}  # a picture, a script, texts
     verbs = verbs_of(parser())
     without = {name for name, verb in verbs.items() if "--json" not in verb.format_help()}
     assert without & set(VERBS) <= silent | {"init", "package", "render", "debug"}

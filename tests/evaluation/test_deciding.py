@@ -98,6 +98,13 @@ def test_a_difference_on_all_documents_is_no_chance_and_one_on_few_may_be() -> N
     assert once.difference > 0 and once.p > 0.5
 
 
+def test_figures_that_are_no_f1_get_no_interval_rather_than_a_wrong_one() -> None:
+    from pipekit.evaluation.texts import OverlapCounts
+
+    docs: list[Figures] = [{"texts": OverlapCounts(1, 1, 0.0, sums=((3, 3, 2),))}] * 5
+    assert f1_intervals(docs, ["texts"]) == {}
+
+
 # -- scores
 
 
