@@ -26,6 +26,7 @@ from pipekit.errors import PipekitError, PipekitWarning
 if TYPE_CHECKING:
     from pipekit.doc.attributes import Attr
     from pipekit.doc.file import read_docs, write_docs
+    from pipekit.doc.pictures import render
     from pipekit.parts.batch import Batch
     from pipekit.pipeline import Pipeline
     from pipekit.pipeline.hooks import hookimpl
@@ -52,6 +53,7 @@ __all__ = [
     "import_model",
     "load",
     "read_docs",
+    "render",
     "write_docs",
 ]
 
@@ -69,6 +71,7 @@ _LATER = {
     "import_model": "pipekit.pipeline.importing",
     "load": "pipekit.pipeline.loading",
     "read_docs": "pipekit.doc.file",
+    "render": "pipekit.doc.pictures",
     "write_docs": "pipekit.doc.file",
 }
 # Modules that may be named without an import of their own: `pipekit.devices.keep_memory()`.

@@ -25,6 +25,7 @@ LEVELS = (
     "habits",
     "settings tables allowance",
     "installed drawing storage",
+    "rendering",
     "registry",
     "attention resources",
     "words",

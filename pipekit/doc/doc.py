@@ -293,6 +293,12 @@ class Doc(Text, Comparable):
         state = getattr(self, "__dict__", None)
         return type(self).from_bytes, (self.to_bytes(),), state or None
 
+    def _repr_html_(self) -> str:
+        """The Doc as a notebook shows it; `pipekit.render` shows it in other ways."""
+        from pipekit.doc.pictures import shown_in_notebook
+
+        return shown_in_notebook(self)
+
     def __repr__(self) -> str:
         shown = self.text if len(self.text) <= 60 else self.text[:59] + "…"
         return f"<Doc, {len(self)} tokens: {shown!r}>"
