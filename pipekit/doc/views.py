@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, overload
 
 from pipekit.doc.columns import MaybeNone
+from pipekit.doc.in_context import span_in_context
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.doc.limits import LINKED
 from pipekit.doc.lookup import rows_within
@@ -382,6 +383,9 @@ class Span(Comparable):
         if self.label is not None:
             place += f" {self.label}"
         return f"<Span {place}: {self.text!r}>"
+
+    def _repr_html_(self) -> str:
+        return span_in_context(self.doc, (self.start, self.end), self.label, self.score)
 
     def _key(self) -> tuple[int, int, int, str | None]:
         return (id(self.doc), self.start, self.end, self.label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ from pipekit.evaluation.calibration import Judged, calibration
 from pipekit.evaluation.counts import Counts, Figures
 from pipekit.evaluation.judgements import Judgements
 from pipekit.evaluation.tables import markdown_table, percent
+from pipekit.rendering.blocks import Grid, TableCell
+from pipekit.rendering.rendering import Rendering
 
 
 @dataclass
@@ -129,6 +131,20 @@ class Scores:
             return ""
         return markdown_table(rows)
 
+    def _repr_html_(self) -> str:
+        """The table as a notebook shows it."""
+        names = sorted(self.groups)
+        rows: list[Sequence[TableCell]] = []
+        for name, counts in self.figures.items():
+            by_group = [_hundredfold(self.groups[group][name]) for group in names]
+            rows.append([name, *_numbers(counts), *by_group])
+            for key, detail in sorted(self.details.get(name, {}).items()):
+                by_group = [_hundredfold(self.groups[group]._detail(name, key)) for group in names]
+                rows.append([f"{name}.{key}", *_numbers(detail), *by_group])
+        head = ["figure", "precision", "recall", "F1", "gold", *names]
+        caption = f"{self.documents:,} documents, per cent"
+        return Rendering("", [Grid(head, rows, caption)])._repr_html_()
+
     def _detail(
         self,
         name: str,
@@ -180,6 +196,15 @@ def _add(
         if name in total:
             counts = total[name] + counts
         total[name] = counts
+
+
+def _numbers(counts: Counts) -> list[TableCell]:
+    shares = (counts.precision, counts.recall, counts.f1)
+    return [*map(_hundredfold, shares), counts.gold]
+
+
+def _hundredfold(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _cells(

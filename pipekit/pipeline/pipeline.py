@@ -33,6 +33,7 @@ from pipekit.pipeline.representations import (
 )
 from pipekit.pipeline.running import Order, Result, Run
 from pipekit.pipeline.saving import dump_pipeline, rebuilt, save_pipeline, unpickled
+from pipekit.pipeline.shown import pipeline_shown
 from pipekit.pipeline.streams import CHUNK_WORDS, chunked
 from pipekit.pipeline.workers.supervisor import annotate_in_workers
 from pipekit.settings import names_of
@@ -496,6 +497,9 @@ class Pipeline(Assembly):
 
     def _as_arguments(self) -> tuple[type[Self], bytes, str, str]:
         return type(self), self.to_bytes(), self.device_name, self.precision
+
+    def _repr_html_(self) -> str:
+        return pipeline_shown(self)
 
     def __repr__(self) -> str:
         name = self.meta.get("name") or f"blank {self.lang}"

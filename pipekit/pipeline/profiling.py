@@ -17,6 +17,8 @@ from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
 from pipekit.pipeline.running import in_parts
 from pipekit.pipeline.streams import CHARS, CHUNK_WORDS, gather
+from pipekit.rendering.blocks import Grid
+from pipekit.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,6 +99,19 @@ class Profile:
         seconds = [stage.seconds for stage in stages]
         around = [stage.seconds for stage in stages if stage.kind == AROUND]
         return sum(around) / sum(seconds)
+
+    def _repr_html_(self) -> str:
+        """The stages as a notebook shows them."""
+        stages = self.stages()
+        whole = sum(stage.seconds for stage in stages)
+        rows = []
+        for stage in stages:
+            share = 100 * stage.seconds / whole
+            rows.append((stage.name, stage.kind, 1e6 * stage.seconds, share))
+        head = ("stage", "kind", "microseconds a word", "per cent")
+        speed = 1 / whole if whole else 0.0
+        caption = f"{speed:,.0f} words a second: {len(self.runs)} runs over {self.words:,} words"
+        return Rendering("", [Grid(head, rows, caption)])._repr_html_()
 
 
 class Clock:

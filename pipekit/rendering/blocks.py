@@ -137,7 +137,7 @@ class Shares:
         return drawn_lines(lines, "pk-remark")
 
 
-Cell = str | int | float | None
+TableCell = str | int | float | None
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Grid:
     """A table. Numbers are set to the right; None is "–"."""
 
     head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     caption: str = ""
 
     def html(self, width: float) -> str:
@@ -162,13 +162,13 @@ class Grid:
         return drawn_lines(lines, "pk-remark")
 
 
-def _is_numeric(column: Sequence[Cell]) -> bool:
+def _is_numeric(column: Sequence[TableCell]) -> bool:
     return all(cell is None or isinstance(cell, int | float) for cell in column)
 
 
 def _cells(
     tag: str,
-    cells: Sequence[Cell],
+    cells: Sequence[TableCell],
     numeric: Sequence[bool],
 ) -> str:
     """The cells of a row."""
@@ -179,7 +179,7 @@ def _cells(
     return "".join(parts)
 
 
-def _shown(cell: Cell) -> str:
+def _shown(cell: TableCell) -> str:
     if cell is None:
         return "–"
     if isinstance(cell, float):
