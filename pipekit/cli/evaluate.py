@@ -16,6 +16,7 @@ from pipekit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from pipekit.evaluation.mistakes import Mistakes
     from pipekit.evaluation.scores import Scores
     from pipekit.pipeline import Pipeline
 
@@ -40,6 +41,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="float32, bfloat16, int8 or auto; several are shown side by side",
     )
+    parser.add_argument(
+        "--errors",
+        type=Path,
+        metavar="HTML",
+        help="write a page with every mistake in its context, by label and source",
+    )
     json_option(parser)
     parser.set_defaults(run=run)
 
@@ -51,7 +58,12 @@ def run(options: argparse.Namespace) -> int:
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
     for precision in options.precision:
         nlp.with_precision(precision)  # a wrong one is refused before any file is read
-    scores = {str(path): _evaluate(options, nlp, path) for path in options.files}
+    mistakes = None
+    if options.errors:
+        mistakes = _mistakes(options)
+    scores = {str(path): _evaluate(options, nlp, path, mistakes) for path in options.files}
+    if mistakes is not None:
+        _write_errors(options, mistakes)
     if options.json:
         print_json(_plain(options, scores))
         return 0
@@ -72,12 +84,16 @@ def _evaluate(
     options: argparse.Namespace,
     nlp: Pipeline,
     path: Path,
+    mistakes: Mistakes | None,
 ) -> dict[str, Scores]:
-    """The scores on a file by precision."""
+    """The scores on a file by precision; mistakes are those in the first precision."""
     from pipekit.evaluation.evaluate import evaluate
 
     docs = read_gold(options, path, nlp.tokenize)
     gold_tokens = options.gold_tokens or bool(options.gold or nlp.given)
+    watch = None
+    if mistakes is not None:
+        watch = mistakes.watcher(path.name, options.by)
     scores = {}
     for precision in options.precision:
         scores[precision] = evaluate(
@@ -86,8 +102,31 @@ def _evaluate(
             gold_tokens=gold_tokens,
             keep=options.gold,
             by=options.by,
+            watch=watch,
         )
+        watch = None
     return scores
+
+
+def _mistakes(options: argparse.Namespace) -> Mistakes:
+    """An empty collection, once it is clear that its page can be written."""
+    from pipekit.evaluation.mistakes import Mistakes
+    from pipekit.rendering.rendering import check_suffix
+
+    check_suffix(options.errors)
+    return Mistakes()
+
+
+def _write_errors(
+    options: argparse.Namespace,
+    mistakes: Mistakes,
+) -> None:
+    from pipekit.evaluation.errors_page import errors_page
+
+    names = ", ".join(path.name for path in options.files)
+    errors_page(mistakes, f"{options.pipeline} on {names}").save(options.errors)
+    if not options.json:
+        print(f"every mistake in its context: {options.errors}\n")
 
 
 def _table(

@@ -63,12 +63,12 @@ def document_classes(
 
     Gold classes are those above the threshold, also where they exclude each other.
     """
-    scores = _class_scores(doc, layer)
+    scores = class_scores(doc, layer)
     if scores is None:
         return None
     if is_gold:
         return _likely(scores)
-    return _likely_classes(scores)
+    return classes_of_scores(scores)
 
 
 def sentiment_figures(
@@ -143,7 +143,7 @@ def _compare(
     return Figure(figure, counts, details)
 
 
-def _class_scores(
+def class_scores(
     doc: Doc,
     name: str,
 ) -> dict[str, float] | None:
@@ -159,17 +159,17 @@ def _class_scores(
     return scores
 
 
-def _likely(scores: Mapping[str, float]) -> ClassNames:
+def likely_classes(scores: Mapping[str, float]) -> ClassNames:
     return {name for name, value in scores.items() if value > THRESHOLD}
 
 
-def _likely_classes(scores: Mapping[str, float]) -> ClassNames:
+def classes_of_scores(scores: Mapping[str, float]) -> ClassNames:
     """The most probable class where probabilities add up to one, else all above the threshold."""
     total = sum(scores.values())
     if abs(total - 1) < 1e-3:
         best = max(scores, key=scores.__getitem__)
         return {best}
-    return _likely(scores)
+    return likely_classes(scores)
 
 
 def _sentiments(

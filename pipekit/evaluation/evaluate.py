@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from pipekit.doc import Doc
 from pipekit.doc.layers import NAMED_KINDS
@@ -23,6 +23,7 @@ def evaluate(
     gold_tokens: bool = True,
     keep: Sequence[str] = (),
     by: str | None = None,
+    watch: Callable[[Doc, Doc], None] | None = None,
 ) -> Scores:
     """The figures of a pipeline on bare copies of the documents.
 
@@ -36,11 +37,12 @@ def evaluate(
         keep: gold layers that the copies have, besides those that the pipeline needs to be given.
             Components that would write them are left out, and their figures are not measured.
         by: a column of the layer "meta", such as "genre", for figures of each of its values too.
+        watch: called with each gold and predicted document, as `Mistakes.add` is.
 
     Errors: `ConfigError` where layers are to be kept without the tokens that they count in.
     """
     predicted = predict(pipeline, gold, gold_tokens=gold_tokens, keep=keep)
-    pairs = zip(gold, predicted, strict=True)
+    pairs = _watched(zip(gold, predicted, strict=True), watch)
     scores = score(pairs, by=by, spans=span_layers(gold))
     if gold_tokens:
         for part in (scores, *scores.groups.values()):
@@ -92,6 +94,17 @@ def figures_of_gold(
 ) -> set[str]:
     """The figures that say nothing, since the pipeline is given what they compare."""
     return _figures_of_gold({*names_of(keep, "keep"), *pipeline.given})
+
+
+def _watched(
+    pairs: Iterable[tuple[Doc, Doc]],
+    watch: Callable[[Doc, Doc], None] | None,
+) -> Iterator[tuple[Doc, Doc]]:
+    """The same pairs, each of which somebody else sees too."""
+    for gold, predicted in pairs:
+        if watch is not None:
+            watch(gold, predicted)
+        yield gold, predicted
 
 
 def figure(

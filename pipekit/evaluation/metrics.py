@@ -71,7 +71,7 @@ def score(
         whole.add(figures, details)
         whole.judge(judge(docs, spans, scored=True))
         if by is not None:
-            group = whole.groups.setdefault(_group(gold, by), Scores())
+            group = whole.groups.setdefault(group_of(gold, by), Scores())
             group.add(figures, details)
     for part in (whole, *whole.groups.values()):
         _drop_outermost(part, spans)
@@ -142,7 +142,7 @@ def _drop_outermost(
             del scores.figures[outermost]
 
 
-def _group(
+def group_of(
     doc: Doc,
     by: str,
 ) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipekit.rendering.colours import hue_of
-from pipekit.rendering.drawings import Drawing, drawn, drawn_lines
+from pipekit.rendering.drawings import Drawing, drawn, drawn_lines, stacked
 from pipekit.rendering.flow import flowing
 from pipekit.rendering.glyphs import markup
 from pipekit.rendering.pages import within_page
 from pipekit.rendering.passages import Passage
 
 NARROW = 340.0  # pixels, of a drawing on a narrow page
+TableCell = str | int | float | None
 
 
 class Block(Protocol):
@@ -137,9 +138,6 @@ class Shares:
         return drawn_lines(lines, "pk-remark")
 
 
-TableCell = str | int | float | None
-
-
 @dataclass(frozen=True)
 class Grid:
     """A table. Numbers are set to the right; None is "–"."""
@@ -160,6 +158,89 @@ class Grid:
     def drawing(self, width: float) -> Drawing:
         lines = ["   ".join(map(_shown, row)) for row in (self.head, *self.rows)]
         return drawn_lines(lines, "pk-remark")
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often each label got each other one; the darker a number, the larger its share."""
+
+    golds: Sequence[str]
+    predictions: Sequence[str]
+    counts: Sequence[Sequence[int]]
+
+    def html(self, width: float) -> str:
+        head = [f"<th>{markup(label)}</th>" for label in ("gold ＼ predicted", *self.predictions)]
+        rows = []
+        for gold, counts in zip(self.golds, self.counts, strict=True):
+            cells = [f"<th>{markup(gold)}</th>"]
+            for label, count in zip(self.predictions, counts, strict=True):
+                cells.append(_confused(count, sum(counts), label == gold))
+            rows.append(f"<tr>{''.join(cells)}</tr>")
+        table = f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        return f'<div class="pk-scroll" tabindex="0"><table class="pk-table">{table}</table></div>'
+
+    def drawing(self, width: float) -> Drawing:
+        rows: list[Sequence[TableCell]] = []
+        for gold, counts in zip(self.golds, self.counts, strict=True):
+            rows.append((gold, *counts))
+        return Grid(("gold", *self.predictions), rows).drawing(width)
+
+
+def _confused(
+    count: int,
+    total: int,
+    is_right: bool,
+) -> str:
+    """A cell of a confusion table; nothing in the place of 0."""
+    if not count:
+        return '<td class="pk-number"></td>'
+    style = "pk-right" if is_right else "pk-heat"
+    share = count / total
+    return f'<td class="pk-number {style}" style="--pk-share:{share:.2f}">{count:,}</td>'
+
+
+@dataclass(frozen=True)
+class Case:
+    """A text with marks or arrows, and in small letters where it is from.
+
+    Attributes:
+        heading: what stands above, such as a question; "" for nothing.
+    """
+
+    passage: Passage
+    source: str
+    heading: str = ""
+
+    def html(self, width: float) -> str:
+        parts = [f'<p class="pk-source">{markup(self.source)}</p>']
+        if self.heading:
+            parts.append(f'<h3 dir="auto">{markup(self.heading)}</h3>')
+        if self.passage.arrows:
+            parts.append(Drawn(self.passage, self.source).html(width))
+        else:
+            parts.append(flowing(self.passage, lanes=True))
+        return f'<div class="pk-case">{"".join(parts)}</div>'
+
+    def drawing(self, width: float) -> Drawing:
+        return stacked([drawn_lines([self.source], "pk-remark"), drawn(self.passage, width)])
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks below a line, which shows them when somebody asks for them."""
+
+    summary: str
+    note: str
+    blocks: Sequence[Block]
+
+    def html(self, width: float) -> str:
+        content = "".join(block.html(width) for block in self.blocks)
+        summary = f"{markup(self.summary)} <small>{markup(self.note)}</small>"
+        return f'<details class="pk-fold"><summary>{summary}</summary>{content}</details>'
+
+    def drawing(self, width: float) -> Drawing:
+        drawings = [block.drawing(width) for block in self.blocks]
+        return stacked([Heading(self.summary).drawing(width), *drawings])
 
 
 def _is_numeric(column: Sequence[TableCell]) -> bool:

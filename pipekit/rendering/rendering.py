@@ -12,6 +12,8 @@ from pipekit.rendering.drawings import stacked
 from pipekit.rendering.pages import fragment, page, svg_file
 from pipekit.storage.files import write_atomically
 
+_HTML = (".html", ".htm")
+_SVG = ".svg"
 WIDE = 860.0  # pixels, of a drawing on a wide page
 
 
@@ -58,16 +60,8 @@ class Rendering:
 
         Errors: `ConfigError` for another suffix, `StoreError` where the file cannot be written.
         """
-        suffix = Path(path).suffix.lower()
-        if suffix in (".html", ".htm"):
-            content = self.html
-        elif suffix == ".svg":
-            content = self.svg
-        else:
-            raise ConfigError(
-                f"{os.fspath(path)}: nothing is rendered as {suffix or 'a file without suffix'!r}: "
-                "choose .html or .svg"
-            )
+        suffix = check_suffix(path)
+        content = self.svg if suffix == _SVG else self.html
         write_atomically(path, [content.encode("utf-8")])
 
     def _content(self) -> str:
@@ -78,3 +72,14 @@ class Rendering:
 
     def __repr__(self) -> str:
         return f"<Rendering {self.title!r}: show it in a notebook, or .save('page.html')>"
+
+
+def check_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix of a file that a rendering is saved to. Errors: `ConfigError` for another one."""
+    suffix = Path(path).suffix.lower()
+    if suffix != _SVG and suffix not in _HTML:
+        refused = repr(suffix) if suffix else "a file without suffix"
+        raise ConfigError(
+            f"{os.fspath(path)}: nothing is rendered as {refused}: choose .html or .svg"
+        )
+    return suffix

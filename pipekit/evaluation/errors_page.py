@@ -1,0 +1,138 @@
+"""The page of mistakes: what was taken for what, how often, and each mistake in its context."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from pipekit.evaluation.mistakes import Errors, Mistake, Mistakes
+from pipekit.evaluation.outcomes import NOTHING
+from pipekit.rendering.blocks import Block, Case, Confusion, Fold, Grid, Heading, Remark, TableCell
+from pipekit.rendering.rendering import Rendering
+
+_LABELS = 24  # of a confusion table
+_SHOWN = 100  # mistakes of one kind
+_KINDS = 60  # kinds of mistakes of a figure that are shown one by one
+
+Kind = tuple[str, str]  # gold label, predicted label
+
+
+def errors_page(
+    mistakes: Mistakes,
+    title: str = "Mistakes",
+) -> Rendering:
+    """All mistakes by figure, label and source, those first of which the pipeline was surest.
+
+    errors_page(mistakes, "ru_core on ru_taiga-test").save("errors.html")
+    """
+    blocks: list[Block] = [Heading(title, 1)]
+    blocks.append(Remark(f"{mistakes.documents:,} documents"))
+    if not mistakes.by_figure:
+        blocks.append(Remark("The documents annotate nothing that the pipeline writes."))
+    blocks += _contents(mistakes)
+    for figure, errors in mistakes.by_figure.items():
+        blocks += _figure_blocks(figure, errors)
+    return Rendering(title, blocks)
+
+
+def _contents(mistakes: Mistakes) -> Iterator[Block]:
+    """A table of all figures."""
+    rows = []
+    for figure, errors in mistakes.by_figure.items():
+        compared = errors.pairs.total()
+        wrong = len(errors.mistakes)
+        rows.append((figure, compared, wrong, 100 * wrong / compared))
+    if rows:
+        yield Grid(("figure", "compared", "mistakes", "per cent"), rows)
+
+
+def _figure_blocks(
+    figure: str,
+    errors: Errors,
+) -> Iterator[Block]:
+    yield Heading(f"{figure}: {len(errors.mistakes):,} mistakes")
+    if not errors.mistakes:
+        yield Remark(f"All {errors.pairs.total():,} are right.")
+        return
+    yield from _confusions(errors)
+    yield _by_label(errors)
+    if len(errors.sources) > 1:
+        yield _by_source(errors)
+    if any(mistake.outcome.score is not None for mistake in errors.mistakes):
+        yield Remark("Those come first of which the pipeline was surest; missed ones come last.")
+    else:
+        yield Remark("The pipeline gives no scores here, so the order is that of the texts.")
+    yield from _kinds(errors)
+
+
+def _confusions(errors: Errors) -> Iterator[Block]:
+    """The table of what was taken for what, of the labels that take part in most mistakes."""
+    wrong: Counter[str] = Counter()
+    for mistake in errors.mistakes:
+        wrong[mistake.outcome.gold] += 1
+        wrong[mistake.outcome.predicted] += 1
+    labels = sorted(label for label, _ in wrong.most_common(_LABELS))
+    if len(wrong) > _LABELS:
+        yield Remark(f"The {_LABELS} of {len(wrong):,} labels that take part in most mistakes:")
+    golds = [label for label in labels if any(gold == label for gold, _ in errors.pairs)]
+    predictions = [label for label in labels if any(other == label for _, other in errors.pairs)]
+    rows = [[errors.pairs[gold, label] for label in predictions] for gold in golds]
+    yield Confusion(golds, predictions, rows)
+
+
+def _by_label(errors: Errors) -> Block:
+    """For each label, how many there are, are right, are missed and are taken for others."""
+    gold: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    invented: Counter[str] = Counter()
+    for (label, predicted), count in errors.pairs.items():
+        gold[label] += count
+        if label == NOTHING:
+            invented[predicted] += count
+        elif predicted == NOTHING:
+            missed[label] += count
+        elif predicted != label:
+            taken[label] += count
+    wrong = taken + missed + invented
+    rows: list[Sequence[TableCell]] = []
+    for label, _ in wrong.most_common(_LABELS):
+        rows.append((label, gold[label], taken[label], missed[label], invented[label]))
+    head = ("label", "gold", "taken for another", "missed", "invented")
+    return Grid(head, rows, "by label")
+
+
+def _by_source(errors: Errors) -> Block:
+    rows = []
+    for source, (compared, wrong) in errors.sources.items():
+        rows.append((source, compared, wrong, 100 * wrong / compared))
+    rows.sort(key=lambda row: -row[3])
+    return Grid(("source", "compared", "mistakes", "per cent"), rows, "by source")
+
+
+def _kinds(errors: Errors) -> Iterator[Block]:
+    """The mistakes by their two labels, the most frequent first."""
+    kinds: dict[Kind, list[Mistake]] = defaultdict(list)
+    for mistake in errors.mistakes:
+        kinds[mistake.outcome.gold, mistake.outcome.predicted].append(mistake)
+    by_number = sorted(kinds.items(), key=lambda item: -len(item[1]))
+    for (gold, predicted), members in by_number[:_KINDS]:
+        members.sort(key=lambda mistake: -(mistake.outcome.score or 0.0))
+        summary = f"gold {gold}, predicted {predicted}"
+        yield Fold(summary, f"{len(members):,}", list(_cases(members)))
+    rest = by_number[_KINDS:]
+    if rest:
+        mistakes = [mistake for _, members in rest for mistake in members]
+        summary = f"{len(rest):,} rarer kinds"
+        yield Fold(summary, f"{len(mistakes):,}", list(_cases(mistakes)))
+
+
+def _cases(mistakes: Sequence[Mistake]) -> Iterator[Block]:
+    for mistake in mistakes[:_SHOWN]:
+        outcome = mistake.outcome
+        facts = [mistake.source, mistake.document]
+        if outcome.score is not None:
+            facts.append(f"score {outcome.score:.2f}")
+        yield Case(mistake.passage, " · ".join(filter(None, facts)), outcome.question)
+    if len(mistakes) > _SHOWN:
+        yield Remark(f"… and {len(mistakes) - _SHOWN:,} more.")
