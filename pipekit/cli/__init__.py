@@ -47,6 +47,7 @@ VERBS = {
     "benchmark": "measure words a second, and where the time goes",
     "check": "look for faults in annotated files",
     "generate": "write how a text goes on",
+    "render": "draw annotated documents as a page or an SVG",
     "attention": "draw the attention weights of an encoder on a text",
     "info": "show what is installed, or what a pipeline holds",
     "completion": "print the completions of this command line for a shell",

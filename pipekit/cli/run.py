@@ -9,6 +9,7 @@ import sys
 from pipekit.cli.display import doc_lines
 from pipekit.cli.endings import tell
 from pipekit.cli.options import pipeline_options, read_text_option, text_options
+from pipekit.cli.terminal import has_colours, is_terminal, terminal_lines
 
 SHAPES = ("table", "json", "conllu")
 
@@ -44,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         from pipekit.corpora.readers import write_conllu
 
         write_conllu([doc], sys.stdout)
+    elif is_terminal():
+        print("\n".join(terminal_lines(doc, colours=has_colours())))
     else:
         print("\n".join(doc_lines(doc)))
     return 0

@@ -11,7 +11,7 @@ from pipekit.rendering.blocks import Block, Case, Confusion, Fold, Grid, Heading
 from pipekit.rendering.rendering import Rendering
 
 _LABELS = 24  # of a confusion table
-_SHOWN = 100  # mistakes of one kind
+_SHOWN = 1_000  # mistakes of one kind
 _KINDS = 60  # kinds of mistakes of a figure that are shown one by one
 
 Kind = tuple[str, str]  # gold label, predicted label
@@ -123,6 +123,7 @@ def _kinds(errors: Errors) -> Iterator[Block]:
     rest = by_number[_KINDS:]
     if rest:
         mistakes = [mistake for _, members in rest for mistake in members]
+        mistakes.sort(key=lambda mistake: -(mistake.outcome.score or 0.0))
         summary = f"{len(rest):,} rarer kinds"
         yield Fold(summary, f"{len(mistakes):,}", list(_cases(mistakes)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from pipekit.words.arrays import Ints
 _CONTEXT = 140  # characters on both sides of a mistake
 _LONGEST = 900  # characters of a context in all
 _CUT = "…"
+_WHITE = re.compile(r"\s+")
+_NO_WIDTH = "\u200b"
 
 
 class Mistake(NamedTuple):
@@ -147,7 +150,13 @@ def _passage(
         marks.append(Highlight(start, end, placed.label, colour=placed.side))
     arrows = [Arrow(extent(row.tail), extent(row.head), row.label) for row in outcome.arrows]
     first, last = _window(text, marks)
-    return _moved(text[first:last], first, last < len(text), marks, arrows)
+    part = _WHITE.sub(_in_one_line, text[first:last])
+    return _moved(part, first, last < len(text), marks, arrows)
+
+
+def _in_one_line(white_space: re.Match[str]) -> str:
+    """One space for white space, in as many characters."""
+    return " " + (len(white_space[0]) - 1) * _NO_WIDTH
 
 
 def _window(

@@ -46,7 +46,7 @@ class _Pair(NamedTuple):
         if is_right:
             return Outcome(figure, gold, predicted, is_right, score)
         if gold == predicted:
-            predicted += " (other borders)"
+            predicted += ", other borders"
         shown = show(self)
         return shown._replace(figure=figure, gold=gold, predicted=predicted, score=score)
 

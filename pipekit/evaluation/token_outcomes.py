@@ -30,6 +30,8 @@ def token_outcomes(docs: AlignedDocs) -> Iterator[Outcome]:
     predicted = docs.predicted.doc
     if not is_raw(gold):
         yield from _borders(docs)
+        if gold.has_annotation("sents") and predicted.has_annotation("sents"):
+            yield from _sentences(docs)
     for name in ("pos", "lemma"):
         if gold.has_annotation(name) and predicted.has_annotation(name):
             yield from _values(docs, name)
@@ -40,10 +42,8 @@ def token_outcomes(docs: AlignedDocs) -> Iterator[Outcome]:
 
 
 def _borders(docs: AlignedDocs) -> Iterator[Outcome]:
-    """Gold tokens that are cut otherwise; where all are cut right there is nothing to tell."""
+    """Gold tokens, and those of them that the tokenizer has cut, or joined to others."""
     rights = {row for row, _ in docs.same}
-    if len(rights) == len(docs.gold.rows):
-        return
     text = "".join(docs.gold.doc.text.split())
     cuts = sorted(start for start, _ in docs.predicted.borders())
     borders = borders_by_row(docs.gold)
@@ -57,6 +57,21 @@ def _borders(docs: AlignedDocs) -> Iterator[Outcome]:
         pieces = _pieces(text, [start, *inside, end])
         label = PlacedLabel((start, end), f"{outcome}: {pieces}", "wrong")
         yield Outcome("tokens", "a token", outcome, is_right=False, labels=[label])
+
+
+def _sentences(docs: AlignedDocs) -> Iterator[Outcome]:
+    """The places where a sentence begins; the first of a text is one for everybody."""
+    expected = {start for start, _ in docs.gold.sentences()}
+    actual = {start for start, _ in docs.predicted.sentences()}
+    for start in sorted(expected | actual):
+        if start == 0:
+            continue
+        gold = "a border" if start in expected else NOTHING
+        predicted = "a border" if start in actual else NOTHING
+        is_right = gold == predicted
+        side = "missed" if start in expected else "invented"
+        label = PlacedLabel((start, start + 1), f"{side} border", side)
+        yield Outcome("sents", gold, predicted, is_right, labels=[label])
 
 
 def _pieces(
@@ -133,8 +148,8 @@ def _heads(docs: AlignedDocs) -> Iterator[Outcome]:
         predicted_relation = _relation(predicted.doc, row, has_relations)
         if actual is None:
             predicted_relation = NOTHING
-        elif actual != expected:
-            predicted_relation += f" ({_ELSEWHERE})"
+        elif actual != expected and predicted_relation == relation:
+            predicted_relation = _ELSEWHERE
         beside = _heads_beside(place, expected, actual)
         sides = (relation, predicted_relation)
         yield compared(figure, place, sides, scores[row], beside)

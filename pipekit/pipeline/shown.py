@@ -50,10 +50,12 @@ def _performance(figures: Any) -> Iterator[Block]:
     by_corpus = figures
     if not all(isinstance(values, Mapping) for values in figures.values()):
         by_corpus = {"": figures}
-    rows = []
+    names = dict.fromkeys(name for values in by_corpus.values() for name in values)
+    rows: list[Sequence[TableCell]] = []
     for corpus, values in by_corpus.items():
-        for name, value in values.items():
-            if isinstance(value, int | float):
-                rows.append((str(corpus), str(name), 100.0 * value))
-    if rows:
-        yield Grid(("corpus", "figure", "per cent"), rows, "figures")
+        rows.append((str(corpus), *(_hundredfold(values.get(name)) for name in names)))
+    yield Grid(("corpus", *map(str, names)), rows, "figures, per cent")
+
+
+def _hundredfold(share: Any) -> float | None:
+    return 100.0 * share if isinstance(share, int | float) else None

@@ -169,7 +169,7 @@ class Confusion:
     counts: Sequence[Sequence[int]]
 
     def html(self, width: float) -> str:
-        head = [f"<th>{markup(label)}</th>" for label in ("gold ＼ predicted", *self.predictions)]
+        head = [f"<th>{markup(label)}</th>" for label in ("gold ↓ predicted →", *self.predictions)]
         rows = []
         for gold, counts in zip(self.golds, self.counts, strict=True):
             cells = [f"<th>{markup(gold)}</th>"]
