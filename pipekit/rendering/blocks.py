@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pipekit.rendering.colours import hue_of
 from pipekit.rendering.drawings import Drawing, drawn, drawn_lines, stacked
+from pipekit.rendering.elements import element
 from pipekit.rendering.flow import flowing
 from pipekit.rendering.glyphs import markup
 from pipekit.rendering.pages import within_page
@@ -15,6 +16,7 @@ from pipekit.rendering.passages import Passage
 
 NARROW = 340.0  # pixels, of a drawing on a narrow page
 TableCell = str | int | float | None
+_AUTO = {"dir": "auto"}
 
 
 class Block(Protocol):
@@ -37,7 +39,7 @@ class Heading:
     level: int = 2
 
     def html(self, width: float) -> str:
-        return f'<h{self.level} dir="auto">{markup(self.text)}</h{self.level}>'
+        return element(f"h{self.level}", markup(self.text), "", _AUTO)
 
     def drawing(self, width: float) -> Drawing:
         return drawn_lines([self.text], "pk-title")
@@ -50,7 +52,7 @@ class Remark:
     text: str
 
     def html(self, width: float) -> str:
-        return f'<p class="pk-note" dir="auto">{markup(self.text)}</p>'
+        return element("p", markup(self.text), "pk-note", _AUTO)
 
     def drawing(self, width: float) -> Drawing:
         return drawn_lines([self.text], "pk-remark")
@@ -98,9 +100,11 @@ class Cards:
         cards = []
         words = self.passage.drawn_words()
         for place, glosses in zip(words, self.passage.glosses, strict=True):
-            word = markup(self.passage.text[place.start : place.end])
-            cards.append(f'<div class="pk-card"><b>{word}</b>{_glosses(glosses)}</div>')
-        return f'<div class="pk-cards" dir="auto">{"".join(cards)}</div>'
+            word = self.passage.text[place.start : place.end]
+            content = element("b", markup(word))
+            content += _glosses(glosses)
+            cards.append(element("div", content, "pk-card"))
+        return element("div", "".join(cards), "pk-cards", _AUTO)
 
     def drawing(self, width: float) -> Drawing:
         return drawn(self.passage, width)
@@ -111,11 +115,12 @@ def _glosses(glosses: Sequence[str]) -> str:
     lemma, part, *features = glosses
     lines = []
     if lemma:
-        lines.append(f"<i>{markup(lemma)}</i>")
+        lines.append(element("i", markup(lemma)))
     if part:
-        lines.append(f'<span class="pk-label pk-{hue_of(part)}">{markup(part)}</span>')
-    for feature in features:
-        lines.append(f"<small>{markup(feature)}</small>")
+        style = f"pk-label pk-{hue_of(part)}"
+        lines.append(element("span", markup(part), style))
+    for feature in filter(None, features):
+        lines.append(element("small", markup(feature)))
     return "".join(lines)
 
 
@@ -129,9 +134,11 @@ class Shares:
         lines = []
         for label, share in self.shares.items():
             length = 100 * min(max(share, 0.0), 1.0)
-            bar = f'<i class="pk-{hue_of(label)}" style="width:{length:.1f}%"></i>'
-            lines.append(f"<span>{markup(label)}</span>{bar}<b>{share:.2f}</b>")
-        return f'<div class="pk-shares">{"".join(lines)}</div>'
+            size = {"style": f"width:{length:.1f}%"}
+            lines.append(element("span", markup(label)))
+            lines.append(element("i", "", f"pk-{hue_of(label)}", size))
+            lines.append(element("b", f"{share:.2f}"))
+        return element("div", "".join(lines), "pk-shares")
 
     def drawing(self, width: float) -> Drawing:
         lines = [f"{label}  {share:.2f}" for label, share in self.shares.items()]
@@ -147,13 +154,13 @@ class Grid:
     caption: str = ""
 
     def html(self, width: float) -> str:
-        numeric = [_is_numeric(column) for column in zip(*self.rows, strict=True)]
-        numeric = numeric or [False] * len(self.head)
+        columns = zip(*self.rows, strict=True)
+        numeric = [_is_numeric(column) for column in columns]
+        if not numeric:
+            numeric = [False] * len(self.head)
         head = _cells("th", self.head, numeric)
-        rows = [f"<tr>{_cells('td', row, numeric)}</tr>" for row in self.rows]
-        caption = f"<caption>{markup(self.caption)}</caption>" if self.caption else ""
-        table = f"{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-        return f'<div class="pk-scroll" tabindex="0"><table class="pk-table">{table}</table></div>'
+        rows = [_cells("td", row, numeric) for row in self.rows]
+        return _table(head, rows, self.caption)
 
     def drawing(self, width: float) -> Drawing:
         lines = ["   ".join(map(_shown, row)) for row in (self.head, *self.rows)]
@@ -169,15 +176,17 @@ class Confusion:
     counts: Sequence[Sequence[int]]
 
     def html(self, width: float) -> str:
-        head = [f"<th>{markup(label)}</th>" for label in ("gold ↓ predicted →", *self.predictions)]
+        labels = ("gold ↓ predicted →", *self.predictions)
+        head = [element("th", markup(label)) for label in labels]
         rows = []
         for gold, counts in zip(self.golds, self.counts, strict=True):
-            cells = [f"<th>{markup(gold)}</th>"]
+            cells = [element("th", markup(gold))]
+            total = sum(counts)
             for label, count in zip(self.predictions, counts, strict=True):
-                cells.append(_confused(count, sum(counts), label == gold))
-            rows.append(f"<tr>{''.join(cells)}</tr>")
-        table = f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(rows)}</tbody>"
-        return f'<div class="pk-scroll" tabindex="0"><table class="pk-table">{table}</table></div>'
+                style = "pk-right" if label == gold else "pk-heat"
+                cells.append(_confused(count, total, style))
+            rows.append("".join(cells))
+        return _table("".join(head), rows)
 
     def drawing(self, width: float) -> Drawing:
         rows: list[Sequence[TableCell]] = []
@@ -189,14 +198,38 @@ class Confusion:
 def _confused(
     count: int,
     total: int,
-    is_right: bool,
+    style: str,
 ) -> str:
     """A cell of a confusion table; nothing in the place of 0."""
     if not count:
-        return '<td class="pk-number"></td>'
-    style = "pk-right" if is_right else "pk-heat"
+        return element("td")
     share = count / total
-    return f'<td class="pk-number {style}" style="--pk-share:{share:.2f}">{count:,}</td>'
+    return element(
+        "td",
+        f"{count:,}",
+        f"pk-number {style}",
+        {"style": f"--pk-share:{share:.2f}"},
+    )
+
+
+def _table(
+    head: str,
+    rows: Sequence[str],
+    caption: str = "",
+) -> str:
+    """Rows of cells as a table, which scrolls where it is too wide for the page."""
+    content = ""
+    if caption:
+        content = element("caption", markup(caption))
+    content += element("thead", element("tr", head))
+    lines = [element("tr", row) for row in rows]
+    content += element("tbody", "".join(lines))
+    return _scrolling(element("table", content, "pk-table"))
+
+
+def _scrolling(content: str) -> str:
+    """A box that scrolls to the side, by the keys too."""
+    return element("div", content, "pk-scroll", {"tabindex": "0"})
 
 
 @dataclass(frozen=True)
@@ -212,17 +245,21 @@ class Case:
     heading: str = ""
 
     def html(self, width: float) -> str:
-        parts = [f'<p class="pk-source">{markup(self.source)}</p>']
+        parts = [element("p", markup(self.source), "pk-source")]
         if self.heading:
-            parts.append(f'<h3 dir="auto">{markup(self.heading)}</h3>')
+            parts.append(Heading(self.heading, 3).html(width))
         if self.passage.arrows:
             parts.append(Drawn(self.passage, self.source).html(width))
         else:
             parts.append(flowing(self.passage, lanes=True))
-        return f'<div class="pk-case">{"".join(parts)}</div>'
+        return element("div", "".join(parts), "pk-case")
 
     def drawing(self, width: float) -> Drawing:
-        return stacked([drawn_lines([self.source], "pk-remark"), drawn(self.passage, width)])
+        above = [self.source]
+        if self.heading:
+            above.append(self.heading)
+        lines = drawn_lines(above, "pk-remark")
+        return stacked([lines, drawn(self.passage, width)])
 
 
 @dataclass(frozen=True)
@@ -234,9 +271,11 @@ class Fold:
     blocks: Sequence[Block]
 
     def html(self, width: float) -> str:
-        content = "".join(block.html(width) for block in self.blocks)
-        summary = f"{markup(self.summary)} <small>{markup(self.note)}</small>"
-        return f'<details class="pk-fold"><summary>{summary}</summary>{content}</details>'
+        parts = [block.html(width) for block in self.blocks]
+        note = element("small", markup(self.note))
+        summary = f"{markup(self.summary)} {note}"
+        parts.insert(0, element("summary", summary))
+        return element("details", "".join(parts), "pk-fold")
 
     def drawing(self, width: float) -> Drawing:
         drawings = [block.drawing(width) for block in self.blocks]
@@ -255,8 +294,9 @@ def _cells(
     """The cells of a row."""
     parts = []
     for cell, is_number in zip(cells, numeric, strict=True):
-        style = ' class="pk-number"' if is_number else ""
-        parts.append(f"<{tag}{style}>{markup(_shown(cell))}</{tag}>")
+        style = "pk-number" if is_number else ""
+        text = markup(_shown(cell))
+        parts.append(element(tag, text, style))
     return "".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Elements of HTML and SVG as strings. Their texts are `glyphs.markup`; attributes are escaped here."""
+"""Elements of HTML and SVG as strings: attributes are escaped here, contents by `glyphs.markup`."""
 
 from __future__ import annotations
 

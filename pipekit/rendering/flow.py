@@ -18,10 +18,11 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil
 
 from pipekit.rendering.colours import hue_of
+from pipekit.rendering.elements import element
 from pipekit.rendering.glyphs import markup, width_of
 from pipekit.rendering.lanes import are_apart, lanes_of
 from pipekit.rendering.passages import Extent, Highlight, Passage
@@ -45,12 +46,17 @@ def flowing(
     Args:
         lanes: set the marks in lanes even where none of them overlap.
     """
-    ranges = [(mark.start, mark.end) for mark in passage.highlights]
+    ranges = [mark.range for mark in passage.highlights]
     if lanes or not are_apart(ranges):
-        content = "".join(_Lanes(passage).pieces())
+        pieces = _Lanes(passage).pieces()
     else:
-        content = "".join(_in_line(passage))
-    return f'<p class="pk-text" dir="auto">{content}</p>'
+        pieces = _in_line(passage)
+    return element(
+        "p",
+        "".join(pieces),
+        "pk-text",
+        {"dir": "auto"},
+    )
 
 
 def _in_line(passage: Passage) -> Iterator[str]:
@@ -59,7 +65,11 @@ def _in_line(passage: Passage) -> Iterator[str]:
     for mark in sorted(passage.highlights):
         yield markup(passage.text[place : mark.start])
         text = markup(passage.text[mark.start : mark.end])
-        yield f'<mark class="pk-mark pk-{hue_of(mark.hue)}">{text}{_label(mark)}</mark>'
+        yield element(
+            "mark",
+            text + _label(mark),
+            f"pk-mark {_hue(mark)}",
+        )
         place = mark.end
     yield markup(passage.text[place:])
 
@@ -71,8 +81,16 @@ def _label(mark: Highlight) -> str:
     style = "pk-label"
     if len(mark.caption) > _LONG_LABEL:
         style = "pk-label pk-long"
-    note = f" <small>{markup(mark.note)}</small>" if mark.note else ""
-    return f'<span class="{style}">{markup(mark.label)}{note}</span>'
+    content = markup(mark.label)
+    if mark.note:
+        note = element("small", markup(mark.note))
+        content = f"{content} {note}"
+    return element("span", content, style)
+
+
+def _hue(mark: Highlight) -> str:
+    """The class of the colour of a mark."""
+    return f"pk-{hue_of(mark.hue)}"
 
 
 def _label_width(mark: Highlight) -> float:
@@ -110,9 +128,9 @@ class _Lanes:
     def __init__(self, passage: Passage) -> None:
         self.text = passage.text
         self.marks = sorted(passage.highlights)
-        self.ranges = [(mark.start, mark.end) for mark in self.marks]
+        self.ranges = [mark.range for mark in self.marks]
         self.lanes = lanes_of([_with_label(mark) for mark in self.marks])
-        self.cuts = sorted({edge for place in self.ranges for edge in place})
+        self.cuts = sorted(set(chain.from_iterable(self.ranges)))
         self.starts = [mark.start for mark in self.marks]
         self.begun = 0  # marks that begin before the end of the last unit
         self.open: list[int] = []
@@ -166,11 +184,11 @@ class _Lanes:
         edges = [start, *self.cuts[low:high], end]
         cells = []
         for begin, stop in pairwise(edges):
-            cells.append(f"<span>{markup(self.text[begin:stop])}</span>")
+            text = markup(self.text[begin:stop])
+            cells.append(element("span", text))
         for row in self._marks_within(start, end):
             cells += self._mark_cells(row, edges)
-        content = "".join(cells)
-        return f'<span class="pk-unit">{content}</span>'
+        return element("span", "".join(cells), "pk-unit")
 
     def _marks_within(
         self,
@@ -190,18 +208,29 @@ class _Lanes:
         edges: Sequence[int],
     ) -> Iterator[str]:
         """The bar of a mark, and where the mark begins, its label."""
-        start, end = self.ranges[row]
-        first = bisect_left(edges, max(start, edges[0])) + 1
-        last = bisect_left(edges, min(end, edges[-1])) + 1
+        mark = self.marks[row]
+        begin = max(mark.start, edges[0])
+        end = min(mark.end, edges[-1])
+        first = bisect_left(edges, begin) + 1
+        last = bisect_left(edges, end) + 1
+        yield self._cell(row, "pk-bar", (first, last), "")
+        if mark.start >= edges[0]:
+            last = self._free_until(row, edges)
+            yield self._cell(row, "pk-tag", (first, last), _label(mark))
+
+    def _cell(
+        self,
+        row: int,
+        style: str,
+        columns: tuple[int, int],
+        content: str,
+    ) -> str:
+        """A cell in the lane of a mark; the first row of the grid is the text."""
         line = self.lanes[row] + 2
-        classes = f"pk-{hue_of(self.marks[row].hue)}"
-        area = f"grid-area:{line}/{first}/auto/{last}"
-        yield f'<span class="pk-bar {classes}" style="{area}"></span>'
-        if start >= edges[0]:
-            stop = self._free_until(row, edges)
-            area = f"grid-area:{line}/{first}/auto/{stop}"
-            label = _label(self.marks[row])
-            yield f'<span class="pk-tag {classes}" style="{area}">{label}</span>'
+        first, last = columns
+        place = {"style": f"grid-area:{line}/{first}/auto/{last}"}
+        hue = _hue(self.marks[row])
+        return element("span", content, f"{style} {hue}", place)
 
     def _free_until(
         self,

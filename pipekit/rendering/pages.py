@@ -6,8 +6,10 @@ from functools import cache
 from importlib.resources import files
 
 from pipekit.rendering.drawings import Drawing
+from pipekit.rendering.elements import element, path
 from pipekit.rendering.glyphs import markup
 
+_XML = '<?xml version="1.0" encoding="UTF-8"?>'
 # Nothing of a page runs or is fetched, whatever its texts say.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 # Where Jupyter would set what stands between two dollar signs as a formula.
@@ -45,7 +47,8 @@ def page(
 
 def fragment(content: str) -> str:
     """Content that stands in a page of others, such as a notebook."""
-    return f'<div class="pipekit {_NO_FORMULAS}"><style>{style_sheet()}</style>{content}</div>'
+    style = element("style", style_sheet())
+    return element("div", style + content, f"pipekit {_NO_FORMULAS}")
 
 
 def within_page(
@@ -54,10 +57,22 @@ def within_page(
     style: str = "",
 ) -> str:
     """A drawing as an element of a page."""
-    size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
-    box = f'viewBox="0 0 {drawing.width:.0f} {drawing.height:.0f}"'
-    name = f'role="img" aria-label="{markup(title)}"'
-    return f'<svg class="pk-drawing {style}" {size} {box} {name}>{drawing.content}</svg>'
+    return element(
+        "svg",
+        drawing.content,
+        f"pk-drawing {style}",
+        {
+            "width": drawing.width,
+            "height": drawing.height,
+            "viewBox": _view_box(drawing),
+            "role": "img",
+            "aria-label": title,
+        },
+    )
+
+
+def _view_box(drawing: Drawing) -> str:
+    return path(0, 0, drawing.width, drawing.height)
 
 
 def svg_file(
@@ -65,14 +80,24 @@ def svg_file(
     title: str,
 ) -> str:
     """A drawing as a file of its own."""
-    size = f'width="{drawing.width:.0f}" height="{drawing.height:.0f}"'
-    box = f'viewBox="0 0 {drawing.width:.0f} {drawing.height:.0f}"'
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
-<svg xmlns="http://www.w3.org/2000/svg" class="pipekit pk-drawing" {size} {box} role="img">
-<title>{markup(title)}</title>
-<style>
-{style_sheet()}</style>
-<rect class="pk-sheet" width="100%" height="100%"/>
-{drawing.content}
-</svg>
-"""
+    ground = element(
+        "rect",
+        "",
+        "pk-sheet",
+        {"width": "100%", "height": "100%"},
+    )
+    content = element("title", markup(title))
+    content += element("style", style_sheet())
+    svg = element(
+        "svg",
+        content + ground + drawing.content,
+        "pipekit pk-drawing",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "width": drawing.width,
+            "height": drawing.height,
+            "viewBox": _view_box(drawing),
+            "role": "img",
+        },
+    )
+    return f"{_XML}\n{svg}\n"

@@ -39,6 +39,11 @@ class Highlight(NamedTuple):
         return f"{self.label} {self.note}".strip()
 
     @property
+    def range(self) -> tuple[int, int]:
+        """Start and end."""
+        return self.start, self.end
+
+    @property
     def hue(self) -> str:
         """The label that decides about the colour."""
         return self.colour or self.label
