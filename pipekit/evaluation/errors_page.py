@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain, product
+from operator import itemgetter
 
 from pipekit.evaluation.mistakes import Errors, Mistake, Mistakes
 from pipekit.evaluation.outcomes import NOTHING
@@ -41,9 +43,22 @@ def _contents(mistakes: Mistakes) -> Iterator[Block]:
     for figure, errors in mistakes.by_figure.items():
         compared = errors.pairs.total()
         wrong = len(errors.mistakes)
-        rows.append((figure, compared, wrong, 100 * wrong / compared))
+        rows.append(_row(figure, compared, wrong))
     if rows:
-        yield Grid(("figure", "compared", "mistakes", "per cent"), rows)
+        yield Grid(_head("figure"), rows)
+
+
+def _head(first: str) -> tuple[str, ...]:
+    return first, "compared", "mistakes", "per cent"
+
+
+def _row(
+    name: str,
+    compared: int,
+    wrong: int,
+) -> tuple[str, int, int, float]:
+    share = 100 * wrong / compared
+    return name, compared, wrong, share
 
 
 def _figure_blocks(
@@ -58,7 +73,8 @@ def _figure_blocks(
     yield _by_label(errors)
     if len(errors.sources) > 1:
         yield _by_source(errors)
-    if any(mistake.outcome.score is not None for mistake in errors.mistakes):
+    scores = [mistake.outcome.score for mistake in errors.mistakes]
+    if any(score is not None for score in scores):
         yield Remark("Those come first of which the pipeline was surest; missed ones come last.")
     else:
         yield Remark("The pipeline gives no scores here, so the order is that of the texts.")
@@ -71,12 +87,17 @@ def _confusions(errors: Errors) -> Iterator[Block]:
     for mistake in errors.mistakes:
         wrong[mistake.outcome.gold] += 1
         wrong[mistake.outcome.predicted] += 1
-    labels = sorted(label for label, _ in wrong.most_common(_LABELS))
     if len(wrong) > _LABELS:
         yield Remark(f"The {_LABELS} of {len(wrong):,} labels that take part in most mistakes:")
-    golds = [label for label in labels if any(gold == label for gold, _ in errors.pairs)]
-    predictions = [label for label in labels if any(other == label for _, other in errors.pairs)]
-    rows = [[errors.pairs[gold, label] for label in predictions] for gold in golds]
+    labels = sorted(label for label, _ in wrong.most_common(_LABELS))
+    in_gold = {gold for gold, _ in errors.pairs}
+    in_predictions = {predicted for _, predicted in errors.pairs}
+    golds = [label for label in labels if label in in_gold]
+    predictions = [label for label in labels if label in in_predictions]
+    rows = []
+    for gold in golds:
+        pairs = product([gold], predictions)
+        rows.append([errors.pairs[pair] for pair in pairs])
     yield Confusion(golds, predictions, rows)
 
 
@@ -103,29 +124,42 @@ def _by_label(errors: Errors) -> Block:
 
 
 def _by_source(errors: Errors) -> Block:
+    """For each source, how many outcomes there are, and the share of mistakes, falling."""
     rows = []
-    for source, (compared, wrong) in errors.sources.items():
-        rows.append((source, compared, wrong, 100 * wrong / compared))
-    rows.sort(key=lambda row: -row[3])
-    return Grid(("source", "compared", "mistakes", "per cent"), rows, "by source")
+    for source, counts in errors.sources.items():
+        rows.append(_row(source, *counts))
+    rows.sort(key=itemgetter(-1), reverse=True)
+    return Grid(_head("source"), rows, "by source")
 
 
 def _kinds(errors: Errors) -> Iterator[Block]:
     """The mistakes by their two labels, the most frequent first."""
     kinds: dict[Kind, list[Mistake]] = defaultdict(list)
     for mistake in errors.mistakes:
-        kinds[mistake.outcome.gold, mistake.outcome.predicted].append(mistake)
-    by_number = sorted(kinds.items(), key=lambda item: -len(item[1]))
-    for (gold, predicted), members in by_number[:_KINDS]:
-        members.sort(key=lambda mistake: -(mistake.outcome.score or 0.0))
-        summary = f"gold {gold}, predicted {predicted}"
-        yield Fold(summary, f"{len(members):,}", list(_cases(members)))
-    rest = by_number[_KINDS:]
-    if rest:
-        mistakes = [mistake for _, members in rest for mistake in members]
-        mistakes.sort(key=lambda mistake: -(mistake.outcome.score or 0.0))
-        summary = f"{len(rest):,} rarer kinds"
-        yield Fold(summary, f"{len(mistakes):,}", list(_cases(mistakes)))
+        outcome = mistake.outcome
+        kinds[outcome.gold, outcome.predicted].append(mistake)
+    by_number = sorted(kinds, key=lambda kind: len(kinds[kind]), reverse=True)
+    for gold, predicted in by_number[:_KINDS]:
+        members = kinds[gold, predicted]
+        yield _fold(f"gold {gold}, predicted {predicted}", members)
+    rare = by_number[_KINDS:]
+    if rare:
+        members = list(chain.from_iterable(map(kinds.__getitem__, rare)))
+        yield _fold(f"{len(rare):,} rarer kinds", members)
+
+
+def _fold(
+    summary: str,
+    mistakes: list[Mistake],
+) -> Block:
+    """Mistakes below their summary, those first of which the pipeline was surest."""
+    mistakes.sort(key=_sureness, reverse=True)
+    number = f"{len(mistakes):,}"
+    return Fold(summary, number, list(_cases(mistakes)))
+
+
+def _sureness(mistake: Mistake) -> float:
+    return mistake.outcome.score or 0.0
 
 
 def _cases(mistakes: Sequence[Mistake]) -> Iterator[Block]:
@@ -134,6 +168,8 @@ def _cases(mistakes: Sequence[Mistake]) -> Iterator[Block]:
         facts = [mistake.source, mistake.document]
         if outcome.score is not None:
             facts.append(f"score {outcome.score:.2f}")
-        yield Case(mistake.passage, " · ".join(filter(None, facts)), outcome.question)
-    if len(mistakes) > _SHOWN:
-        yield Remark(f"… and {len(mistakes) - _SHOWN:,} more.")
+        source = " · ".join(filter(None, facts))
+        yield Case(mistake.passage, source, outcome.question)
+    rest = len(mistakes) - _SHOWN
+    if rest > 0:
+        yield Remark(f"… and {rest:,} more.")

@@ -39,18 +39,27 @@ class _Pair(NamedTuple):
         show: Callable[[_Pair], Outcome],
     ) -> Outcome:
         """The outcome, with what `show` shows of it where it is a mistake."""
-        gold = self.gold.label if self.gold else NOTHING
-        predicted = self.predicted.label if self.predicted else NOTHING
-        score = self.predicted.score if self.predicted else None
-        is_right = self.is_right()
-        if is_right:
-            return Outcome(figure, gold, predicted, is_right, score)
+        gold = NOTHING
+        predicted = NOTHING
+        score = None
+        if self.gold is not None:
+            gold = self.gold.label
+        if self.predicted is not None:
+            predicted = self.predicted.label
+            score = self.predicted.score
+        if self.is_right():
+            return Outcome(figure, gold, predicted, is_right=True, score=score)
         if gold == predicted:
             predicted += ", other borders"
-        shown = show(self)
-        return shown._replace(figure=figure, gold=gold, predicted=predicted, score=score)
+        return show(self)._replace(
+            figure=figure,
+            gold=gold,
+            predicted=predicted,
+            score=score,
+        )
 
     def is_right(self) -> bool:
+        """Whether both are there, with the same places and label."""
         if self.gold is None or self.predicted is None:
             return False
         return self.gold[:2] == self.predicted[:2]
@@ -82,11 +91,20 @@ def _spans(
     name: str,
 ) -> list[_Labelled]:
     layer = side.doc.layers[name]
-    starts = side.starts[layer["start"].values].tolist()
-    ends = side.ends[layer["end"].values - 1].tolist()
-    borders = zip(starts, ends, strict=True)
-    rows = zip(borders, layer.values("label"), layer.values("score"), strict=True)
-    return [_Labelled((place,), label or _NO_LABEL, score) for place, label, score in rows]
+    starts = side.starts[layer["start"].values]
+    ends = side.ends[layer["end"].values - 1]
+    rows = zip(
+        starts.tolist(),
+        ends.tolist(),
+        layer.values("label"),
+        layer.values("score"),
+        strict=True,
+    )
+    spans = []
+    for start, end, label, score in rows:
+        places = ((start, end),)
+        spans.append(_Labelled(places, label or _NO_LABEL, score))
+    return spans
 
 
 def _relations(side: Side) -> list[_Labelled]:
@@ -113,9 +131,9 @@ def _pairs(
         yield _Pair(left.pop(key), right.pop(key))
     for is_near in (_are_same, _overlap):
         for key, row in list(left.items()):
-            other = next((key for key in right if is_near(row, right[key])), None)
-            if other is not None:
-                yield _Pair(left.pop(key), right.pop(other))
+            near = [other for other in right if is_near(row, right[other])]
+            if near:
+                yield _Pair(left.pop(key), right.pop(near[0]))
     for row in left.values():
         yield _Pair(row, None)
     for row in right.values():
@@ -185,10 +203,16 @@ def class_outcomes(
         yield Outcome(layer, gold, predicted, gold == predicted, scores.get(predicted))
         return
     for name in sorted(expected | actual):
-        gold = name if name in expected else NOTHING
-        predicted = name if name in actual else NOTHING
-        score = scores.get(name) if name in actual else None
-        yield Outcome(layer, gold, predicted, gold == predicted, score)
+        is_right = name in expected and name in actual
+        gold = NOTHING
+        predicted = NOTHING
+        score = None
+        if name in expected:
+            gold = name
+        if name in actual:
+            predicted = name
+            score = scores[name]
+        yield Outcome(layer, gold, predicted, is_right, score)
 
 
 def sentiment_outcomes(
@@ -216,8 +240,10 @@ def _feelings(
     for span in side.doc.spans[layer]:
         feeling = span.sentiment
         if feeling is not None:
-            place = (int(side.starts[span.start]), int(side.ends[span.end - 1]))
-            feelings[place] = _Labelled((place,), feeling.label, feeling.score)
+            start = int(side.starts[span.start])
+            end = int(side.ends[span.end - 1])
+            row = _Labelled(((start, end),), feeling.label, feeling.score)
+            feelings[start, end] = row
     return feelings
 
 

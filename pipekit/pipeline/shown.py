@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pipekit.pipeline.assembly import Assembly
 from pipekit.rendering.blocks import Block, Grid, Heading, Remark, TableCell
 from pipekit.rendering.rendering import Rendering
+
+_HEAD = ("part", "class", "reads", "writes", "weights")
 
 
 def pipeline_shown(nlp: Assembly) -> str:
@@ -21,19 +24,37 @@ def _blocks(nlp: Assembly) -> Iterator[Block]:
     yield Heading(f"{name} {version}".strip())
     if nlp.meta.get("description"):
         yield Remark(str(nlp.meta["description"]))
-    rows: list[Sequence[TableCell]] = []
-    rows.append(("tokenizer", type(nlp.tokenizer).__name__, "", "tokens, sents", None))
-    for encoder_name, encoder in nlp.encoders.items():
-        kind = type(encoder).__name__
-        rows.append((encoder_name, kind, "", "vectors of tokens", weights_of(encoder)))
-    for component_name, component in nlp.components.items():
-        kind = type(component).__name__
-        reads = ", ".join(getattr(component, "requires", ()))
-        writes = ", ".join(component.assigns)
-        rows.append((component_name, kind, reads, writes, weights_of(component)))
-    yield Grid(("part", "class", "reads", "writes", "weights"), rows)
+    yield Grid(_HEAD, list(_parts(nlp)))
     yield Remark(f"on {nlp.device_name}, precision {nlp.precision}")
     yield from _performance(nlp.meta.get("performance"))
+
+
+def _parts(nlp: Assembly) -> Iterator[Sequence[TableCell]]:
+    """A row for each part."""
+    yield (
+        "tokenizer",
+        type(nlp.tokenizer).__name__,
+        "",
+        "tokens, sents",
+        None,
+    )
+    for encoder_name, encoder in nlp.encoders.items():
+        yield (
+            encoder_name,
+            type(encoder).__name__,
+            "",
+            "vectors of tokens",
+            weights_of(encoder),
+        )
+    for component_name, component in nlp.components.items():
+        requires = getattr(component, "requires", ())
+        yield (
+            component_name,
+            type(component).__name__,
+            ", ".join(requires),
+            ", ".join(component.assigns),
+            weights_of(component),
+        )
 
 
 def weights_of(part: Any) -> int | None:
@@ -50,12 +71,16 @@ def _performance(figures: Any) -> Iterator[Block]:
     by_corpus = figures
     if not all(isinstance(values, Mapping) for values in figures.values()):
         by_corpus = {"": figures}
-    names = dict.fromkeys(name for values in by_corpus.values() for name in values)
+    names = list(dict.fromkeys(chain.from_iterable(by_corpus.values())))
     rows: list[Sequence[TableCell]] = []
     for corpus, values in by_corpus.items():
-        rows.append((str(corpus), *(_hundredfold(values.get(name)) for name in names)))
-    yield Grid(("corpus", *map(str, names)), rows, "figures, per cent")
+        shares = map(values.get, names)
+        rows.append((str(corpus), *map(_hundredfold, shares)))
+    head = ("corpus", *map(str, names))
+    yield Grid(head, rows, "figures, per cent")
 
 
 def _hundredfold(share: Any) -> float | None:
-    return 100.0 * share if isinstance(share, int | float) else None
+    if not isinstance(share, int | float):
+        return None
+    return 100.0 * share
