@@ -9,7 +9,7 @@ from typing import Protocol
 from pipekit.rendering.colours import hue_of
 from pipekit.rendering.drawings import Drawing, drawn, drawn_lines, stacked
 from pipekit.rendering.elements import element
-from pipekit.rendering.flow import flowing
+from pipekit.rendering.flow import flowing, label_element
 from pipekit.rendering.glyphs import markup
 from pipekit.rendering.pages import within_page
 from pipekit.rendering.passages import Passage
@@ -117,8 +117,8 @@ def _glosses(glosses: Sequence[str]) -> str:
     if lemma:
         lines.append(element("i", markup(lemma)))
     if part:
-        style = f"pk-label pk-{hue_of(part)}"
-        lines.append(element("span", markup(part), style))
+        hue = f"pk-{hue_of(part)}"
+        lines.append(label_element(part, style=hue))
     for feature in filter(None, features):
         lines.append(element("small", markup(feature)))
     return "".join(lines)

@@ -1,6 +1,7 @@
 """Colours of labels: eight that colour-blind people tell apart, always the same for a label.
 
-The hues are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), and grey. The style
+The hues are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), with a light grey in
+the place of black. The style
 sheet gives each its colour, and the ink of texts upon it. There are more labels than hues, so the
 label always stands there as text too.
 """

@@ -32,7 +32,7 @@ _WORD = re.compile(r"\n|\S{1,48}[^\S\n]*|[^\S\n]+")
 _LABEL_SIZE = 0.72  # of the size of the text
 _PADDING = 1.0  # of a label, in the size of the text
 _LONG_LABEL = 24  # characters; longer ones may break
-_WIDEST = 18.0  # of a label, and of words that are held together for labels
+_WIDEST = 14.0  # of a label, and of words that are held together for labels
 _LETTER = 0.55  # the width of a letter, about
 
 
@@ -74,18 +74,25 @@ def _in_line(passage: Passage) -> Iterator[str]:
     yield markup(passage.text[place:])
 
 
-def _label(mark: Highlight) -> str:
-    """The label of a mark, and its note."""
-    if not mark.caption:
+def label_element(
+    label: str,
+    note: str = "",
+    style: str = "",
+) -> str:
+    """A label, and what stands behind it; nothing for an empty one."""
+    if not label and not note:
         return ""
-    style = "pk-label"
-    if len(mark.caption) > _LONG_LABEL:
-        style = "pk-label pk-long"
-    content = markup(mark.label)
-    if mark.note:
-        note = element("small", markup(mark.note))
-        content = f"{content} {note}"
-    return element("span", content, style)
+    if len(label) + len(note) > _LONG_LABEL:
+        style = f"pk-long {style}"
+    content = markup(label)
+    if note:
+        small = element("small", markup(note))
+        content = f"{content} {small}"
+    return element("span", content, f"pk-label {style}")
+
+
+def _label(mark: Highlight) -> str:
+    return label_element(mark.label, mark.note)
 
 
 def _hue(mark: Highlight) -> str:
@@ -143,8 +150,7 @@ class _Lanes:
         unit = _Unit()
         for match in _WORD.finditer(self.text):
             word = Extent(*match.span())
-            is_plain = not any(self.is_marked[word.start : word.end])
-            is_apart = match[0] == "\n" or (is_plain and not unit.room)
+            is_apart = self._is_apart(word, unit)
             if not is_apart:
                 self._add(unit, word)
                 if unit.room and unit.width < _WIDEST:
@@ -156,6 +162,20 @@ class _Lanes:
                 yield markup(match[0])
         if unit.words:
             yield self._grid(unit)
+
+    def _is_apart(
+        self,
+        word: Extent,
+        unit: _Unit,
+    ) -> bool:
+        """Whether a word stands in no grid: it has no mark, and no label needs its room.
+
+        A line that ends within a mark ends outside the grids too.
+        """
+        if self.text[word.start] == "\n":
+            row = bisect_left(self.starts, word.start)
+            return row == len(self.starts) or self.starts[row] != word.start
+        return not unit.room and not any(self.is_marked[word.start : word.end])
 
     def _add(
         self,

@@ -93,7 +93,7 @@ def in_rows(
     cells = []
     starts = [word.start for word in words]
     ends = [word.end for word in words]
-    followers = [*starts[1:], len(passage.text)]
+    followers = [*starts, len(passage.text)][1:]
     for word, lines, next_start in zip(words, glosses, followers, strict=True):
         cell = _cell(passage.text[word.start : word.end], lines)
         cell.is_joined = next_start == word.end
