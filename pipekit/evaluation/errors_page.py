@@ -119,7 +119,7 @@ def _by_label(errors: Errors) -> Block:
     rows: list[Sequence[TableCell]] = []
     for label, _ in wrong.most_common(_LABELS):
         rows.append((label, gold[label], taken[label], missed[label], invented[label]))
-    head = ("label", "gold", "taken for another", "missed", "invented")
+    head = ("label", "gold", "other label or place", "missed", "invented")
     return Grid(head, rows, "by label")
 
 
