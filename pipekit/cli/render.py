@@ -37,6 +37,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PAGE",
         help="a .html or .svg file",
     )
+    _add_choices(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    """What is drawn of the documents, and how."""
     parser.add_argument(
         "--style",
         choices=STYLES,
@@ -78,7 +84,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help=f"of drawings (default: {WIDE:.0f})",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

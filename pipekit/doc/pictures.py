@@ -14,7 +14,7 @@ from pipekit.doc.limits import LINKED
 from pipekit.doc.text import QUESTIONS, Text
 from pipekit.doc.views import Morph, Relation, Span
 from pipekit.errors import ConfigError, near
-from pipekit.rendering.blocks import Block, Cards, Drawn, Heading, Marked, Remark, Shares
+from pipekit.rendering.blocks import Cards, Drawn, Heading, Marked, PageBlock, Remark, Shares
 from pipekit.rendering.passages import Arrow, Extent, Highlight, Passage
 from pipekit.rendering.rendering import WIDE, Rendering
 
@@ -34,7 +34,7 @@ _OTHER_WRITERS = "components span_ner, span_ruler and values write such layers"
 _SHOWN_WORDS = 2_000  # in a notebook; `render` shows all
 
 
-class Selection(NamedTuple):
+class Shown(NamedTuple):
     """What is shown of a document.
 
     Attributes:
@@ -81,8 +81,8 @@ def render(
     if not width >= 1:
         raise ConfigError(f"width is {width}: it is a number of pixels, 1 or more")
     members = [docs] if isinstance(docs, Text) else list(docs)
-    selection = Selection(_as_names(layers), _as_names(labels))
-    blocks: list[Block] = []
+    selection = Shown(_as_names(layers), _as_names(labels))
+    blocks: list[PageBlock] = []
     for number, doc in enumerate(members, 1):
         if not isinstance(doc, Text):
             kind = type(doc).__name__
@@ -92,7 +92,11 @@ def render(
         blocks += _blocks(doc, style, selection)
     if not members:
         blocks.append(Remark("There are no documents."))
-    return Rendering(_title(members, style), blocks, width=width)
+    return Rendering(
+        _title(members, style),
+        blocks,
+        width=width,
+    )
 
 
 def shown_in_notebook(doc: Text) -> str:
@@ -100,7 +104,7 @@ def shown_in_notebook(doc: Text) -> str:
     shown = doc
     if len(doc) > _SHOWN_WORDS:
         shown = doc.part(0, _SHOWN_WORDS)
-    blocks = list(_blocks(shown, _style_of(doc), Selection()))
+    blocks = list(_blocks(shown, _style_of(doc), Shown()))
     if shown is not doc:
         rest = len(doc) - _SHOWN_WORDS
         blocks.append(Remark(f"… and {rest:,} more words: pipekit.render(doc) shows all."))
@@ -160,8 +164,8 @@ def _summary(doc: Text) -> str:
 def _blocks(
     doc: Text,
     style: Style,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     """The blocks of a document; of one without text a sentence."""
     if doc.error:
         yield Remark(f"The document could not be processed: {doc.error}")
@@ -174,7 +178,7 @@ def _blocks(
 def _missing(
     doc: Text,
     name: str,
-) -> Iterator[Block]:
+) -> Iterator[PageBlock]:
     """The text alone, with the layer that it lacks, and who would write that."""
     what = "column" if name in ("pos", "morph", "head") else "layer"
     writers = _WRITERS.get(name, _OTHER_WRITERS)
@@ -187,16 +191,16 @@ def _missing(
 
 def _ents(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     for name in selection.layers or [LINKED]:
         yield from _group(doc, name, selection, lanes=False)
 
 
 def _spans(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     names = selection.layers
     if names is None:
         names = [name for name in SpanGroups(doc) if name != _ANSWERS]
@@ -212,10 +216,10 @@ def _spans(
 def _group(
     doc: Text,
     name: str,
-    selection: Selection,
+    selection: Shown,
     *,
     lanes: bool,
-) -> Iterator[Block]:
+) -> Iterator[PageBlock]:
     """A group of spans."""
     if name not in SpanGroups(doc):
         yield from _missing(doc, name)
@@ -235,7 +239,11 @@ def passage_of(
     """The text of a document with its words and sentences, and with these marks."""
     borders = doc.sent_borders()
     breaks = [] if borders is None else doc.starts[borders[:-1]].tolist()
-    rows = zip(doc.starts.tolist(), doc.ends.tolist(), strict=True)
+    rows = zip(
+        doc.starts.tolist(),
+        doc.ends.tolist(),
+        strict=True,
+    )
     return Passage(
         text=doc.text,
         highlights=[mark for mark in highlights if mark.start < mark.end],
@@ -264,8 +272,8 @@ def _two_digits(score: float | None) -> str:
 
 def _relations(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     layer = doc.layers.get("relations")
     if layer is None:
         yield from _missing(doc, "relations")
@@ -302,8 +310,8 @@ def _extent(span: Span) -> Extent:
 
 def _sentiment(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     layer = doc.layers.get("sentiment")
     names = selection.layers or [name for name in SpanGroups(doc) if name != _ANSWERS]
     judged = [span for name in names for span in SpanGroups(doc)[name] if span.sentiment]
@@ -343,8 +351,8 @@ def _feeling(span: Span) -> Highlight:
 
 def _answers(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     questions = doc.layers.get(QUESTIONS)
     if questions is None or _ANSWERS not in doc.layers:
         yield from _missing(doc, _ANSWERS)
@@ -378,8 +386,8 @@ def _answer(
 
 def _morph(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     columns = [name for name in ("lemma", "pos", "morph") if name in doc.tokens]
     if not columns:
         yield from _missing(doc, "morph")
@@ -408,8 +416,8 @@ def _of_one_length(glosses: list[list[str]]) -> list[list[str]]:
 
 def _dep(
     doc: Text,
-    selection: Selection,
-) -> Iterator[Block]:
+    selection: Shown,
+) -> Iterator[PageBlock]:
     if "head" not in doc.tokens:
         yield from _missing(doc, "head")
         return
@@ -423,7 +431,13 @@ def _dep(
         arrows = []
         for row, (head, label) in enumerate(zip(heads, labels, strict=True)):
             if head >= 0 and selection.takes(label):
-                arrows.append(Arrow(words[head], words[row], label or ""))
+                arrows.append(
+                    Arrow(
+                        words[head],
+                        words[row],
+                        label or "",
+                    )
+                )
         glosses = [[part_of_speech or ""] for part_of_speech in parts] if has_parts else ()
         yield Drawn(passage_of(part, (), arrows, glosses), f"tree: {part.text}")
 
@@ -436,7 +450,7 @@ def _sentences(doc: Text) -> Iterator[tuple[int, int]]:
     return pairwise(borders.tolist())
 
 
-_OF_STYLE: dict[Style, Callable[[Text, Selection], Iterator[Block]]] = {
+_OF_STYLE: dict[Style, Callable[[Text, Shown], Iterator[PageBlock]]] = {
     "ents": _ents,
     "spans": _spans,
     "relations": _relations,

@@ -9,7 +9,16 @@ from operator import itemgetter
 
 from pipekit.evaluation.mistakes import Errors, Mistake, Mistakes
 from pipekit.evaluation.outcomes import NOTHING
-from pipekit.rendering.blocks import Block, Case, Confusion, Fold, Grid, Heading, Remark, TableCell
+from pipekit.rendering.blocks import (
+    Case,
+    Confusion,
+    Fold,
+    Grid,
+    Heading,
+    PageBlock,
+    Remark,
+    TableCell,
+)
 from pipekit.rendering.rendering import Rendering
 
 _LABELS = 24  # of a confusion table
@@ -27,7 +36,7 @@ def errors_page(
 
     errors_page(mistakes, "ru_core on ru_taiga-test").save("errors.html")
     """
-    blocks: list[Block] = [Heading(title, 1)]
+    blocks: list[PageBlock] = [Heading(title, 1)]
     blocks.append(Remark(f"{mistakes.documents:,} documents"))
     if not mistakes.by_figure:
         blocks.append(Remark("The documents annotate nothing that the pipeline writes."))
@@ -37,7 +46,7 @@ def errors_page(
     return Rendering(title, blocks)
 
 
-def _contents(mistakes: Mistakes) -> Iterator[Block]:
+def _contents(mistakes: Mistakes) -> Iterator[PageBlock]:
     """A table of all figures."""
     rows = []
     for figure, errors in mistakes.by_figure.items():
@@ -64,7 +73,7 @@ def _row(
 def _figure_blocks(
     figure: str,
     errors: Errors,
-) -> Iterator[Block]:
+) -> Iterator[PageBlock]:
     yield Heading(f"{figure}: {len(errors.mistakes):,} mistakes")
     if not errors.mistakes:
         yield Remark(f"All {errors.pairs.total():,} are right.")
@@ -81,7 +90,7 @@ def _figure_blocks(
     yield from _kinds(errors)
 
 
-def _confusions(errors: Errors) -> Iterator[Block]:
+def _confusions(errors: Errors) -> Iterator[PageBlock]:
     """The table of what was taken for what, of the labels that take part in most mistakes."""
     wrong: Counter[str] = Counter()
     for mistake in errors.mistakes:
@@ -101,7 +110,7 @@ def _confusions(errors: Errors) -> Iterator[Block]:
     yield Confusion(golds, predictions, rows)
 
 
-def _by_label(errors: Errors) -> Block:
+def _by_label(errors: Errors) -> PageBlock:
     """For each label, how many there are, are right, are missed and are taken for others."""
     gold: Counter[str] = Counter()
     taken: Counter[str] = Counter()
@@ -123,16 +132,20 @@ def _by_label(errors: Errors) -> Block:
     return Grid(head, rows, "by label")
 
 
-def _by_source(errors: Errors) -> Block:
+def _by_source(errors: Errors) -> PageBlock:
     """For each source, how many outcomes there are, and the share of mistakes, falling."""
     rows = []
     for source, counts in errors.sources.items():
         rows.append(_row(source, *counts))
     rows.sort(key=itemgetter(-1), reverse=True)
-    return Grid(_head("source"), rows, "by source")
+    return Grid(
+        _head("source"),
+        rows,
+        "by source",
+    )
 
 
-def _kinds(errors: Errors) -> Iterator[Block]:
+def _kinds(errors: Errors) -> Iterator[PageBlock]:
     """The mistakes by their two labels, the most frequent first."""
     kinds: dict[Kind, list[Mistake]] = defaultdict(list)
     for mistake in errors.mistakes:
@@ -151,25 +164,33 @@ def _kinds(errors: Errors) -> Iterator[Block]:
 def _fold(
     summary: str,
     mistakes: list[Mistake],
-) -> Block:
+) -> PageBlock:
     """Mistakes below their summary, those first of which the pipeline was surest."""
     mistakes.sort(key=_sureness, reverse=True)
     number = f"{len(mistakes):,}"
-    return Fold(summary, number, list(_cases(mistakes)))
+    return Fold(
+        summary,
+        number,
+        list(_cases(mistakes)),
+    )
 
 
 def _sureness(mistake: Mistake) -> float:
     return mistake.outcome.score or 0.0
 
 
-def _cases(mistakes: Sequence[Mistake]) -> Iterator[Block]:
+def _cases(mistakes: Sequence[Mistake]) -> Iterator[PageBlock]:
     for mistake in mistakes[:_SHOWN]:
         outcome = mistake.outcome
         facts = [mistake.source, mistake.document]
         if outcome.score is not None:
             facts.append(f"score {outcome.score:.2f}")
         source = " · ".join(filter(None, facts))
-        yield Case(mistake.passage, source, outcome.question)
+        yield Case(
+            mistake.passage,
+            source,
+            outcome.question,
+        )
     rest = len(mistakes) - _SHOWN
     if rest > 0:
         yield Remark(f"… and {rest:,} more.")

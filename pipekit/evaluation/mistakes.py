@@ -95,7 +95,14 @@ class Mistakes:
             if not outcome.is_right:
                 counts[1] += 1
                 passage = _passage(gold.text, places, outcome)
-                errors.mistakes.append(Mistake(outcome, source, gold.name or "", passage))
+                errors.mistakes.append(
+                    Mistake(
+                        outcome,
+                        source,
+                        gold.name or "",
+                        passage,
+                    )
+                )
 
     def watcher(
         self,
@@ -147,11 +154,31 @@ def _passage(
     marks = []
     for placed in outcome.labels:
         start, end = extent(placed.borders)
-        marks.append(Highlight(start, end, placed.label, colour=placed.side))
-    arrows = [Arrow(extent(row.tail), extent(row.head), row.label) for row in outcome.arrows]
+        marks.append(
+            Highlight(
+                start,
+                end,
+                placed.label,
+                colour=placed.side,
+            )
+        )
+    arrows = [
+        Arrow(
+            extent(row.tail),
+            extent(row.head),
+            row.label,
+        )
+        for row in outcome.arrows
+    ]
     first, last = _window(text, marks)
     part = _WHITE.sub(_in_one_line, text[first:last])
-    return _moved(part, first, last < len(text), marks, arrows)
+    return _moved(
+        part,
+        first,
+        last < len(text),
+        marks,
+        arrows,
+    )
 
 
 def _in_one_line(white_space: re.Match[str]) -> str:

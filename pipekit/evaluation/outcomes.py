@@ -79,9 +79,26 @@ def compared(
     gold, predicted = sides
     is_right = gold == predicted
     if is_right:
-        return Outcome(figure, gold, predicted, is_right, score)
-    label = PlacedLabel(borders, f"{gold} → {predicted}", "wrong")
-    return Outcome(figure, gold, predicted, is_right, score, [label, *beside])
+        return Outcome(
+            figure,
+            gold,
+            predicted,
+            is_right,
+            score,
+        )
+    label = PlacedLabel(
+        borders,
+        f"{gold} → {predicted}",
+        "wrong",
+    )
+    return Outcome(
+        figure,
+        gold,
+        predicted,
+        is_right,
+        score,
+        [label, *beside],
+    )
 
 
 def scores_of(
@@ -98,4 +115,10 @@ def scores_of(
 
 def borders_by_row(side: Side) -> list[Borders]:
     """The borders of all tokens of a side."""
-    return list(zip(side.starts.tolist(), side.ends.tolist(), strict=True))
+    return list(
+        zip(
+            side.starts.tolist(),
+            side.ends.tolist(),
+            strict=True,
+        )
+    )

@@ -48,7 +48,13 @@ class _Pair(NamedTuple):
             predicted = self.predicted.label
             score = self.predicted.score
         if self.is_right():
-            return Outcome(figure, gold, predicted, is_right=True, score=score)
+            return Outcome(
+                figure,
+                gold,
+                predicted,
+                is_right=True,
+                score=score,
+            )
         if gold == predicted:
             predicted += ", other borders"
         return show(self)._replace(
@@ -103,7 +109,13 @@ def _spans(
     spans = []
     for start, end, label, score in rows:
         places = ((start, end),)
-        spans.append(_Labelled(places, label or _NO_LABEL, score))
+        spans.append(
+            _Labelled(
+                places,
+                label or _NO_LABEL,
+                score,
+            )
+        )
     return spans
 
 
@@ -116,7 +128,13 @@ def _relations(side: Side) -> list[_Labelled]:
     columns = map(layer.values, ("head", "tail", "label", "score"))
     for head, tail, label, score in zip(*columns, strict=True):
         places = (*spans[head].places, *spans[tail].places)
-        relations.append(_Labelled(places, label or _NO_LABEL, score))
+        relations.append(
+            _Labelled(
+                places,
+                label or _NO_LABEL,
+                score,
+            )
+        )
     return relations
 
 
@@ -152,7 +170,11 @@ def _overlap(
     other: _Labelled,
 ) -> bool:
     """Whether the places of both overlap, one by one."""
-    for place, other_place in zip(row.places, other.places, strict=True):
+    for place, other_place in zip(
+        row.places,
+        other.places,
+        strict=True,
+    ):
         if place[0] >= other_place[1] or other_place[0] >= place[1]:
             return False
     return True
@@ -164,11 +186,29 @@ def _overlap(
 def _shown_span(pair: _Pair) -> Outcome:
     labels = []
     if pair.gold is not None:
-        labels.append(PlacedLabel(pair.gold.places[0], f"gold {pair.gold.label}", "missed"))
+        labels.append(
+            PlacedLabel(
+                pair.gold.places[0],
+                f"gold {pair.gold.label}",
+                "missed",
+            )
+        )
     if pair.predicted is not None:
         label = f"predicted {pair.predicted.label}"
-        labels.append(PlacedLabel(pair.predicted.places[0], label, "invented"))
-    return Outcome("", "", "", is_right=False, labels=labels)
+        labels.append(
+            PlacedLabel(
+                pair.predicted.places[0],
+                label,
+                "invented",
+            )
+        )
+    return Outcome(
+        "",
+        "",
+        "",
+        is_right=False,
+        labels=labels,
+    )
 
 
 def _shown_relation(pair: _Pair) -> Outcome:
@@ -177,10 +217,23 @@ def _shown_relation(pair: _Pair) -> Outcome:
     for name, relation in (("gold", pair.gold), ("predicted", pair.predicted)):
         if relation is not None:
             head, tail = relation.places
-            arrows.append(PlacedArrow(head, tail, f"{name} {relation.label}"))
+            arrows.append(
+                PlacedArrow(
+                    head,
+                    tail,
+                    f"{name} {relation.label}",
+                )
+            )
             ends |= {head, tail}
     labels = [PlacedLabel(place, "", "neutral") for place in sorted(ends)]
-    return Outcome("", "", "", is_right=False, labels=labels, arrows=arrows)
+    return Outcome(
+        "",
+        "",
+        "",
+        is_right=False,
+        labels=labels,
+        arrows=arrows,
+    )
 
 
 # -- classes, and answers
@@ -200,7 +253,13 @@ def class_outcomes(
     if len(expected) == 1 and len(actual) == 1:
         [gold] = expected
         [predicted] = actual
-        yield Outcome(layer, gold, predicted, gold == predicted, scores.get(predicted))
+        yield Outcome(
+            layer,
+            gold,
+            predicted,
+            gold == predicted,
+            scores.get(predicted),
+        )
         return
     for name in sorted(expected | actual):
         is_right = name in expected and name in actual
@@ -212,7 +271,13 @@ def class_outcomes(
         if name in actual:
             predicted = name
             score = scores[name]
-        yield Outcome(layer, gold, predicted, is_right, score)
+        yield Outcome(
+            layer,
+            gold,
+            predicted,
+            is_right,
+            score,
+        )
 
 
 def sentiment_outcomes(
@@ -226,7 +291,12 @@ def sentiment_outcomes(
         actual = predicted.get(place)
         if actual is not None:
             sides = (expected.label, actual.label)
-            yield compared(f"{layer}.sentiment", place, sides, actual.score)
+            yield compared(
+                f"{layer}.sentiment",
+                place,
+                sides,
+                actual.score,
+            )
 
 
 def _feelings(
@@ -242,7 +312,11 @@ def _feelings(
         if feeling is not None:
             start = int(side.starts[span.start])
             end = int(side.ends[span.end - 1])
-            row = _Labelled(((start, end),), feeling.label, feeling.score)
+            row = _Labelled(
+                ((start, end),),
+                feeling.label,
+                feeling.score,
+            )
             feelings[start, end] = row
     return feelings
 
@@ -297,7 +371,11 @@ def _answers(
     if layer is None:
         return answers
     spans = _spans(side, "answers")
-    for span, question in zip(spans, layer.values("question"), strict=True):
+    for span, question in zip(
+        spans,
+        layer.values("question"),
+        strict=True,
+    ):
         answers[question].append((span.places[0], span.score))
     for members in answers:
         members.sort(key=lambda answer: -(answer[1] or 0.0))

@@ -55,8 +55,18 @@ def _borders(docs: AlignedDocs) -> Iterator[Outcome]:
         inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
         outcome = "cut" if inside else "joined"
         pieces = _pieces(text, [start, *inside, end])
-        label = PlacedLabel((start, end), f"{outcome}: {pieces}", "wrong")
-        yield Outcome("tokens", "a token", outcome, is_right=False, labels=[label])
+        label = PlacedLabel(
+            (start, end),
+            f"{outcome}: {pieces}",
+            "wrong",
+        )
+        yield Outcome(
+            "tokens",
+            "a token",
+            outcome,
+            is_right=False,
+            labels=[label],
+        )
 
 
 def _sentences(docs: AlignedDocs) -> Iterator[Outcome]:
@@ -70,8 +80,18 @@ def _sentences(docs: AlignedDocs) -> Iterator[Outcome]:
         predicted = "a border" if start in actual else NOTHING
         is_right = gold == predicted
         side = "missed" if start in expected else "invented"
-        label = PlacedLabel((start, start + 1), f"{side} border", side)
-        yield Outcome("sents", gold, predicted, is_right, labels=[label])
+        label = PlacedLabel(
+            (start, start + 1),
+            f"{side} border",
+            side,
+        )
+        yield Outcome(
+            "sents",
+            gold,
+            predicted,
+            is_right,
+            labels=[label],
+        )
 
 
 def _pieces(
@@ -97,7 +117,12 @@ def _values(
         value = gold[gold_row]
         if value is not None:
             sides = (value, predicted[row] or NOTHING)
-            yield compared(name, borders[gold_row], sides, scores[row])
+            yield compared(
+                name,
+                borders[gold_row],
+                sides,
+                scores[row],
+            )
 
 
 def _features(docs: AlignedDocs) -> Iterator[Outcome]:
@@ -117,7 +142,12 @@ def _features(docs: AlignedDocs) -> Iterator[Outcome]:
             if name in masked or expected.get(name) == UNSURE:
                 continue
             sides = (_pair(name, expected), _pair(name, features))
-            yield compared("morph", borders[gold_row], sides, scores[row])
+            yield compared(
+                "morph",
+                borders[gold_row],
+                sides,
+                scores[row],
+            )
 
 
 def _pair(
@@ -152,7 +182,13 @@ def _heads(docs: AlignedDocs) -> Iterator[Outcome]:
             predicted_relation = _ELSEWHERE
         beside = _heads_beside(place, expected, actual)
         sides = (relation, predicted_relation)
-        yield compared(figure, place, sides, scores[row], beside)
+        yield compared(
+            figure,
+            place,
+            sides,
+            scores[row],
+            beside,
+        )
 
 
 def _relation(

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from pipekit.pipeline.assembly import Assembly
-from pipekit.rendering.blocks import Block, Grid, Heading, Remark, TableCell
+from pipekit.rendering.blocks import Grid, Heading, PageBlock, Remark, TableCell
 from pipekit.rendering.rendering import Rendering
 
 _HEAD = ("part", "class", "reads", "writes", "weights")
@@ -18,7 +18,7 @@ def pipeline_shown(nlp: Assembly) -> str:
     return Rendering("", list(_blocks(nlp)))._repr_html_()
 
 
-def _blocks(nlp: Assembly) -> Iterator[Block]:
+def _blocks(nlp: Assembly) -> Iterator[PageBlock]:
     name = nlp.meta.get("name") or f"blank {nlp.lang}"
     version = nlp.meta.get("version") or ""
     yield Heading(f"{name} {version}".strip())
@@ -64,7 +64,7 @@ def weights_of(part: Any) -> int | None:
     return sum(int(weights.numel()) for weights in part.parameters())
 
 
-def _performance(figures: Any) -> Iterator[Block]:
+def _performance(figures: Any) -> Iterator[PageBlock]:
     """The figures of a pipeline by corpus, where it says so."""
     if not isinstance(figures, Mapping) or not figures:
         return

@@ -37,7 +37,7 @@ class Foot:
 
 
 @dataclass
-class Arc:
+class DrawnArc:
     """An arrow in a row, or the part of one that lies in a row.
 
     Attributes:
@@ -61,17 +61,25 @@ class Arc:
 def arcs_of(
     rows: Rows,
     arrows: Sequence[Arrow],
-) -> list[Arc]:
+) -> list[DrawnArc]:
     """The arcs of all arrows, by rows; arrows whose ends have no words are left out."""
-    arcs: list[Arc] = []
-    for arrow, (tail, head) in zip(arrows, rows.arrows, strict=True):
+    arcs: list[DrawnArc] = []
+    for arrow, (tail, head) in zip(
+        arrows,
+        rows.arrows,
+        strict=True,
+    ):
         if tail[0] < tail[1] and head[0] < head[1]:
             arcs += _in_its_rows(rows.cells, arrow, tail, head)
     arcs.sort(key=attrgetter("row"))
     for _, group in groupby(arcs, key=attrgetter("row")):
         members = list(group)
         ranges = [_reach(arc, rows.width) for arc in members]
-        for arc, height in zip(members, heights_of(ranges), strict=True):
+        for arc, height in zip(
+            members,
+            heights_of(ranges),
+            strict=True,
+        ):
             arc.height = height
         _spread(members, rows.cells)
     return arcs
@@ -88,22 +96,22 @@ def _in_its_rows(
     arrow: Arrow,
     tail: Range,
     head: Range,
-) -> Iterator[Arc]:
+) -> Iterator[DrawnArc]:
     begin = _foot(cells, tail, is_point=False)
     point = _foot(cells, head, is_point=True)
     row_of_tail = cells[tail[0]].row
     row_of_head = cells[head[0]].row
     if tail == head:
-        yield Arc(arrow, row_of_head, point, point)
+        yield DrawnArc(arrow, row_of_head, point, point)
     elif row_of_tail == row_of_head:
         left, right = sorted((begin, point), key=attrgetter("x"))
-        yield Arc(arrow, row_of_tail, left, right)
+        yield DrawnArc(arrow, row_of_tail, left, right)
     elif row_of_tail < row_of_head:
-        yield Arc(arrow, row_of_tail, begin, None)
-        yield Arc(arrow, row_of_head, None, point)
+        yield DrawnArc(arrow, row_of_tail, begin, None)
+        yield DrawnArc(arrow, row_of_head, None, point)
     else:
-        yield Arc(arrow, row_of_tail, None, begin)
-        yield Arc(arrow, row_of_head, point, None)
+        yield DrawnArc(arrow, row_of_tail, None, begin)
+        yield DrawnArc(arrow, row_of_head, point, None)
 
 
 def _foot(
@@ -118,18 +126,30 @@ def _foot(
     while cells[last - 1].row != row:
         last -= 1
     middle = (cells[first].x + cells[last - 1].right) / 2
-    return Foot((first, last), middle, is_point)
+    return Foot(
+        (first, last),
+        middle,
+        is_point,
+    )
 
 
 def _reach(
-    arc: Arc,
+    arc: DrawnArc,
     width: float,
 ) -> tuple[float, float]:
     """From where to where an arc and its label reach in a row of a width."""
     left = -EDGE if arc.left is None else arc.left.x
     right = width + EDGE if arc.right is None else arc.right.x
     room = label_room(arc.arrow)
-    start = label_place(left, right, room, width) - room / 2
+    start = (
+        label_place(
+            left,
+            right,
+            room,
+            width,
+        )
+        - room / 2
+    )
     # Arcs that meet at a word do not overlap.
     return min(left, start) + 1, max(right, start + room) - 1
 
@@ -146,7 +166,7 @@ def label_place(
 
 
 def _spread(
-    arcs: Sequence[Arc],
+    arcs: Sequence[DrawnArc],
     cells: Sequence[Cell],
 ) -> None:
     """Set the feet on each place side by side."""

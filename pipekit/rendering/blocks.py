@@ -19,7 +19,7 @@ TableCell = str | int | float | None
 _AUTO = {"dir": "auto"}
 
 
-class Block(Protocol):
+class PageBlock(Protocol):
     """A part of a rendering."""
 
     def html(self, width: float) -> str:
@@ -39,7 +39,12 @@ class Heading:
     level: int = 2
 
     def html(self, width: float) -> str:
-        return element(f"h{self.level}", markup(self.text), "", _AUTO)
+        return element(
+            f"h{self.level}",
+            markup(self.text),
+            "",
+            _AUTO,
+        )
 
     def drawing(self, width: float) -> Drawing:
         return drawn_lines([self.text], "pk-title")
@@ -52,7 +57,12 @@ class Remark:
     text: str
 
     def html(self, width: float) -> str:
-        return element("p", markup(self.text), "pk-note", _AUTO)
+        return element(
+            "p",
+            markup(self.text),
+            "pk-note",
+            _AUTO,
+        )
 
     def drawing(self, width: float) -> Drawing:
         return drawn_lines([self.text], "pk-remark")
@@ -80,8 +90,16 @@ class Drawn:
     title: str
 
     def html(self, width: float) -> str:
-        wide = within_page(drawn(self.passage, width), self.title, "pk-wide")
-        narrow = within_page(drawn(self.passage, NARROW), self.title, "pk-narrow")
+        wide = within_page(
+            drawn(self.passage, width),
+            self.title,
+            "pk-wide",
+        )
+        narrow = within_page(
+            drawn(self.passage, NARROW),
+            self.title,
+            "pk-narrow",
+        )
         return (
             f'<div class="pk-drawn"><div class="pk-scroll" tabindex="0">{wide}{narrow}</div></div>'
         )
@@ -99,12 +117,21 @@ class Cards:
     def html(self, width: float) -> str:
         cards = []
         words = self.passage.drawn_words()
-        for place, glosses in zip(words, self.passage.glosses, strict=True):
+        for place, glosses in zip(
+            words,
+            self.passage.glosses,
+            strict=True,
+        ):
             word = self.passage.text[place.start : place.end]
             content = element("b", markup(word))
             content += _glosses(glosses)
             cards.append(element("div", content, "pk-card"))
-        return element("div", "".join(cards), "pk-cards", _AUTO)
+        return element(
+            "div",
+            "".join(cards),
+            "pk-cards",
+            _AUTO,
+        )
 
     def drawing(self, width: float) -> Drawing:
         return drawn(self.passage, width)
@@ -136,9 +163,20 @@ class Shares:
             length = 100 * min(max(share, 0.0), 1.0)
             size = {"style": f"width:{length:.1f}%"}
             lines.append(element("span", markup(label)))
-            lines.append(element("i", "", f"pk-{hue_of(label)}", size))
+            lines.append(
+                element(
+                    "i",
+                    "",
+                    f"pk-{hue_of(label)}",
+                    size,
+                )
+            )
             lines.append(element("b", f"{share:.2f}"))
-        return element("div", "".join(lines), "pk-shares")
+        return element(
+            "div",
+            "".join(lines),
+            "pk-shares",
+        )
 
     def drawing(self, width: float) -> Drawing:
         lines = [f"{label}  {share:.2f}" for label, share in self.shares.items()]
@@ -160,7 +198,11 @@ class Grid:
             numeric = [False] * len(self.head)
         head = _cells("th", self.head, numeric)
         rows = [_cells("td", row, numeric) for row in self.rows]
-        return _table(head, rows, self.caption)
+        return _table(
+            head,
+            rows,
+            self.caption,
+        )
 
     def drawing(self, width: float) -> Drawing:
         lines = ["   ".join(map(_shown, row)) for row in (self.head, *self.rows)]
@@ -179,10 +221,18 @@ class Confusion:
         labels = ("gold ↓ predicted →", *self.predictions)
         head = [element("th", markup(label)) for label in labels]
         rows = []
-        for gold, counts in zip(self.golds, self.counts, strict=True):
+        for gold, counts in zip(
+            self.golds,
+            self.counts,
+            strict=True,
+        ):
             cells = [element("th", markup(gold))]
             total = sum(counts)
-            for label, count in zip(self.predictions, counts, strict=True):
+            for label, count in zip(
+                self.predictions,
+                counts,
+                strict=True,
+            ):
                 style = "pk-right" if label == gold else "pk-heat"
                 cells.append(_confused(count, total, style))
             rows.append("".join(cells))
@@ -190,7 +240,11 @@ class Confusion:
 
     def drawing(self, width: float) -> Drawing:
         rows: list[Sequence[TableCell]] = []
-        for gold, counts in zip(self.golds, self.counts, strict=True):
+        for gold, counts in zip(
+            self.golds,
+            self.counts,
+            strict=True,
+        ):
             rows.append((gold, *counts))
         return Grid(("gold", *self.predictions), rows).drawing(width)
 
@@ -229,7 +283,12 @@ def _table(
 
 def _scrolling(content: str) -> str:
     """A box that scrolls to the side, by the keys too."""
-    return element("div", content, "pk-scroll", {"tabindex": "0"})
+    return element(
+        "div",
+        content,
+        "pk-scroll",
+        {"tabindex": "0"},
+    )
 
 
 @dataclass(frozen=True)
@@ -245,14 +304,24 @@ class Case:
     heading: str = ""
 
     def html(self, width: float) -> str:
-        parts = [element("p", markup(self.source), "pk-source")]
+        parts = [
+            element(
+                "p",
+                markup(self.source),
+                "pk-source",
+            )
+        ]
         if self.heading:
             parts.append(Heading(self.heading, 3).html(width))
         if self.passage.arrows:
             parts.append(Drawn(self.passage, self.source).html(width))
         else:
             parts.append(flowing(self.passage, lanes=True))
-        return element("div", "".join(parts), "pk-case")
+        return element(
+            "div",
+            "".join(parts),
+            "pk-case",
+        )
 
     def drawing(self, width: float) -> Drawing:
         above = [self.source]
@@ -268,14 +337,18 @@ class Fold:
 
     summary: str
     note: str
-    blocks: Sequence[Block]
+    blocks: Sequence[PageBlock]
 
     def html(self, width: float) -> str:
         parts = [block.html(width) for block in self.blocks]
         note = element("small", markup(self.note))
         summary = f"{markup(self.summary)} {note}"
         parts.insert(0, element("summary", summary))
-        return element("details", "".join(parts), "pk-fold")
+        return element(
+            "details",
+            "".join(parts),
+            "pk-fold",
+        )
 
     def drawing(self, width: float) -> Drawing:
         drawings = [block.drawing(width) for block in self.blocks]

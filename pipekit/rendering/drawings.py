@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pipekit.rendering.arcs import EDGE, Arc, Foot, arcs_of, label_place, label_room
+from pipekit.rendering.arcs import EDGE, DrawnArc, Foot, arcs_of, label_place, label_room
 from pipekit.rendering.colours import hue_of
 from pipekit.rendering.elements import element, path
 from pipekit.rendering.glyphs import in_one_line, markup, width_of
@@ -56,7 +56,11 @@ def drawn(
     """A passage as a drawing of about this width."""
     sheet = _Sheet(passage, width)
     content = "".join(sheet.elements())
-    return Drawing(sheet.width, sheet.height, content)
+    return Drawing(
+        sheet.width,
+        sheet.height,
+        content,
+    )
 
 
 def drawn_lines(
@@ -72,7 +76,14 @@ def drawn_lines(
         short = in_one_line(line, _LONGEST_LINE)
         width = width_of(short, TEXT_SIZE)
         middle = MARGIN + width / 2
-        texts.append(_text(short, middle, y, style))
+        texts.append(
+            _text(
+                short,
+                middle,
+                y,
+                style,
+            )
+        )
         widest = max(widest, width)
     return Drawing(
         width=widest + 2 * MARGIN,
@@ -88,10 +99,21 @@ def stacked(drawings: Sequence[Drawing]) -> Drawing:
     height = 0.0
     for drawing in drawings:
         place = {"transform": f"translate(0 {height:.1f})"}
-        content.append(element("g", drawing.content, "", place))
+        content.append(
+            element(
+                "g",
+                drawing.content,
+                "",
+                place,
+            )
+        )
         widest = max(widest, drawing.width)
         height += drawing.height
-    return Drawing(widest, height, "".join(content))
+    return Drawing(
+        widest,
+        height,
+        "".join(content),
+    )
 
 
 class _Sheet:
@@ -106,7 +128,7 @@ class _Sheet:
         self.rows = in_rows(passage, width - 2 * MARGIN)
         self.cells = self.rows.cells
         self.glosses = max((len(cell.glosses) for cell in self.cells), default=0)
-        self.arcs_of_row: list[list[Arc]] = [[] for _ in self.rows.starts]
+        self.arcs_of_row: list[list[DrawnArc]] = [[] for _ in self.rows.starts]
         for arc in arcs_of(self.rows, passage.arrows):
             self.arcs_of_row[arc.row].append(arc)
         self.marks_of_row: list[list[int]] = [[] for _ in self.rows.starts]
@@ -149,7 +171,11 @@ class _Sheet:
     def _place_lines(self) -> float:
         """Set where the words of each row stand; returns the height of all."""
         y = MARGIN
-        for arcs, marks in zip(self.arcs_of_row, self.marks_of_row, strict=True):
+        for arcs, marks in zip(
+            self.arcs_of_row,
+            self.marks_of_row,
+            strict=True,
+        ):
             heights = [arc.height for arc in arcs]
             y += max(heights, default=0) * _ARC + _ABOVE_WORDS
             self.lines.append(y)
@@ -173,11 +199,22 @@ class _Sheet:
         for cell in self.cells[first:last]:
             x = MARGIN + cell.middle
             y = self.lines[row]
-            yield _text(cell.text, x, y, "pk-word")
+            yield _text(
+                cell.text,
+                x,
+                y,
+                "pk-word",
+            )
             y += _POINT
             for gloss in cell.glosses:
                 y += _GLOSS
-                yield _text(gloss, x, y, "pk-gloss", SMALL_SIZE)
+                yield _text(
+                    gloss,
+                    x,
+                    y,
+                    "pk-gloss",
+                    SMALL_SIZE,
+                )
 
     # -- marks
 
@@ -196,25 +233,41 @@ class _Sheet:
         y = self.lines[row] + _BELOW_WORDS
         y += self.glosses * _GLOSS + self.lanes[number] * _LANE
         hue = f"pk-{hue_of(mark.hue)}"
-        bar = _Box(x, y, end.right - begin.x, _BAR)
+        bar = _Box(
+            x,
+            y,
+            end.right - begin.x,
+            _BAR,
+        )
         yield _rectangle(bar, hue)
         if first >= low and mark.caption:
             y += _BAR
-            tag = _Box(x, y, _tag_width(mark), _TAG)
+            tag = _Box(
+                x,
+                y,
+                _tag_width(mark),
+                _TAG,
+            )
             yield _rectangle(tag, hue)
             label = in_one_line(mark.caption, LONGEST_LABEL)
             x += tag.width / 2
             y += _TAG / 2 + _MIDDLE
-            yield _text(label, x, y, f"pk-tag-text {hue}", SMALL_SIZE)
+            yield _text(
+                label,
+                x,
+                y,
+                f"pk-tag-text {hue}",
+                SMALL_SIZE,
+            )
 
     # -- arcs
 
-    def _top(self, arc: Arc) -> float:
+    def _top(self, arc: DrawnArc) -> float:
         """Where the line of an arc is highest."""
         feet = self.lines[arc.row] - _FEET
         return feet - (arc.height - 0.35) * _ARC
 
-    def _ends(self, arc: Arc) -> tuple[float, float]:
+    def _ends(self, arc: DrawnArc) -> tuple[float, float]:
         """The left and right end of an arc; the edges of the drawing where it goes on elsewhere."""
         left = -EDGE
         right = self.rows.width + EDGE
@@ -224,7 +277,7 @@ class _Sheet:
             right = arc.right.x
         return MARGIN + left, MARGIN + right
 
-    def _arc_line(self, arc: Arc) -> str:
+    def _arc_line(self, arc: DrawnArc) -> str:
         top = self._top(arc)
         bottom = self.lines[arc.row] - _FEET
         left, right = self._ends(arc)
@@ -243,13 +296,18 @@ class _Sheet:
             steps += ["H", right - bend]
             steps += ["Q", right, top, right, top + bend]
             steps += ["V", _above(arc.right, bottom)]
-        line = element("path", "", "pk-arc", {"d": path(*steps)})
+        line = element(
+            "path",
+            "",
+            "pk-arc",
+            {"d": path(*steps)},
+        )
         for foot in (arc.left, arc.right):
             if foot is not None and foot.is_point:
                 return line + _point(foot, bottom)
         return line
 
-    def _arc_label(self, arc: Arc) -> str:
+    def _arc_label(self, arc: DrawnArc) -> str:
         label = in_one_line(arc.arrow.caption, LONGEST_LABEL)
         if not label:
             return ""
@@ -262,9 +320,20 @@ class _Sheet:
             self.rows.width,
         )
         y = self._top(arc)
-        ground = _Box(x - room / 2, y - _BEND, room, 2 * _BEND)
+        ground = _Box(
+            x - room / 2,
+            y - _BEND,
+            room,
+            2 * _BEND,
+        )
         behind = _rectangle(ground, "pk-sheet")
-        return behind + _text(label, x, y + _MIDDLE, "pk-arc-label", SMALL_SIZE)
+        return behind + _text(
+            label,
+            x,
+            y + _MIDDLE,
+            "pk-arc-label",
+            SMALL_SIZE,
+        )
 
 
 def _tag_width(mark: Highlight) -> float:
@@ -292,8 +361,23 @@ def _point(
     """The point of an arrow that looks down."""
     x = MARGIN + foot.x
     base = bottom - _POINT_LENGTH
-    steps = path("M", x - _POINT, base, "H", x + _POINT, "L", x, bottom, "Z")
-    return element("path", "", "pk-point", {"d": steps})
+    steps = path(
+        "M",
+        x - _POINT,
+        base,
+        "H",
+        x + _POINT,
+        "L",
+        x,
+        bottom,
+        "Z",
+    )
+    return element(
+        "path",
+        "",
+        "pk-point",
+        {"d": steps},
+    )
 
 
 def _rectangle(
@@ -317,4 +401,9 @@ def _text(
     if width and len(text) > 1:
         place["textLength"] = width
         place["lengthAdjust"] = "spacingAndGlyphs"
-    return element("text", markup(text), style, place)
+    return element(
+        "text",
+        markup(text),
+        style,
+        place,
+    )

@@ -88,7 +88,11 @@ def label_element(
     if note:
         small = element("small", markup(note))
         content = f"{content} {small}"
-    return element("span", content, f"pk-label {style}")
+    return element(
+        "span",
+        content,
+        f"pk-label {style}",
+    )
 
 
 def _label(mark: Highlight) -> str:
@@ -208,7 +212,11 @@ class _Lanes:
             cells.append(element("span", text))
         for row in self._marks_within(start, end):
             cells += self._mark_cells(row, edges)
-        return element("span", "".join(cells), "pk-unit")
+        return element(
+            "span",
+            "".join(cells),
+            "pk-unit",
+        )
 
     def _marks_within(
         self,
@@ -233,10 +241,20 @@ class _Lanes:
         end = min(mark.end, edges[-1])
         first = bisect_left(edges, begin) + 1
         last = bisect_left(edges, end) + 1
-        yield self._cell(row, "pk-bar", (first, last), "")
+        yield self._cell(
+            row,
+            "pk-bar",
+            (first, last),
+            "",
+        )
         if mark.start >= edges[0]:
             last = self._free_until(row, edges)
-            yield self._cell(row, "pk-tag", (first, last), _label(mark))
+            yield self._cell(
+                row,
+                "pk-tag",
+                (first, last),
+                _label(mark),
+            )
 
     def _cell(
         self,
@@ -250,7 +268,12 @@ class _Lanes:
         first, last = columns
         place = {"style": f"grid-area:{line}/{first}/auto/{last}"}
         hue = _hue(self.marks[row])
-        return element("span", content, f"{style} {hue}", place)
+        return element(
+            "span",
+            content,
+            f"{style} {hue}",
+            place,
+        )
 
     def _free_until(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipekit.errors import ConfigError
-from pipekit.rendering.blocks import Block
+from pipekit.rendering.blocks import PageBlock
 from pipekit.rendering.drawings import stacked
 from pipekit.rendering.pages import fragment, page, svg_file
 from pipekit.storage.files import write_atomically
@@ -33,7 +33,7 @@ class Rendering:
     def __init__(
         self,
         title: str,
-        blocks: Sequence[Block],
+        blocks: Sequence[PageBlock],
         *,
         width: float = WIDE,
     ) -> None:

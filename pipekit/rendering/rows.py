@@ -94,7 +94,12 @@ def in_rows(
     starts = [word.start for word in words]
     ends = [word.end for word in words]
     followers = [*starts, len(passage.text)][1:]
-    for word, lines, next_start in zip(words, glosses, followers, strict=True):
+    for word, lines, next_start in zip(
+        words,
+        glosses,
+        followers,
+        strict=True,
+    ):
         cell = _cell(passage.text[word.start : word.end], lines)
         cell.is_joined = next_start == word.end
         if cell.is_joined and cell.width == cell.text_width:
@@ -129,7 +134,11 @@ def _cell(
     return Cell(
         text=text,
         glosses=glosses,
-        width=max(text_width, _LEAST_WIDTH, *widths),
+        width=max(
+            text_width,
+            _LEAST_WIDTH,
+            *widths,
+        ),
         text_width=text_width,
         gap=_SPACE,
     )

@@ -14,7 +14,6 @@ import pytest
 from helpers.browsers import browser, show
 
 from pipekit.rendering.blocks import (
-    Block,
     Cards,
     Confusion,
     Drawn,
@@ -22,6 +21,7 @@ from pipekit.rendering.blocks import (
     Grid,
     Heading,
     Marked,
+    PageBlock,
     Shares,
 )
 from pipekit.rendering.passages import Arrow, Extent, Highlight, Passage
@@ -82,7 +82,7 @@ def hostile() -> Passage:
     return Passage(HOSTILE, marks, [Arrow(Extent(0, 9), Extent(size - 4, size), HOSTILE)])
 
 
-def pages() -> dict[str, list[Block]]:
+def pages() -> dict[str, list[PageBlock]]:
     words = passage().drawn_words()
     glosses = [("лемма", "NOUN", "Case=Nom", "Gender=Fem|Number=Sing") for _ in words]
     flat = Passage(TEXT, passage().highlights[:4])

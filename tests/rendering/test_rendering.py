@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 
 from pipekit.errors import ConfigError
 from pipekit.rendering.blocks import (
-    Block,
     Cards,
     Case,
     Confusion,
@@ -29,6 +28,7 @@ from pipekit.rendering.blocks import (
     Grid,
     Heading,
     Marked,
+    PageBlock,
     Remark,
     Shares,
 )
@@ -192,7 +192,7 @@ def test_all_blocks_are_html_and_drawings_whatever_their_texts_say() -> None:
         passage = Passage(
             text, [Highlight(0, 1, text)], words=[Extent(0, 1)], glosses=[(text,) * 3]
         )
-        blocks: list[Block] = [
+        blocks: list[PageBlock] = [
             Heading(text),
             Remark(text),
             Cards(passage),
