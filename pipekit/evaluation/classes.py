@@ -67,7 +67,7 @@ def document_classes(
     if scores is None:
         return None
     if is_gold:
-        return _likely(scores)
+        return likely_classes(scores)
     return classes_of_scores(scores)
 
 
