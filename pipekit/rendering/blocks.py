@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipekit.rendering.colours import hue_of
-from pipekit.rendering.drawings import Drawing, drawn, drawn_lines, stacked
+from pipekit.rendering.drawings import Drawing, drawing_of, drawn_lines, stacked
 from pipekit.rendering.elements import element
 from pipekit.rendering.flow import flowing, label_element
 from pipekit.rendering.glyphs import markup
@@ -79,7 +79,7 @@ class Marked:
         return flowing(self.passage, lanes=self.lanes)
 
     def drawing(self, width: float) -> Drawing:
-        return drawn(self.passage, width)
+        return drawing_of(self.passage, width)
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class Drawn:
 
     def html(self, width: float) -> str:
         wide = within_page(
-            drawn(self.passage, width),
+            drawing_of(self.passage, width),
             self.title,
             "pk-wide",
         )
         narrow = within_page(
-            drawn(self.passage, NARROW),
+            drawing_of(self.passage, NARROW),
             self.title,
             "pk-narrow",
         )
@@ -105,7 +105,7 @@ class Drawn:
         )
 
     def drawing(self, width: float) -> Drawing:
-        return drawn(self.passage, width)
+        return drawing_of(self.passage, width)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Cards:
         )
 
     def drawing(self, width: float) -> Drawing:
-        return drawn(self.passage, width)
+        return drawing_of(self.passage, width)
 
 
 def _glosses(glosses: Sequence[str]) -> str:
@@ -328,7 +328,7 @@ class Case:
         if self.heading:
             above.append(self.heading)
         lines = drawn_lines(above, "pk-remark")
-        return stacked([lines, drawn(self.passage, width)])
+        return stacked([lines, drawing_of(self.passage, width)])
 
 
 @dataclass(frozen=True)

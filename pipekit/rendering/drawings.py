@@ -49,7 +49,7 @@ class _Box(NamedTuple):
     height: float
 
 
-def drawn(
+def drawing_of(
     passage: Passage,
     width: float,
 ) -> Drawing:
