@@ -285,9 +285,14 @@ def test_one_public_name_stands_for_one_thing() -> None:
 # -- lines
 
 
+@cache
+def style_of_package() -> style.Style:
+    return style.style_of(modules().values())
+
+
 @pytest.mark.parametrize("figure", style.GOALS)
 def test_lines_can_be_read(figure: str) -> None:
-    package = style.style_of(modules().values())
+    package = style_of_package()
     worst = sorted(package.dense, reverse=True)[:5]
     assert package.figures()[figure] <= style.GOALS[figure], (worst, package.wide, package.vague)
 

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     is_cut = next(every, None) is not None
     if options.pipeline:
         bare = [doc.copy(bare=True) for doc in docs]
-        docs = list(nlp.pipe(bare))  # type: ignore[arg-type]
+        docs = list(nlp.pipe(bare))
     rendering = render(
         docs,
         options.style,

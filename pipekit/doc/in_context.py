@@ -25,7 +25,7 @@ def span_in_context(
     mark = Highlight(
         start=int(part.starts[first - context[0]]),
         end=int(part.ends[last - 1 - context[0]]),
-        label=label or "",
+        label=label_text(label),
         note="" if score is None else f"{score:.2f}",
     )
     return Rendering("", [Marked(Passage(part.text, [mark]))])._repr_html_()
@@ -43,3 +43,8 @@ def _sentence_around(
     begin = bisect_right(edges, first) - 1
     end = bisect_left(edges, last)
     return edges[max(begin, 0)], edges[min(end, len(edges) - 1)]
+
+
+def label_text(label: object) -> str:
+    """A label as it is drawn. Documents of others may have numbers for labels, or none."""
+    return "" if label is None else str(label)

@@ -10,9 +10,11 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 from pipekit.doc.groups import Relations, SpanGroups, Spans
+from pipekit.doc.in_context import label_text
 from pipekit.doc.limits import LINKED
 from pipekit.doc.text import QUESTIONS, Text
-from pipekit.doc.views import Morph, Relation, Span
+from pipekit.doc.values import Morph
+from pipekit.doc.views import Relation, Span
 from pipekit.errors import ConfigError, near
 from pipekit.rendering.blocks import Cards, Drawn, Heading, Marked, PageBlock, Remark, Shares
 from pipekit.rendering.passages import Arrow, Extent, Highlight, Passage
@@ -258,7 +260,7 @@ def _highlight(span: Span) -> Highlight:
     return Highlight(
         span.start_char,
         span.end_char,
-        label=span.label or "",
+        label=label_text(span.label),
         note=span.value or _two_digits(span.score),
     )
 
@@ -296,7 +298,7 @@ def _arrow(link: Relation) -> Arrow:
     return Arrow(
         tail=_extent(link.head),
         head=_extent(link.tail),
-        label=link.label or "",
+        label=label_text(link.label),
         note=_two_digits(link.score),
     )
 
@@ -336,7 +338,7 @@ def _feeling(span: Span) -> Highlight:
     """A name with the sentiment toward it."""
     feeling = span.sentiment
     assert feeling is not None
-    label = f"{span.label or ''} {feeling.label}".strip()
+    label = f"{label_text(span.label)} {feeling.label}".strip()
     return Highlight(
         span.start_char,
         span.end_char,
@@ -400,12 +402,14 @@ def _morph(
 
 
 def _glosses(
-    lemma: str | None,
-    part: str | None,
-    morph: str | None,
+    lemma: object,
+    part: object,
+    morph: object,
 ) -> list[str]:
-    features = Morph(morph or "")
-    return [lemma or "", part or "", *(f"{name}={features[name]}" for name in features)]
+    features = Morph(label_text(morph))
+    glosses = [label_text(lemma), label_text(part)]
+    glosses += [f"{name}={features[name]}" for name in features]
+    return glosses
 
 
 def _of_one_length(glosses: list[list[str]]) -> list[list[str]]:
@@ -435,10 +439,10 @@ def _dep(
                     Arrow(
                         words[head],
                         words[row],
-                        label or "",
+                        label_text(label),
                     )
                 )
-        glosses = [[part_of_speech or ""] for part_of_speech in parts] if has_parts else ()
+        glosses = [[label_text(name)] for name in parts] if has_parts else ()
         yield Drawn(passage_of(part, (), arrows, glosses), f"tree: {part.text}")
 
 

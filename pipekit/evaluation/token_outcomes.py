@@ -9,7 +9,7 @@ from pipekit.corpora.readers.spans import is_raw
 from pipekit.doc import Doc
 from pipekit.doc.layer import UNSURE
 from pipekit.doc.trees import head_of, relation_of
-from pipekit.doc.views import Morph
+from pipekit.doc.values import Morph
 from pipekit.evaluation.alignment import NO_FEATURES, AlignedDocs, Borders, column_strings
 from pipekit.evaluation.outcomes import (
     NOTHING,

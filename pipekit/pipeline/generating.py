@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload, runtime_checkable
 
 from pipekit.errors import ConfigError
 from pipekit.pipeline.assembly import Assembly
@@ -123,3 +123,68 @@ def _search(
     own = getattr(model, "search", None)
     usual = vars(own) if isinstance(own, Search) else {}
     return Search(**{**usual, **settings})
+
+
+class WritingAssembly(Assembly):
+    """An assembly whose language model, if it has one, is asked how texts go on."""
+
+    @overload
+    def generate(self, prompt: str, **search: Any) -> Continuation: ...
+    @overload
+    def generate(self, prompt: Sequence[str], **search: Any) -> list[Continuation]: ...
+    def generate(
+        self,
+        prompt: str | Sequence[str],
+        **search: Any,
+    ) -> Continuation | list[Continuation]:
+        """How a text goes on, or how each of several texts does.
+
+            nlp.generate("Мама мыла", temperature=0.8, top_p=0.9, seed=1).text
+
+        Args:
+            search: settings of `pipekit.generation.search.Search`; those that the component was
+                trained with by default.
+
+        Errors: `ConfigError` for a pipeline without a language model, and for settings that do not
+        fit.
+        """
+        if isinstance(prompt, str):
+            [[best, *_]] = continuations(self, [prompt], search)
+            return best
+        return [candidates[0] for candidates in continuations(self, list(prompt), search)]
+
+    def continuations(
+        self,
+        prompt: str,
+        **search: Any,
+    ) -> list[Continuation]:
+        """Several ways in which a text goes on, the best first.
+
+        nlp.continuations("Мама мыла", beams=8, samples=3)
+        """
+        [candidates] = continuations(self, [prompt], search)
+        return candidates
+
+    def stream(
+        self,
+        prompt: str,
+        **search: Any,
+    ) -> Iterator[str]:
+        """How a text goes on, as it is written; see `generate`.
+
+        for piece in nlp.stream("Мама мыла"):
+            print(piece, end="", flush=True)
+        """
+        return streamed(self, prompt, search)
+
+    def predict(
+        self,
+        text: str,
+        *,
+        top: int = 5,
+    ) -> list[Guess]:
+        """What may follow a text, the most probable first.
+
+        nlp.predict("Я опоздал на")[0].text
+        """
+        return next_guesses(self, text, top)

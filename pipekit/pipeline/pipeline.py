@@ -14,14 +14,7 @@ from pipekit.devices.precision import check_precision
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 from pipekit.habits import tells_keywords
-from pipekit.pipeline.assembly import Assembly
-from pipekit.pipeline.generating import (
-    Continuation,
-    Guess,
-    continuations,
-    next_guesses,
-    streamed,
-)
+from pipekit.pipeline.generating import WritingAssembly
 from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.inputs import check_many, items
 from pipekit.pipeline.questions import Answer, TextQuestion, answer_pairs
@@ -47,7 +40,7 @@ ContextT = TypeVar("ContextT")
 ON_ERROR = ("raise", "skip", "record")
 
 
-class Pipeline(Assembly):
+class Pipeline(WritingAssembly):
     """A tokenizer, encoders and components, and documents through them.
 
         nlp = pipekit.load("ru_core")
@@ -339,69 +332,6 @@ class Pipeline(Assembly):
         Questions to one text should follow each other: the text is read once for all of them.
         """
         return answer_pairs(self, pairs, top)
-
-    # -- texts that go on
-
-    @overload
-    def generate(self, prompt: str, **search: Any) -> Continuation: ...
-    @overload
-    def generate(self, prompt: Sequence[str], **search: Any) -> list[Continuation]: ...
-    def generate(
-        self,
-        prompt: str | Sequence[str],
-        **search: Any,
-    ) -> Continuation | list[Continuation]:
-        """How a text goes on, or how each of several texts does.
-
-            nlp.generate("Мама мыла", temperature=0.8, top_p=0.9, seed=1).text
-
-        Args:
-            search: settings of `pipekit.generation.search.Search`; those that the component was
-                trained with by default.
-
-        Errors: `ConfigError` for a pipeline without a language model, and for settings that do not
-        fit.
-        """
-        if isinstance(prompt, str):
-            [[best, *_]] = continuations(self, [prompt], search)
-            return best
-        return [candidates[0] for candidates in continuations(self, list(prompt), search)]
-
-    def continuations(
-        self,
-        prompt: str,
-        **search: Any,
-    ) -> list[Continuation]:
-        """Several ways in which a text goes on, the best first.
-
-        nlp.continuations("Мама мыла", beams=8, samples=3)
-        """
-        [candidates] = continuations(self, [prompt], search)
-        return candidates
-
-    def stream(
-        self,
-        prompt: str,
-        **search: Any,
-    ) -> Iterator[str]:
-        """How a text goes on, as it is written; see `generate`.
-
-        for piece in nlp.stream("Мама мыла"):
-            print(piece, end="", flush=True)
-        """
-        return streamed(self, prompt, search)
-
-    def predict(
-        self,
-        text: str,
-        *,
-        top: int = 5,
-    ) -> list[Guess]:
-        """What may follow a text, the most probable first.
-
-        nlp.predict("Я опоздал на")[0].text
-        """
-        return next_guesses(self, text, top)
 
     # -- vectors and attention
 

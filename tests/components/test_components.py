@@ -1,6 +1,7 @@
 """The same questions asked of every component that learns × every encoder.
 
-Modules: components.tagger.capitals, components.tagger.gold, components.tagger.lemma_learning,
+Modules: components.tagger.capitals, components.tagger.confidence, components.tagger.gold,
+    components.tagger.lemma_learning,
     components.tagger.lemmas, components.tagger.ranking, components.tagger.tagger,
     components.tagger.tags
 """
