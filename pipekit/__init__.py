@@ -27,26 +27,41 @@ if TYPE_CHECKING:
     from pipekit.doc.attributes import Attr
     from pipekit.doc.file import read_docs, write_docs
     from pipekit.doc.pictures import render
+    from pipekit.encoders.sequence import SequenceEncoder
+    from pipekit.evaluation.evaluate import evaluate
     from pipekit.parts.batch import Batch
+    from pipekit.parts.contracts import Encoder, EncoderRef, Head, Prepared
+    from pipekit.parts.protocols import Component, Reader, Segments, Tokenizer
     from pipekit.pipeline import Pipeline
     from pipekit.pipeline.hooks import hookimpl
     from pipekit.pipeline.importing import import_bert, import_model
     from pipekit.pipeline.loading import blank, from_bytes, load
+    from pipekit.training.loop import train
 
 __all__ = [
     "Attr",
     "Batch",
+    "Component",
     "Doc",
+    "Encoder",
+    "EncoderRef",
+    "Head",
     "Layer",
     "Morph",
     "PipekitError",
     "PipekitWarning",
     "Pipeline",
+    "Prepared",
+    "Reader",
     "Relation",
+    "Segments",
+    "SequenceEncoder",
     "Span",
     "Token",
+    "Tokenizer",
     "__version__",
     "blank",
+    "evaluate",
     "from_bytes",
     "hookimpl",
     "import_bert",
@@ -54,6 +69,7 @@ __all__ = [
     "load",
     "read_docs",
     "render",
+    "train",
     "write_docs",
 ]
 
@@ -63,8 +79,18 @@ __version__ = RELEASE
 _LATER = {
     "Attr": "pipekit.doc.attributes",
     "Batch": "pipekit.parts.batch",
+    "Component": "pipekit.parts.protocols",
+    "Encoder": "pipekit.parts.contracts",
+    "EncoderRef": "pipekit.parts.contracts",
+    "Head": "pipekit.parts.contracts",
     "Pipeline": "pipekit.pipeline.pipeline",
+    "Prepared": "pipekit.parts.contracts",
+    "Reader": "pipekit.parts.protocols",
+    "Segments": "pipekit.parts.protocols",
+    "SequenceEncoder": "pipekit.encoders.sequence",
+    "Tokenizer": "pipekit.parts.protocols",
     "blank": "pipekit.pipeline.loading",
+    "evaluate": "pipekit.evaluation.evaluate",
     "from_bytes": "pipekit.pipeline.loading",
     "hookimpl": "pipekit.pipeline.hooks",
     "import_bert": "pipekit.pipeline.importing",
@@ -72,10 +98,11 @@ _LATER = {
     "load": "pipekit.pipeline.loading",
     "read_docs": "pipekit.doc.file",
     "render": "pipekit.doc.pictures",
+    "train": "pipekit.training.loop",
     "write_docs": "pipekit.doc.file",
 }
 # Modules that may be named without an import of their own: `pipekit.devices.keep_memory()`.
-_MODULES = ("attention", "devices", "errors", "jobs", "registry", "resources")
+_MODULES = ("attention", "devices", "errors", "jobs", "registry", "resources", "testing")
 
 logging.getLogger("pipekit").addHandler(logging.NullHandler())
 

@@ -1,4 +1,6 @@
-"""The contracts of a pipeline's parts: encoders, components, and components that learn.
+"""The contracts of the parts that learn: encoders, and components that read them.
+
+Those of other parts stand in `pipekit.parts.protocols`.
 
 A part consists of three things, and nothing else of it is saved:
 
@@ -16,7 +18,7 @@ is built. So a new part and a saved one are built by the same call:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,29 +55,6 @@ class EncoderRef(NamedTuple):
 
 
 NO_ENCODER = EncoderRef("", 0)  # of a head that reads none
-
-
-@runtime_checkable
-class Component(Protocol):
-    """A component reads the layers it `requires`, and writes the layers it `assigns`.
-
-    Both hold names of token columns ("pos"), names of layers ("ents"), or "sents". A plugin needs
-    no more than this protocol, and no torch:
-
-        class Shouting:
-            requires = ()
-            assigns = ("shouting",)
-
-            def __call__(self, batch: Batch) -> None:
-                for doc in batch.docs:
-                    ...
-    """
-
-    requires: Sequence[str]
-    assigns: Sequence[str]
-
-    def __call__(self, batch: Batch) -> None:
-        """Write to every document of the batch; return nothing."""
 
 
 class Part(nn.Module):

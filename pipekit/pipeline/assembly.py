@@ -30,7 +30,8 @@ from pipekit.settings import names_of
 if TYPE_CHECKING:
     import torch
 
-    from pipekit.parts.contracts import Component, Encoder, EncoderRef, Tables
+    from pipekit.parts.contracts import Encoder, EncoderRef, Tables
+    from pipekit.parts.protocols import Component
     from pipekit.parts.states import TokenStates
 
 

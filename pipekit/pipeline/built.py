@@ -17,7 +17,8 @@ from pipekit.habits import Telling
 if TYPE_CHECKING:
     import torch
 
-    from pipekit.parts.contracts import Component, Encoder
+    from pipekit.parts.contracts import Encoder
+    from pipekit.parts.protocols import Component
 
 _Part = TypeVar("_Part")
 PartSettings = dict[str, Any]  # of a part: its type and the arguments that build it

@@ -1,5 +1,6 @@
 """Texts into tokens and sentences. Nothing here knows of Docs, and nothing needs torch."""
 
-from pipekit.tokenizers.rules import RuleTokenizer, Segments, WhitespaceTokenizer
+from pipekit.parts.protocols import Segments
+from pipekit.tokenizers.rules import RuleTokenizer, WhitespaceTokenizer
 
 __all__ = ["RuleTokenizer", "Segments", "WhitespaceTokenizer"]

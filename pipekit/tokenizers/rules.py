@@ -18,12 +18,12 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipekit.errors import ConfigError
+from pipekit.parts.protocols import Segments
 from pipekit.settings import LabelName, Length
 from pipekit.tokenizers.gaps import SplitterTokens, newlines_of
 from pipekit.tokenizers.kinds import (
@@ -79,20 +79,6 @@ _NEXT[CharKind.COMMA] = 1
 _NEXT[CharKind.CAPITAL] = 2
 _NEXT[CharKind.DIGIT] = 4
 _NEXT[CharKind.SPACE] = 16
-
-
-class Segments(NamedTuple):
-    """The tokens of a text.
-
-    Attributes:
-        starts: where each token begins, int32[tokens].
-        ends: where each token ends, int32[tokens].
-        sentence_starts: whether each token begins a sentence, bool[tokens].
-    """
-
-    starts: NDArray[np.int32]
-    ends: NDArray[np.int32]
-    sentence_starts: Mask
 
 
 @cache

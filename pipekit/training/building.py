@@ -89,14 +89,14 @@ def prepare(recipe: Recipe) -> PreparedParts:
     tokenize = Pipeline(config).tokenize
     saved = SavedPipelines()
     check_recipe(recipe, saved.get)
-    train: list[Doc] = []
-    until: list[float] = []
+    train = [doc for doc in recipe.docs.get("train", ()) if len(doc)]
+    until = [1.0] * len(train)
     for source in recipe.train:
         for doc in read_source(source, tokenize):
             if len(doc):
                 train.append(doc)
                 until.append(source.until)
-    dev: list[Doc] = []
+    dev = list(recipe.docs.get("dev", ()))
     for source in recipe.dev:
         dev += read_source(source, tokenize)
     if not train:

@@ -71,7 +71,7 @@ def _without_figure(
         if not _is_measurable(prepared.pipeline, prepared.train, head.assigns):
             without.append(name)
             continue
-        files = ", ".join(str(source.path) for source in sources)
+        files = ", ".join(str(source.path) for source in sources) or "in memory"
         raise ConfigError(
             f"[components.{name}] writes {_layers_of(head)}, which no dev document annotates "
             f"({files}): no figure can choose its best epoch. Add annotated documents under "

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.pipeline.loading import pipeline_path
 from pipekit.storage import store
@@ -87,14 +89,21 @@ def _refuse_file(folder: Path) -> None:
 def origins_of(
     sections: Mapping[str, Any],
     device: str,
+    docs: Mapping[str, Sequence[Doc]] | None = None,
 ) -> dict[str, Description]:
     """What a training is made of: the identity of each file that its recipe names, and settings.
 
     Args:
         sections: those of the recipe, with absolute paths.
         device: the type of the device; scores depend on it in their last digit.
+        docs: documents in memory, by what they are for.
     """
     inputs: Description = {}
+    for part, own_docs in (docs or {}).items():
+        digest = sha256()
+        for doc in own_docs:
+            digest.update(doc.to_bytes())
+        inputs[f"memory the {part} documents"] = ["", len(own_docs), 0, digest.hexdigest()]
     settings: Description = {"--device": device}
     for name, value in flattened(sections).items():
         if name in _FREE:

@@ -6,11 +6,13 @@ It can be killed at any moment, and resumes exactly where it stopped.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -50,7 +52,7 @@ from pipekit.training.figures import decided_by_figures
 from pipekit.training.folder import TrainingFolder, origins_of
 from pipekit.training.layers import Learning
 from pipekit.training.passed_over import doc_title, tell_passed_over
-from pipekit.training.recipe import Recipe, pace, recipe_sections, tell_pace
+from pipekit.training.recipe import Recipe, as_recipe, pace, recipe_sections, tell_pace
 from pipekit.training.transfer import modules, named
 
 LAST, BEST, LOG = "last.checkpoint", "best.pipekit", "train.jsonl"
@@ -78,9 +80,11 @@ class TrainingProgress:
 
 
 def train(
-    recipe: Recipe,
-    output: Path,
+    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any],
+    output: str | os.PathLike[str] | None = None,
     *,
+    train: Sequence[Doc] | None = None,
+    dev: Sequence[Doc] | None = None,
     device: str = "auto",
     resume: bool = False,
     overwrite: bool = False,
@@ -88,9 +92,15 @@ def train(
 ) -> Pipeline:
     """Train the pipeline of a recipe, and return the best one.
 
+        nlp = pipekit.train("recipe.toml", "runs/mine")
+        nlp = pipekit.train({"encoders": …, "components": …}, train=docs, dev=other_docs)
+
     The folder `output` then holds `best.pipekit`, the last checkpoint, and a log of all figures.
 
     Args:
+        recipe: a TOML file, or a mapping of the same shape.
+        output: the folder for the result; by default nothing is left but the pipeline in memory.
+        train, dev: Docs with gold layers, instead of the corpora that the recipe names.
         resume: continue from the last checkpoint in the folder; on a CPU the result is that of a
             training that never stopped.
         overwrite: replace the training that is in the folder.
@@ -100,9 +110,28 @@ def train(
     other settings or files; `DataError` for corpora; `ProcessingError` for a loss that is no
     number.
     """
+    recipe = as_recipe(recipe)
+    for part, docs in (("train", train), ("dev", dev)):
+        if docs is not None:
+            recipe = recipe.with_docs(part, docs)
+    if output is None:
+        with TemporaryDirectory(prefix="pipekit-") as folder:
+            return _train(recipe, Path(folder), device, progress)
+    return _train(recipe, Path(output), device, progress, resume, overwrite)
+
+
+def _train(
+    recipe: Recipe,
+    output: Path,
+    device: str,
+    progress: bool,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Pipeline:
+    """Train into a folder."""
     set_up(recipe.settings.seed, recipe.settings.threads)
     folder = TrainingFolder(output / LAST, (output / BEST, output / LOG))
-    made_of = origins_of(recipe_sections(recipe), pick_device(device).type)
+    made_of = origins_of(recipe_sections(recipe), pick_device(device).type, recipe.docs)
     goes_on = folder.begin(made_of, resume=resume, overwrite=overwrite)
     trainer = Trainer(recipe, prepare(recipe), output, device)
     make_folder(output)
@@ -163,6 +192,7 @@ class Trainer:
         for epoch in range(self.pace.epochs):
             self.steps += sum(1 for _ in self.batches(epoch))
         self.progress = TrainingProgress()
+        self.made_of = origins_of(recipe_sections(recipe), self.device.type, recipe.docs)
         self.batch: Sequence[Doc] = ()  # of the last step
         self.saved_at = time.monotonic()
 
@@ -360,8 +390,7 @@ class Trainer:
         """Write the checkpoint."""
         self._check_weights()
         progress = dict(vars(self.progress))
-        made_of = origins_of(recipe_sections(self.recipe), self.device.type)
-        save_checkpoint(self.output / LAST, self._state(), self.optimizer, progress, made_of)
+        save_checkpoint(self.output / LAST, self._state(), self.optimizer, progress, self.made_of)
         self.saved_at = time.monotonic()
 
     def resume(self) -> None:

@@ -26,12 +26,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pipekit.corpora.sources import CorpusSource
 from pipekit.corpora.toml import TABLE, TABLES
+from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.settings import Between, Probability, check_value, check_values
 from pipekit.training.toml import (
@@ -179,7 +180,12 @@ def tell_pace(
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe as read; `path` is where it stands."""
+    """A recipe as read.
+
+    Attributes:
+        path: where it stands.
+        docs: documents in memory, "train" and "dev", instead of the corpora of these names.
+    """
 
     path: Path
     settings: TrainingSettings
@@ -188,6 +194,25 @@ class Recipe:
     train: Sequence[CorpusSource]
     dev: Sequence[CorpusSource]
     raw: Mapping[str, Any]
+    docs: Mapping[str, Sequence[Doc]] = field(default_factory=dict)
+
+    def with_docs(
+        self,
+        part: str,
+        docs: Sequence[Doc],
+    ) -> Recipe:
+        """The recipe with documents in memory instead of the corpora under [[train]] or [[dev]].
+
+        Args:
+            part: "train" or "dev".
+
+        Errors: `ConfigError` naming the first item that is no Doc.
+        """
+        for number, doc in enumerate(docs):
+            if not isinstance(doc, Doc):
+                raise ConfigError(f"{part}[{number}] = {doc!r:.60}: a Doc is needed")
+        corpora: dict[str, Any] = {part: ()}
+        return replace(self, **corpora, docs={**self.docs, part: docs})
 
 
 def read_recipe(
@@ -248,6 +273,18 @@ def recipe_sections(recipe: Recipe) -> dict[str, Any]:
         "train": recipe.raw.get("train", []),
         "dev": recipe.raw.get("dev", []),
     }
+
+
+def as_recipe(recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+    """A recipe as it is, that of a TOML file, or that of a mapping of the same shape.
+
+    Paths of a mapping are relative to the current folder. Errors: as `read_recipe`.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Mapping):
+        return parse_recipe(recipe, Path("recipe"))
+    return read_recipe(recipe)
 
 
 def _settings(

@@ -132,9 +132,8 @@ def read_ten(path: Path) -> Iterator[Doc]:
         edges = doc.add_layer("relations", "link", len(links), target="fine").set(
             "label", [label for _, label, _ in links]
         )
-        edges.set("head", [rows[head] for head, _, _ in links]).set(
-            "tail", [rows[tail] for _, _, tail in links]
-        )
+        for name, place in (("head", 0), ("tail", 2)):
+            edges.set(name, np.array([rows[link[place]] for link in links], dtype=np.int32))
         doc.add_layer("questions", "doc", 1).set("text", [question])
         answers = [] if answer is None else [_span(doc, answer, "")]
         layer = span_layer([one.start for one in answers], [one.end for one in answers])

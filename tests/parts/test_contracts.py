@@ -1,6 +1,6 @@
 """What parts promise: an encoder, a component, a component that learns.
 
-Modules: parts.contracts
+Modules: parts.contracts, parts.protocols
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from torch import nn
 
 from pipekit import Batch, Doc
 from pipekit.errors import ConfigError
-from pipekit.parts.contracts import NO_ENCODER, Component, Encoder, EncoderRef, Head, under
+from pipekit.parts.contracts import NO_ENCODER, Encoder, EncoderRef, Head, under
+from pipekit.parts.protocols import Component
 
 
 class Shouting:

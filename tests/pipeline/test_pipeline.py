@@ -36,8 +36,8 @@ from pipekit.errors import (
     UnknownComponentError,
     UnknownNameError,
 )
+from pipekit.parts.protocols import Segments
 from pipekit.storage import store
-from pipekit.tokenizers.rules import Segments
 
 HOSTILE_NAMES = [
     "..",

@@ -16,7 +16,8 @@ from helpers.strategies import SPACES, hostile_text
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipekit.tokenizers import RuleTokenizer, Segments, WhitespaceTokenizer
+from pipekit.parts.protocols import Segments
+from pipekit.tokenizers import RuleTokenizer, WhitespaceTokenizer
 
 TOKENIZERS = {"rules": RuleTokenizer("ru"), "whitespace": WhitespaceTokenizer()}
 RULES = TOKENIZERS["rules"]
