@@ -40,7 +40,7 @@ LEVELS = (
     "corpora",
     "evaluation",
     "training",
-    "pretraining jobs",
+    "pretraining jobs testing",
     "__init__",
     "cli",
     "__main__",
@@ -74,10 +74,26 @@ DOORS = {
     "safetensors": {"nn.checkpoints"},
     "pyarrow": {"jobs.parquet", "matching.regexes"},
     "polib": {"corpora.readers.parallel"},
+    "pytest": {
+        "testing",
+        "testing.components",
+        "testing.encoders",
+        "testing.heads",
+        "testing.readers",
+    },
 }
 EVERYWHERE = {"numpy", "torch", "tqdm"}
 # What imports torch when it is imported; all other rooms wait for a network.
-WITH_TORCH = ("nn", "generation", "encoders", "decoders", "components", "training", "pretraining")
+WITH_TORCH = (
+    "nn",
+    "generation",
+    "encoders",
+    "decoders",
+    "components",
+    "training",
+    "pretraining",
+    "testing",
+)
 MODULES_WITH_TORCH = {
     "devices.from_file",
     "devices.int8",

@@ -58,14 +58,14 @@ class Segments(NamedTuple):
 class Tokenizer(Protocol):
     """A tokenizer cuts texts into tokens and sentences.
 
-    Tokens ascend, and hold all characters but white space. White space that a text begins with is a
-    token of its own, so that tokens and gaps give the text back.
+    Tokens ascend, and hold all characters but white space, so that tokens and gaps give the text
+    back.
 
         class Words:
             def segment(self, texts):
                 segments = []
                 for text in texts:
-                    spans = [match.span() for match in re.finditer(r"^\\s+|\\S+", text)]
+                    spans = [match.span() for match in re.finditer(r"\\S+", text)]
                     borders = np.array(spans, dtype=np.int32).reshape(-1, 2)
                     is_first = np.arange(len(spans)) == 0
                     segments.append(Segments(borders[:, 0], borders[:, 1], is_first))

@@ -8,118 +8,107 @@ Modules: components.tagger.capitals, components.tagger.confidence, components.ta
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.parts import COMPONENTS, ENCODERS, Said, bare, hostile
-from helpers.tiny import learn, recipe, ten
+from helpers.parts import COMPONENTS, ENCODERS, hostile
+from helpers.tiny import FEATURES, TRAINING, ten
 
 import pipekit
-from pipekit import Doc, Pipeline
+from pipekit import Doc, Pipeline, testing
 from pipekit.errors import DataError
 
-FEW = {
-    "qa": ("bilstm", "gru", "transformer", "bert"),
-    "parser": ("bilstm", "transformer", "bert"),
-    "seq2seq": ("bilstm", "bert"),
-}  # components that learn slowly, with one encoder of each kind
-ALIKE = {
-    "rnn": ("tagger", "ner"),
-    "mut1, one direction": ("tagger", "ner"),
-}  # encoders of a kind that stands here already
-PAIRS = [(c, e) for c in COMPONENTS for e in FEW.get(c, ENCODERS) if c in ALIKE.get(e, COMPONENTS)]
+Settings = Mapping[str, Mapping[str, Any]]
 
 
-class Trained(NamedTuple):
-    nlp: Pipeline
-    said: Said
+def of_kind(component: str) -> Settings:
+    """The component that writes the spans of the ten sentences, for one that reads them."""
+    settings, _ = COMPONENTS[component]
+    if "entities" not in settings:
+        return {}
+    return {"spans": {"type": "spans_of_ten", "layer": settings["entities"]}}
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: " × ".join(pair))
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    component, encoder = request.param
-    settings, said = COMPONENTS[component]
-    read = (
-        {"spans": {"type": "spans_of_ten", "layer": settings["entities"]}}
-        if "entities" in settings
-        else {}
-    )
-    raw = recipe(ENCODERS[encoder], {**read, component: settings})
-    return Trained(learn(raw, tmp_path_factory.mktemp("run")), said)
+def encoders(*names: str) -> Settings:
+    """Settings of some encoders; of all where none is named."""
+    return {name: {"features": FEATURES, **ENCODERS[name]} for name in names or ENCODERS}
 
 
-def test_it_learns_ten_sentences_by_heart(trained: Trained) -> None:
-    assert [trained.said(doc) for doc in trained.nlp.pipe(bare())] == [
-        trained.said(doc) for doc in ten()
-    ]
+EACH_KIND = ("bilstm", "gru", "transformer", "bert")
+ALIKE = ("rnn", "mut1, one direction")  # of a kind that stands here already
+DISTINCT = encoders(*[name for name in ENCODERS if name not in ALIKE])
 
 
-def test_it_writes_what_it_says_and_nothing_else(trained: Trained) -> None:
-    assigned = {name for component in trained.nlp.components.values() for name in component.assigns}
-    for given in bare():
-        before = {*given.tokens, *given.layers}
-        doc = trained.nlp(given)
-        assert {*doc.tokens, *doc.layers} - before == {name for name in assigned if "." not in name}
-        assert all(map(doc.has_annotation, assigned))
+class OfTen(testing.HeadTests):
+    """A component that has learned the ten sentences."""
+
+    encoders = DISTINCT
+    training = TRAINING
+    n_process = 1
+
+    def __init_subclass__(cls) -> None:
+        cls.settings, said = COMPONENTS[cls.type]
+        cls.before = of_kind(cls.type)
+        cls.said = cls.said_by_heart = staticmethod(said)
+
+    @classmethod
+    def docs(cls) -> list[Doc]:
+        return ten() * 2  # the rule of a lemma is learned only when it is seen twice
+
+    def inputs(self) -> list[str | Doc]:
+        return hostile()
+
+    def long_text(self) -> str:
+        return (" ".join(doc.text for doc in ten()) + " ") * 3
 
 
-def test_a_batch_gives_what_single_docs_give(trained: Trained) -> None:
-    alone = [trained.said(trained.nlp(item)) for item in hostile()]
-    assert [trained.said(doc) for doc in trained.nlp.pipe(hostile())] == alone
-    assert [trained.said(doc) for doc in trained.nlp.pipe(hostile(), batch_words=7)] == alone
+class TestTagger(OfTen):
+    type = "tagger"
+    encoders = encoders()
+    n_process = 2
 
 
-def test_it_survives_the_file(trained: Trained, tmp_path: Path) -> None:
-    path = tmp_path / "a.pipekit"
-    trained.nlp.to_disk(path)
-    expected = [trained.said(doc) for doc in trained.nlp.pipe(hostile())]
-    for again in (
-        pipekit.load(path, device="cpu", precision="float32"),
-        pipekit.from_bytes(path.read_bytes(), device="cpu"),
-    ):
-        assert [
-            trained.said(doc) for doc in again.with_precision("float32").pipe(hostile())
-        ] == expected
-        assert again.to_bytes() == path.read_bytes()
+class TestNer(OfTen):
+    type = "ner"
+    encoders = encoders()
 
 
-def test_as_float16_it_still_knows_the_ten_sentences(trained: Trained) -> None:
-    again = pipekit.from_bytes(trained.nlp.to_bytes(half=True), device="cpu").with_precision(
-        "float32"
-    )
-    assert [trained.said(doc) for doc in again.pipe(bare())] == [trained.said(doc) for doc in ten()]
-    assert len(trained.nlp.to_bytes(half=True)) < 0.6 * len(trained.nlp.to_bytes())
+class TestSpanNer(OfTen):
+    type = "span_ner"
 
 
-def test_a_document_that_goes_through_in_parts_is_a_whole_again(
-    trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = " ".join(doc.text for doc in ten()) + " "
-    long = trained.nlp(text * 3)
-    monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 10)
-    cut = trained.nlp(text * 3)
-    assert trained.said(cut) == trained.said(long)
-    assert cut.to_array("start").tolist() == long.to_array("start").tolist()
+class TestRelations(OfTen):
+    type = "relations"
 
 
-def test_nothing_is_random_once_it_is_trained(trained: Trained) -> None:
-    parts = [*trained.nlp.encoders.values(), *trained.nlp.components.values()]
-    assert not any(part.training for part in parts if isinstance(part, torch.nn.Module))
-    assert [trained.said(doc) for doc in trained.nlp.pipe(hostile())] == [
-        trained.said(doc) for doc in trained.nlp.pipe(hostile())
-    ]
+class TestClassifier(OfTen):
+    type = "classifier"
 
 
-def test_the_loss_of_documents_that_say_nothing_is_nothing(trained: Trained) -> None:
-    *_, head = trained.nlp.components.values()
-    batch = trained.nlp.batch(bare())
-    loss = head.loss(batch)
-    assert loss.item() == pytest.approx(0, abs=1e-5)
-    for gradient in torch.autograd.grad(loss, list(head.parameters()), allow_unused=True):
-        assert gradient is None or float(gradient.abs().max()) < 1e-5
+class TestTfidf(OfTen):
+    type = "tfidf"
+
+
+class TestEntitySentiment(OfTen):
+    type = "entity_sentiment"
+
+
+class TestParser(OfTen):
+    type = "parser"
+    encoders = encoders("bilstm", "transformer", "bert")
+
+
+class TestSeq2Seq(OfTen):
+    type = "seq2seq"
+    encoders = encoders("bilstm", "bert")
+
+
+class TestAnswers(OfTen):
+    type = "qa"
+    encoders = encoders(*EACH_KIND)
 
 
 # -- the tagger

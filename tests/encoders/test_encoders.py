@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import pipekit
-from pipekit import Doc, Pipeline
+from pipekit import Doc, Pipeline, testing
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import windows
@@ -91,51 +91,11 @@ def docs(*lengths: int) -> list[Doc]:
     ]
 
 
-@pytest.fixture(params=ENCODERS, ids=str)
-def encoder(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return ENCODERS[request.param]
+class TestEncoders(testing.EncoderTests):
+    variants = {name: {"features": SMALL, **settings} for name, settings in ENCODERS.items()}
 
 
-# -- every encoder
-
-
-def test_each_token_has_a_vector_of_the_width_that_is_promised(encoder: dict[str, Any]) -> None:
-    nlp = pipeline(encoder)
-    for doc, found in zip(docs(0, 1, 5), vectors(nlp, docs(0, 1, 5)), strict=True):
-        assert found.shape == (len(doc), nlp.encoders["main"].width)
-        assert found.isfinite().all()
-
-
-def test_no_document_at_all_has_no_vectors(encoder: dict[str, Any]) -> None:
-    nlp = pipeline(encoder)
-    assert vectors(nlp, []) == []
-    assert [len(found) for found in vectors(nlp, docs(0, 0))] == [0, 0]
-
-
-def test_what_travels_along_never_changes_an_answer(encoder: dict[str, Any]) -> None:
-    nlp = pipeline(encoder)
-    together = vectors(nlp, docs(3, 40, 1, 0, 17))
-    for doc, found in zip(docs(3, 40, 1, 0, 17), together, strict=True):
-        [alone] = vectors(nlp, [doc])
-        torch.testing.assert_close(found, alone, atol=1e-5, rtol=1e-4)
-
-
-def test_sentences_of_a_document_are_read_apart(encoder: dict[str, Any]) -> None:
-    nlp = pipeline(encoder)
-    [doc] = docs(12)
-    doc.tokens.set("sent_start", [i in (0, 5) for i in range(12)])
-    [found] = vectors(nlp, [doc])
-    parts = vectors(nlp, [doc.part(0, 5), doc.part(5, 12)])
-    torch.testing.assert_close(found, torch.cat(parts), atol=1e-5, rtol=1e-4)
-
-
-def test_a_word_at_the_other_end_of_a_sentence_makes_a_difference(encoder: dict[str, Any]) -> None:
-    one, other = vectors(
-        pipeline(encoder), [Doc(words=["кот", "мама", "тот"]), Doc(words=["кот", "мама", "Окно"])]
-    )
-    assert not torch.allclose(one[0], other[0])
-
-
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 def test_a_long_sentence_is_read_in_windows_and_every_word_has_an_answer(
     encoder: dict[str, Any],
 ) -> None:

@@ -41,7 +41,7 @@ class Call(NamedTuple):
     file: int = 0
     at: int = 0
     data: bytes = b""
-    names: dict[str, int | None] = {}  # noqa: RUF012
+    names: dict[str, int | None] = {}
     promise: Any = None
 
 

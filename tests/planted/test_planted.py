@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,9 @@ FAULTS = all_faults()
 
 @cache
 def functions(path: Path) -> set[str]:
-    """The functions of a module."""
+    """The functions of a module, and its classes of questions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def test_names_are_distinct() -> None:
@@ -33,7 +34,7 @@ def test_a_fault_applies_once_and_the_tests_that_notice_it_exist(fault: Fault) -
     assert fault.after != fault.before and fault.breaks and fault.promise and fault.tests
     for test in fault.tests:
         path, _, name = test.partition("::")
-        assert name.partition("[")[0] in functions(ROOT / path), test
+        assert re.split(r"\[|::", name)[0] in functions(ROOT / path), test
 
 
 # -- what becomes of a fault, in a project of one line
