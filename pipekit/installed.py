@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipekit import builtin
-from pipekit.errors import PipekitWarning
+from pipekit.errors import ConfigError, PipekitWarning
 
 FILE = "entry_points.txt"
 _MOST_BYTES = 1_000_000  # of a file of entry points; a large package has some ten thousand
@@ -139,6 +139,18 @@ def faults() -> list[str]:
             refusal = package.refusal()
             faults += [f"{package}: {fault}" for fault in (damage, refusal) if fault]
     return faults
+
+
+def normal_version(text: str) -> str:
+    """A version as packages write it: "1.0rc1" for "1.0-RC1". Errors: `ConfigError`."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(text))
+    except InvalidVersion:
+        raise ConfigError(
+            f"{text!r:.80} is no version: write one such as 1.0 or 0.2.dev1"
+        ) from None
 
 
 def unreadable() -> str:

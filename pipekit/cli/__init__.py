@@ -34,7 +34,10 @@ from pipekit.cli.endings import (
 VERBS = {
     "run": "annotate a text, a file, or standard input",
     "apply": "annotate a corpus of any size, in a job that can go on where it stopped",
+    "init": "write a plugin or a recipe to begin with",
+    "debug": "show a recipe completed, before it trains",
     "train": "train a pipeline by a recipe",
+    "package": "build an installable package of a pipeline",
     "subwords": "learn a vocabulary of subword pieces",
     "pieces": "show how words are cut into subword pieces",
     "pretrain": "pretrain an encoder on raw text",
@@ -91,8 +94,11 @@ class VerbParser(LineParser):
         args: Any = None,
         namespace: Any = None,
     ) -> Any:
-        """Parse intermixed arguments; that calls this method again, which then parses as usual."""
-        if self._within:
+        """Parse intermixed arguments; that calls this method again, which then parses as usual.
+
+        A verb with subjects, `init plugin NAME`, leaves that to the parsers of these.
+        """
+        if self._within or self._subparsers is not None:
             return super().parse_known_args(args, namespace)
         self._within = True
         try:

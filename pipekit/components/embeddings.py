@@ -62,7 +62,7 @@ class Embeddings:
         path = settings.get("vectors")
         tables: Tables = {}
         if isinstance(path, str):
-            tables = resources.read(path)
+            tables = resources.read(path, "vectors")
         completed = {**settings, "vectors": True}
         return Prepared(completed, tables)
 

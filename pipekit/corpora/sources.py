@@ -13,6 +13,7 @@ from pipekit.corpora.readers.spans import Tokenize
 from pipekit.corpora.span_rules import read_rules, without
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError
+from pipekit.resources import resource_path
 from pipekit.settings import Between
 
 CORPUS_FORMATS = {
@@ -127,12 +128,14 @@ def check_source(source: CorpusSource) -> None:
         reads_files = registry.readers.is_own(corpus.format)
         if reads_files and not corpus.path.exists():
             raise _missing(corpus.path)
-    for key in ("mapping", "lexicon"):
-        path = source.options.get(key)
-        if not path:
-            continue
-        if not Path(path).exists():
-            raise ConfigError(f"{source.path}: {key} = {path!r}: no such file")
+    mapping, _, lexicon = map(source.options.get, _RULES)
+    if mapping and not Path(mapping).exists():
+        raise ConfigError(f"{source.path}: mapping = {mapping!r}: no such file")
+    if lexicon:
+        try:
+            resource_path(lexicon)
+        except ConfigError as error:
+            raise ConfigError(f"{source.path}: lexicon = {error}") from None
 
 
 def _readings(source: CorpusSource) -> list[_Reading]:

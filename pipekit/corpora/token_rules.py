@@ -42,6 +42,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipekit import resources
 from pipekit.corpora.toml import (
     TABLES,
     TEXTS,
@@ -53,7 +54,6 @@ from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import UNSURE
 from pipekit.errors import ConfigError, near
 from pipekit.settings import check_value
-from pipekit.storage import store
 from pipekit.words.chars import fold, from_strings, normalize
 from pipekit.words.lexicon import Lexicon
 
@@ -149,7 +149,7 @@ class TokenRules:
         check_value(tables[table], TABLES, f"{path}: [[{table}]]")
         if not lexicon:
             return cls(tables[table])
-        return cls(tables[table], Lexicon(store.load_container(lexicon).tensors))
+        return cls(tables[table], Lexicon(resources.read(str(lexicon), "lexicon")))
 
     def __call__(self, docs: Sequence[Doc]) -> None:
         """Rewrite `pos`, `morph` and `lemma` of the documents."""

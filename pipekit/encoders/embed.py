@@ -127,7 +127,7 @@ class Embedder(nn.Module):
                 complete[key] = True
             if not isinstance(path, str):
                 continue
-            for name, array in resources.read(path).items():
+            for name, array in resources.read(path, key).items():
                 if key != "vectors" or name in _VECTOR_TABLES:
                     tables[f"{key}.{name}"] = array
         return Prepared(complete, tables)

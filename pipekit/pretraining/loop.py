@@ -144,7 +144,7 @@ def begin_with(
     words = encoder.subwords.words()  # the word of each piece that is one, by its number
     numbers = np.array(list(words))
     for seed, path in enumerate(vectors):
-        known_words = Vectors(resources.read(path))
+        known_words = Vectors(resources.read(path, "vectors"))
         rows = known_words.rows(list(words.values()))
         is_known = rows >= 0
         known_rows = rows[is_known]

@@ -15,7 +15,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pipekit import resources
 from pipekit.errors import ConfigError, PipekitFormatError
+from pipekit.resources import resource_path
+from pipekit.storage import store
 from pipekit.subwords.cutter import ALIASES, SPECIAL, UNK, Subwords, from_text
 from pipekit.subwords.learning import learn_subwords
 from pipekit.subwords.sentencepiece import tokenizer_json
@@ -46,12 +49,15 @@ def from_settings(
     """The subwords that a recipe asks for.
 
     Args:
-        settings: the file or folder that holds a vocabulary, or else the settings of
-            `learn_subwords`.
+        settings: the file or folder that holds a vocabulary, a pipeline that has one, or else the
+            settings of `learn_subwords`.
         texts: the texts of which one is learned.
     """
     if isinstance(settings, str):
-        return read_vocabulary(Path(settings))
+        path = resource_path(settings)
+        if path.suffix == store.SUFFIX:
+            return Subwords(resources.read(settings, "subwords")["subwords"])
+        return read_vocabulary(path)
     return learn_subwords(texts, **settings)
 
 

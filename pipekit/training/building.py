@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit import registry
-from pipekit.corpora.sources import read_source
+from pipekit.corpora.sources import CorpusSource, read_source
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DataError
 from pipekit.parts.contracts import Prepared, Tables
@@ -102,7 +102,21 @@ def prepare(recipe: Recipe) -> PreparedParts:
     if not train:
         raise DataError(f"{recipe.path}: [[train]] names no document to learn from")
     pipeline = build_pipeline(recipe, train, saved)
+    pipeline.meta["data"] = {
+        "train": _data_title(recipe.train, train),
+        "dev": _data_title(recipe.dev, dev),
+    }
     return PreparedParts(pipeline, train, np.array(until), dev)
+
+
+def _data_title(
+    sources: Sequence[CorpusSource],
+    docs: Sequence[Doc],
+) -> str:
+    """What documents were read from, and how many there are, for the model card."""
+    names = dict.fromkeys(source.path.name for source in sources)
+    words = sum(map(len, docs))
+    return f"{', '.join(names) or 'in memory'}: {len(docs):,} documents, {words:,} words"
 
 
 def _own_settings(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
+
+import torch
 
 from pipekit import registry
 from pipekit.corpora.sources import check_source
 from pipekit.errors import ConfigError, near
 from pipekit.pipeline import Pipeline
 from pipekit.registry import check_keys
+from pipekit.resources import resource_path
 from pipekit.settings import check_values, names_of
 from pipekit.storage.origins import flattened
 from pipekit.training.layers import part_of
 from pipekit.training.recipe import Recipe
+from pipekit.training.toml import TABLE_KEYS
 
 PART_KINDS = (("encoders", registry.encoders), ("components", registry.components))
-_FILES = ("lexicon", "vectors", "subwords")  # keys whose text is the path of a file
 _OF_ALL = ("type", "encoder")  # keys of a part that its type need not take
 
 
@@ -96,11 +98,36 @@ def _check_part(
     for key in _OF_ALL:
         settings.pop(key, None)
     check_values(factory, settings, where)
+    if registered is registry.encoders:
+        _check_encoder(type_name, part, where)
     if registered.is_own(type_name):  # what `prepare` of others reads is not known
         of_recipes = getattr(factory, "recipe_keys", ())
         own = settings.keys() - of_recipes
         place = f"{where} (type {type_name!r})"
         check_keys(factory, own, place, of_recipes)
+
+
+def _check_encoder(
+    type_name: str,
+    part: Mapping[str, Any],
+    where: str,
+) -> None:
+    """Build an encoder that needs no training documents, which checks all of its settings.
+
+    Encoders of plugins, and those that learn a vocabulary, are built once the corpora are read.
+    """
+    learns_subwords = type_name == "bert" and not isinstance(part.get("subwords"), str)
+    if learns_subwords or not registry.encoders.is_own(type_name):
+        return
+    settings = {key: value for key, value in part.items() if key != "type"}
+    factory: Any = registry.encoders.get(type_name)
+    check_keys(factory, settings, f"{where} (type {type_name!r})")
+    with torch.random.fork_rng(devices=[]):
+        try:
+            completed, tables = factory.prepare(settings, [])
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        registry.encoders.build({"type": type_name, **completed, "tables": tables}, where)
 
 
 def _check_training(
@@ -133,11 +160,12 @@ def _check_files(recipe: Recipe) -> None:
         settings = flattened(parts, kind)
         for name, value in settings.items():
             place, _, key = name.rpartition(".")
-            if key not in _FILES:
+            if key not in TABLE_KEYS or not isinstance(value, str) or not value:
                 continue
-            is_path = isinstance(value, str) and value
-            if is_path and not Path(value).exists():
-                raise ConfigError(f"[{place}] {key} = {value!r}: no such file")
+            try:
+                resource_path(value)
+            except ConfigError as error:
+                raise ConfigError(f"[{place}] {key} = {error}") from None
 
 
 def _named_parts(recipe: Recipe) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.pipeline.loading import pipeline_path
+from pipekit.registry import pipelines
 from pipekit.storage import store
 from pipekit.storage.origins import Description, Origins, all_changes, flattened, identity
 from pipekit.training.toml import PATH_KEYS, PIPELINE_KEYS
@@ -124,6 +125,10 @@ def _files(
     if key not in PATH_KEYS:
         return []
     values = value if isinstance(value, list) else [value]
-    locate = pipeline_path if key in PIPELINE_KEYS else Path
-    paths = [locate(item) for item in values if isinstance(item, str) and item]
+    paths = []
+    for item in values:
+        if not isinstance(item, str) or not item:
+            continue
+        is_name = key in PIPELINE_KEYS or item in pipelines.names()
+        paths.append(pipeline_path(item) if is_name else Path(item))
     return [path for path in paths if path.exists()]

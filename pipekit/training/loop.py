@@ -338,6 +338,7 @@ class Trainer:
             score, scores = self._scores()
             is_better = score is None or score > self.progress.best
             if is_better:
+                self.pipeline.meta["performance"] = {"dev": flat(scores)}
                 self.pipeline.to_disk(self.output / BEST, half=self.settings.half)
         self._compare(score)
         row = {

@@ -16,6 +16,7 @@ from pipekit.settings import Between, check_value
 
 PATH_KEYS = ("path", "lexicon", "vectors", "subwords", "pieces", "mapping", "start", "source")
 PIPELINE_KEYS = ("start", "source")  # they name pipelines: files, or those of packages
+TABLE_KEYS = ("lexicon", "vectors", "subwords")  # files, or pipelines that have such tables
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 S = TypeVar("S")
 
@@ -151,7 +152,7 @@ def _path(
 ) -> str:
     """A path as an absolute one; the name of an installed pipeline, which no file hides, stays."""
     path = base / text
-    if key in PIPELINE_KEYS and not path.exists() and text in pipelines.names():
+    if key in (*PIPELINE_KEYS, *TABLE_KEYS) and not path.exists() and text in pipelines.names():
         return text
     return str(path)
 

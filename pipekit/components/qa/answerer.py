@@ -140,7 +140,7 @@ class QuestionAnswerer(Head):
         path = settings.get("lexicon")
         if isinstance(path, str):
             completed["lexicon"] = True
-            arrays = resources.read(path)
+            arrays = resources.read(path, "lexicon")
             tables = {f"lexicon.{name}": array for name, array in arrays.items()}
             lexicon = Lexicon.shared(arrays)
         tables.update(learn_rarity(docs, lexicon))

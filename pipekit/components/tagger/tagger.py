@@ -156,7 +156,7 @@ class Tagger(Head):
         completed = dict(settings)
         lexicon_tables: Tables = {}
         if isinstance(settings.get("lexicon"), str):
-            lexicon_tables = resources.read(settings["lexicon"])
+            lexicon_tables = resources.read(settings["lexicon"], "lexicon")
             completed["lexicon"] = True
 
         tags = settings.get("tags") or cls.listed(settings, docs)
