@@ -17,14 +17,14 @@ from pipekit import registry
 from pipekit.errors import ConfigError, near
 from pipekit.storage import store
 
-Arrays = dict[str, NDArray[Any]]
+_Arrays = dict[str, NDArray[Any]]
 
 
 @lru_cache(maxsize=8)
 def read(
     name: str,
     kind: str = "",
-) -> Arrays:
+) -> _Arrays:
     """The arrays of a file by name, the same objects at every call.
 
         nlp.add_pipe("embeddings", tables=pipekit.resources.read("build/vectors.pipekit"))
@@ -64,13 +64,13 @@ def resource_path(name: str) -> Path:
 def _arrays_of(
     container: store.Container,
     kind: str,
-) -> Arrays:
+) -> _Arrays:
     """The arrays of a kind in a pipeline: those of the first part that has some.
 
     They are tables called "lexicon.stem_hashes", or "subwords". Word vectors may be those of the
     component that writes them, which knows the words too.
     """
-    by_part: dict[str, Arrays] = {}
+    by_part: dict[str, _Arrays] = {}
     for address, array in container.tensors.items():
         part, is_table, table = address.partition("/tables/")
         if is_table:

@@ -40,8 +40,9 @@ LEVELS = (
     "corpora",
     "evaluation",
     "training",
-    "pretraining jobs testing",
+    "pretraining jobs packages",
     "__init__",
+    "testing",
     "cli",
     "__main__",
 )
@@ -93,6 +94,7 @@ WITH_TORCH = (
     "training",
     "pretraining",
     "testing",
+    "packages",
 )
 MODULES_WITH_TORCH = {
     "devices.from_file",

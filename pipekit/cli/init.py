@@ -8,13 +8,13 @@ from pathlib import Path
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
-    from pipekit.packages.plugin import KINDS
+    from pipekit.packages.plugin import PLUGIN_KINDS
     from pipekit.packages.recipes import TASKS
 
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="WHAT")
     plugin = subjects.add_parser("plugin", help="a package with parts of your own, and its tests")
     plugin.add_argument("name", metavar="NAME", help="of the package, such as pipekit-contacts")
-    for name, kind in KINDS.items():
+    for name, kind in PLUGIN_KINDS.items():
         plugin.add_argument(f"--{name}", action="store_true", help=f"with {kind.summary}")
     plugin.add_argument(
         "-o",
@@ -60,9 +60,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_plugin(options: argparse.Namespace) -> int:
     """Write a package, and tell what comes next."""
-    from pipekit.packages.plugin import KINDS, write_plugin
+    from pipekit.packages.plugin import PLUGIN_KINDS, write_plugin
 
-    kinds = [kind for kind in KINDS if getattr(options, kind)]
+    kinds = [kind for kind in PLUGIN_KINDS if getattr(options, kind)]
     folder = write_plugin(options.name, kinds or ["component"], options.output)
     print(f"{folder} holds {', '.join(kinds or ['component'])}, with tests and a README. Next:")
     print(f"  pip install -e {folder}")

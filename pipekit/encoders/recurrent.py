@@ -26,7 +26,7 @@ from pipekit.words.arrays import offsets, ranges
 PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
 
 # From a cell, states and whether to read backwards to the states of the cell.
-Reader = Callable[[nn.Module, Tensor, bool], Tensor]
+WindowReader = Callable[[nn.Module, Tensor, bool], Tensor]
 
 
 class Recurrent(SequenceEncoder):
@@ -161,7 +161,7 @@ class Recurrent(SequenceEncoder):
     def _read_layers(
         self,
         embedded: Tensor,
-        read: Reader,
+        read: WindowReader,
     ) -> Tensor:
         """The states of the top layer, or the mix of all. The shape is that of `read`."""
         states: Tensor = self.dropout(embedded)

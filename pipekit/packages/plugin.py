@@ -34,7 +34,7 @@ class PluginKind(NamedTuple):
     target: str
 
 
-KINDS = {
+PLUGIN_KINDS = {
     "component": PluginKind(
         "a component by rules",
         "pipekit_components",
@@ -86,20 +86,20 @@ def write_plugin(
 
     Args:
         name: of the distribution; its parts are called like it, without "pipekit-".
-        kinds: of `KINDS`.
+        kinds: of `PLUGIN_KINDS`.
         parent: the folder in which the folder of the package is made.
 
     Errors: `ConfigError` for a kind that there is not, a name that pip or Python would not take,
     and for a name or a folder that is taken.
     """
     for kind in kinds:
-        if kind not in KINDS:
-            raise ConfigError(f"a plugin has no {kind!r}.{near(kind, KINDS)}")
+        if kind not in PLUGIN_KINDS:
+            raise ConfigError(f"a plugin has no {kind!r}.{near(kind, PLUGIN_KINDS)}")
     names = package_names(name)
     check_not_installed(names)
     values = _values(names, kinds)
     for kind in kinds:
-        registered = KINDS[kind].parts
+        registered = PLUGIN_KINDS[kind].parts
         if registered is not None:
             check_part_name(registered, _part_name(kind, values))
     folder = parent / name
@@ -113,7 +113,7 @@ def _values(
 ) -> dict[str, str]:
     """The values of the templates."""
     major, minor, *_ = builtin.RELEASE.split(".")
-    summaries = ", ".join(KINDS[kind].summary for kind in KINDS if kind in kinds)
+    summaries = ", ".join(PLUGIN_KINDS[kind].summary for kind in PLUGIN_KINDS if kind in kinds)
     values = {
         "distribution": names.distribution,
         "module": names.module,
@@ -123,13 +123,13 @@ def _values(
         "learner": names.part,
         "column": f"{names.part}_label",
         "least": f"{major}.{minor}",
-        "kinds": ", ".join(kind for kind in KINDS if kind in kinds),
+        "kinds": ", ".join(kind for kind in PLUGIN_KINDS if kind in kinds),
         "summary": f"For pipekit: {summaries}",
     }
     if "component" in kinds:  # of the same registry, so one of them needs another name
         values["learner"] = f"{names.part}_labels"
     entry_points = ""
-    for kind in KINDS:
+    for kind in PLUGIN_KINDS:
         if kind in kinds:
             entry_points += _entry_point(kind, values, entry_points)
     values["entry_points"] = entry_points
@@ -142,8 +142,8 @@ def _entry_point(
     before: str,
 ) -> str:
     """The lines of pyproject.toml for a part, behind those of the parts before it."""
-    header = f"[project.entry-points.{KINDS[kind].group}]\n"
-    target = KINDS[kind].target
+    header = f"[project.entry-points.{PLUGIN_KINDS[kind].group}]\n"
+    target = PLUGIN_KINDS[kind].target
     for key, value in values.items():
         target = target.replace("{{" + key + "}}", value)
     line = f'{_part_name(kind, values)} = "{target}"\n'
@@ -168,7 +168,7 @@ def _files(
     module = values["module"]
     usage = ""
     files = {}
-    for kind in KINDS:
+    for kind in PLUGIN_KINDS:
         if kind in kinds:
             usage += render_template(f"plugin/{kind}.md", values)
             files[f"src/{module}/{kind}.py"] = render_template(f"plugin/{kind}.py", values)

@@ -65,7 +65,7 @@ class Tokenizer(Protocol):
             def segment(self, texts):
                 segments = []
                 for text in texts:
-                    spans = [match.span() for match in re.finditer(r"\\S+", text)]
+                    spans = [match.span() for match in re.finditer(r"\\A\\s+|\\S+", text)]
                     borders = np.array(spans, dtype=np.int32).reshape(-1, 2)
                     is_first = np.arange(len(spans)) == 0
                     segments.append(Segments(borders[:, 0], borders[:, 1], is_first))

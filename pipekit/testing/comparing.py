@@ -12,7 +12,7 @@ from pipekit.doc.columns import Column
 TOLERANCE = 1e-4  # of numbers: a batch computes its sums in another order than a single document
 
 
-def annotations(
+def annotation_values(
     doc: Doc,
     names: Sequence[str],
 ) -> dict[str, Any]:

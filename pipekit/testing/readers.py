@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 import pipekit
-from pipekit import Doc, PipekitError, PipekitWarning, registry
+from pipekit import Doc, PipekitError, PipekitWarning, Pipeline, registry
 from pipekit.corpora.sources import CorpusSource, check_source, read_corpus, read_source
 from pipekit.errors import ConfigError, DataError
 
@@ -58,8 +59,7 @@ class ReaderTests:
         **options: Any,
     ) -> list[Doc]:
         """The documents of a corpus."""
-        tokenize = pipekit.blank("ru").tokenize
-        return read_corpus(path, self.type, tokenize, **{**self.options, **options})
+        return read_corpus(path, self.type, _blank().tokenize, **{**self.options, **options})
 
     # -- questions
 
@@ -92,7 +92,7 @@ class ReaderTests:
         path = self.write(tmp_path)
         source = CorpusSource(path, self.type, options=dict(self.options))
         check_source(source)
-        docs = read_source(source, pipekit.blank("ru").tokenize)
+        docs = read_source(source, _blank().tokenize)
         assert len(docs) == len(self.read(path))
 
     def test_an_option_that_it_does_not_take_is_refused_by_name(
@@ -151,6 +151,12 @@ class ReaderTests:
                 return
             except Exception as error:
                 raise AssertionError(f"{damage}: {type(error).__name__}: {error}") from error
+
+
+@cache
+def _blank() -> Pipeline:
+    """A pipeline that tokenizes."""
+    return pipekit.blank("ru")
 
 
 def _damaged(whole: bytes) -> Iterator[tuple[str, bytes]]:

@@ -55,8 +55,8 @@ def completed_recipe(recipe: Recipe) -> list[RecipeSetting]:
     settings = list(_pipeline(recipe))
     training = recipe.raw.get("training", {})
     settings += _of_factory("[training]", training, TrainingSettings, "pipekit.training.recipe")
-    tokenizer = recipe.pipeline.get("tokenizer") or {"type": recipe.pipeline["lang"]}
-    settings += _part("[tokenizer]", tokenizer, registry.tokenizers, "")
+    tokenizer = recipe.pipeline.get("tokenizer") or {}
+    settings += _part("[tokenizer]", tokenizer, registry.tokenizers, recipe.pipeline["lang"])
     for kind, registered in PART_KINDS:
         for name, part in recipe.pipeline.get(kind, {}).items():
             settings += _of_part(kind, name, part, registered)
@@ -68,23 +68,37 @@ def completed_recipe(recipe: Recipe) -> list[RecipeSetting]:
 
 def completed_toml(settings: list[RecipeSetting]) -> str:
     """Settings as a recipe that means the same: defaults stand in it as comments."""
+    in_recipe = {setting.section for setting in settings if setting.origin == "recipe"}
     lines: list[str] = []
-    before = None
+    section = ""
+    reader = ""
     for setting in settings:
-        header = (setting.section, setting.reader)
         is_new_corpus = setting.section.startswith("[[") and setting.key == "path"
-        if header != before or is_new_corpus:
-            lines += ["", f"# read by {setting.reader}", setting.section]
-            before = header
-        if setting.meaning:
-            lines.append(f"# {setting.meaning}")
-        value = "(unset)"
-        if setting.value is not None:
-            value = toml_value(setting.value)
-        mark = "" if setting.origin == "recipe" else "# "
-        origin = "" if setting.origin == "recipe" else f"    # {setting.origin}"
-        lines.append(f"{mark}{_toml_key(setting.key)} = {value}{origin}")
+        if setting.section != section or is_new_corpus:
+            section = setting.section
+            reader = ""
+            may_be_absent = section == "[tokenizer]" or section.endswith(".features]")
+            mark = "# " if may_be_absent and section not in in_recipe else ""
+            lines += ["", f"{mark}{section}"]
+        if setting.reader != reader:
+            reader = setting.reader
+            lines.append(f"# -- read by {reader}")
+        lines += _setting_lines(setting)
     return "\n".join(lines).strip()
+
+
+def _setting_lines(setting: RecipeSetting) -> list[str]:
+    """The meaning of a setting, and the setting."""
+    lines = []
+    if setting.meaning:
+        lines.append(f"# {setting.meaning}")
+    value = "(unset)"
+    if setting.value is not None:
+        value = toml_value(setting.value)
+    line = f"{_toml_key(setting.key)} = {value}"
+    if setting.origin != "recipe":
+        line = f"# {line}    # {setting.origin}"
+    return [*lines, line]
 
 
 def toml_value(value: Any) -> str:
