@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from helpers.places import ROOT
 
+import pipekit
+from pipekit import registry, testing
+from pipekit.pipeline.hooks import Specs
+
 FOLDERS = ("", "docs/**/", "recipes/**/", "plugins/**/")
 DOCUMENTS = sorted(chain.from_iterable(ROOT.glob(f"{folder}*.md") for folder in FOLDERS))
 PLACES = r"(?:pipekit|plugins|recipes|tests|docs)"
@@ -65,6 +69,27 @@ def test_the_rows_of_measurements_that_documents_name_exist() -> None:
     text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     named = set(" ".join(ROWS.findall(text)).split())
     assert named and named <= rows, named - rows
+
+
+def names_in_pages() -> set[str]:
+    """The names in code, of all pages of the documentation."""
+    words: set[str] = set()
+    for path in (ROOT / "docs").rglob("*.md"):
+        for code in re.findall(r"`([^`\n]+)`", path.read_text(encoding="utf-8")):
+            words.update(re.findall(r"[\w.]+", code))
+    return words
+
+
+def test_every_registry_hook_and_public_name_has_a_page() -> None:
+    hooks = {name for name in vars(Specs) if not name.startswith("_")}
+    registries = set()
+    for name, value in vars(registry).items():
+        if isinstance(value, registry.Registry):
+            registries |= {f"registry.{name}", value.group}
+    modules = {f"pipekit.{name}" for name in pipekit._MODULES}
+    public = {*pipekit.__all__, *modules, *testing.__all__} - {"HOSTILE", "PLAIN"}
+    assert len(registries) == 10 and hooks
+    assert public | hooks | registries <= names_in_pages()
 
 
 @pytest.mark.parametrize(

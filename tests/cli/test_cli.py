@@ -1,8 +1,8 @@
 """The command line: what it prints, what it writes, and the code that it ends with.
 
 Modules: cli.apply, cli.attention, cli.benchmark, cli.check, cli.display, cli.evaluate,
-    cli.import_model, cli.info, cli.options, cli.pieces, cli.pretrain, cli.run, cli.subwords,
-    cli.train
+    cli.import_model, cli.info, cli.options, cli.package, cli.pieces, cli.pretrain, cli.run,
+    cli.subwords, cli.train
 """
 
 from __future__ import annotations
