@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipekit.tokenizers.rules import Segments
+from pipekit.parts.protocols import Segments
 
 
 class LetterTokenizer:
