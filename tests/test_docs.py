@@ -18,7 +18,8 @@ from pipekit.pipeline.hooks import Specs
 FOLDERS = ("", "docs/**/", "recipes/**/", "plugins/**/")
 DOCUMENTS = sorted(chain.from_iterable(ROOT.glob(f"{folder}*.md") for folder in FOLDERS))
 PLACES = r"(?:pipekit|plugins|recipes|tests|docs)"
-LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s\"]+)[^)]*\)")
 NODE = re.compile(rf"\b({PLACES}/[\w/]+\.py)::(\w+)")
 FILE = re.compile(rf"(?<![\w/.$])({PLACES}/[\w/.-]*[\w/])")
 MODULE = re.compile(r"python -m (tests(?:\.\w+)+)")
@@ -31,7 +32,8 @@ def missing(
     folder: Path,
 ) -> Iterator[str]:
     """What a document in a folder points to and is not there."""
-    for target in LINK.findall(text):
+    prose = CODE.sub("", text)
+    for target in LINK.findall(prose):
         if "://" not in target and not (folder / target).exists():
             yield target
     for name in FILE.findall(text):
@@ -76,7 +78,8 @@ def names_in_pages() -> set[str]:
     words: set[str] = set()
     for path in (ROOT / "docs").rglob("*.md"):
         for code in re.findall(r"`([^`\n]+)`", path.read_text(encoding="utf-8")):
-            words.update(re.findall(r"[\w.]+", code))
+            for name in re.findall(r"[\w.]+", code):
+                words |= {name, name.rpartition(".")[2]}
     return words
 
 

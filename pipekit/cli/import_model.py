@@ -43,19 +43,20 @@ def run(options: argparse.Namespace) -> int:
 
     nlp = import_model(options.folder, lang=options.lang)
     nlp.to_disk(options.output, half=options.half)
-    if ENCODER in nlp.encoders:
-        encoder = nlp.encoders[ENCODER]
-        what = f"encoder {ENCODER!r}, vectors of {encoder.width}"
-        weights = encoder.parameters()
-    else:
-        model: Any = nlp.components[MODEL]
-        what = f"component {MODEL!r}, a language model"
-        weights = model.parameters()
-    count = sum(weight.numel() for weight in weights)
+    network: Any = nlp.encoders.get(ENCODER)
+    what = f"encoder {ENCODER!r}"
+    if network is None:
+        network = nlp.components[MODEL]
+        what = f"component {MODEL!r}"
+    count = sum(weight.numel() for weight in network.parameters())
+    width = network.width if ENCODER in nlp.encoders else network.decoder.width
     if options.json:
         print_json({**nlp.meta, "pipeline": str(options.output), "weights": count})
         return 0
-    print(f"{options.output}: {what}; a {nlp.meta['imported']} of {count:,} weights")
+    print(
+        f"{options.output}: {what}, a {nlp.meta['imported']} "
+        f"of {count:,} weights, vectors of {width}"
+    )
     if nlp.meta["left_out"]:
         print(f"left out: {', '.join(nlp.meta['left_out'])}")
     return 0

@@ -62,7 +62,7 @@ class ComponentTests:
 
     def assigns(self) -> Sequence[str]:
         """The layers and columns that the component assigns."""
-        return _assigned(type(self))
+        return _assigned(type(self))  # type: ignore[arg-type]
 
     def all_said(
         self,

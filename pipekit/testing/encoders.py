@@ -174,7 +174,7 @@ class EncoderTests:
         nlp = self.pipeline(variant)
         encoder = nlp.encoders["main"]
         batch = nlp.batch(self.docs(9, 4))
-        batch.vectors("main").square().sum().backward()
+        batch.vectors("main").square().sum().backward()  # type: ignore[no-untyped-call]
         gradients = [weight.grad for weight in encoder.parameters() if weight.grad is not None]
         assert gradients
         assert all(gradient.isfinite().all() for gradient in gradients)

@@ -106,11 +106,11 @@ class HeadTests(ComponentTests):
         encoder: str,
     ) -> Pipeline:
         """The trained pipeline that is asked; each encoder is trained once."""
-        return _trained(type(self), encoder)
+        return _trained(type(self), encoder)  # type: ignore[arg-type]
 
     def assigns(self) -> Sequence[str]:
         encoders = self.encoders or small_encoders()
-        nlp = _trained(type(self), next(iter(encoders)))
+        nlp = _trained(type(self), next(iter(encoders)))  # type: ignore[arg-type]
         return nlp.components[self.type].assigns
 
     def known(self) -> list[Doc]:
