@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pipekit.nn.cells import CellName, first_states, read_cell, recurrent_cell
+from pipekit.nn.cells import CellName, first_states, parts_of, read_cell, recurrent_cell
 from pipekit.nn.sequences import WordDropout
 from pipekit.nn.stack import attention_weights
 from pipekit.parts.decoding import Decoder, Memory, State
@@ -73,12 +73,17 @@ class RecurrentDecoder(Decoder):
         self.first: nn.Module | None = None
         self.attend: MemoryAttention | None = None
         if self.reads_memory:
-            self.first = nn.Linear(2 * memory_width, layers * width)
+            self.first = nn.Linear(2 * memory_width, self._state_width)
         if self.reads_memory and attention != "none":
             self.attend = MemoryAttention(width, memory_width, attention)
         self.output = nn.Linear(width, pieces)
         if embedding == width:
             self.output.weight = self.embed.weight
+
+    @property
+    def _state_width(self) -> int:
+        """The width of the states of all layers together."""
+        return sum(self.width * parts_of(cell) for cell in self.cells)
 
     def begin(
         self,
@@ -89,15 +94,15 @@ class RecurrentDecoder(Decoder):
         device = self.embed.weight.device
         state = State(torch.zeros(rows, dtype=torch.int64, device=device))
         if memory is None or self.first is None:
-            hidden = self.embed.weight.new_zeros(len(self.cells), rows, self.width)
+            values = self.embed.weight.new_zeros(rows, self._state_width)
         else:
-            ends = _ends(memory)  # (rows, 2 * memory width)
-            flat = torch.tanh(self.first(ends))
-            hidden = flat.view(rows, len(self.cells), self.width).transpose(0, 1)
-            if self.attend is not None:
-                state.memory = self.attend.prepare(memory)
-        for number, cell in enumerate(self.cells):
-            _remember(state, number, first_states(cell, hidden[number]))
+            values = torch.tanh(self.first(_ends(memory)))
+        if memory is not None and self.attend is not None:
+            state.memory = self.attend.prepare(memory)
+        widths = [self.width * parts_of(cell) for cell in self.cells]
+        of_cells = zip(self.cells, torch.split(values, widths, dim=1), strict=True)
+        for number, (layer, own) in enumerate(of_cells):
+            _remember(state, number, first_states(layer, own))
         return state
 
     def read(

@@ -32,14 +32,17 @@ def recurrent_cell(
     return cell
 
 
+def parts_of(cell: nn.Module) -> int:
+    """How many tensors the state of a layer has: two for an LSTM, with its cell, else one."""
+    return 2 if isinstance(cell, nn.LSTM) else 1
+
+
 def first_states(
     cell: nn.Module,
-    hidden: Tensor,
+    values: Tensor,
 ) -> tuple[Tensor, ...]:
-    """The state that a layer begins with: `hidden`, float[rows, width], an LSTM's cell empty."""
-    if isinstance(cell, nn.LSTM):
-        return hidden, torch.zeros_like(hidden)
-    return (hidden,)
+    """The state that a layer begins with, from values float[rows, parts * width]."""
+    return values.chunk(parts_of(cell), dim=1)
 
 
 def read_cell(

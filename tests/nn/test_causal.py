@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pipekit.nn.causal import Cache, CausalAttention, steps_of
-from pipekit.nn.cells import CellName, first_states, read_cell, recurrent_cell
+from pipekit.nn.cells import CellName, first_states, parts_of, read_cell, recurrent_cell
 from pipekit.nn.stack import Shape, sinusoids
 
 
@@ -55,7 +55,7 @@ def test_a_state_is_carried_from_one_stretch_to_the_next(name: CellName) -> None
     torch.manual_seed(0)
     cell = recurrent_cell(name, 3, 4)
     inputs = torch.randn(2, 6, 3)
-    hidden = torch.randn(2, 4)
+    hidden = torch.randn(2, 4 * parts_of(cell))
     whole, last = read_cell(cell, inputs, first_states(cell, hidden))
     early, between = read_cell(cell, inputs[:, :2], first_states(cell, hidden))
     late, end = read_cell(cell, inputs[:, 2:], between)
@@ -70,7 +70,7 @@ def test_rows_of_several_lengths_end_where_each_does(name: CellName) -> None:
     cell = recurrent_cell(name, 3, 4)
     inputs = torch.randn(3, 5, 3)
     counts = torch.tensor([5, 1, 3])
-    hidden = torch.randn(3, 4)
+    hidden = torch.randn(3, 4 * parts_of(cell))
     states, last = read_cell(cell, inputs, first_states(cell, hidden), counts)
     assert states.shape == (3, 5, 4)
     for row, count in enumerate(counts.tolist()):
