@@ -6,7 +6,7 @@ Sources: Vaswani et al. 2017; Xiong et al. 2020 for pre-norm.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,12 @@ class Transformer(SequenceEncoder):
         mix: whether the embedded words and the states of all layers are mixed (`LayerMix`) instead
             of taking the states of the top layer alone.
     """
+
+    # Until 0.3 the stack held what stands before its blocks, and a dropout within each block.
+    former_names: ClassVar[Mapping[str, str]] = {
+        r"^stack\.(project|positions|enter)\b": r"\1",
+        r"\bfeed\.3\b": "feed.2",
+    }
 
     def __init__(
         self,

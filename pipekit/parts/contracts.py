@@ -62,7 +62,13 @@ class Part(nn.Module):
 
     torch says "no attribute 'width'" of a property `width` that is there and raised an
     `AttributeError`. A part raises that error itself.
+
+    Attributes:
+        former_names: how earlier releases called weights, as patterns of names, and what
+            they are called now: ``{"^head": "output"}``. Saved pipelines load with it.
     """
+
+    former_names: ClassVar[Mapping[str, str]] = {}
 
     def __getattr__(self, name: str) -> Any:
         try:

@@ -420,9 +420,11 @@ def _load_weights(
     import torch
 
     state = {}
+    former = getattr(part, "former_names", {})
     try:
         learned = dict(part.named_parameters())
-        for key, array in weights.items():
+        for name, array in weights.items():
+            key = _renamed(name, former)
             state[key] = torch.from_numpy(array)
             _check_weight(state[key], expected.get(key), key, key in learned)
         part.load_state_dict(state)
@@ -431,6 +433,16 @@ def _load_weights(
         raise CorruptModelError(
             f"{place}: its weights do not fit its settings: {reason:.{_LONGEST}}"
         ) from error
+
+
+def _renamed(
+    name: str,
+    former: Mapping[str, str],
+) -> str:
+    """What a weight is called now, see `Part.former_names`."""
+    for pattern, now in former.items():
+        name = re.sub(pattern, now, name)
+    return name
 
 
 def _check_weight(
