@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, cure
 
 
 def empty_figure(
@@ -18,5 +18,5 @@ def empty_figure(
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("plots need matplotlib: pip install matplotlib") from error
+        raise ConfigError(f"plots need matplotlib: {cure('matplotlib')}") from error
     return Figure(figsize=(width, height), layout="constrained")

@@ -22,7 +22,8 @@
     ├── JobStopped               a job over a corpus ended early: why, and how to go on
     └── StoreError               a file could not be written: path, reason; the old file is intact
 
-`PipekitWarning` is the category of every warning.
+`PipekitWarning` is the category of every warning, `PipekitDeprecationWarning` that of names that go
+away.
 """
 
 from __future__ import annotations
@@ -148,6 +149,21 @@ class StoreError(PipekitError, OSError):
 
 class PipekitWarning(UserWarning):
     """The category of pipekit's warnings."""
+
+
+class PipekitDeprecationWarning(PipekitWarning, DeprecationWarning):
+    """A name that goes away: since which release, in which one, and what to write instead."""
+
+
+def cure(*packages: str) -> str:
+    """The end of a message about packages that are not installed: how to get them.
+
+    The message names packages that pip can find. It never names an extra of pipekit, since pipekit
+    stands on no index; extras are for a clone: `pip install ".[parquet]"`.
+
+        cure("pyarrow")         # "pip install pyarrow"
+    """
+    return f"pip install {' '.join(packages)}"
 
 
 def near(

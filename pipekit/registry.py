@@ -29,6 +29,7 @@ from pipekit.errors import (
     PluginVersionError,
     UnknownComponentError,
     UnknownNameError,
+    cure,
     near,
 )
 from pipekit.installed import Entry
@@ -288,8 +289,8 @@ class Registry:
             )
         raise PluginMissingError(
             f"{where} needs the {self.kind} {name!r}, which {package} brought when the "
-            f"pipeline was saved and which is not installed: pip install {package}"
-            f"{installed.unreadable()}"
+            f"pipeline was saved and which is not installed: {cure(package)}, or get it where the "
+            f"pipeline comes from{installed.unreadable()}"
         )
 
 

@@ -23,7 +23,7 @@ ROOT = Path(pipekit.__file__).parent
 LEVELS = (
     "errors builtin",
     "habits",
-    "settings tables allowance",
+    "settings tables allowance deprecation",
     "installed drawing storage",
     "rendering",
     "registry",
@@ -54,6 +54,7 @@ IN_ROOT = {
     "settings",
     "tables",
     "allowance",
+    "deprecation",
     "installed",
     "registry",
     "drawing",

@@ -5,11 +5,12 @@ Modules: installed
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -306,15 +307,49 @@ def test_no_file_is_read_again_as_long_as_it_stays_the_same(broken: Path) -> Non
     assert opened == [str(file)] * 2  # written and read
 
 
+def cures_of(source: str) -> Iterator[str]:
+    """What the messages of a module name for pip to install: the packages that it gives `cure`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "cure":
+            yield from [item.value for item in node.args if isinstance(item, ast.Constant)]
+
+
+def other_cures_of(source: str) -> Iterator[str]:
+    """The strings, docstrings apart, that tell people to run pip by themselves."""
+    tree = ast.parse(source)
+    documented = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if is_owner(node)}
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and "pip install" in node.value and node.value not in documented:
+            yield node.value
+
+
+def is_owner(node: ast.AST) -> bool:
+    return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+
+
 def test_the_cure_for_a_missing_library_is_one_that_pip_can_follow() -> None:
-    """No index has pipekit-nlp; a library that messages name is in one of its extras."""
+    """No index has pipekit-nlp, so libraries are named; each is in one of its extras."""
     root = Path(pipekit.__file__).parent
     project = tomllib.loads((root.parent / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
-    libraries = {re.split(r"[<>=]", line)[0] for lines in extras.values() for line in lines}
+    libraries = {re.split(r"[<>=;\[ ]", line)[0] for lines in extras.values() for line in lines}
     cures = []
+    others = {}
     for path in root.rglob("*.py"):
-        cures += re.findall(r"pip install (?:-U )?['\"]?([\w-]+)", path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        cures += cures_of(source)
+        others[path.relative_to(root).as_posix()] = [*other_cures_of(source)]
     assert {"pyarrow", "matplotlib", "tokenizers", "safetensors"} <= set(cures)
-    assert builtin.DISTRIBUTION not in cures
-    assert set(cures) <= libraries | {"triton"}
+    assert set(cures) <= (libraries - {builtin.DISTRIBUTION}) | {"triton"}
+    # A card tells how its own wheel is installed, and `init` how what it wrote is.
+    own = {"builtin.py", "errors.py", "packages/card.py", "cli/init.py"}
+    assert others["builtin.py"] == [builtin.UPGRADE]
+    assert {place for place, texts in others.items() if texts} == own
+
+
+def test_a_cure_of_its_own_is_seen() -> None:
+    source = "raise ConfigError(\"pip install 'pipekit-nlp[parquet]'\")"
+    assert list(other_cures_of(source)) == ["pip install 'pipekit-nlp[parquet]'"]
+    assert list(other_cures_of(f'"""{source!r}"""')) == []
+    assert list(cures_of("cure('duckdb', 'polars')")) == ["duckdb", "polars"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, cure
 
 SHELLS = {
     "bash": "~/.local/share/bash-completion/completions/pipekit",
@@ -41,10 +41,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError as error:
-        raise ConfigError(
-            "completions need the library shtab: pip install shtab, or in a clone of pipekit, "
-            'pip install -c constraints.txt ".[completion]"'
-        ) from error
+        raise ConfigError(f"completions need the library shtab: {cure('shtab')}") from error
     whole = cli.parser()
     for action in _actions(whole):
         if action.metavar in _PATHS:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from shutil import which
 from typing import TYPE_CHECKING, Any
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, cure
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ def compile_parts(
         )
     if device.type == "cuda" and find_spec("triton") is None:
         raise ConfigError(
-            "torch compiles for a GPU by triton, which is not installed: pip install triton"
+            f"torch compiles for a GPU by triton, which is not installed: {cure('triton')}"
         )
     for part in parts:
         part.compile(dynamic=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.errors import ConfigError, DataError, near
+from pipekit.errors import ConfigError, DataError, cure, near
 from pipekit.jobs.records import Fields
 from pipekit.pipeline.streams import gather
 from pipekit.storage.files import write_atomically
@@ -59,7 +59,7 @@ def arrow() -> Any:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "Parquet is read and written through pyarrow: pip install pyarrow"
+            f"Parquet is read and written through pyarrow: {cure('pyarrow')}"
         ) from error
     return pyarrow
 

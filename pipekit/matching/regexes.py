@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, cure
 from pipekit.words.arrays import Bools
 
 _LONGEST = 1_000  # characters of an expression
@@ -70,7 +70,7 @@ def _library() -> Any:
         import pyarrow.compute
     except ImportError:
         raise ConfigError(
-            "REGEX runs through RE2 of pyarrow, in linear time: pip install pyarrow"
+            f"REGEX runs through RE2 of pyarrow, in linear time: {cure('pyarrow')}"
         ) from None
     return pyarrow
 

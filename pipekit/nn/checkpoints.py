@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, cure
 
 CONFIG = "config.json"
 WHOLE = "model.safetensors"
@@ -110,7 +110,7 @@ def open_tensors(folder: Path) -> Iterator[dict[str, StoredTensor]]:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
         raise ConfigError(
-            "networks of others need the safetensors library: pip install safetensors"
+            f"networks of others need the safetensors library: {cure('safetensors')}"
         ) from error
     with ExitStack() as files:
         tensors: dict[str, StoredTensor] = {}

@@ -221,7 +221,7 @@ class Assembly(BuiltParts):
     ) -> Component:
         """Add a component of a registered type, and return it.
 
-            nlp.add_pipe("lemmatizer", after="tagger")
+            nlp.add_pipe("attribute_ruler", after="tagger", rules=rules)
 
         Args:
             name: its name in the pipeline; that of its type by default.

@@ -19,7 +19,7 @@ def blank(lang: str) -> Pipeline:
     """A pipeline with the tokenizer of a language and nothing else.
 
         nlp = pipekit.blank("ru")
-        nlp.add_pipe("lemmatizer", …)
+        nlp.add_pipe("values")
 
     Errors: `UnknownNameError` with the languages that there are.
     """
@@ -39,7 +39,7 @@ def load(
 
         nlp = pipekit.load("ru_core")
         nlp = pipekit.load("runs/tagger/best", device="cuda")
-        nlp = pipekit.load("ru_core", include=["tagger", "lemmatizer"])
+        nlp = pipekit.load("ru_core", include=["tagger", "parser"])
 
     Nothing is downloaded.
 

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipekit.allowance import take
-from pipekit.errors import ConfigError, PipekitFormatError
+from pipekit.errors import ConfigError, PipekitFormatError, cure
 from pipekit.words.arrays import Ints, offsets
 
 if TYPE_CHECKING:
@@ -388,7 +388,7 @@ def tokenizers_library() -> Any:
         import tokenizers
     except ImportError as error:
         raise ConfigError(
-            "subword pieces need the tokenizers library: pip install tokenizers"
+            f"subword pieces need the tokenizers library: {cure('tokenizers')}"
         ) from error
     return tokenizers
 

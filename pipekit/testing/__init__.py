@@ -12,10 +12,12 @@ Each class has attributes and methods that a subclass may replace, and each ques
 or extended like any method. pytest is needed here alone: no other module imports it.
 """
 
+from pipekit.errors import cure
+
 try:
     import pytest
 except ImportError as error:
-    raise ImportError("pipekit.testing needs pytest: pip install pytest") from error
+    raise ImportError(f"pipekit.testing needs pytest: {cure('pytest')}") from error
 
 _MODULES = ("comparing", "components", "encoders", "heads", "listeners", "readers", "tokenizers")
 pytest.register_assert_rewrite(*[f"pipekit.testing.{name}" for name in _MODULES])

@@ -12,7 +12,7 @@ from pipekit.corpora.readers.sentences import set_strings
 from pipekit.corpora.readers.spans import Tokenize, tokenized
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, cure
 from pipekit.settings import Between
 
 SUFFIXES = (".tsv", ".txt", ".po")
@@ -199,7 +199,7 @@ def _from_po(
     try:
         import polib
     except ImportError as error:
-        raise ConfigError("files .po need the polib library: pip install polib") from error
+        raise ConfigError(f"files .po need the polib library: {cure('polib')}") from error
     try:
         entries = polib.pofile(file.text())
     except (OSError, ValueError) as error:
