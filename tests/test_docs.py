@@ -1,9 +1,12 @@
-"""What documents point to is there: files, links, tests, rows of measurements, modules to run."""
+"""What documents point to is there: files, links, tests, rows, modules; what they show runs."""
 
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from helpers.places import ROOT
 
 import pipekit
-from pipekit import registry, testing
+from pipekit import builtin, registry, testing
 from pipekit.pipeline.hooks import Specs
 
 FOLDERS = ("", "docs/**/", "recipes/**/", "plugins/**/")
@@ -112,3 +115,81 @@ def test_the_search_sees_what_is_missing(text: str) -> None:
 def test_the_search_lets_the_rest_pass() -> None:
     text = "[x](README.md#a) `tests/test_docs.py::missing` `python -m tests.style` `pipekit/doc/`"
     assert not list(missing(text, ROOT))
+
+
+# -- snippets
+
+
+# The pages for users. Recipes have commands that take hours.
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_snippet_runs(
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From top to bottom, in a folder of its own."""
+    snippets = pytest.importorskip("helpers.snippets", reason='pip install ".[test]"')
+    if "ru_core" not in registry.pipelines.names():
+        pytest.skip("ru_core is not installed: pip install ./plugins/ru_core")
+    snippets.share_ru_core(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    for example in snippets.examples(path):
+        example.evaluate()
+
+
+# -- names
+
+
+NAME = re.compile(r"^#+ `(pipekit[\w.]*)`$", re.MULTILINE)
+
+
+def documented() -> set[str]:
+    """The names that the reference shows."""
+    pages = (ROOT / "docs" / "api").glob("*.md")
+    return {name for page in pages for name in NAME.findall(page.read_text(encoding="utf-8"))}
+
+
+def test_the_reference_shows_every_public_name_and_every_part() -> None:
+    public = {f"pipekit.{name}" for name in pipekit.__all__ if not name.startswith("__")}
+    errors = {"pipekit.PipekitError", "pipekit.PipekitWarning"}  # stand with all others
+    factories = {
+        target.replace(":", ".") for group in builtin.PARTS.values() for target in group.values()
+    }
+    assert public | factories <= documented() | errors
+
+
+def test_every_name_of_the_reference_is_there() -> None:
+    for name in documented():
+        assert pkgutil.resolve_name(name) is not None
+
+
+@pytest.mark.parametrize("kind", ["components", "encoders"])
+def test_every_part_has_a_page_that_the_table_of_its_kind_names(kind: str) -> None:
+    folder = ROOT / "docs" / kind
+    table = (folder / "index.md").read_text(encoding="utf-8")
+    titles = " ".join(
+        page.read_text(encoding="utf-8").partition("\n")[0] for page in folder.glob("*.md")
+    )
+    for name in builtin.PARTS[f"pipekit_{kind}"]:
+        assert re.search(rf"`{name}`", table), name
+        assert re.search(rf"\b{name}\b", titles), name
+
+
+# -- the site
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    for needed in ("sphinx", "myst_parser", "furo", "latex2mathml"):
+        pytest.importorskip(needed, reason='pip install ".[docs]"')
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "docs", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "encoders" / "gru.html").read_text(encoding="utf-8")
+    assert "<math" in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert "mathjax" not in page  # a page asks no other site for anything

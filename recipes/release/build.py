@@ -1,6 +1,6 @@
 """Builds a release twice, shows that the bytes are the same, and writes checksums and a bill.
 
-    pip install ".[release]"
+    pip install . --group release
     python recipes/release/build.py -o dist
 
 The commit is taken, not the working tree: it is unpacked into two folders of different names, and
@@ -24,6 +24,7 @@ import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from bill import bill, sha256_of
 
@@ -103,11 +104,19 @@ def write_bills(
     for distribution in DISTRIBUTIONS:
         text = (source / distribution / "pyproject.toml").read_text(encoding="utf-8")
         project = tomllib.loads(text)["project"]
+        tell_of_examples(project)
         name, version = project["name"], project["version"]
         files = output.glob(f"{name.replace('-', '_')}-{version}*")
         path = output / f"{name}-{version}.cdx.json"
         document = bill(project, files, hashes[distribution], moment)
         path.write_text(document + "\n", encoding="utf-8")
+
+
+def tell_of_examples(project: dict[str, Any]) -> None:
+    """Say which addresses of a distribution are examples still."""
+    for label, address in project.get("urls", {}).items():
+        if "//example.org/" in address:
+            print(f"{project['name']}: {label} is {address}: set it first", file=sys.stderr)
 
 
 def release(
