@@ -85,7 +85,7 @@ def run_recipe(options: argparse.Namespace) -> int:
         format=options.format,
         source=options.source,
     )
-    print(f"{path}: a recipe for {options.task}. Next:")
+    print(f"{path}: a recipe for {options.task}. Name your files in it, where it says path. Next:")
     print(f"  pipekit debug recipe {path}")
     print(f"  pipekit train {path} -o runs/{path.stem}")
     return 0

@@ -57,6 +57,9 @@ class WrittenTexts(Mapping[str, Sequence[WrittenText]]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def __repr__(self) -> str:
+        return repr({name: [written.text for written in self[name]] for name in self})
+
 
 def holds_texts(layer: Layer) -> bool:
     """Whether a layer holds spans with a text each."""

@@ -26,6 +26,7 @@ def test_texts_stand_beside_what_they_are_for() -> None:
     first, second = doc.texts["translation"]
     assert (first.text, first.span.text) == ("Mother washed the frame.", "Мама мыла раму .")
     assert second.score == pytest.approx(-0.25)
+    assert repr(doc.texts) == "{'translation': ['Mother washed the frame.', 'Yes.']}"
 
 
 def test_they_survive_bytes_dicts_and_parts() -> None:
