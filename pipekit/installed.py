@@ -13,7 +13,9 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -30,6 +32,8 @@ _OURS = "pipekit"  # how the names of the groups that pipekit reads begin
 _REQUIREMENT = re.compile(r"\s*pipekit[-_.]+nlp(?![-.\w])", re.IGNORECASE)
 
 _warned: set[str] = set()
+_Looks = tuple[tuple["Distribution", "Listing"], ...]
+_looked_at: ContextVar[_Looks] = ContextVar("looked_at", default=())
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,26 @@ def _warn_once(faults: list[str]) -> None:
 # -- files of entry points
 
 
-def _listings() -> Iterator[tuple[Distribution, Listing]]:
+@contextmanager
+def one_look() -> Iterator[None]:
+    """A context in which the packages are looked at once, as they are at its beginning.
+
+    A pipeline asks for each of its parts. Where a hundred packages are installed, looking again for
+    each took half the time of a load.
+    """
+    token = _looked_at.set(_looked_at.get() or tuple(_look()))
+    try:
+        yield
+    finally:
+        _looked_at.reset(token)
+
+
+def _listings() -> Iterable[tuple[Distribution, Listing]]:
+    """Each package with its file of entry points, as they are now or in `one_look`."""
+    return _looked_at.get() or _look()
+
+
+def _look() -> Iterator[tuple[Distribution, Listing]]:
     """Each package with its file of entry points; of several packages of one name, the first."""
     names = set()
     for distribution in distributions():

@@ -12,6 +12,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.packages import Site
@@ -357,3 +358,23 @@ def test_a_cure_of_its_own_is_seen() -> None:
     assert list(other_cures_of(source)) == ["pip install 'pipekit-nlp[parquet]'"]
     assert list(other_cures_of(f'"""{source!r}"""')) == []
     assert list(cures_of("cure('duckdb', 'polars')")) == ["duckdb", "polars"]
+
+
+def test_a_load_looks_at_the_installed_packages_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp = pipekit.blank("ru")
+    nlp.add_pipe("values")
+    nlp.add_pipe("entity_ruler", patterns=[{"label": "A", "pattern": "а"}])
+    data = nlp.to_bytes()
+    looks: list[int] = []
+    every = installed.distributions
+
+    def counted() -> Iterator[Any]:
+        looks.append(1)
+        return iter(every())
+
+    monkeypatch.setattr(installed, "distributions", counted)
+    pipekit.from_bytes(data)
+    assert len(looks) <= 2
+    before = len(looks)
+    installed.entries("pipekit_components")
+    assert len(looks) == before + 1

@@ -25,7 +25,7 @@ from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit import registry
+from pipekit import installed, registry
 from pipekit.allowance import allowed
 from pipekit.errors import ConfigError, CorruptModelError, PipekitError, near
 from pipekit.pipeline.assembly import Assembly
@@ -187,7 +187,8 @@ def read_pipeline(
 
     Errors: those of `pipekit.load`.
     """
-    with _named(where), allowed(_PER_BYTE * container.size + _SPARE, where):
+    limited = allowed(_PER_BYTE * container.size + _SPARE, where)
+    with _named(where), installed.one_look(), limited:
         header = container.header
         whole = _checked_config(header)
         excluded = names_of(exclude, "exclude")
