@@ -11,13 +11,14 @@ import pytest
 import pipekit
 from pipekit import Doc, Pipeline, registry
 from pipekit.testing.comparing import annotation_values, assert_alike
+from pipekit.testing.questions import Questions
 from pipekit.testing.texts import HOSTILE, PLAIN
 
 # Short ones: a sentence that is longer than a part is cut, and says what its pieces say.
 _SENTENCES = "Мама мыла раму. Кот спит на окне. Где твой брат? Он купил три книги! Дети играют. "
 
 
-class ComponentTests:
+class ComponentTests(Questions):
     """The questions to a component.
 
         class TestContacts(pipekit.testing.ComponentTests):
@@ -39,6 +40,13 @@ class ComponentTests:
     lang: ClassVar[str] = "ru"
     in_parts: ClassVar[bool] = True
     n_process: ClassVar[int] = 2
+
+    @classmethod
+    def asked(cls) -> Mapping[str, bool]:
+        return {
+            "test_worker_processes_say_the_same": cls.n_process > 1,
+            "test_a_document_in_parts_says_what_the_whole_says": cls.in_parts,
+        }
 
     # -- what a subclass may replace
 
@@ -136,8 +144,6 @@ class ComponentTests:
         self,
         nlp: Pipeline,
     ) -> None:
-        if self.n_process < 2:
-            pytest.skip("n_process = 1 leaves worker processes out")
         for name in nlp.components:
             if nlp.brought_by("components", name).startswith(registry.THIS_PROCESS):
                 pytest.skip(f"workers know installed packages alone: {name} is of this process")
@@ -159,8 +165,6 @@ class ComponentTests:
         nlp: Pipeline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        if not self.in_parts:
-            pytest.skip("in_parts = False")
         text = self.long_text()
         whole = self.said(nlp(text))
         monkeypatch.setattr("pipekit.pipeline.running.CHUNK_WORDS", 10)

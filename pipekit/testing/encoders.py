@@ -12,9 +12,10 @@ from torch import Tensor
 
 import pipekit
 from pipekit import Doc, Pipeline, registry
+from pipekit.testing.questions import Questions
 
 
-class EncoderTests:
+class EncoderTests(Questions):
     """The questions to an encoder.
 
         class TestMine(pipekit.testing.EncoderTests):
@@ -36,6 +37,13 @@ class EncoderTests:
     is_contextual: ClassVar[bool] = True
     reads_sentences: ClassVar[bool] = True
     longest: ClassVar[int] = 600
+
+    @classmethod
+    def asked(cls) -> Mapping[str, bool]:
+        return {
+            "test_sentences_of_a_document_are_read_apart": cls.reads_sentences,
+            "test_a_word_at_the_other_end_of_a_sentence_makes_a_difference": cls.is_contextual,
+        }
 
     # -- what a subclass may replace
 
@@ -127,8 +135,6 @@ class EncoderTests:
         self,
         variant: Mapping[str, Any],
     ) -> None:
-        if not self.reads_sentences:
-            pytest.skip("reads_sentences = False")
         nlp = self.pipeline(variant)
         [doc] = self.docs(12)
         doc.tokens.set("sent_start", [i in (0, 5) for i in range(12)])
@@ -140,8 +146,6 @@ class EncoderTests:
         self,
         variant: Mapping[str, Any],
     ) -> None:
-        if not self.is_contextual:
-            pytest.skip("is_contextual = False")
         pair = [Doc(words=["кот", "мама", "тот"]), Doc(words=["кот", "мама", "Окно"])]
         before, after = self.vectors(self.pipeline(variant), pair)
         assert not torch.allclose(before[0], after[0])

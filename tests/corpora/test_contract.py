@@ -43,6 +43,7 @@ class TestJsonl(ReaderTests):
 
 class TestBrat(ReaderTests):
     type = "brat"
+    compressed = False
 
     def write(self, folder: Path) -> Path:
         written(folder / "a.txt", "Иван знает Анну.\n")
@@ -79,6 +80,7 @@ class TestSquad(ReaderTests):
 
 class TestFactRuEval(ReaderTests):
     type = "factrueval"
+    compressed = False
 
     def write(self, folder: Path) -> Path:
         written(folder / "book_1.txt", "Иван спит.")
