@@ -410,17 +410,18 @@ def _rarest(
 def in_order(matches: Sequence[Sequence[Ints]]) -> MatchRows:
     """Starts, ends and keys of matches in parts, as matches in order, each once."""
     start, end, key = (np.concatenate(column) for column in zip(*matches, strict=True))
-    order = np.lexsort((key, end, start))
-    start = start[order]
-    end = end[order]
-    key = key[order]
-    is_new = np.ones(len(order), dtype=bool)
-    differs = np.diff(start) != 0
-    differs |= np.diff(end) != 0
-    differs |= np.diff(key) != 0
-    is_new[1:] = differs
+    if not len(start):
+        return MatchRows(start, end, key)
+    width = int((end - start).max()) + 1
+    owners = int(key.max()) + 1
+    numbers = (start * width + (end - start)) * owners + key  # below 2**63: patterns are few enough
+    numbers.sort()
+    is_new = np.ones(len(numbers), dtype=bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=is_new[1:])
+    spans, key = np.divmod(numbers[is_new], owners)
+    start, lengths = np.divmod(spans, width)
     return MatchRows(
-        start=start[is_new],
-        end=end[is_new],
-        key=key[is_new],
+        start=start,
+        end=start + lengths,
+        key=key,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from itertools import repeat
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -44,6 +44,68 @@ class TokenMatch(NamedTuple):
             self.end,
             self.key,
         )
+
+
+class Matches(Sequence[TokenMatch]):
+    """The matches in a document, as a list of them is.
+
+    Matches are rows of arrays; a `TokenMatch` is made when somebody asks for it.
+    """
+
+    __slots__ = ("_first", "_keys", "_last", "_rows", "_shift")
+
+    def __init__(
+        self,
+        rows: MatchRows,
+        keys: Sequence[str],
+        first: int,
+        last: int,
+        shift: int,
+    ) -> None:
+        self._rows = rows  # of a whole batch, of which the document has those from first to last
+        self._keys = keys
+        self._first = first
+        self._last = last
+        self._shift = shift  # the token row of the batch at which the document begins
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __iter__(self) -> Iterator[TokenMatch]:
+        return iter(self._slice(self._first, self._last))
+
+    @overload
+    def __getitem__(self, index: int) -> TokenMatch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TokenMatch]: ...
+    def __getitem__(self, index: int | slice) -> TokenMatch | list[TokenMatch]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        row = range(self._first, self._last)[index]
+        [match] = self._slice(row, row + 1)
+        return match
+
+    def _slice(
+        self,
+        first: int,
+        last: int,
+    ) -> list[TokenMatch]:
+        start, end, key = (column[first:last] for column in self._rows)
+        starts = (start - self._shift).tolist()
+        ends = (end - self._shift).tolist()
+        names = [self._keys[number] for number in key.tolist()]
+        return list(map(TokenMatch, names, starts, ends))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, list | tuple | Matches):
+            return NotImplemented
+        return list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
 
 class Matcher:
@@ -130,7 +192,7 @@ class Matcher:
         items = [items for _, items in self._patterns]
         return Automaton(items, keys, self._longest)
 
-    def __call__(self, doc: Doc) -> list[TokenMatch]:
+    def __call__(self, doc: Doc) -> Matches:
         """The matches in a document.
 
         Errors: `DocError` for a column that a pattern looks at and the document lacks.
@@ -138,11 +200,11 @@ class Matcher:
         [matches] = self.of_docs([doc])
         return matches
 
-    def of_docs(self, docs: Iterable[Doc]) -> list[list[TokenMatch]]:
+    def of_docs(self, docs: Iterable[Doc]) -> list[Matches]:
         """The matches in each document; many documents at once are quicker. Errors: as a call."""
         batch = Batch(list(docs))
         matches = self.find(batch)
-        return matches_of_docs(batch, matches, self._keys)
+        return matches_of_docs(batch, matches, list(self._keys))
 
     def find(self, batch: Batch) -> MatchRows:
         """The matches in a batch as arrays: rows of its tokens, and numbers of keys."""
@@ -162,24 +224,20 @@ def matches_of_docs(
     batch: Batch,
     rows: MatchRows,
     keys: Sequence[str],
-) -> list[list[TokenMatch]]:
+) -> list[Matches]:
     """The matches in a batch by document, with the keys of their numbers."""
-    followers = np.searchsorted(
-        batch.offsets,
-        rows.start,
-        side="right",
+    offsets = batch.offsets.tolist()
+    cuts = np.searchsorted(rows.start, batch.offsets).tolist()
+    return list(
+        map(
+            Matches,
+            repeat(rows),
+            repeat(keys),
+            cuts[:-1],
+            cuts[1:],
+            offsets[:-1],
+        )
     )
-    owners = followers - 1
-    shifts = batch.offsets[owners]
-    starts = (rows.start - shifts).tolist()
-    ends = (rows.end - shifts).tolist()
-    names = [keys[number] for number in rows.key.tolist()]
-    matches = list(map(TokenMatch, names, starts, ends))
-    cuts = np.searchsorted(rows.start, batch.offsets)
-    by_doc = []
-    for first, last in pairwise(cuts.tolist()):
-        by_doc.append(matches[first:last])
-    return by_doc
 
 
 def _is_pattern(patterns: Sequence[Any]) -> bool:

@@ -7,14 +7,17 @@ of all children stand in ascending order:
     nodes     0 root   1 New   2 York   3 New York   4 New Jersey
     keys      0·W+0  0·W+1  1·W+1  1·W+2          the child of key i is the node i + 1
 
-All tokens of a batch begin at the root together. A step looks up the keys of the nodes that are
-left with the words that follow: time grows with the text, and hardly with the number of terms.
+Words are known by their hashes, which are made of the letters of a batch without a string of any
+word. All tokens of a batch begin at the root together. A step looks up the keys of the nodes that
+are left with the words that follow: time grows with the text, and hardly with the number of terms.
+Aho-Corasick libraries over the same numbers of words are slower
+(`recipes/benchmarks/README.md`): they go from word to word, and give an object for each match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,12 +26,14 @@ from pipekit.allowance import take
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, DocError
 from pipekit.matching.automaton import MatchRows, in_order, no_rows
-from pipekit.matching.matcher import TokenMatch, matches_of_docs
+from pipekit.matching.hash_index import HashIndex
+from pipekit.matching.matcher import Matches, matches_of_docs
 from pipekit.matching.sources import token_values
-from pipekit.matching.word_views import STRINGS, spelled
+from pipekit.matching.word_views import STRINGS, VIEWS, spelled
 from pipekit.parts.batch import Batch
 from pipekit.tables import Arrays, Table, TextLines, check_tables
-from pipekit.words.arrays import Ints, offsets, ranges
+from pipekit.words.arrays import Hashes, Ints, offsets, ranges
+from pipekit.words.chars import Words, from_strings, mix
 
 MOST_WORDS = 255  # of a term
 _GROUP = 1 << 14  # terms whose words are looked at together
@@ -76,34 +81,37 @@ class TermTrie:
     def __init__(self, tables: Arrays) -> None:
         sizes = check_tables(tables, TERM_TABLES, "the terms")
         size = sizes["words"]
-        take(200 * size, "a table of words")
+        bits = tables["words"].nbytes
+        take(60 * bits, "a table of words")
         text = tables["words"].tobytes().decode()
-        words = text.split("\n")
-        self._words = {word: number for number, word in enumerate(words)}
+        words = from_strings(text.split("\n"))
+        self._words = HashIndex(words.word_hashes())
         self._width = size
         self._keys = tables["keys"]
+        take(80 * len(self._keys), "a table of terms")
+        self._nodes = HashIndex(_mixed(self._keys))
         parents = self._keys // size
         is_too_early = parents > np.arange(len(parents))
         if is_too_early.any():
             raise ConfigError("the terms: table 'keys' has a node before the node that it follows")
         first = int(np.searchsorted(self._keys, size))
-        self._first = np.zeros(size, dtype=np.int64)  # int64[words]: children of the root
+        # The child of the root by each word, int64[words + 1]; the last is that of no word, -1.
+        self._first = np.zeros(size + 1, dtype=np.int64)
         first_words = self._keys[:first]
         self._first[first_words] = np.arange(1, first + 1)
         ends = tables["ends"].astype(np.int64)
         size_of_trie = len(self._keys) + 1
         counts = np.bincount(ends + 1, minlength=size_of_trie)
         self._counts = counts  # int64[nodes]: terms that end there
+        self._has_twins = bool(counts.max(initial=0) > 1)
         self._starts = offsets(counts)
+        self._has_children = np.zeros(size_of_trie, dtype=bool)  # bool[nodes]
+        self._has_children[parents] = True
         self._owners = tables["owners"].astype(np.int64)
 
-    def words(self, strings: Sequence[str]) -> Ints:
-        """The number of each string among the words of terms, int64[strings]; -1 for others."""
-        find = self._words.get
-        return np.array(
-            [find(string, -1) for string in strings],
-            dtype=np.int64,
-        )
+    def numbers(self, words: Words) -> Ints:
+        """The number of each word among the words of terms, int64[words]; -1 for others."""
+        return self._words.rows(words.word_hashes())
 
     def find(
         self,
@@ -116,30 +124,25 @@ class TermTrie:
             words: the number of each token's word, int64[tokens].
             ends: where the document of each token ends, int64[tokens].
         """
-        start = np.flatnonzero(words >= 0)
-        node = self._first[words[start]]
+        nodes = self._first[words]
+        start = np.flatnonzero(nodes)
+        node = nodes[start]
         at = start
         matches = [no_rows(3)]
         for _ in range(MOST_WORDS):
-            is_there = node > 0
-            node = node[is_there]
-            start = start[is_there]
-            at = at[is_there] + 1
             if not len(node):
                 break
-            is_term = self._counts[node] > 0
-            matches.append(
-                self._terms(
-                    start[is_term],
-                    at[is_term],
-                    node[is_term],
-                )
-            )
+            at = at + 1
+            matches.append(self._terms(start, at, node))
             goes_on = at < ends[start]
-            node = node[goes_on]
-            start = start[goes_on]
-            at = at[goes_on]
-            node = self._children(node, words[at])
+            goes_on &= self._has_children[node]
+            rows = np.flatnonzero(goes_on)
+            at = at[rows]
+            children = self._children(node[rows], words[at])
+            is_there = np.flatnonzero(children)
+            node = children[is_there]
+            at = at[is_there]
+            start = start[rows[is_there]]
         return in_order(matches)
 
     def _terms(
@@ -150,13 +153,17 @@ class TermTrie:
     ) -> list[Ints]:
         """A row for each term that ends at these nodes."""
         counts = self._counts[node]
-        terms = ranges(self._starts[node], counts)
-        owners = self._owners[terms]
-        return [
-            np.repeat(start, counts),
-            np.repeat(end, counts),
-            owners,
-        ]
+        terms = self._starts[node]
+        if self._has_twins:
+            owners = self._owners[ranges(terms, counts)]
+            return [
+                np.repeat(start, counts),
+                np.repeat(end, counts),
+                owners,
+            ]
+        rows = np.flatnonzero(counts)
+        owners = self._owners[terms[rows]]
+        return [start[rows], end[rows], owners]
 
     def _children(
         self,
@@ -165,12 +172,14 @@ class TermTrie:
     ) -> Ints:
         """The child of each node by a word, int64[nodes]; 0 where there is none."""
         keys = nodes * self._width + words
-        rows = np.searchsorted(self._keys, keys)
-        last = len(self._keys) - 1
-        rows = np.minimum(rows, last)
-        is_child = self._keys[rows] == keys
-        is_child &= words >= 0
-        return np.where(is_child, rows + 1, 0)
+        rows = self._nodes.rows(_mixed(keys))
+        rows[words < 0] = -1
+        return rows + 1
+
+
+def _mixed(keys: Ints) -> Hashes:
+    """Keys as numbers with even bits; distinct keys stay distinct."""
+    return mix(keys.astype(np.uint64))
 
 
 def term_tables(
@@ -255,11 +264,25 @@ def find_terms(
     by: str,
 ) -> MatchRows:
     """The terms in a batch, by a view of words or a column. Errors: as of `words_of_docs`."""
-    strings, rows = _strings(batch, by)
-    words = terms.words(strings)
+    words = _numbers(terms, batch, by)
     lengths = np.diff(batch.offsets)
     ends = np.repeat(batch.offsets[1:], lengths)
-    return terms.find(words[rows], ends)
+    return terms.find(words, ends)
+
+
+def _numbers(
+    terms: TermTrie,
+    batch: Batch,
+    by: str,
+) -> Ints:
+    """The number of each token's word among those of terms, int64[tokens]; -1 for others."""
+    view_of = VIEWS.get(by)
+    seen = view_of(batch.seen) if view_of else None
+    if seen is not None:
+        return terms.numbers(seen)
+    strings, rows = _strings(batch, by)
+    numbers = terms.numbers(from_strings(list(strings)))
+    return numbers[rows]
 
 
 def _strings(
@@ -330,10 +353,9 @@ class PhraseMatcher:
                 raise ConfigError(f"the term {term!r:.80} is not cut into words: give {cure}")
         if self.by not in STRINGS:
             return [list(term) for term in terms]
-        words = []
-        for term in terms:
-            words.append(spelled(self.by, list(term)))
-        return words
+        lists = [list(term) for term in terms]
+        words = iter(spelled(self.by, list(chain.from_iterable(lists))))
+        return [list(islice(words, len(term))) for term in lists]
 
     def __len__(self) -> int:
         """The number of keys."""
@@ -352,7 +374,7 @@ class PhraseMatcher:
             self._trie = TermTrie(tables)
         return find_terms(self._trie, batch, self.by)
 
-    def of_docs(self, docs: Iterable[Doc]) -> list[list[TokenMatch]]:
+    def of_docs(self, docs: Iterable[Doc]) -> list[Matches]:
         """The matches in each document; many documents at once are quicker. Errors: as `find`."""
         batch = Batch(list(docs))
         matches = self.find(batch)
@@ -362,7 +384,7 @@ class PhraseMatcher:
             list(self._keys),
         )
 
-    def __call__(self, doc: Doc) -> list[TokenMatch]:
+    def __call__(self, doc: Doc) -> Matches:
         """The matches in a document. Errors: as `find`."""
         [matches] = self.of_docs([doc])
         return matches

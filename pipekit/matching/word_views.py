@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from pipekit.parts.batch import Distinct
 from pipekit.words.arrays import Bools
-from pipekit.words.chars import from_strings, normal_spellings, to_strings, visible
+from pipekit.words.chars import (
+    FIRST_KEPT,
+    Words,
+    from_strings,
+    lower,
+    normal_spellings,
+    normalize,
+    to_strings,
+    visible,
+)
 
 _LONG = 100  # letters of a word whose shape nobody asks for
 _RUN = 4  # characters of one kind that a shape shows
@@ -28,6 +37,13 @@ _QUOTES = frozenset("\"'`«»‘’‚‛“”„‟‹›❮❯''``")
 _BRACKETS = frozenset("(){}[]<>")
 _LEFT = frozenset("([{<«‘“„‹\"'`‚")
 _RIGHT = frozenset(")]}>»’”›\"'")
+_RARE_CAPITALS = np.array(
+    [
+        0x0130,  # İ, whose small letter is two characters
+        0x03A3,  # Σ, whose small letter depends on what follows
+    ],
+    dtype=np.uint32,
+)
 
 
 def shape(word: str) -> str:
@@ -80,6 +96,25 @@ STRINGS: dict[str, Callable[[Distinct], Sequence[str]]] = {
     "suffix": lambda words: [word[-3:] for word in words.strings],
 }
 """Views that are strings. `norm` is as `Token.norm`; a prefix has one letter, a suffix three."""
+
+
+def _lower(words: Words) -> Words | None:
+    """Words in small letters; None where some letter has a small one of a kind of its own."""
+    points = words.codes
+    rare = np.isin(points, _RARE_CAPITALS)
+    rare |= points >= FIRST_KEPT
+    for point in np.unique(points[rare]).tolist():
+        if chr(point).lower() != chr(point):
+            return None
+    return Words(lower(points), words.starts, words.ends)
+
+
+VIEWS: dict[str, Callable[[Words], Words | None]] = {
+    "text": lambda words: words,
+    "lower": _lower,
+    "norm": normalize,
+}
+"""Views of words as their letters, of all tokens at once; None where only `STRINGS` tells."""
 
 
 def spelled(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipekit.doc import Doc
+from pipekit.doc.text import own_of
 from pipekit.words import arrays
 from pipekit.words.arrays import Bools, Ints
 from pipekit.words.chars import LONGEST, Words, codes, normalize, to_strings, visible
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipekit.parts.states import TokenStates
+
+
+class _Own(NamedTuple):
+    """Texts, and the borders of their tokens in characters, of each document."""
+
+    texts: Sequence[str]
+    starts: Sequence[NDArray[np.int32]]
+    ends: Sequence[NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -91,9 +101,18 @@ class Batch:
         return self._docs
 
     @cached_property
+    def _own(self) -> _Own:
+        """What the documents hold, in one sweep: a batch may have thousands of short ones."""
+        rows = list(map(own_of, self._docs))
+        if not rows:
+            return _Own((), (), ())
+        texts, starts, ends, *_ = zip(*rows, strict=True)
+        return _Own(texts, starts, ends)
+
+    @cached_property
     def offsets(self) -> Ints:
         """The token row at which each document begins, and the end of the last, int64[docs + 1]."""
-        return arrays.offsets(map(len, self._docs))
+        return arrays.offsets(map(len, self._own.starts))
 
     def __len__(self) -> int:
         """The number of tokens."""
@@ -102,17 +121,21 @@ class Batch:
     @cached_property
     def words(self) -> Words:
         """All tokens as written."""
-        points = codes("".join(doc.text for doc in self._docs))
+        texts, all_starts, all_ends = self._own
+        points = codes("".join(texts))
         if not len(self):
             nowhere = np.zeros(0, np.int64)
             return Words(points, nowhere, nowhere)
-        text_offsets = arrays.offsets(len(doc.text) for doc in self._docs)
-        starts = []
-        ends = []
-        for doc, offset in zip(self._docs, text_offsets[:-1], strict=True):
-            starts.append(doc.starts + offset)
-            ends.append(doc.ends + offset)
-        return Words(points, np.concatenate(starts), np.concatenate(ends))
+        text_offsets = arrays.offsets(map(len, texts))
+        shifts = np.repeat(text_offsets[:-1], np.diff(self.offsets))
+        starts = np.concatenate(all_starts)
+        ends = np.concatenate(all_ends)
+        return Words(points, starts + shifts, ends + shifts)
+
+    @cached_property
+    def seen(self) -> Words:
+        """All tokens as a reader sees them: without stress marks, soft hyphens and the like."""
+        return visible(self.words)
 
     @cached_property
     def spaced(self) -> Bools:
@@ -129,8 +152,8 @@ class Batch:
     @cached_property
     def distinct(self) -> Distinct:
         """Each word once. What depends on the word alone is computed of these."""
-        tokens = visible(self.words)
-        hashes = tokens.hashes(tokens.starts, tokens.ends)
+        tokens = self.seen
+        hashes = tokens.word_hashes()
         _, rows, index = np.unique(hashes, return_index=True, return_inverse=True)
         long = np.flatnonzero(tokens.lengths[rows] > LONGEST)
         words = tokens.shortened(rows)

@@ -30,7 +30,7 @@ _LAST_HASH = (1 << 64) - 1
 _BLOCK_BITS = 13
 _BLOCK = 1 << _BLOCK_BITS  # letters that are hashed at once, within the caches of the processor
 LONGEST = 1_024  # letters of a word that are looked at: the first half and the last half of them
-_TABLE_SIZE = 0x2100  # Latin, Greek, Cyrillic and their extensions; letters beyond keep their case
+FIRST_KEPT = 0x2100  # Latin, Greek, Cyrillic end here; `lower` leaves what is beyond as it is
 
 # Letters that look alike: Cyrillic ones, and Latin ones in the same order.
 _CYRILLIC_TWINS = "АВЕКМНОРСТУХаекорсух"
@@ -80,11 +80,26 @@ _COMPOSED = {
 }
 
 
+_LAST_OF_PLANE = 0xFFFF
+
+
+def _unusual_table() -> Bools:
+    """Which code points may be dropped or composed, bool[code points of the first plane]."""
+    table = np.zeros(_LAST_OF_PLANE + 1, dtype=bool)
+    table[_FIRST_MARK : _LAST_MARK + 1] = True
+    table[_HIDDEN] = True
+    table[_JOINERS] = True
+    return table
+
+
+_UNUSUAL = _unusual_table()
+
+
 def _lower_table() -> Codes:
-    table = np.arange(_TABLE_SIZE, dtype=np.uint32)
-    for code in range(_TABLE_SIZE):
+    table = np.arange(FIRST_KEPT, dtype=np.uint32)
+    for code in range(FIRST_KEPT):
         lowered = chr(code).lower()
-        if len(lowered) == 1 and ord(lowered) < _TABLE_SIZE:
+        if len(lowered) == 1 and ord(lowered) < FIRST_KEPT:
             table[code] = ord(lowered)
     return table
 
@@ -114,8 +129,8 @@ def codes(text: str) -> Codes:
 
 def lower(points: Codes) -> Codes:
     """Lower-cased code points, one for one."""
-    inside = np.minimum(points, _TABLE_SIZE - 1)
-    return np.where(points < _TABLE_SIZE, _LOWER[inside], points)
+    inside = np.minimum(points, FIRST_KEPT - 1)
+    return np.where(points < FIRST_KEPT, _LOWER[inside], points)
 
 
 def mix(values: Hashes) -> Hashes:
@@ -125,6 +140,16 @@ def mix(values: Hashes) -> Hashes:
     values = values ^ (values >> np.uint64(27))
     values = values * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+_LETTER_HASHES = mix(np.arange(1, FIRST_KEPT + 1, dtype=np.uint64))
+
+
+def _letter_hashes(points: Codes) -> Hashes:
+    """The mixed number of each code point, counted from 1; those of usual letters from a table."""
+    if points.max(initial=0) < FIRST_KEPT:
+        return _LETTER_HASHES[points]
+    return mix(points.astype(np.uint64) + np.uint64(1))
 
 
 @dataclass(frozen=True)
@@ -166,8 +191,8 @@ class Words:
         first_powers = _powers(pow(_BASE, _BLOCK, 1 << 64), self._blocks)
         for block, first_power in enumerate(first_powers):
             start = block * _BLOCK
-            points = self.codes[start : start + _BLOCK].astype(np.uint64)
-            letters = mix(points + np.uint64(1))
+            points = self.codes[start : start + _BLOCK]
+            letters = _letter_hashes(points)
             letters *= _POWERS[: len(letters)]
             letters *= first_power
             sums[start + 1 : start + 1 + len(letters)] = letters
@@ -351,9 +376,8 @@ def _has_unusual(points: Codes) -> bool:
 
     Most texts have nothing of the kind, and this quick look spares them the thorough one.
     """
-    marks = (points >= _FIRST_MARK) & (points <= _LAST_MARK)
-    unusual = (points > _LAST_CYRILLIC) | (points == _SOFT_HYPHEN) | marks
-    return bool(unusual.any())
+    inside = np.minimum(points, _LAST_OF_PLANE)
+    return bool(_UNUSUAL[inside].any())
 
 
 def from_strings(words: list[str]) -> Words:
