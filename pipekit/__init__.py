@@ -102,7 +102,16 @@ _LATER = {
     "write_docs": "pipekit.doc.file",
 }
 # Modules that may be named without an import of their own: `pipekit.devices.keep_memory()`.
-_MODULES = ("attention", "devices", "errors", "jobs", "registry", "resources", "testing")
+_MODULES = (
+    "attention",
+    "devices",
+    "errors",
+    "frames",
+    "jobs",
+    "registry",
+    "resources",
+    "testing",
+)
 
 logging.getLogger("pipekit").addHandler(logging.NullHandler())
 
