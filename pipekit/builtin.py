@@ -58,5 +58,10 @@ PARTS: dict[str, dict[str, str]] = {
         "csv": "pipekit.corpora.readers.table:read_table",
         "squad": "pipekit.corpora.readers.squad:read_squad",
         "parallel": "pipekit.corpora.readers.parallel:read_parallel",
+        "docs": "pipekit.corpora.readers.docs_file:read_docs_file",
+        "doccano": "pipekit.corpora.readers.doccano:read_doccano",
+        "label_studio": "pipekit.corpora.readers.label_studio:read_label_studio",
+        "webanno": "pipekit.corpora.readers.webanno:read_webanno",
+        "docbin": "pipekit.corpora.readers.docbin:read_docbin",
     },
 }

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipekit import registry
 from pipekit.errors import ConfigError, near
 from pipekit.storage import store
+from pipekit.words.word2vec import SUFFIXES, read_word2vec
 
 _Arrays = dict[str, NDArray[Any]]
 
@@ -27,6 +28,9 @@ def read(
 ) -> _Arrays:
     """The arrays of a file by name, the same objects at every call.
 
+    Word vectors of word2vec and fastText (.vec, .txt, .bin) are made into tables, see
+    `read_word2vec`; all other files are pipekit's own.
+
         nlp.add_pipe("embeddings", tables=pipekit.resources.read("build/vectors.pipekit"))
         nlp.add_pipe("embeddings", tables=pipekit.resources.read("ru_core", "vectors"))
 
@@ -34,9 +38,12 @@ def read(
         name: a file, or the name of an installed pipeline.
         kind: what of a pipeline is read: "lexicon", "vectors" or "subwords".
 
-    Errors: `CorruptModelError`; `ConfigError` for a pipeline that has no such arrays.
+    Errors: `CorruptModelError`; `DataError` for a file of word vectors; `ConfigError` for a pipeline that has no such arrays.
     """
-    container = store.load_container(resource_path(name))
+    path = resource_path(name)
+    if path.suffix in SUFFIXES:
+        return read_word2vec(str(path))
+    container = store.load_container(path)
     config = container.header.get("config")
     if not isinstance(config, dict):
         return container.tensors

@@ -27,6 +27,8 @@ CORPUS_FORMATS = {
     ".zip": "brat",
     ".csv": "csv",
     ".tsv": "csv",
+    ".docs": "docs",
+    ".spacy": "docbin",
 }
 _RULES = ("mapping", "table", "lexicon")  # options of a source that say how it is rewritten
 _PACKED = (".gz", ".xz", ".bz2")

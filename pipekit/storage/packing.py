@@ -47,6 +47,20 @@ def unpack(
         raise PipekitFormatError(f"{what} is damaged: {error}") from error
 
 
+def unpack_foreign(
+    data: bytes,
+    what: str,
+) -> Any:
+    """The plain data of a message that others wrote: keys may be bytes, and lists many.
+
+    A length counts only up to that of the message. Errors: `PipekitFormatError` naming `what`.
+    """
+    try:
+        return msgpack.unpackb(data, unicode_errors=_ERRORS, strict_map_key=False)
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise PipekitFormatError(f"{what} is damaged: {error}") from error
+
+
 def unpack_flat(
     data: bytes,
     what: str,
