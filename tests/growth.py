@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import pipekit
-from pipekit import Doc
+from pipekit import Doc, frames
 from pipekit.corpora.check import check
 from pipekit.corpora.readers.brat import read_brat
 from pipekit.corpora.readers.conllu import read_conllu
@@ -568,6 +568,53 @@ def _one_sentence(size: int) -> Work:
     return lambda: parser()(doc.copy())
 
 
+@cache
+def with_rules() -> pipekit.Pipeline:
+    """All components that work by rules: patterns, terms, tags and values."""
+    nlp = pipekit.blank("ru")
+    street = [{"LOWER": "ул."}, {"IS_TITLE": True, "OP": "+"}]
+    rules = [{"label": "LOC", "pattern": street}, {"label": "ORG", "pattern": "Яндекс Маркет"}]
+    nlp.add_pipe("entity_ruler", patterns=rules)
+    mended = [{"patterns": [[{"LOWER": "стоит"}]], "attrs": {"note": "глагол"}}]
+    nlp.add_pipe("attribute_ruler", rules=mended)
+    nlp.add_pipe("values")
+    return nlp
+
+
+def by_rules(name: str, text: str) -> Case:
+    """A text of so many tokens through all rules; its pieces have no sentence borders."""
+
+    def prepare(size: int) -> Work:
+        words = (text.split() * size)[:size]
+        doc = Doc(words=words)
+        return lambda: with_rules()(doc.copy())
+
+    return Case(name, prepare, most=1 << 15, quick=1 << 12)
+
+
+@cache
+def frame_tables(size: int) -> dict[str, Any]:
+    doc = document(size)
+    return {rows: frames.to_arrow([doc], rows) for rows in frames.ROWS}
+
+
+RULES = [
+    by_rules("rules spans and values", "На ул. Льва стоит Яндекс Маркет за 1500 ₽ с 3 по 5 мая"),
+    by_rules("rules numbers alone", "3 по 5 12.05.2021 1 500 000 ₽ %"),
+    by_rules("rules capitals alone", "ул. Льва Толстого Яндекс"),
+]
+TABLES = [
+    *(
+        once(f"frames {rows}", lambda doc, rows=rows: frames.to_arrow([doc], rows))  # type: ignore[misc]
+        for rows in frames.ROWS
+    ),
+    Case(
+        "frames back",
+        lambda size: lambda: frames.to_docs(**frame_tables(size)),
+        most=1 << 16,
+        quick=1 << 11,
+    ),
+]
 STREAMS = [
     Case("parser one sentence", _one_sentence, most=1 << 14, quick=1 << 12),
     Case(
@@ -585,7 +632,7 @@ STREAMS = [
     ),
 ]
 
-CASES = [*DOCS, *FILES, *READERS, *JOBS, *TOKENIZER, *WORDS, *STREAMS]
+CASES = [*DOCS, *FILES, *READERS, *JOBS, *TOKENIZER, *WORDS, *RULES, *TABLES, *STREAMS]
 
 
 # -- measuring

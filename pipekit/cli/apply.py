@@ -45,13 +45,14 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--output",
         required=True,
         metavar="OUT",
-        help=".jsonl .conllu (or .gz .xz), .parquet, .docs, -, a device or pipe, or a folder",
+        help=".jsonl .conllu (or .gz .xz), .csv, .parquet, .docs, -, a device or pipe, or a folder",
     )
     parser.add_argument(
         "--format", metavar="NAME", help="the format of the inputs (default: by their suffix)"
     )
     parser.add_argument(
-        "--to", metavar="NAME", help="the format of the output (default: by its suffix)"
+        "--to", metavar="NAME", help="the format of the output (default: by its suffix): also csv-tokens, csv-spans and "
+        "csv-relations, with a row for each of these, and jsonl-tables, of one shape for all",
     )
 
 

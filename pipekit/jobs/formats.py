@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, near
 from pipekit.jobs import parquet
 from pipekit.jobs.records import Fields, Record
+from pipekit.jobs.row_tables import FIRST_COLUMNS, about, csv_from_lines, document_row, tables_of
 
 _NAME_FIELDS = ("id", "name")  # fields that name a document
 _INPUT = "input"  # the field for fields whose names are taken
@@ -254,9 +256,71 @@ def _comments(doc: Doc) -> Layer:
     return layer
 
 
+# -- rows of tables
+
+
+def _rows(
+    doc: Doc,
+    record: Record,
+    selection: Selection,
+    *,
+    table: str,
+) -> bytes:
+    """The rows of a table, a JSON object in each line; of a document without rows, nothing."""
+    part = select(doc, selection)
+    name = _document_name(doc, record)
+    if table == "docs":
+        rows = [document_row(part, name, _other_fields(record))]
+    else:
+        rows = [{"doc": name} | row for row in tables_of(part)[table]]
+    lines = [_json(row) + "\n" for row in rows]
+    return clean("".join(lines)).encode()
+
+
+def _regular(
+    doc: Doc,
+    record: Record,
+    selection: Selection,
+) -> bytes:
+    """All tables of a document in one object, which has the same keys whatever the document."""
+    part = select(doc, selection)
+    data = {
+        "doc": _document_name(doc, record),
+        "text": doc.text,
+        "fields": _other_fields(record),
+        **tables_of(part),
+        "about": about(part),
+    }
+    return clean(_json(data) + "\n").encode()
+
+
+def _document_name(
+    doc: Doc,
+    record: Record,
+) -> str:
+    if isinstance(record.source, Doc) and doc.name is not None:
+        return doc.name
+    return _name_of(record)
+
+
+def _other_fields(record: Record) -> Fields:
+    """The fields of a record without its text."""
+    return {key: value for key, value in record.fields.items() if value != record.source}
+
+
+def _csv_of(table: str) -> Format:
+    finish = partial(csv_from_lines, first=FIRST_COLUMNS[table])
+    return Format(partial(_rows, table=table), finish=finish)
+
+
 OUTPUT_FORMATS = {
     "jsonl": Format(_jsonl, packs=True),
     "conllu": Format(_conllu, packs=True),
     "docs": Format(_docs, MAGIC),
     "parquet": Format(_jsonl, finish=parquet.from_lines, require=parquet.arrow),
+    "csv": _csv_of("docs"),
+    "csv-tokens": _csv_of("tokens"),
+    "csv-spans": _csv_of("spans"),
+    "csv-relations": _csv_of("relations"),
+    "jsonl-tables": Format(_regular, packs=True),
 }

@@ -145,9 +145,31 @@ def write_pipelines(folder: Path) -> None:
     for name, raw in recipes.items():
         nlp = build_pipeline(parse_recipe(raw), ten())
         nlp.to_disk(folder / f"{name}.pipekit")
+    write_rules(folder)
+
+
+def write_rules(folder: Path) -> None:
+    """A file of the components that work by rules."""
+    import pipekit
+    from pipekit.matching import pattern_tables
+
+    nlp = pipekit.blank("ru")
+    street = [{"LOWER": {"REGEX": "^ул"}}, {"IS_TITLE": True, "OP": "{1,3}"}]
+    rules = [
+        {"label": "LOC", "pattern": street},
+        {"label": "ORG", "pattern": "Яндекс Маркет", "id": "market"},
+        {"label": "ORG", "pattern": "Яндекс"},
+    ]
+    nlp.add_pipe("entity_ruler", patterns=rules, tables=pattern_tables(rules, nlp))
+    nlp.add_pipe("span_ruler", layer="terms", phrases_by="norm", patterns=rules[1:])
+    mended = [{"patterns": [[{"LOWER": "на"}]], "attrs": {"note": "предлог"}}]
+    nlp.add_pipe("attribute_ruler", rules=mended)
+    nlp.add_pipe("values")
+    nlp.to_disk(folder / f"{RULES}.pipekit")
 
 
 EVERY = "every component"
+RULES = "rules"
 KINDS = (
     "gru",
     "bilstm, two layers, no skip",
@@ -173,9 +195,9 @@ def cases(folder: Path) -> Iterator[Case]:
         name = file.stem
         whole = partial(deepcopy, header)
         yield Case(f"{name}: as it is", whole, tensors)
-        for change, altered in altered_headers(header, every=name == EVERY):
+        for change, altered in altered_headers(header, every=name in (EVERY, RULES)):
             yield Case(f"{name}: {change}", altered, tensors)
-        for change, others in altered_tensors(tensors, every=name == EVERY):
+        for change, others in altered_tensors(tensors, every=name in (EVERY, RULES)):
             yield Case(f"{name}: {change}", whole, others)
 
 

@@ -56,7 +56,7 @@ def test_a_pipeline_takes_them_and_its_file_keeps_them(tmp_path: Path) -> None:
     nlp.add_pipe("embeddings", tables=pipekit.resources.read(str(text(tmp_path / "a.vec"))))
     vector = nlp("дом")[0].vector
     assert vector is not None and len(vector) == 4
-    nlp.save(tmp_path / "with.pipekit")
+    nlp.to_disk(tmp_path / "with.pipekit")
     again = pipekit.load(tmp_path / "with.pipekit")("дом")[0].vector
     assert again is not None and np.allclose(again, vector)
 
