@@ -51,7 +51,9 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--format", metavar="NAME", help="the format of the inputs (default: by their suffix)"
     )
     parser.add_argument(
-        "--to", metavar="NAME", help="the format of the output (default: by its suffix): also csv-tokens, csv-spans and "
+        "--to",
+        metavar="NAME",
+        help="the format of the output (default: by its suffix): also csv-tokens, csv-spans and "
         "csv-relations, with a row for each of these, and jsonl-tables, of one shape for all",
     )
 

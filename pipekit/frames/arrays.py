@@ -44,7 +44,11 @@ def stacked(
     if len(kinds) > 1:
         raise DocError(f"column {name!r} has labels in some documents and numbers in others")
     if kinds == {True}:
-        return _numbers(name, parts, present)
+        return _numbers(
+            name,
+            parts,
+            present,
+        )
     return _labels(parts)
 
 
@@ -55,7 +59,13 @@ def _labels(parts: Sequence[Part]) -> Any:
     pieces = [np.zeros(0, np.int32)]
     for column, rows in parts:
         if column is None:
-            pieces.append(np.full(rows, -1, np.int32))
+            pieces.append(
+                np.full(
+                    rows,
+                    -1,
+                    np.int32,
+                )
+            )
             continue
         labels = column.labels or ()
         table = tables.get(id(labels))
@@ -145,7 +155,11 @@ class Read(NamedTuple):
     is_null: Bools
 
     def take(self, rows: Ints) -> Read:
-        return Read(self.values[rows], self.labels, self.is_null[rows])
+        return Read(
+            self.values[rows],
+            self.labels,
+            self.is_null[rows],
+        )
 
     def part(
         self,
@@ -153,7 +167,11 @@ class Read(NamedTuple):
         stop: int,
     ) -> Read:
         rows = slice(start, stop)
-        return Read(self.values[rows], self.labels, self.is_null[rows])
+        return Read(
+            self.values[rows],
+            self.labels,
+            self.is_null[rows],
+        )
 
     def plain(self) -> list[Any]:
         """All values as plain Python objects, None for null."""
@@ -188,7 +206,15 @@ def read_array(
     if _are_strings(kind):
         return _coded(array.cast(pa.large_string()).dictionary_encode())
     if types.is_null(kind):
-        return Read(np.full(len(array), np.nan, np.float32), None, is_null)
+        return Read(
+            np.full(
+                len(array),
+                np.nan,
+                np.float32,
+            ),
+            None,
+            is_null,
+        )
     is_number = types.is_integer(kind) or types.is_floating(kind)
     if not is_number and not types.is_boolean(kind):
         raise DataError(
@@ -199,7 +225,11 @@ def read_array(
     if types.is_floating(kind):
         zero = pa.scalar(float("nan")).cast(kind)
     values = array.fill_null(zero).to_numpy(zero_copy_only=False)
-    return Read(values, None, is_null)
+    return Read(
+        values,
+        None,
+        is_null,
+    )
 
 
 def _are_strings(kind: Any) -> bool:
@@ -212,4 +242,8 @@ def _coded(array: Any) -> Read:
     codes_of_rows = values.to_numpy(zero_copy_only=False).astype(np.int32)
     is_null = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     codes_of_rows[is_null] = -1
-    return Read(codes_of_rows, array.dictionary.to_pylist(), is_null)
+    return Read(
+        codes_of_rows,
+        array.dictionary.to_pylist(),
+        is_null,
+    )

@@ -42,29 +42,68 @@ def to_docs(
 
     Errors: `DataError` naming the table, the column, the document and the cure.
     """
-    own = _Table.read("tokens", tokens, TOKEN_KEYS)
-    about = None if docs is None else _Table.read("docs", docs, DOC_KEYS)
+    own = _Table.read(
+        "tokens",
+        tokens,
+        TOKEN_KEYS,
+    )
+    about = (
+        None
+        if docs is None
+        else _Table.read(
+            "docs",
+            docs,
+            DOC_KEYS,
+        )
+    )
     keys = own.keys() if about is None else about.keys()
     if len(set(keys)) < len(keys) and about is not None:
         raise DataError("the table 'docs' has two rows with one number in 'doc'")
     order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     own = own.sorted(order, "i")
-    made = _bare(own, about, order)
-    described = [None] * len(made) if about is None else about.described()
-    for number, doc in enumerate(made):
-        _add_tokens(doc, own, own.rows_of(number), described[number])
+    results = _bare(
+        own,
+        about,
+        order,
+    )
+    described = [None] * len(results) if about is None else about.described()
+    for number, doc in enumerate(results):
+        _add_tokens(
+            doc,
+            own,
+            own.rows_of(number),
+            described[number],
+        )
     for name, table, columns, kind in (
         ("spans", spans, SPAN_KEYS, "span"),
         ("relations", relations, LINK_KEYS, "link"),
     ):
         if table is not None:
-            read = _Table.read(name, table, columns)
-            _add_layers(made, read, order, kind)  # type: ignore[arg-type]
+            read = _Table.read(
+                name,
+                table,
+                columns,
+            )
+            _add_layers(
+                results,
+                read,
+                order,
+                kind,
+            )  # type: ignore[arg-type]
     about_docs = None if about is None else _About.of(about)
-    for number, doc in enumerate(made):
+    for number, doc in enumerate(results):
         if about_docs is not None:
-            _add_about(doc, about_docs, number, described[number])
-        _complete(doc, number, described[number])
+            _add_about(
+                doc,
+                about_docs,
+                number,
+                described[number],
+            )
+        _complete(
+            doc,
+            number,
+            described[number],
+        )
     return made
 
 
@@ -104,7 +143,13 @@ class _Table(NamedTuple):
                 continue
             where = f"the table {name!r}: column {column!r}"
             columns[column] = read_array(whole.column(column), where)
-        return cls(name, whole, columns, fixed, np.array([0, whole.num_rows]))
+        return cls(
+            name,
+            whole,
+            columns,
+            fixed,
+            np.array([0, whole.num_rows]),
+        )
 
     def __getitem__(self, column: str) -> Read:
         read = self.columns.get(column)
@@ -154,7 +199,13 @@ class _Table(NamedTuple):
         rows = np.lexsort([*criteria[::-1], numbers])
         columns = {name: read.take(rows) for name, read in self.columns.items()}
         borders = np.searchsorted(numbers[rows], np.arange(len(order) + 1))
-        return _Table(self.name, self.table, columns, self.fixed, borders)
+        return _Table(
+            self.name,
+            self.table,
+            columns,
+            self.fixed,
+            borders,
+        )
 
     def rows_of(self, number: int) -> tuple[int, int]:
         return int(self.borders[number]), int(self.borders[number + 1])
@@ -185,7 +236,7 @@ def _bare(
         ends = tokens.ints("end")
     if docs is not None or "start" in tokens.columns:
         starts = tokens.ints("start")
-    made = []
+    results = []
     for key, number in order.items():
         first, last = tokens.rows_of(number)
         own = None if starts is None else starts[first:last]
@@ -193,10 +244,14 @@ def _bare(
             if docs is None:
                 doc = _of_words(words[first:last], own)
             else:
-                doc = Doc(text=texts[number], starts=own, ends=ends[first:last])
+                doc = Doc(
+                    text=texts[number],
+                    starts=own,
+                    ends=ends[first:last],
+                )
         except DocError as error:
             raise DataError(f"the table 'tokens', document {key!r}: {error}") from error
-        made.append(doc)
+        results.append(doc)
     return made
 
 
@@ -206,7 +261,11 @@ def _of_words(
 ) -> Doc:
     if starts is None:
         return Doc(words=words)
-    ends = starts + np.fromiter(map(len, words), np.int64, len(words))
+    ends = starts + np.fromiter(
+        map(len, words),
+        np.int64,
+        len(words),
+    )
     gaps = np.append(starts[1:], ends[-1:]) - ends
     return Doc(words=words, spaces=[" " * gap for gap in gaps.tolist()])
 
@@ -228,7 +287,13 @@ def _add_tokens(
             layer_name, column = owner, rest
         if wanted is None or (layer_name, column) in wanted:
             layer = layers.setdefault(layer_name, Layer("token", len(doc)))
-            _put(layer, column, read.part(*rows), tokens.name, is_sure=wanted is not None)
+            _put(
+                layer,
+                column,
+                read.part(*rows),
+                tokens.name,
+                is_sure=wanted is not None,
+            )
     for name, layer in layers.items():
         if name != "tokens":
             doc.layers[name] = layer
@@ -266,11 +331,19 @@ def _put(
                 f"the table {table!r}: column {name!r} of {values.dtype} has rows without a value "
                 "in a document that has it elsewhere: fill them in, or make floats or strings of it"
             )
-        values = np.where(read.is_null, -1, values)
+        values = np.where(
+            read.is_null,
+            -1,
+            values,
+        )
     is_flag = name == "sent_start" and layer.kind == "token"
     if is_flag and values.dtype.kind == "f":  # as of pandas, where other documents lack it
         values = values == 1
-    layer.set(name, values, read.labels)
+    layer.set(
+        name,
+        values,
+        read.labels,
+    )
 
 
 # -- spans and relations
@@ -289,15 +362,37 @@ def _add_layers(
     ignored = {*table.fixed, *_SHOWN} - set(edges)
     for number, doc in enumerate(docs):
         first, last = table.rows_of(number)
-        names = _names(table, "layer", first, last, _DEFAULT_LAYERS[table.name])
-        targets = _names(table, "target", first, last, LINKED)
+        names = _names(
+            table,
+            "layer",
+            first,
+            last,
+            _DEFAULT_LAYERS[table.name],
+        )
+        targets = _names(
+            table,
+            "target",
+            first,
+            last,
+            LINKED,
+        )
         for name in dict.fromkeys(names):
             rows = first + np.flatnonzero([name == each for each in names])
             target = targets[int(rows[0]) - first] if kind == "link" else None
-            layer = Layer(kind, len(rows), target=target)
+            layer = Layer(
+                kind,
+                len(rows),
+                target=target,
+            )
             for column, read in table.columns.items():
                 if column not in ignored:
-                    _put(layer, column, read.take(rows), table.name, is_sure=False)
+                    _put(
+                        layer,
+                        column,
+                        read.take(rows),
+                        table.name,
+                        is_sure=False,
+                    )
             doc.layers[name] = layer
 
 
@@ -390,7 +485,11 @@ def _add_about(
             continue
         layer = doc.layers.get(owner)
         if layer is None:
-            layer = doc.add_layer(owner, "doc", size)
+            layer = doc.add_layer(
+                owner,
+                "doc",
+                size,
+            )
         _put(
             layer,
             name,
@@ -439,6 +538,21 @@ def _put_unset(
     if is_edge:
         layer.set(column, np.zeros(layer.size, np.int32))
     elif column in ("score",):
-        layer.set(column, np.full(layer.size, np.nan, np.float32))
+        layer.set(
+            column,
+            np.full(
+                layer.size,
+                np.nan,
+                np.float32,
+            ),
+        )
     else:
-        layer.set(column, np.full(layer.size, -1, np.int32), [])
+        layer.set(
+            column,
+            np.full(
+                layer.size,
+                -1,
+                np.int32,
+            ),
+            [],
+        )

@@ -133,7 +133,11 @@ def _tokens(docs: Sequence[Doc]) -> dict[str, Any]:
     for name in _layer_names(docs, "token"):
         prefix = "" if name == "tokens" else name + _OF_LAYER
         layers = [(doc.layers.get(name), len(doc)) for doc in docs]
-        _add_columns(columns, layers, prefix)
+        _add_columns(
+            columns,
+            layers,
+            prefix,
+        )
     return _as_arrow(columns)
 
 
@@ -186,7 +190,12 @@ def _rows_of_kind(
                 names.append(name)
                 layers.append(layer)
     lengths = np.array([layer.size for layer in layers], dtype=np.int64)
-    return _Rows(numbers, names, layers, lengths)
+    return _Rows(
+        numbers,
+        names,
+        layers,
+        lengths,
+    )
 
 
 class _Borders(NamedTuple):
@@ -209,12 +218,23 @@ def _borders(
     texts = _text_offsets(docs)
     first_places = []
     last_places = []
-    for doc, shift in zip(docs, texts.tolist(), strict=True):
+    for doc, shift in zip(
+        docs,
+        texts.tolist(),
+        strict=True,
+    ):
         first_places.append(np.append(doc.starts, len(doc.text)) + shift)
         last_places.append(np.append(doc.ends, 0) + shift)
     firsts = _joined(first_places)[starts + shifts]
     lasts = _joined(last_places)[np.maximum(ends + shifts - 1, 0)]
-    return _Borders(firsts, np.where(ends > starts, lasts, firsts))
+    return _Borders(
+        firsts,
+        np.where(
+            ends > starts,
+            lasts,
+            firsts,
+        ),
+    )
 
 
 def _spans(docs: Sequence[Doc]) -> dict[str, Any]:
@@ -223,7 +243,12 @@ def _spans(docs: Sequence[Doc]) -> dict[str, Any]:
     starts = rows.column("start")
     ends = rows.column("end")
     owners = columns["doc"]
-    borders = _borders(docs, owners, starts, ends)
+    borders = _borders(
+        docs,
+        owners,
+        starts,
+        ends,
+    )
     shifts = _text_offsets(docs)[owners]
     columns["start"] = starts
     columns["end"] = ends
@@ -252,12 +277,22 @@ def _relations(docs: Sequence[Doc]) -> dict[str, Any]:
     for edge in ("head", "tail"):
         linked_starts = []
         linked_ends = []
-        for number, target, layer in zip(rows.docs, targets, rows.layers, strict=True):
+        for number, target, layer in zip(
+            rows.docs,
+            targets,
+            rows.layers,
+            strict=True,
+        ):
             spans = docs[number].layers[target]
             own = layer[edge].values
             linked_starts.append(spans["start"].values[own])
             linked_ends.append(spans["end"].values[own])
-        borders = _borders(docs, owners, _joined(linked_starts), _joined(linked_ends))
+        borders = _borders(
+            docs,
+            owners,
+            _joined(linked_starts),
+            _joined(linked_ends),
+        )
         columns[edge] = rows.column(edge)
         ends_of_links[f"{edge}_text"] = strings_between(texts, *borders)
     columns |= ends_of_links
@@ -280,7 +315,11 @@ def _docs(docs: Sequence[Doc]) -> dict[str, Any]:
     }
     for name in _layer_names(docs, "doc"):
         layers = [doc.layers.get(name) for doc in docs]
-        _add_doc_columns(columns, name, layers)
+        _add_doc_columns(
+            columns,
+            name,
+            layers,
+        )
     return _as_arrow(columns)
 
 
@@ -327,11 +366,26 @@ def _add_doc_columns(
     if not is_list:
         # A document without a row has one that is unset.
         parts = [(layer if layer and layer.size else None, 1) for layer in layers]
-        _add_columns(columns, parts, name + _OF_LAYER)
+        _add_columns(
+            columns,
+            parts,
+            name + _OF_LAYER,
+        )
         return
     flat: dict[str, Any] = {}
-    parts = [(layer, int(size)) for layer, size in zip(layers, sizes, strict=True)]
-    _add_columns(flat, parts, name + _OF_LAYER)
+    parts = [
+        (layer, int(size))
+        for layer, size in zip(
+            layers,
+            sizes,
+            strict=True,
+        )
+    ]
+    _add_columns(
+        flat,
+        parts,
+        name + _OF_LAYER,
+    )
     borders = pa.array(offsets(sizes).astype(np.int32))
     for column, values in flat.items():
         columns[column] = pa.ListArray.from_arrays(borders, values)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, overload
 
@@ -44,6 +44,9 @@ class TokenMatch(NamedTuple):
             self.end,
             self.key,
         )
+
+
+_new_match: Callable[[tuple[str, int, int]], TokenMatch] = partial(tuple.__new__, TokenMatch)
 
 
 class Matches(Sequence[TokenMatch]):
@@ -94,7 +97,8 @@ class Matches(Sequence[TokenMatch]):
         starts = (start - self._shift).tolist()
         ends = (end - self._shift).tolist()
         names = [self._keys[number] for number in key.tolist()]
-        return list(map(TokenMatch, names, starts, ends))
+        rows = zip(names, starts, ends, strict=True)
+        return list(map(_new_match, rows))  # without a call of Python's for each
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, list | tuple | Matches):

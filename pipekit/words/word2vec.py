@@ -71,7 +71,15 @@ def _text(
 ) -> tuple[list[str], Floats]:
     words = []
     vectors: list[Floats] = []
-    for number, line in enumerate(tqdm(file, str(place), unit=" words", disable=None), 1):
+    for number, line in enumerate(
+        tqdm(
+            file,
+            str(place),
+            unit=" words",
+            disable=None,
+        ),
+        1,
+    ):
         cells = line.decode("utf-8", "replace").rstrip().split(" ")
         if number == 1 and len(cells) == 2 and all(cell.isdecimal() for cell in cells):
             continue
@@ -115,7 +123,12 @@ def _binary(
         )
     words = []
     vectors = np.empty((count, width), dtype=np.float32)
-    for row in tqdm(range(count), str(place), unit=" words", disable=None):
+    for row in tqdm(
+        range(count),
+        str(place),
+        unit=" words",
+        disable=None,
+    ):
         word = b"".join(_until_space(file)).lstrip(b"\n")
         data = file.read(4 * width)
         if len(data) < 4 * width or not word:

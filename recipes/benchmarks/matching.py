@@ -235,9 +235,7 @@ def compete(
         race(name, sum(map(len, docs)), {"pipekit": as_tuples, "spaCy": spacy_run})
 
 
-def race_terms(
-    count: int, by: str, docs: list[Doc], sources: list[Doc], least: int = 1
-) -> None:
+def race_terms(count: int, by: str, docs: list[Doc], sources: list[Doc], least: int = 1) -> None:
     """Terms of `least` to four words."""
     from spacy.matcher import PhraseMatcher as SpacyPhraseMatcher
     from spacy.tokens import Doc as SpacyDoc
@@ -255,7 +253,9 @@ def race_terms(
     matcher.add("TERM", [list(words) for words in distinct])
     spacy_matcher = SpacyPhraseMatcher(nlp.vocab, attr={"text": "ORTH"}.get(by, by.upper()))
     spacy_matcher.add("TERM", [SpacyDoc(nlp.vocab, words=list(words)) for words in distinct])
-    compete(f"{count} terms of {least} to 4 words by {by}", matcher, docs, spacy_matcher, spacy_docs)
+    compete(
+        f"{count} terms of {least} to 4 words by {by}", matcher, docs, spacy_matcher, spacy_docs
+    )
 
 
 def main() -> None:

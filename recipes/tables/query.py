@@ -53,7 +53,7 @@ def main() -> None:
         texts = Path(folder) / "texts.jsonl"
         annotated = Path(folder) / "annotated.parquet"
         with gzip.open(DATA / "ner" / "collection5-dev.jsonl.gz", "rt", encoding="utf-8") as lines:
-            head = [line for line, _ in zip(lines, range(options.docs))]
+            head = [line for line, _ in zip(lines, range(options.docs), strict=False)]
         texts.write_text("".join(head), encoding="utf-8")
         command = [sys.executable, "-m", "pipekit", "apply", options.pipeline, str(texts)]
         subprocess.run([*command, "-o", str(annotated), "--only", "ents"], check=True)

@@ -49,7 +49,7 @@ def is_regular(some: list[Doc]) -> bool:
     """Whether columns of one name are of one type in all documents, and no name is taken."""
     kinds: dict[tuple[str, str], set[Any]] = {}
     for doc in some:
-        for name, layer in doc.layers.items():
+        for layer in doc.layers.values():
             for column in layer:
                 if column in TAKEN - {"start", "end"} and column not in ("head", "tail"):
                     return False
@@ -127,11 +127,11 @@ def test_what_does_not_fit_is_named_with_its_table_and_cure() -> None:
     words = pa.table({"text": ["Мама", "мыла"]})
     with pytest.raises(DataError, match="'tokens' has no column 'text'"):
         frames.to_docs(pa.table({"txt": ["Мама"]}))
-    with pytest.raises(DataError, match="'spans'.*'end' has no value in row 0: fill it in"):
+    with pytest.raises(DataError, match=r"'spans'.*'end' has no value in row 0: fill it in"):
         frames.to_docs(words, pa.table({"start": [0], "end": pa.array([None], pa.int32())}))
-    with pytest.raises(DataError, match="document 0 of the tables: layer 'ents'.*from 0 to 2"):
+    with pytest.raises(DataError, match=r"document 0 of the tables: layer 'ents'.*from 0 to 2"):
         frames.to_docs(words, pa.table({"start": [0], "end": [9]}))
-    with pytest.raises(DataError, match="'spans' has rows of the document 7"):
+    with pytest.raises(DataError, match=r"'spans' has rows of the document 7"):
         frames.to_docs(words, pa.table({"doc": [7], "start": [0], "end": [1]}))
     with pytest.raises(DataError, match="'when' holds date32"):
         frames.to_docs(words.append_column("when", pa.array([1, 2], pa.date32())))

@@ -1,19 +1,23 @@
 """Tables as people have them: delimiters, encodings, line ends, names that are there twice.
 
-Modules: jobs.reading, jobs.text_records
+Modules: jobs.reading, jobs.text_records, jobs.row_tables
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
+import json
 from pathlib import Path
 
 import pytest
+from helpers.doc_strategies import tagged
 from helpers.jobs import job, rows
 
-from pipekit import cli
+import pipekit
+from pipekit import Doc, cli, frames, write_docs
 from pipekit.errors import ConfigError
-from pipekit.jobs import Reading, Source, annotate
+from pipekit.jobs import Job, Reading, Source, Target, annotate
 from pipekit.jobs.inputs import records
 from pipekit.jobs.records import Position
 
@@ -103,3 +107,59 @@ def test_an_encoding_that_does_not_fit_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe" + "Кот".encode("utf-16-le") + b"\x00")
     with pytest.raises(ValueError, match=r"a\.txt: is not utf-16"):
         annotate(job(tmp_path / "a.txt", tmp_path / "o.jsonl"))
+
+
+# -- tables that are written
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("format", ["csv", "csv-tokens", "csv-spans", "csv-relations"])
+def test_csv_has_a_row_for_what_was_asked(tmp_path: Path, format: str) -> None:
+    """The rows are those that the tables of `pipekit.frames` have."""
+    write_docs([tagged(), Doc(words=[]), Doc(words=["a", '🙂"\n'])], tmp_path / "in.docs")
+    output = Target.of(tmp_path / "out.csv", format)
+    nlp = pipekit.blank("ru")
+    report = annotate(Job(lambda: nlp, [Source.of(tmp_path / "in.docs")], output))
+    assert report is not None
+    own = read_csv(tmp_path / "out.csv")
+    kind = {"csv": "docs"}.get(format, format.removeprefix("csv-"))
+    every = [tagged(), Doc(words=[]), Doc(words=["a", '🙂"\n'])]
+    table = frames.to_arrow(every, kind).to_pylist()  # type: ignore[arg-type]
+    assert [row.get("text") for row in own] == [row.get("text") for row in table]
+    if kind == "relations":
+        assert [(row["head_text"], row["label"], row["score"]) for row in own] == [
+            ("Мама", "МОЕТ", "0.5")
+        ]
+    if kind == "spans":
+        assert [(row["start_char"], row["label"]) for row in own] == [("0", "PER"), ("10", "")]
+    if kind == "docs":
+        assert (own[0]["doc"], own[0]["cats.быт"], own[1]["cats.быт"]) == ("пример", "0.75", "")
+        assert [span["text"] for span in json.loads(own[0]["ents"])] == ["Мама", "раму"]
+
+
+def test_a_table_without_rows_has_its_header(tmp_path: Path) -> None:
+    write_docs([Doc(words=["а"])], tmp_path / "in.docs")
+    nlp = pipekit.blank("ru")
+    output = Target.of(tmp_path / "out.csv", "csv-spans")
+    annotate(Job(lambda: nlp, [Source.of(tmp_path / "in.docs")], output))
+    text = (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+    assert text == "doc,layer,row,start,end,start_char,end_char,text\n"
+
+
+def test_json_lines_of_one_shape_have_the_same_keys_for_all_documents(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(TABLE, encoding="utf-8")
+    nlp = pipekit.blank("ru")
+    output = Target.of(tmp_path / "out.jsonl", "jsonl-tables")
+    annotate(Job(lambda: nlp, [Source.of(tmp_path / "in.csv")], output))
+    with (tmp_path / "out.jsonl").open(encoding="utf-8") as lines:
+        own = [json.loads(line) for line in lines]
+    keys = ["doc", "text", "fields", "tokens", "spans", "relations", "about"]
+    assert [list(row) for row in own] == [keys] * 3
+    assert [row["text"] for row in own] == TEXTS and own[1]["fields"] == {"n": "2"}
+    assert {tuple(token) for row in own for token in row["tokens"]} == {
+        ("i", "start", "end", "text", "sent_start")
+    }

@@ -45,8 +45,8 @@ def test_text_and_binary_files_are_tables_of_vectors(tmp_path: Path) -> None:
         vectors = Vectors(pipekit.resources.read(str(path)))
         for word, row in (("дом", 0), ("кот", 1), ("еж", 4)):
             unit = NUMBERS[row]
-            found = vectors.vector(word)
-            assert found is not None and np.allclose(found, unit, atol=1e-6), (path.name, word)
+            vector = vectors.vector(word)
+            assert vector is not None and np.allclose(vector, unit, atol=1e-6), (path.name, word)
         assert vectors.vector("нет") is None
         assert vectors.most_similar("дом", top=1)[0][0] in WORDS
 

@@ -15,7 +15,8 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from struct import Struct, error as StructError
+from struct import Struct
+from struct import error as StructError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,11 @@ def read_docbin(
 
     Errors: `DataError` naming the file, the document, and the cure.
     """
-    with corpus(path, SUFFIXES, on_problem) as files:
+    with corpus(
+        path,
+        SUFFIXES,
+        on_problem,
+    ) as files:
         for file in files.values():
             yield from _docs(file)
 
@@ -82,7 +87,11 @@ def _docs(file: CorpusFile) -> Iterator[Doc]:
         rows = slice(start, start + length)
         start += length
         try:
-            doc = _doc(content, rows, number)
+            doc = _doc(
+                content,
+                rows,
+                number,
+            )
         except (DocError, StructError, ValueError, KeyError, TypeError, IndexError) as error:
             file.fail(None, "file", f"document {number} cannot be read: {error}: {cure}")
             continue
@@ -125,7 +134,11 @@ def _hash(string: str) -> int:
     data = string.encode("utf-8", "surrogatepass")
     value = (1 ^ (len(data) * _MULTIPLIER)) & _LAST
     whole = len(data) & ~7
-    for place in range(0, whole, 8):
+    for place in range(
+        0,
+        whole,
+        8,
+    ):
         block = int.from_bytes(data[place : place + 8], "little") * _MULTIPLIER & _LAST
         block = (block ^ (block >> 47)) * _MULTIPLIER & _LAST
         value = (value ^ block) * _MULTIPLIER & _LAST
@@ -142,22 +155,45 @@ def _doc(
     number: int,
 ) -> Doc:
     tokens = content.tokens[rows]
-    columns = dict(zip(content.attributes, tokens.T, strict=True))
+    columns = dict(
+        zip(
+            content.attributes,
+            tokens.T,
+            strict=True,
+        )
+    )
     words = [content.strings[key] for key in columns["ORTH"].tolist()]
     doc = Doc(words=words, spaces=content.spaces[rows].tolist())
     if not words:
         return doc
     for attribute, name in _COLUMNS.items():
-        _write_strings(doc, name, columns.get(attribute), content.strings)
+        _write_strings(
+            doc,
+            name,
+            columns.get(attribute),
+            content.strings,
+        )
     _write_borders(doc, columns)
     if "ENT_IOB" in columns:
-        _write_entities(doc, columns, content.strings)
+        _write_entities(
+            doc,
+            columns,
+            content.strings,
+        )
     groups = content.message.get("span_groups") or ()
     if number < len(groups):
-        _write_groups(doc, groups[number], content.strings)
+        _write_groups(
+            doc,
+            groups[number],
+            content.strings,
+        )
     cats = content.message.get("cats") or ()
     if number < len(cats) and cats[number]:
-        layer = doc.add_layer("cats", "doc", 1)
+        layer = doc.add_layer(
+            "cats",
+            "doc",
+            1,
+        )
         for label, score in cats[number].items():
             layer.set(str(label), [float(score)])
     return doc
@@ -174,7 +210,11 @@ def _write_strings(
     distinct, codes = np.unique(keys, return_inverse=True)
     labels = [strings[key] for key in distinct.tolist()]
     table = np.array([code if label else -1 for code, label in enumerate(labels)], np.int32)
-    doc.tokens.set(name, table[codes], labels)
+    doc.tokens.set(
+        name,
+        table[codes],
+        labels,
+    )
 
 
 def _write_borders(
@@ -224,13 +264,21 @@ def _write_entities(
             end += 1
         ends.append(end)
     labels = [strings[int(columns["ENT_TYPE"][row])] or None for row in begins]
-    layer = span_layer(begins, ends, encode_labels(labels))
+    layer = span_layer(
+        begins,
+        ends,
+        encode_labels(labels),
+    )
     for attribute, name in (("ENT_ID", "id"), ("ENT_KB_ID", "kb_id")):
         keys = columns.get(attribute)
         if keys is not None and keys[begins].any():
             own = [strings[key] or None for key in keys[begins].tolist()]
             column: Column = encode_labels(own)
-            layer.set(name, column.values, column.labels)
+            layer.set(
+                name,
+                column.values,
+                column.labels,
+            )
     doc.layers["ents"] = layer
 
 

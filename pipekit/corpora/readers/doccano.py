@@ -44,16 +44,29 @@ def read_doccano(
 
     Errors: `DataError` naming the line for one of another form.
     """
-    with corpus(path, SUFFIXES, on_problem) as files:
+    with corpus(
+        path,
+        SUFFIXES,
+        on_problem,
+    ) as files:
         for file in files.values():
             for item in json_items(file):
                 if not isinstance(item.data.get(text), str):
                     what = f"has no string under {text!r}: name the key with text=…"
-                    file.fail(item.line, "json", what)
+                    file.fail(
+                        item.line,
+                        "json",
+                        what,
+                    )
                     continue
                 [doc] = tokenized(tokenize, [item.data[text]])
                 doc.name = str(item.data.get("id", item.line))
-                _annotate(doc, item, file, misaligned)
+                _annotate(
+                    doc,
+                    item,
+                    file,
+                    misaligned,
+                )
                 yield doc
 
 
@@ -68,13 +81,21 @@ def _annotate(
         return
     labels = lists[0]
     if labels and all(isinstance(label, str) for label in labels):
-        classes = doc.add_layer("cats", "doc", 1)
+        classes = doc.add_layer(
+            "cats",
+            "doc",
+            1,
+        )
         for label in labels:
             classes.set(label, [1.0])
         return
     spans = []
     for place, label in enumerate(labels):
-        span = _span(label, place, item.line)
+        span = _span(
+            label,
+            place,
+            item.line,
+        )
         if span is None:
             cure = 'doccano writes [start, end, "LABEL"]'
             file.fail(item.line, "json", f"label {place} is {str(label)[:60]}: {cure}")
@@ -85,7 +106,11 @@ def _annotate(
     if isinstance(relations, list):
         links = [_link(relation, item.line) for relation in relations]
     named = replace(file, name=f"{file.name} (id {doc.name})")
-    Aligner(named, misaligned).write(doc, spans, links)
+    Aligner(named, misaligned).write(
+        doc,
+        spans,
+        links,
+    )
 
 
 def _span(
@@ -96,15 +121,29 @@ def _span(
     key = str(place)
     if isinstance(label, dict):
         key = str(label.get("id", place))
-        parts = [label.get("start_offset"), label.get("end_offset"), label.get("label")]
+        parts = [
+            label.get("start_offset"),
+            label.get("end_offset"),
+            label.get("label"),
+        ]
     elif isinstance(label, list):
         parts = label[:3]
     else:
         return None
-    if [type(part) for part in parts] != [int, int, str]:
+    if [type(part) for part in parts] != [
+        int,
+        int,
+        str,
+    ]:
         return None
     start, end, name = parts
-    return CharSpan(start, end, name, line, key)
+    return CharSpan(
+        start,
+        end,
+        name,
+        line,
+        key,
+    )
 
 
 def _link(
@@ -140,7 +179,12 @@ def doccano_line(doc: Doc) -> bytes:
         record["label"] = [label for label, score in doc.cats.items() if score and score > 0.5]
     elif doc.relations is None:
         record["label"] = [
-            [ent.start_char, ent.end_char, ent.label or ""] for ent in doc.ents or ()
+            [
+                ent.start_char,
+                ent.end_char,
+                ent.label or "",
+            ]
+            for ent in doc.ents or ()
         ]
     else:
         record["entities"] = _entities(doc)
@@ -164,7 +208,12 @@ def _entities(doc: Doc) -> list[dict[str, Any]]:
 
 def _relations(doc: Doc) -> list[dict[str, Any]]:
     layer = doc.layers["relations"]
-    ends = zip(layer.values("head"), layer.values("tail"), layer.values("label"), strict=True)
+    ends = zip(
+        layer.values("head"),
+        layer.values("tail"),
+        layer.values("label"),
+        strict=True,
+    )
     relations = []
     for row, (head, tail, label) in enumerate(ends):
         relations.append({"id": row, "from_id": head, "to_id": tail, "type": label or ""})

@@ -32,6 +32,13 @@ def read_docs_file(
         except StopIteration:
             return
         except (PipekitError, OSError) as error:
-            on_problem(Problem(str(path), None, "file", str(error)))
+            on_problem(
+                Problem(
+                    str(path),
+                    None,
+                    "file",
+                    str(error),
+                )
+            )
             return
         yield doc

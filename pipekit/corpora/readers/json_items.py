@@ -31,7 +31,11 @@ def json_items(file: CorpusFile) -> Iterator[JsonItem]:
     while place < len(text):
         if is_list and text[place] == "]":
             return
-        line += text.count("\n", counted, place)
+        line += text.count(
+            "\n",
+            counted,
+            place,
+        )
         counted = place
         try:
             item, end = decoder.raw_decode(text, place)
@@ -44,7 +48,11 @@ def json_items(file: CorpusFile) -> Iterator[JsonItem]:
             file.fail(line, "json", f"holds {str(item)[:40]!r} where a task is an object: {{…}}")
         place = _skip(text, end)
     if is_list:
-        file.fail(line, "json", "ends within its list: the export is not whole, make it again")
+        file.fail(
+            line,
+            "json",
+            "ends within its list: the export is not whole, make it again",
+        )
 
 
 def _skip(

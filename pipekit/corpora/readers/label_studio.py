@@ -58,18 +58,31 @@ def read_label_studio(
 
     Errors: `DataError` naming the file, the task, the line, and the cure.
     """
-    with corpus(path, SUFFIXES, on_problem) as files:
+    with corpus(
+        path,
+        SUFFIXES,
+        on_problem,
+    ) as files:
         for file in files.values():
             for number, item in enumerate(json_items(file)):
                 name = str(item.data.get("id", number))
                 of_task = replace(file, name=f"{file.name} (task {name})")
-                task = _task(of_task, item.line, item.data, text)
+                task = _task(
+                    of_task,
+                    item.line,
+                    item.data,
+                    text,
+                )
                 if task is None:
                     continue
                 [doc] = tokenized(tokenize, [task.text])
                 doc.name = name
                 if task.is_annotated:
-                    _annotate(doc, task, misaligned)
+                    _annotate(
+                        doc,
+                        task,
+                        misaligned,
+                    )
                 yield doc
 
 
@@ -87,7 +100,12 @@ def _task(
         file.fail(line, "json", f"has no string under {text!r}: name the key with text=….{hint}")
         return None
     if is_min:
-        return _Task(file, line, fields[text], *_of_min(item))
+        return _Task(
+            file,
+            line,
+            fields[text],
+            *_of_min(item),
+        )
     annotations = item.get("annotations") or item.get("completions") or []
     valid = [each for each in annotations if isinstance(each, dict)]
     valid = [each for each in valid if not each.get("was_cancelled")]
@@ -95,7 +113,13 @@ def _task(
     best = [*truths, *valid][:1]
     result = best[0].get("result", []) if best else []
     regions = [region for region in result if isinstance(region, dict)]
-    return _Task(file, line, fields[text], regions, bool(best))
+    return _Task(
+        file,
+        line,
+        fields[text],
+        regions,
+        bool(best),
+    )
 
 
 def _of_min(item: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], bool]:
@@ -125,7 +149,12 @@ def _annotate(
     regions = [region for region in task.result if region.get("type") in _LABELS]
     units = _units(task.text, regions)
     for number, region in enumerate(regions):
-        spans += _spans(task, number, region, units)
+        spans += _spans(
+            task,
+            number,
+            region,
+            units,
+        )
     for region in task.result:
         value = region.get("value")
         if region.get("type") == "relation":
@@ -133,12 +162,28 @@ def _annotate(
             if region.get("direction") == "left":
                 head, tail = tail, head
             labels = region.get("labels") or ["relation"]
-            links += [Link(head, tail, str(label), task.line) for label in labels]
+            links += [
+                Link(
+                    head,
+                    tail,
+                    str(label),
+                    task.line,
+                )
+                for label in labels
+            ]
         elif region.get("type") == "choices" and isinstance(value, dict):
             classes += map(str, value.get("choices", ()))
-    Aligner(task.file, misaligned).write(doc, spans, links or None)
+    Aligner(task.file, misaligned).write(
+        doc,
+        spans,
+        links or None,
+    )
     if classes:
-        layer = doc.add_layer("cats", "doc", 1)
+        layer = doc.add_layer(
+            "cats",
+            "doc",
+            1,
+        )
         for label in classes:
             layer.set(label, [1.0])
         if not spans:
@@ -185,7 +230,13 @@ def _spans(
         start, end = units.characters(start), units.characters(end)
     key = str(region.get("id", number))
     for label in labels[0]:
-        yield CharSpan(start, end, str(label), task.line, key)
+        yield CharSpan(
+            start,
+            end,
+            str(label),
+            task.line,
+            key,
+        )
 
 
 def write_label_studio(
@@ -210,7 +261,14 @@ def _chunks(
 ) -> Iterator[bytes]:
     before = "[\n"
     for number, doc in enumerate(docs):
-        task = json.dumps(label_studio_task(doc, number, key), ensure_ascii=False)
+        task = json.dumps(
+            label_studio_task(
+                doc,
+                number,
+                key,
+            ),
+            ensure_ascii=False,
+        )
         yield f"{before}{task}".encode()
         before = ",\n"
     yield b"[]\n" if before == "[\n" else b"\n]\n"
@@ -225,7 +283,11 @@ def label_studio_task(
     result: list[dict[str, Any]] = []
     for row, ent in enumerate(doc.ents or ()):
         value = {"start": ent.start_char, "end": ent.end_char, "text": ent.text}
-        region = _region(row, "labels", value | {"labels": [ent.label or ""]})
+        region = _region(
+            row,
+            "labels",
+            value | {"labels": [ent.label or ""]},
+        )
         if ent.score is not None:
             region["score"] = ent.score
         result.append(region)
@@ -244,7 +306,11 @@ def label_studio_task(
             )
     classes = [label for label, score in (doc.cats or {}).items() if score and score > 0.5]
     if classes:
-        region = _region(len(result), "choices", {"choices": classes})
+        region = _region(
+            len(result),
+            "choices",
+            {"choices": classes},
+        )
         result.append(region | {"from_name": "class"})
     return {"id": number, "data": {"text": doc.text, "name": doc.name}, key: [{"result": result}]}
 

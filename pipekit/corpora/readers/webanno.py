@@ -108,7 +108,11 @@ def read_webanno(
 
     Errors: `DataError` naming the file and the line for what is no WebAnno TSV 3.
     """
-    with corpus(path, SUFFIXES, on_problem) as files:
+    with corpus(
+        path,
+        SUFFIXES,
+        on_problem,
+    ) as files:
         for file in files.values():
             reading = _read(file)
             if reading is not None:
@@ -124,7 +128,11 @@ def _read(file: CorpusFile) -> _Reading | None:
             is_format = line.startswith("#FORMAT=WebAnno TSV 3")
         if not is_format and line.strip():
             what = f"begins with {line[:40]!r}: export as WebAnno TSV 3, whose first line names it"
-            file.fail(number, "columns", what)
+            file.fail(
+                number,
+                "columns",
+                what,
+            )
             return None
         if line.startswith(("#T_SP=", "#T_RL=", "#T_CH=")):
             _add_layer(reading, line)
@@ -137,7 +145,11 @@ def _read(file: CorpusFile) -> _Reading | None:
             is_sentence = True
         elif line.strip() and not (line.startswith("#") and "\t" not in line):
             is_sentence = False
-            _add_token(reading, number, line)
+            _add_token(
+                reading,
+                number,
+                line,
+            )
     return reading
 
 
@@ -151,7 +163,14 @@ def _add_layer(
     if reading.layers:
         last = reading.layers[-1]
         first = last.first + max(len(last.features), 1)
-    reading.layers.append(_Layer(kind, name.rpartition(".")[2], features, first))
+    reading.layers.append(
+        _Layer(
+            kind,
+            name.rpartition(".")[2],
+            features,
+            first,
+        )
+    )
 
 
 def _add_token(
@@ -167,7 +186,11 @@ def _add_token(
     is_whole = _TOKEN.fullmatch(key) and begin.isdecimal() and end.isdecimal()
     if not is_whole or len(cells) < 2 or not cells[1]:
         what = f"{line[:60]!r} is no token: it begins with 1-1<tab>0-4<tab>its text"
-        reading.file.fail(number, "columns", what)
+        reading.file.fail(
+            number,
+            "columns",
+            what,
+        )
         return
     reading.tokens[key] = len(reading.words)
     reading.words.append(_plain(cells[1]))
@@ -206,8 +229,16 @@ def _doc(
     entities: str,
 ) -> Doc:
     text, starts = _text(reading)
-    ends = starts + np.fromiter(map(len, reading.words), np.int64, len(reading.words))
-    doc = Doc(text=text, starts=starts, ends=ends)
+    ends = starts + np.fromiter(
+        map(len, reading.words),
+        np.int64,
+        len(reading.words),
+    )
+    doc = Doc(
+        text=text,
+        starts=starts,
+        ends=ends,
+    )
     doc.name = PurePath(reading.file.name).stem
     if reading.words:
         begins = np.zeros(len(doc), dtype=bool)
@@ -224,15 +255,30 @@ def _doc(
     elif entities not in spans and entities != ENTITIES:
         hint = near(entities, others)
         reading.file.fail(None, "layers", f"has no layer of spans {entities!r}.{hint}")
-    _write_tags(doc, reading, spans)
+    _write_tags(
+        doc,
+        reading,
+        spans,
+    )
     rows: dict[str, _Rows] = {}
     for name in others:
         layer = next(each for each in reading.layers if each.name == name)
         group = "ents" if name == entities else name
-        rows[name] = _write_spans(doc, group, layer, spans[name])
+        rows[name] = _write_spans(
+            doc,
+            group,
+            layer,
+            spans[name],
+        )
     for layer in reading.layers:
         if layer.kind == "T_RL":
-            _write_relations(doc, reading, layer, rows, entities)
+            _write_relations(
+                doc,
+                reading,
+                layer,
+                rows,
+                entities,
+            )
     return doc
 
 
@@ -289,7 +335,12 @@ def _annotations(
             if number and number in numbered:
                 numbered[number].end = row + 1
                 continue
-            span = _Annotation(row, row + 1, number, values)
+            span = _Annotation(
+                row,
+                row + 1,
+                number,
+                values,
+            )
             spans.append(span)
             if number:
                 numbered[number] = span
@@ -357,7 +408,11 @@ def _write_spans(
         is_free = name not in written and place != label
         if is_free and any(columns[place]):
             values = encode_labels(columns[place])
-            written.set(name, values.values, values.labels)
+            written.set(
+                name,
+                values.values,
+                values.labels,
+            )
     doc.layers[group] = written
     rows = _Rows({}, {})
     for row, span in enumerate(spans):
@@ -381,7 +436,11 @@ def _write_relations(
     heads: list[int] = []
     tails: list[int] = []
     labels: list[str | None] = []
-    governors = np.full(len(doc), -1, np.int32)
+    governors = np.full(
+        len(doc),
+        -1,
+        np.int32,
+    )
     relations: list[str | None] = [None] * len(doc)
     width = len(layer.features)
     for row, cells in enumerate(reading.cells):
@@ -399,11 +458,23 @@ def _write_relations(
                 governors[row] = token
                 relations[row] = label
             else:
-                head = _row_of(rows[base], token, int(match[2] or 0))
-                tail = _row_of(rows[base], row, int(match[3] or 0))
+                head = _row_of(
+                    rows[base],
+                    token,
+                    int(match[2] or 0),
+                )
+                tail = _row_of(
+                    rows[base],
+                    row,
+                    int(match[3] or 0),
+                )
                 if head is None or tail is None:
                     what = f"{reference!r} links no span of {base}: left out"
-                    reading.file.note(reading.lines[row], "relations", what)
+                    reading.file.note(
+                        reading.lines[row],
+                        "relations",
+                        what,
+                    )
                     continue
                 heads.append(head)
                 tails.append(tail)
@@ -411,14 +482,27 @@ def _write_relations(
     if base in rows:
         name = "relations" if base == entities else layer.name
         target = "ents" if base == entities else base
-        links = doc.add_layer(name, "link", len(heads), target=target)
+        links = doc.add_layer(
+            name,
+            "link",
+            len(heads),
+            target=target,
+        )
         links.set("head", np.array(heads, np.int32)).set("tail", np.array(tails, np.int32))
         column = encode_labels(labels)
-        links.set("label", column.values, column.labels)
+        links.set(
+            "label",
+            column.values,
+            column.labels,
+        )
     elif layer.name == "Dependency":
         doc.tokens.set("head", governors)
         column = encode_labels(relations)
-        doc.tokens.set("dep", column.values, column.labels)
+        doc.tokens.set(
+            "dep",
+            column.values,
+            column.labels,
+        )
 
 
 def _row_of(

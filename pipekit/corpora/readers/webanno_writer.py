@@ -51,7 +51,14 @@ def webanno_text(doc: Doc) -> str:
     if doc.relations is not None and doc.layers["relations"].target in (None, "ents"):
         header.append(f"#T_RL={_RELATION}|label|BT_{_ENTITY}")
         columns += _relations(doc)
-    return "\n".join([*header, "", *_sentences(doc, columns), ""])
+    return "\n".join(
+        [
+            *header,
+            "",
+            *_sentences(doc, columns),
+            "",
+        ]
+    )
 
 
 def _tags(
@@ -79,7 +86,12 @@ def _relations(doc: Doc) -> list[Cells]:
     keys = _token_keys(doc)
     spans = list(doc.ents or ())
     layer = doc.layers["relations"]
-    ends = zip(layer.values("head"), layer.values("tail"), layer.values("label"), strict=True)
+    ends = zip(
+        layer.values("head"),
+        layer.values("tail"),
+        layer.values("label"),
+        strict=True,
+    )
     for head, tail, label in ends:
         source, target = spans[head], spans[tail]
         if source.start < source.end and target.start < target.end:
