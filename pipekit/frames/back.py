@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipekit.doc import Doc, Layer
-from pipekit.doc.columns import Column
 from pipekit.doc.layer import TOKEN_ROWS, LayerKind
 from pipekit.doc.limits import LINKED, check_layers
-from pipekit.errors import DataError, DocError, near
+from pipekit.errors import DataError, DocError
 from pipekit.frames.arrays import Read, arrow, read_array
+from pipekit.frames.reading import FrameTable
 from pipekit.frames.tables import DOC_KEYS, LINK_KEYS, SPAN_KEYS, TOKEN_KEYS
 from pipekit.words.arrays import Ints, offsets
 
@@ -42,7 +42,7 @@ def to_docs(
 
     Errors: `DataError` naming the table, the column, the document and the cure.
     """
-    own = _Table.read(
+    own = FrameTable.read(
         "tokens",
         tokens,
         TOKEN_KEYS,
@@ -50,7 +50,7 @@ def to_docs(
     about = (
         None
         if docs is None
-        else _Table.read(
+        else FrameTable.read(
             "docs",
             docs,
             DOC_KEYS,
@@ -79,7 +79,7 @@ def to_docs(
         ("relations", relations, LINK_KEYS, "link"),
     ):
         if table is not None:
-            read = _Table.read(
+            read = FrameTable.read(
                 name,
                 table,
                 columns,
@@ -104,126 +104,15 @@ def to_docs(
             number,
             described[number],
         )
-    return made
-
-
-class _Table(NamedTuple):
-    """A table, as columns.
-
-    Attributes:
-        name: what it is called in messages.
-        table: as pyarrow has it.
-        columns: its columns of numbers and strings.
-        fixed: the names of those that are no annotations.
-        borders: of a sorted table, where the rows of each document begin, and the end.
-    """
-
-    name: str
-    table: Any
-    columns: Mapping[str, Read]
-    fixed: Sequence[str]
-    borders: Ints
-
-    @classmethod
-    def read(
-        cls,
-        name: str,
-        table: Any,
-        fixed: Sequence[str],
-    ) -> _Table:
-        pa = arrow()
-        try:
-            whole = table if isinstance(table, pa.Table) else pa.table(table)
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            raise DataError(f"the table {name!r} cannot be read as columns: {error}") from error
-        columns = {}
-        for column in whole.column_names:
-            is_index = column.startswith("__index_level_")  # of pandas
-            if is_index or pa.types.is_nested(whole.schema.field(column).type):
-                continue
-            where = f"the table {name!r}: column {column!r}"
-            columns[column] = read_array(whole.column(column), where)
-        return cls(
-            name,
-            whole,
-            columns,
-            fixed,
-            np.array([0, whole.num_rows]),
-        )
-
-    def __getitem__(self, column: str) -> Read:
-        read = self.columns.get(column)
-        if read is None:
-            hint = near(column, self.columns)
-            raise DataError(f"the table {self.name!r} has no column {column!r}.{hint}")
-        if read.is_null.any():
-            row = int(np.flatnonzero(read.is_null)[0])
-            raise DataError(
-                f"the table {self.name!r}: column {column!r} has no value in row {row}: fill it in"
-            )
-        return read
-
-    def ints(self, column: str) -> Ints:
-        """Errors: `DataError` for a column that is missing, has gaps, or holds no integers."""
-        read = self[column]
-        values = read.values.astype(np.int64, copy=False) if read.labels is None else None
-        if values is None or (values != read.values).any():
-            raise DataError(f"the table {self.name!r}: column {column!r} holds no integers")
-        return values
-
-    def keys(self) -> list[Any]:
-        """The document of each row."""
-        if "doc" not in self.columns:
-            return [0] * self.table.num_rows
-        read = self["doc"]
-        if read.labels is None:
-            numbers: list[Any] = read.values.tolist()
-            return numbers
-        return Column(read.values, read.labels).plain()
-
-    def sorted(
-        self,
-        order: Mapping[Any, int],
-        *by: str,
-    ) -> _Table:
-        """The rows in the order of documents, within a document by other columns, if there are."""
-        keys = self.keys()
-        try:
-            numbers = np.array([order[key] for key in keys], dtype=np.int64)
-        except KeyError as error:
-            raise DataError(
-                f"the table {self.name!r} has rows of the document {error}, which no other table "
-                "has"
-            ) from None
-        criteria = [self.ints(name) for name in by if name in self.columns]
-        rows = np.lexsort([*criteria[::-1], numbers])
-        columns = {name: read.take(rows) for name, read in self.columns.items()}
-        borders = np.searchsorted(numbers[rows], np.arange(len(order) + 1))
-        return _Table(
-            self.name,
-            self.table,
-            columns,
-            self.fixed,
-            borders,
-        )
-
-    def rows_of(self, number: int) -> tuple[int, int]:
-        return int(self.borders[number]), int(self.borders[number + 1])
-
-    def described(self) -> list[Any]:
-        """The layers of each document, as `to_arrow` has them; None where nothing tells."""
-        if "layers" not in self.table.column_names:
-            return [None] * self.table.num_rows
-        described: list[Any] = self.table.column("layers").to_pylist()
-        return described
+    return results
 
 
 # -- texts and tokens
 
 
 def _bare(
-    tokens: _Table,
-    docs: _Table | None,
+    tokens: FrameTable,
+    docs: FrameTable | None,
     order: Mapping[Any, int],
 ) -> list[Doc]:
     words: list[str] = []
@@ -252,7 +141,7 @@ def _bare(
         except DocError as error:
             raise DataError(f"the table 'tokens', document {key!r}: {error}") from error
         results.append(doc)
-    return made
+    return results
 
 
 def _of_words(
@@ -272,7 +161,7 @@ def _of_words(
 
 def _add_tokens(
     doc: Doc,
-    tokens: _Table,
+    tokens: FrameTable,
     rows: tuple[int, int],
     described: Any,
 ) -> None:
@@ -351,7 +240,7 @@ def _put(
 
 def _add_layers(
     docs: Sequence[Doc],
-    table: _Table,
+    table: FrameTable,
     order: Mapping[Any, int],
     kind: LayerKind,
 ) -> None:
@@ -397,7 +286,7 @@ def _add_layers(
 
 
 def _names(
-    table: _Table,
+    table: FrameTable,
     column: str,
     first: int,
     last: int,
@@ -426,7 +315,7 @@ class _About(NamedTuple):
     borders: dict[tuple[str, str], Ints]
 
     @classmethod
-    def of(cls, docs: _Table) -> _About:
+    def of(cls, docs: FrameTable) -> _About:
         types = arrow().types
         rows = docs.table.num_rows
         columns = {}
@@ -455,7 +344,7 @@ class _About(NamedTuple):
 
 
 def _strings(
-    table: _Table,
+    table: FrameTable,
     column: str,
 ) -> list[Any]:
     if column not in table.columns:

@@ -1,8 +1,8 @@
 """Exports of annotation tools, read and written: doccano, Label Studio, WebAnno, spaCy, .docs.
 
 Modules: corpora.readers.doccano, corpora.readers.label_studio, corpora.readers.webanno,
-corpora.readers.webanno_writer, corpora.readers.docbin, corpora.readers.docs_file,
-corpora.readers.json_items, corpora.readers.units
+corpora.readers.webanno_cells, corpora.readers.webanno_writer, corpora.readers.docbin,
+corpora.readers.docs_file, corpora.readers.json_items, corpora.readers.units
 """
 
 from __future__ import annotations

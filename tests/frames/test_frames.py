@@ -1,6 +1,7 @@
 """Docs as tables, and back: round trips, what people's own tables may lack, and what is refused.
 
-Modules: frames.arrays, frames.tables, frames.back
+Modules: frames.arrays, frames.tables, frames.reading,
+frames.back
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The phrase matcher: terms by words, lemmas and normal forms.
 
-Modules: matching.phrases
+Modules: matching.phrases, matching.hash_index
 """
 
 from __future__ import annotations

@@ -23,6 +23,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
+from pipekit.corpora.readers.webanno_cells import (
+    numbered_value,
+    plain_cell,
+    stacked_values,
+)
 from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
@@ -32,10 +37,7 @@ SUFFIXES = (".tsv",)
 ENTITIES = "NamedEntity"
 _TOKEN = re.compile(r"(\d+)-(\d+)")
 _SUB_TOKEN = re.compile(r"\d+-\d+\.\d+")
-_NUMBER = re.compile(r"(?<!\\)\[(\d+)\]$")
 _REFERENCE = re.compile(r"(\d+-\d+)(?:\.\d+)?(?:\[(\d+)_(\d+)\])?")
-_STACKED = re.compile(r"(?<!\\)\|")
-_ESCAPED = re.compile(r"\\(->|.)", re.DOTALL)
 _BASE = "BT_"
 _TAGS = {"POS": "pos", "Lemma": "lemma", "MorphologicalFeatures": "morph"}
 _FEATURES = {
@@ -138,9 +140,9 @@ def _read(file: CorpusFile) -> _Reading | None:
             _add_layer(reading, line)
         elif line.startswith("#Text="):
             if is_sentence:  # a sentence of several lines
-                reading.texts[-1] += "\n" + _plain(line.removeprefix("#Text="))
+                reading.texts[-1] += "\n" + plain_cell(line.removeprefix("#Text="))
                 continue
-            reading.texts.append(_plain(line.removeprefix("#Text=")))
+            reading.texts.append(plain_cell(line.removeprefix("#Text=")))
             reading.firsts.append(len(reading.words))
             is_sentence = True
         elif line.strip() and not (line.startswith("#") and "\t" not in line):
@@ -193,7 +195,7 @@ def _add_token(
         )
         return
     reading.tokens[key] = len(reading.words)
-    reading.words.append(_plain(cells[1]))
+    reading.words.append(plain_cell(cells[1]))
     reading.begins.append(int(begin))
     reading.ends.append(int(end))
     reading.cells.append(cells[2:])
@@ -210,15 +212,6 @@ def _add_part(
         if place >= len(own) or cell in ("_", ""):
             continue
         own[place] = cell if own[place] in ("_", "") else f"{own[place]}|{cell}"
-
-
-def _plain(cell: str) -> str:
-    """A cell without its escapes."""
-    return _ESCAPED.sub(_unescaped, cell)
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    return {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1])
 
 
 # -- text and tokens
@@ -326,10 +319,10 @@ def _annotations(
     spans: list[_Annotation] = []
     numbered: dict[int, _Annotation] = {}
     for row, cells in enumerate(reading.cells):
-        columns = [_stack(cell) for cell in cells[layer.first : layer.first + width]]
+        columns = [stacked_values(cell) for cell in cells[layer.first : layer.first + width]]
         depth = max(map(len, columns), default=0)
         for place in range(depth):
-            pairs = [_numbered(column[place]) for column in columns if place < len(column)]
+            pairs = [numbered_value(column[place]) for column in columns if place < len(column)]
             number = max((number for _, number in pairs), default=0)
             values = [value for value, _ in pairs]
             if number and number in numbered:
@@ -345,20 +338,6 @@ def _annotations(
             if number:
                 numbered[number] = span
     return spans
-
-
-def _stack(cell: str) -> list[str]:
-    return [] if cell in ("_", "") else _STACKED.split(cell)
-
-
-def _numbered(value: str) -> tuple[str, int]:
-    """A value without its number, and the number, 0 for none."""
-    match = _NUMBER.search(value)
-    number = 0
-    if match is not None:
-        number = int(match[1])
-        value = value[: match.start()]
-    return ("" if value in ("*", "_") else _plain(value)), number
 
 
 def _write_tags(
@@ -444,13 +423,13 @@ def _write_relations(
     relations: list[str | None] = [None] * len(doc)
     width = len(layer.features)
     for row, cells in enumerate(reading.cells):
-        columns = [_stack(cell) for cell in cells[layer.first : layer.first + width]]
+        columns = [stacked_values(cell) for cell in cells[layer.first : layer.first + width]]
         if len(columns) < width:
             continue
         for place, reference in enumerate(columns[-1]):
             match = _REFERENCE.fullmatch(reference)
             token = reading.tokens.get(match[1]) if match else None
-            label = _numbered(columns[label_place][place])[0] or None
+            label = numbered_value(columns[label_place][place])[0] or None
             if match is None or token is None:
                 what = f"{reference!r} names no token: it is written 1-1 or 1-1[1_2]"
                 reading.file.note(reading.lines[row], "relations", f"{what}: left out")
