@@ -38,7 +38,8 @@ def read(
         name: a file, or the name of an installed pipeline.
         kind: what of a pipeline is read: "lexicon", "vectors" or "subwords".
 
-    Errors: `CorruptModelError`; `DataError` for a file of word vectors; `ConfigError` for a pipeline that has no such arrays.
+    Errors: `CorruptModelError`; `DataError` for a file of word vectors; `ConfigError` for a
+    pipeline that has no such arrays.
     """
     path = resource_path(name)
     if path.suffix in SUFFIXES:
