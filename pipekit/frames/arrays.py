@@ -173,6 +173,15 @@ class Read(NamedTuple):
             self.is_null[rows],
         )
 
+    def integers(self) -> Ints | None:
+        """The values, int64[rows]; None where some value is no integer."""
+        if self.labels is not None:
+            return None
+        with np.errstate(invalid="ignore"):  # NaN and infinity differ from what they become
+            values = self.values.astype(np.int64, copy=False)
+        is_exact = np.array_equal(values, self.values)
+        return values if is_exact else None
+
     def plain(self) -> list[Any]:
         """All values as plain Python objects, None for null."""
         return [

@@ -74,22 +74,28 @@ def to_docs(
             own.rows_of(number),
             described[number],
         )
-    for name, table, columns, kind in (
-        ("spans", spans, SPAN_KEYS, "span"),
-        ("relations", relations, LINK_KEYS, "link"),
-    ):
-        if table is not None:
-            read = FrameTable.read(
-                name,
-                table,
-                columns,
-            )
-            _add_layers(
-                results,
-                read,
-                order,
-                kind,
-            )  # type: ignore[arg-type]
+    if spans is not None:
+        _add_layers(
+            results,
+            FrameTable.read(
+                "spans",
+                spans,
+                SPAN_KEYS,
+            ),
+            order,
+            "span",
+        )
+    if relations is not None:
+        _add_layers(
+            results,
+            FrameTable.read(
+                "relations",
+                relations,
+                LINK_KEYS,
+            ),
+            order,
+            "link",
+        )
     about_docs = None if about is None else _About.of(about)
     for number, doc in enumerate(results):
         if about_docs is not None:

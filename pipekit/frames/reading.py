@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from pipekit.doc.columns import Column
 from pipekit.errors import DataError, near
 from pipekit.frames.arrays import Read, arrow, read_array
 from pipekit.words.arrays import Ints
 
 
-class FrameTable(NamedTuple):
+@dataclass(frozen=True)
+class FrameTable:
     """A table, as columns.
 
     Attributes:
@@ -72,8 +73,8 @@ class FrameTable(NamedTuple):
     def ints(self, column: str) -> Ints:
         """Errors: `DataError` for a column that is missing, has gaps, or holds no integers."""
         read = self[column]
-        values = read.values.astype(np.int64, copy=False) if read.labels is None else None
-        if values is None or (values != read.values).any():
+        values = read.integers()
+        if values is None:
             raise DataError(f"the table {self.name!r}: column {column!r} holds no integers")
         return values
 
@@ -81,11 +82,7 @@ class FrameTable(NamedTuple):
         """The document of each row."""
         if "doc" not in self.columns:
             return [0] * self.table.num_rows
-        read = self["doc"]
-        if read.labels is None:
-            numbers: list[Any] = read.values.tolist()
-            return numbers
-        return Column(read.values, read.labels).plain()
+        return self["doc"].plain()
 
     def sorted(
         self,

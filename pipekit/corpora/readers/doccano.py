@@ -118,25 +118,16 @@ def _span(
     place: int,
     line: int,
 ) -> CharSpan | None:
-    key = str(place)
-    if isinstance(label, dict):
-        key = str(label.get("id", place))
-        parts = [
-            label.get("start_offset"),
-            label.get("end_offset"),
-            label.get("label"),
-        ]
-    elif isinstance(label, list):
-        parts = label[:3]
-    else:
+    """The span of a label of either shape; None where it has neither."""
+    match label:
+        case [int(start), int(end), str(name), *_]:
+            key = str(place)
+        case {"start_offset": int(start), "end_offset": int(end), "label": str(name)}:
+            key = str(label.get("id", place))
+        case _:
+            return None
+    if isinstance(start, bool) or isinstance(end, bool):
         return None
-    if [type(part) for part in parts] != [
-        int,
-        int,
-        str,
-    ]:
-        return None
-    start, end, name = parts
     return CharSpan(
         start,
         end,
