@@ -151,14 +151,33 @@ def doc_places(
         most: the bytes of the largest record that is read; a larger one is an error.
     """
     with open(path, "rb") as file:
-        _check_magic(file.read(len(MAGIC)), os.fspath(path))
-        for place in _places(file, start):
-            doc: Doc | PipekitFormatError
-            try:
-                doc = Doc.from_bytes(_record(file, place, most))
-            except PipekitFormatError as error:
-                doc = error
-            yield place, doc
+        yield from doc_places_of(
+            file,
+            os.fspath(path),
+            start,
+            most,
+        )
+
+
+def doc_places_of(
+    file: BinaryIO,
+    name: str,
+    start: int = 0,
+    most: int = _MAX_RECORD,
+) -> Iterator[tuple[Place, Doc | PipekitFormatError]]:
+    """The same of an open file, which has to have a descriptor.
+
+    Args:
+        name: what the file is called in messages.
+    """
+    _check_magic(file.read(len(MAGIC)), name)
+    for place in _places(file, start):
+        doc: Doc | PipekitFormatError
+        try:
+            doc = Doc.from_bytes(_record(file, place, most))
+        except PipekitFormatError as error:
+            doc = error
+        yield place, doc
 
 
 def _check_magic(

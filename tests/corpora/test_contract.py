@@ -8,14 +8,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from helpers.places import CASES
 
+import pipekit
+from pipekit import Doc
+from pipekit.corpora.readers.doccano import write_doccano
+from pipekit.corpora.readers.label_studio import write_label_studio
+from pipekit.corpora.readers.webanno_writer import write_webanno
 from pipekit.testing import ReaderTests
 
 
 def written(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def annotated() -> list[Doc]:
+    """Two documents with names in them, one word outside the plane of the others."""
+    nlp = pipekit.blank("ru")
+    docs = [nlp("🙂 Иван знает Анну."), nlp("Анна спит.")]
+    docs[0].ents = [docs[0].char_span(2, 6, "PER"), docs[0].char_span(13, 17, "PER")]
+    docs[1].ents = [docs[1].char_span(0, 4, "PER")]
+    return docs
 
 
 class TestConllu(ReaderTests):
@@ -88,3 +103,51 @@ class TestFactRuEval(ReaderTests):
         written(folder / "book_1.spans", "1 name 0 4 1 1  # 1 Иван\n")
         written(folder / "book_1.objects", "1 Person 1 # Иван\n")
         return folder
+
+
+class TestDoccano(ReaderTests):
+    type = "doccano"
+
+    def write(self, folder: Path) -> Path:
+        path = folder / "a.jsonl"
+        write_doccano(annotated(), path)
+        return path
+
+
+class TestLabelStudio(ReaderTests):
+    type = "label_studio"
+
+    def write(self, folder: Path) -> Path:
+        path = folder / "a.json"
+        write_label_studio(annotated(), path)
+        return path
+
+
+class TestWebanno(ReaderTests):
+    type = "webanno"
+
+    def write(self, folder: Path) -> Path:
+        path = folder / "a.tsv"
+        write_webanno(annotated()[0], path)
+        return path
+
+
+class TestDocs(ReaderTests):
+    type = "docs"
+
+    def write(self, folder: Path) -> Path:
+        path = folder / "a.docs"
+        pipekit.write_docs(annotated(), path)
+        return path
+
+
+class TestDocbin(ReaderTests):
+    type = "docbin"
+
+    def write(self, folder: Path) -> Path:
+        spacy = pytest.importorskip("spacy", reason="spaCy writes the files")
+        from spacy.tokens import DocBin
+
+        path = folder / "a.spacy"
+        DocBin(docs=[spacy.blank("ru")("Мама мыла раму.")]).to_disk(path)
+        return path

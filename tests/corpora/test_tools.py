@@ -7,6 +7,7 @@ corpora.readers.docs_file, corpora.readers.json_items, corpora.readers.units
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ import pipekit
 from pipekit import Doc, write_docs
 from pipekit.corpora.readers.doccano import read_doccano, write_doccano
 from pipekit.corpora.readers.docs_file import read_docs_file
+from pipekit.corpora.readers.files import Problem
 from pipekit.corpora.readers.label_studio import read_label_studio, write_label_studio
 from pipekit.corpora.readers.units import Units
 from pipekit.corpora.readers.webanno import read_webanno
@@ -240,6 +242,10 @@ def test_docbin_is_read_as_spacy_reads_it(tmp_path: Path) -> None:
     assert first.cats == {"тема": 0.25}
     assert (second.words, list(second.tokens), second.ents) == (["а", "б"], [], None)
     assert len(third) == 0
+    packed = gzip.compress(path.read_bytes())
+    (tmp_path / "cut.spacy.gz").write_bytes(packed[:-20])
+    with pytest.raises(DataError, match=r"cut\.spacy\.gz: cannot be read: .*get the file again"):
+        read_corpus(tmp_path / "cut.spacy.gz", None, NLP.tokenize)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match=r"train\.spacy: is no DocBin"):
         read_corpus(path, None, NLP.tokenize)
@@ -255,8 +261,15 @@ def test_a_file_of_docs_is_a_corpus(tmp_path: Path) -> None:
     data = bytearray(damaged.read_bytes())
     data[40] ^= 255
     damaged.write_bytes(bytes(data))
-    with pytest.raises(pipekit.PipekitError, match=r"damaged\.docs"):
+    with pytest.raises(DataError, match=r"damaged\.docs: record 0 at byte 8 is lost"):
         list(read_docs_file(damaged))
+    problems: list[Problem] = []
+    [doc] = read_docs_file(damaged, on_problem=problems.append)
+    assert doc.text == "Да" and len(problems) == 1
+    assert len(list(read_docs_file(tmp_path, on_problem=problems.append))) == 3, "a folder"
+    (tmp_path / "cut.docs.gz").write_bytes(gzip.compress(bytes(data))[:-20])
+    with pytest.raises(DataError, match=r"cut\.docs\.gz: cannot be read"):
+        list(read_docs_file(tmp_path / "cut.docs.gz"))
 
 
 def test_a_model_learns_from_each_format(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
+from pipekit.corpora.readers.files import DAMAGE, CorpusFile, OnProblem, StrPath, corpus
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column, encode_labels
 from pipekit.doc.layer import span_layer
@@ -75,10 +75,12 @@ def _docs(file: CorpusFile) -> Iterator[Doc]:
     cure = "write it with DocBin.to_disk of spaCy 3"
     try:
         with file.open() as stream:
-            content = _bin(zlib.decompress(stream.read()))
-    except OSError as error:
+            data = stream.read()
+    except DAMAGE as error:
         file.damaged(error)
         return
+    try:
+        content = _bin(zlib.decompress(data))
     except (zlib.error, PipekitFormatError, ValueError, KeyError, TypeError) as error:
         file.fail(None, "file", f"is no DocBin: {type(error).__name__}: {error}: {cure}")
         return
