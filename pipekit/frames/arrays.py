@@ -13,12 +13,12 @@ from pipekit.errors import ConfigError, DataError, DocError
 from pipekit.words.arrays import Bools, Ints, offsets, ranges
 from pipekit.words.chars import codes
 
-Part = tuple[Column | None, int]
+ColumnPart = tuple[Column | None, int]
 """A column of a document and its rows; None where the document lacks it."""
 _WIDER = (0x80, 0x800, 0x10000)  # code points from which UTF-8 takes a byte more
 
 
-def arrow() -> Any:
+def arrow_module() -> Any:
     """The module pyarrow. Errors: `ConfigError` with the cure."""
     try:
         import pyarrow
@@ -29,9 +29,9 @@ def arrow() -> Any:
     return pyarrow
 
 
-def stacked(
+def stacked_columns(
     name: str,
-    parts: Sequence[Part],
+    parts: Sequence[ColumnPart],
 ) -> Any:
     """Columns end to end as an array of Arrow: what is unset or lacking is null.
 
@@ -52,8 +52,8 @@ def stacked(
     return _labels(parts)
 
 
-def _labels(parts: Sequence[Part]) -> Any:
-    pa = arrow()
+def _labels(parts: Sequence[ColumnPart]) -> Any:
+    pa = arrow_module()
     places: dict[str, int] = {}
     tables: dict[int, Values] = {}  # documents of one batch share a list of labels
     pieces = [np.zeros(0, np.int32)]
@@ -89,7 +89,7 @@ def _places(
 
 def _numbers(
     name: str,
-    parts: Sequence[Part],
+    parts: Sequence[ColumnPart],
     present: Sequence[Column],
 ) -> Any:
     dtypes = {column.values.dtype for column in present}
@@ -110,8 +110,8 @@ def _numbers(
     if dtype.kind == "f":
         is_unset |= np.isnan(values)
     if not is_unset.any():
-        return arrow().array(values)
-    return arrow().array(values, mask=is_unset)
+        return arrow_module().array(values)
+    return arrow_module().array(values, mask=is_unset)
 
 
 def strings_between(
@@ -123,7 +123,7 @@ def strings_between(
 
     The bytes of all pieces are gathered at once: no string of any piece is made.
     """
-    pa = arrow()
+    pa = arrow_module()
     text = "".join(texts)
     points = codes(text)
     widths = np.ones(len(points), dtype=np.int64)
@@ -199,7 +199,7 @@ def read_array(
     where: str,
 ) -> Read:
     """An array of Arrow, whole or in chunks. Errors: `DataError` for a type that no column has."""
-    pa = arrow()
+    pa = arrow_module()
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
         if isinstance(array, pa.ChunkedArray):  # some versions leave it so

@@ -11,9 +11,9 @@ from pipekit.doc import Doc, Layer
 from pipekit.doc.layer import TOKEN_ROWS, LayerKind
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.errors import DataError, DocError
-from pipekit.frames.arrays import Read, arrow, read_array
+from pipekit.frames.arrays import Read, arrow_module, read_array
 from pipekit.frames.reading import FrameTable
-from pipekit.frames.tables import DOC_KEYS, LINK_KEYS, SPAN_KEYS, TOKEN_KEYS
+from pipekit.frames.tables import DOC_FIXED, LINK_FIXED, SPAN_FIXED, TOKEN_FIXED
 from pipekit.words.arrays import Ints, offsets
 
 _SHOWN = {"start_char", "end_char", "text", "head_text", "tail_text"}  # what rows tell besides
@@ -42,24 +42,9 @@ def to_docs(
 
     Errors: `DataError` naming the table, the column, the document and the cure.
     """
-    own = FrameTable.read(
-        "tokens",
-        tokens,
-        TOKEN_KEYS,
-    )
-    about = (
-        None
-        if docs is None
-        else FrameTable.read(
-            "docs",
-            docs,
-            DOC_KEYS,
-        )
-    )
-    keys = own.keys() if about is None else about.keys()
-    if len(set(keys)) < len(keys) and about is not None:
-        raise DataError("the table 'docs' has two rows with one number in 'doc'")
-    order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    own = FrameTable.read("tokens", tokens, TOKEN_FIXED)
+    about = None if docs is None else FrameTable.read("docs", docs, DOC_FIXED)
+    order = _order(own, about)
     own = own.sorted(order, "i")
     results = _bare(
         own,
@@ -75,42 +60,39 @@ def to_docs(
             described[number],
         )
     if spans is not None:
+        table = FrameTable.read("spans", spans, SPAN_FIXED)
         _add_layers(
             results,
-            FrameTable.read(
-                "spans",
-                spans,
-                SPAN_KEYS,
-            ),
+            table,
             order,
             "span",
         )
     if relations is not None:
+        table = FrameTable.read("relations", relations, LINK_FIXED)
         _add_layers(
             results,
-            FrameTable.read(
-                "relations",
-                relations,
-                LINK_KEYS,
-            ),
+            table,
             order,
             "link",
         )
-    about_docs = None if about is None else _About.of(about)
-    for number, doc in enumerate(results):
-        if about_docs is not None:
-            _add_about(
-                doc,
-                about_docs,
-                number,
-                described[number],
-            )
-        _complete(
-            doc,
-            number,
-            described[number],
-        )
+    _finish(
+        results,
+        about,
+        described,
+    )
     return results
+
+
+def _order(
+    tokens: FrameTable,
+    about: FrameTable | None,
+) -> dict[Any, int]:
+    """The place of each document by what names it in the tables."""
+    keys = tokens.keys() if about is None else about.keys()
+    order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    if about is not None and len(order) < len(keys):
+        raise DataError("the table 'docs' has two rows with one number in 'doc'")
+    return order
 
 
 # -- texts and tokens
@@ -322,7 +304,7 @@ class _About(NamedTuple):
 
     @classmethod
     def of(cls, docs: FrameTable) -> _About:
-        types = arrow().types
+        types = arrow_module().types
         rows = docs.table.num_rows
         columns = {}
         borders = {}
@@ -334,7 +316,7 @@ class _About(NamedTuple):
             lengths = np.ones(rows, dtype=np.int64)
             if types.is_list(array.type) or types.is_large_list(array.type):
                 if hasattr(array, "chunks"):
-                    array = arrow().concat_arrays(array.chunks)
+                    array = arrow_module().concat_arrays(array.chunks)
                 parents = array.value_parent_indices().to_numpy()
                 lengths = np.bincount(parents, minlength=rows)
                 array = array.flatten()
@@ -391,6 +373,28 @@ def _add_about(
             own,
             "docs",
             is_sure=wanted is not None,
+        )
+
+
+def _finish(
+    docs: Sequence[Doc],
+    about: FrameTable | None,
+    described: Sequence[Any],
+) -> None:
+    """Add what the table of documents tells, and check each document."""
+    about_docs = None if about is None else _About.of(about)
+    for number, doc in enumerate(docs):
+        if about_docs is not None:
+            _add_about(
+                doc,
+                about_docs,
+                number,
+                described[number],
+            )
+        _complete(
+            doc,
+            number,
+            described[number],
         )
 
 

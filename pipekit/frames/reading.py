@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipekit.errors import DataError, near
-from pipekit.frames.arrays import Read, arrow, read_array
+from pipekit.frames.arrays import Read, arrow_module, read_array
 from pipekit.words.arrays import Ints
 
 
@@ -38,7 +38,7 @@ class FrameTable:
         table: Any,
         fixed: Sequence[str],
     ) -> FrameTable:
-        pa = arrow()
+        pa = arrow_module()
         try:
             whole = table if isinstance(table, pa.Table) else pa.table(table)
         except (pa.ArrowException, TypeError, ValueError) as error:

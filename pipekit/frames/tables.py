@@ -12,16 +12,16 @@ from pipekit.doc.columns import Column, Values
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import clean
 from pipekit.errors import ConfigError, DocError, near
-from pipekit.frames.arrays import Part, arrow, stacked, strings_between
+from pipekit.frames.arrays import ColumnPart, arrow_module, stacked_columns, strings_between
 from pipekit.words.arrays import Ints, offsets, places
 
 RowKind = Literal["tokens", "spans", "relations", "docs"]
 ROWS: tuple[RowKind, ...] = ("tokens", "spans", "relations", "docs")
 """What a row may be."""
-TOKEN_KEYS = ("doc", "i", "start", "end", "text")
-SPAN_KEYS = ("doc", "layer", "row", "start", "end", "start_char", "end_char", "text")
-LINK_KEYS = ("doc", "layer", "row", "target", "head", "tail", "head_text", "tail_text")
-DOC_KEYS = ("doc", "name", "text", "error", "layers")
+TOKEN_FIXED = ("doc", "i", "start", "end", "text")
+SPAN_FIXED = ("doc", "layer", "row", "start", "end", "start_char", "end_char", "text")
+LINK_FIXED = ("doc", "layer", "row", "target", "head", "tail", "head_text", "tail_text")
+DOC_FIXED = ("doc", "name", "text", "error", "layers")
 _OF_LAYER = "."  # between the names of a layer and of its column
 
 
@@ -64,7 +64,7 @@ def to_arrow(
     every = list(docs)
     for doc in every:
         check_layers(doc.layers, len(doc))
-    return arrow().table(makers[rows](every))
+    return arrow_module().table(makers[rows](every))
 
 
 def to_pandas(
@@ -80,7 +80,7 @@ def to_pandas(
     except ImportError as error:
         cure = "pip install pandas (the extra 'tables')"
         raise ConfigError(f"frames of pandas need pandas: {cure}") from error
-    pa = arrow()
+    pa = arrow_module()
     table = to_arrow(docs, rows)
     nullable = {
         pa.bool_(): pandas.BooleanDtype(),
@@ -305,7 +305,7 @@ def _relations(docs: Sequence[Doc]) -> dict[str, Any]:
 
 
 def _docs(docs: Sequence[Doc]) -> dict[str, Any]:
-    pa = arrow()
+    pa = arrow_module()
     columns: dict[str, Any] = {
         "doc": np.arange(len(docs), dtype=np.int32),
         "name": pa.array(map(_clean, [doc.name for doc in docs]), pa.string()),
@@ -360,7 +360,7 @@ def _add_doc_columns(
     layers: Sequence[Layer | None],
 ) -> None:
     """Add a layer about documents: a value of each, or a list where some have several."""
-    pa = arrow()
+    pa = arrow_module()
     sizes = np.array([layer.size if layer else 0 for layer in layers], dtype=np.int64)
     is_list = (sizes > 1).any()
     if not is_list:
@@ -415,17 +415,19 @@ def _add_columns(
             raise DocError(
                 f"the column {column!r} has the name of another one of the table: rename it"
             )
-        parts: list[Part] = [(layer.get(name) if layer else None, rows) for layer, rows in layers]
-        columns[column] = stacked(column, parts)
+        parts: list[ColumnPart] = [
+            (layer.get(name) if layer else None, rows) for layer, rows in layers
+        ]
+        columns[column] = stacked_columns(column, parts)
 
 
 def _as_arrow(columns: dict[str, Any]) -> dict[str, Any]:
     arrays = {}
     for name, values in columns.items():
         if isinstance(values, np.ndarray):
-            values = arrow().array(values)
+            values = arrow_module().array(values)
         elif isinstance(values, Column):
-            values = stacked(name, [(values, len(values.values))])
+            values = stacked_columns(name, [(values, len(values.values))])
         arrays[name] = values
     return arrays
 

@@ -1,7 +1,8 @@
 """Exports of annotation tools, read and written: doccano, Label Studio, WebAnno, spaCy, .docs.
 
 Modules: corpora.readers.doccano, corpora.readers.label_studio, corpora.readers.webanno,
-corpora.readers.webanno_cells, corpora.readers.webanno_writer, corpora.readers.docbin,
+corpora.readers.webanno_cells, corpora.readers.webanno_file,
+corpora.readers.webanno_writer, corpora.readers.docbin,
 corpora.readers.docs_file, corpora.readers.json_items, corpora.readers.units
 """
 
@@ -24,7 +25,7 @@ from pipekit.corpora.readers.doccano import read_doccano, write_doccano
 from pipekit.corpora.readers.docs_file import read_docs_file
 from pipekit.corpora.readers.files import Problem
 from pipekit.corpora.readers.label_studio import read_label_studio, write_label_studio
-from pipekit.corpora.readers.units import Units
+from pipekit.corpora.readers.units import Utf16Units
 from pipekit.corpora.readers.webanno import read_webanno
 from pipekit.corpora.readers.webanno_writer import write_webanno
 from pipekit.corpora.sources import read_corpus
@@ -68,8 +69,8 @@ def lines(path: Path, *records: Any) -> Path:
 def test_units_are_those_of_utf_16(text: str, place: int) -> None:
     place = min(place, len(text))
     units = len(text[:place].encode("utf-16-le")) // 2
-    assert Units(text).of(place) == units and Units(text).characters(units) == place
-    assert Units(text).characters(10_000) == 10_000, "what is outside stays outside"
+    assert Utf16Units(text).of(place) == units and Utf16Units(text).characters(units) == place
+    assert Utf16Units(text).characters(10_000) == 10_000, "what is outside stays outside"
 
 
 def test_doccano_comes_back_with_spans_relations_and_classes(tmp_path: Path) -> None:

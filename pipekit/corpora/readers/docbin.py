@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipekit.corpora.readers.files import DAMAGE, CorpusFile, OnProblem, StrPath, corpus
+from pipekit.corpora.readers.files import FILE_FAULTS, CorpusFile, OnProblem, StrPath, corpus
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column, encode_labels
 from pipekit.doc.layer import span_layer
@@ -76,7 +76,7 @@ def _docs(file: CorpusFile) -> Iterator[Doc]:
     try:
         with file.open() as stream:
             data = stream.read()
-    except DAMAGE as error:
+    except FILE_FAULTS as error:
         file.damaged(error)
         return
     try:

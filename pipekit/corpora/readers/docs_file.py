@@ -9,7 +9,7 @@ from io import BufferedReader
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
-from pipekit.corpora.readers.files import DAMAGE, CorpusFile, OnProblem, StrPath, corpus
+from pipekit.corpora.readers.files import FILE_FAULTS, CorpusFile, OnProblem, StrPath, corpus
 from pipekit.doc import Doc
 from pipekit.doc.file import doc_places_of
 from pipekit.errors import PipekitFormatError
@@ -54,7 +54,7 @@ def _docs(file: CorpusFile) -> Iterator[Doc]:
                 )
     except PipekitFormatError as error:
         file.fail(None, "file", str(error))
-    except DAMAGE as error:
+    except FILE_FAULTS as error:
         file.damaged(error)
 
 

@@ -28,7 +28,7 @@ COMPRESSED: Mapping[str, Callable[..., Any]] = {
     ".xz": lzma.open,
     ".bz2": bz2.open,
 }
-DAMAGE = (
+FILE_FAULTS = (
     OSError,
     EOFError,
     lzma.LZMAError,
@@ -117,7 +117,7 @@ class CorpusFile:
         try:
             with self.open() as stream:
                 data = self._recoded(stream).read()
-        except DAMAGE as error:
+        except FILE_FAULTS as error:
             self.damaged(error)
             return ""
         return self._decode(data, 0, 1)
@@ -150,7 +150,7 @@ class CorpusFile:
                         yield b"".join([*parts, whole])
                         parts.clear()
                     parts.append(tail)
-        except DAMAGE as error:
+        except FILE_FAULTS as error:
             self.damaged(error)
         rest = b"".join(parts)
         if rest:
@@ -222,7 +222,7 @@ def corpus(
     with ExitStack() as stack:
         try:
             openers = _openers(place, suffixes, stack)
-        except DAMAGE as error:
+        except FILE_FAULTS as error:
             CorpusFile(str(place), _opener(place), on_problem).damaged(error)
             openers = {}
         else:

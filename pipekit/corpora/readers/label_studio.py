@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.json_items import json_items
 from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize, tokenized
-from pipekit.corpora.readers.units import Units
+from pipekit.corpora.readers.units import Utf16Units
 from pipekit.doc import Doc
 from pipekit.errors import near
 from pipekit.storage.files import write_atomically
@@ -193,9 +193,9 @@ def _annotate(
 def _units(
     text: str,
     regions: Sequence[Mapping[str, Any]],
-) -> Units | None:
+) -> Utf16Units | None:
     """How offsets are counted, by the texts of the regions: None for characters."""
-    units = Units(text)
+    units = Utf16Units(text)
     if units.are_characters:
         return None
     by_character = 0
@@ -216,7 +216,7 @@ def _spans(
     task: _Task,
     number: int,
     region: Mapping[str, Any],
-    units: Units | None,
+    units: Utf16Units | None,
 ) -> Iterator[CharSpan]:
     value = region.get("value")
     parts = value if isinstance(value, dict) else {}

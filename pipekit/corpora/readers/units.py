@@ -13,10 +13,10 @@ from pipekit.words.chars import codes
 _FIRST_PAIR = 0x10000  # the first code point of two units
 
 
-class Units:
+class Utf16Units:
     """The places of a text, counted in units of UTF-16.
 
-    Units("🙂 да").characters(3)         # 2
+    Utf16Units("🙂 да").characters(3)         # 2
     """
 
     def __init__(self, text: str) -> None:
@@ -29,7 +29,7 @@ class Units:
         return int(self._borders[-1]) == len(self._borders) - 1
 
     def of(self, place: int) -> int:
-        """Units before a place in characters; a place outside the text stays outside."""
+        """Utf16Units before a place in characters; a place outside the text stays outside."""
         if not 0 <= place < len(self._borders):
             return place
         return int(self._borders[place])

@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import NamedTuple
 
 import numpy as np
 
-from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
+from pipekit.corpora.readers.files import OnProblem, StrPath, corpus
 from pipekit.corpora.readers.webanno_cells import (
     numbered_value,
-    plain_cell,
     stacked_values,
 )
+from pipekit.corpora.readers.webanno_file import WebannoFile, WebannoLayer, read_webanno_file
 from pipekit.doc import Doc
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.layer import span_layer
@@ -35,8 +35,6 @@ from pipekit.errors import near
 
 SUFFIXES = (".tsv",)
 ENTITIES = "NamedEntity"
-_TOKEN = re.compile(r"(\d+)-(\d+)")
-_SUB_TOKEN = re.compile(r"\d+-\d+\.\d+")
 _REFERENCE = re.compile(r"(\d+-\d+)(?:\.\d+)?(?:\[(\d+)_(\d+)\])?")
 _BASE = "BT_"
 _TAGS = {"POS": "pos", "Lemma": "lemma", "MorphologicalFeatures": "morph"}
@@ -45,23 +43,6 @@ _FEATURES = {
     "Lemma": ("value",),
     "MorphologicalFeatures": ("value",),
 }
-_LABELS = ("value", "label", "kind", "type", "DependencyType", "relationType")
-
-
-class _Layer(NamedTuple):
-    """A layer of the header: its last name, its features, and the first of its columns."""
-
-    kind: str
-    name: str
-    features: list[str]
-    first: int
-
-    def label(self) -> int:
-        """The place of the feature that labels an annotation."""
-        for name in _LABELS:
-            if name in self.features:
-                return self.features.index(name)
-        return 0
 
 
 @dataclass
@@ -72,22 +53,6 @@ class _Annotation:
     end: int
     number: int
     values: list[str]
-
-
-@dataclass
-class _Reading:
-    """What was read of a file so far."""
-
-    file: CorpusFile
-    layers: list[_Layer] = field(default_factory=list)
-    tokens: dict[str, int] = field(default_factory=dict)
-    words: list[str] = field(default_factory=list)
-    begins: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    firsts: list[int] = field(default_factory=list)  # of sentences
-    texts: list[str] = field(default_factory=list)  # of sentences
-    cells: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
 
 
 def read_webanno(
@@ -116,109 +81,16 @@ def read_webanno(
         on_problem,
     ) as files:
         for file in files.values():
-            reading = _read(file)
+            reading = read_webanno_file(file)
             if reading is not None:
                 yield _doc(reading, entities)
-
-
-def _read(file: CorpusFile) -> _Reading | None:
-    reading = _Reading(file)
-    is_format = False
-    is_sentence = False
-    for number, line in enumerate(file.lines(), 1):
-        if line.startswith("#FORMAT="):
-            is_format = line.startswith("#FORMAT=WebAnno TSV 3")
-        if not is_format and line.strip():
-            what = f"begins with {line[:40]!r}: export as WebAnno TSV 3, whose first line names it"
-            file.fail(
-                number,
-                "columns",
-                what,
-            )
-            return None
-        if line.startswith(("#T_SP=", "#T_RL=", "#T_CH=")):
-            _add_layer(reading, line)
-        elif line.startswith("#Text="):
-            if is_sentence:  # a sentence of several lines
-                reading.texts[-1] += "\n" + plain_cell(line.removeprefix("#Text="))
-                continue
-            reading.texts.append(plain_cell(line.removeprefix("#Text=")))
-            reading.firsts.append(len(reading.words))
-            is_sentence = True
-        elif line.strip() and not (line.startswith("#") and "\t" not in line):
-            is_sentence = False
-            _add_token(
-                reading,
-                number,
-                line,
-            )
-    return reading
-
-
-def _add_layer(
-    reading: _Reading,
-    line: str,
-) -> None:
-    kind, _, rest = line[1:].partition("=")
-    name, *features = rest.split("|")
-    first = 0
-    if reading.layers:
-        last = reading.layers[-1]
-        first = last.first + max(len(last.features), 1)
-    reading.layers.append(
-        _Layer(
-            kind,
-            name.rpartition(".")[2],
-            features,
-            first,
-        )
-    )
-
-
-def _add_token(
-    reading: _Reading,
-    number: int,
-    line: str,
-) -> None:
-    key, *cells = line.split("\t")
-    if _SUB_TOKEN.fullmatch(key) and reading.words:
-        _add_part(reading, cells)
-        return
-    begin, _, end = cells[0].partition("-") if cells else ("", "", "")
-    is_whole = _TOKEN.fullmatch(key) and begin.isdecimal() and end.isdecimal()
-    if not is_whole or len(cells) < 2 or not cells[1]:
-        what = f"{line[:60]!r} is no token: it begins with 1-1<tab>0-4<tab>its text"
-        reading.file.fail(
-            number,
-            "columns",
-            what,
-        )
-        return
-    reading.tokens[key] = len(reading.words)
-    reading.words.append(plain_cell(cells[1]))
-    reading.begins.append(int(begin))
-    reading.ends.append(int(end))
-    reading.cells.append(cells[2:])
-    reading.lines.append(number)
-
-
-def _add_part(
-    reading: _Reading,
-    cells: list[str],
-) -> None:
-    """Give the annotations of a part of a token to the whole of it."""
-    own = reading.cells[-1]
-    for place, cell in enumerate(cells[2:]):
-        if place >= len(own) or cell in ("_", ""):
-            continue
-        own[place] = cell if own[place] in ("_", "") else f"{own[place]}|{cell}"
 
 
 # -- text and tokens
 
 
 def _doc(
-    reading: _Reading,
+    reading: WebannoFile,
     entities: str,
 ) -> Doc:
     text, starts = _text(reading)
@@ -238,10 +110,21 @@ def _doc(
         begins[[first for first in reading.firsts if first < len(doc)]] = True
         begins[0] = True
         doc.tokens.set("sent_start", begins)
-    spans: dict[str, list[_Annotation]] = {}
-    for layer in reading.layers:
-        if layer.kind == "T_SP":
-            spans[layer.name] = _annotations(reading, layer)
+    _write_layers(
+        doc,
+        reading,
+        entities,
+    )
+    return doc
+
+
+def _write_layers(
+    doc: Doc,
+    reading: WebannoFile,
+    entities: str,
+) -> None:
+    layers = {layer.name: layer for layer in reading.layers if layer.kind == "T_SP"}
+    spans = {name: _annotations(reading, layer) for name, layer in layers.items()}
     others = [name for name in spans if name not in _TAGS]
     if entities not in spans and len(others) == 1:
         entities = others[0]
@@ -255,12 +138,11 @@ def _doc(
     )
     rows: dict[str, _Rows] = {}
     for name in others:
-        layer = next(each for each in reading.layers if each.name == name)
         group = "ents" if name == entities else name
         rows[name] = _write_spans(
             doc,
             group,
-            layer,
+            layers[name],
             spans[name],
         )
     for layer in reading.layers:
@@ -272,10 +154,9 @@ def _doc(
                 rows,
                 entities,
             )
-    return doc
 
 
-def _text(reading: _Reading) -> tuple[str, np.ndarray]:
+def _text(reading: WebannoFile) -> tuple[str, np.ndarray]:
     """The text of a file, and where each token begins in it, in characters.
 
     Lengths are taken of the texts themselves, so it does not matter how the offsets count; what
@@ -311,8 +192,8 @@ def _text(reading: _Reading) -> tuple[str, np.ndarray]:
 
 
 def _annotations(
-    reading: _Reading,
-    layer: _Layer,
+    reading: WebannoFile,
+    layer: WebannoLayer,
 ) -> list[_Annotation]:
     """The spans of a layer, in the order of their first tokens."""
     width = max(len(layer.features), 1)
@@ -342,7 +223,7 @@ def _annotations(
 
 def _write_tags(
     doc: Doc,
-    reading: _Reading,
+    reading: WebannoFile,
     spans: dict[str, list[_Annotation]],
 ) -> None:
     for layer in reading.layers:
@@ -366,11 +247,21 @@ class _Rows(NamedTuple):
     by_number: dict[int, int]
     by_token: dict[int, int]
 
+    def of(
+        self,
+        token: int,
+        number: str | None,
+    ) -> int | None:
+        """The row of a reference to a token, and to a number where there is one but 0."""
+        if number and int(number):
+            return self.by_number.get(int(number))
+        return self.by_token.get(token)
+
 
 def _write_spans(
     doc: Doc,
     group: str,
-    layer: _Layer,
+    layer: WebannoLayer,
     spans: Sequence[_Annotation],
 ) -> _Rows:
     label = layer.label()
@@ -402,81 +293,51 @@ def _write_spans(
     return rows
 
 
+@dataclass
+class _Relations:
+    """Relations of a layer: rows of spans that they link, or the head of each token."""
+
+    heads: list[int]
+    tails: list[int]
+    labels: list[str | None]
+    governors: list[int]
+    functions: list[str | None]
+
+
 def _write_relations(
     doc: Doc,
-    reading: _Reading,
-    layer: _Layer,
+    reading: WebannoFile,
+    layer: WebannoLayer,
     rows: dict[str, _Rows],
     entities: str,
 ) -> None:
     bases = [name for name in layer.features if name.startswith(_BASE)]
     base = bases[0].rpartition(".")[2].removeprefix(_BASE) if bases else ""
-    label_place = layer.label()
-    heads: list[int] = []
-    tails: list[int] = []
-    labels: list[str | None] = []
-    governors = np.full(
-        len(doc),
-        -1,
-        np.int32,
+    relations = _relations(
+        reading,
+        layer,
+        base,
+        rows.get(base),
     )
-    relations: list[str | None] = [None] * len(doc)
-    width = len(layer.features)
-    for row, cells in enumerate(reading.cells):
-        columns = [stacked_values(cell) for cell in cells[layer.first : layer.first + width]]
-        if len(columns) < width:
-            continue
-        for place, reference in enumerate(columns[-1]):
-            match = _REFERENCE.fullmatch(reference)
-            token = reading.tokens.get(match[1]) if match else None
-            label = numbered_value(columns[label_place][place])[0] or None
-            if match is None or token is None:
-                what = f"{reference!r} names no token: it is written 1-1 or 1-1[1_2]"
-                reading.file.note(reading.lines[row], "relations", f"{what}: left out")
-            elif base not in rows:
-                governors[row] = token
-                relations[row] = label
-            else:
-                head = _row_of(
-                    rows[base],
-                    token,
-                    int(match[2] or 0),
-                )
-                tail = _row_of(
-                    rows[base],
-                    row,
-                    int(match[3] or 0),
-                )
-                if head is None or tail is None:
-                    what = f"{reference!r} links no span of {base}: left out"
-                    reading.file.note(
-                        reading.lines[row],
-                        "relations",
-                        what,
-                    )
-                    continue
-                heads.append(head)
-                tails.append(tail)
-                labels.append(label)
     if base in rows:
-        name = "relations" if base == entities else layer.name
-        target = "ents" if base == entities else base
+        is_of_entities = base == entities
         links = doc.add_layer(
-            name,
+            "relations" if is_of_entities else layer.name,
             "link",
-            len(heads),
-            target=target,
+            len(relations.heads),
+            target="ents" if is_of_entities else base,
         )
-        links.set("head", np.array(heads, np.int32)).set("tail", np.array(tails, np.int32))
-        column = encode_labels(labels)
+        links.set("head", np.array(relations.heads, np.int32))
+        links.set("tail", np.array(relations.tails, np.int32))
+        column = encode_labels(relations.labels)
         links.set(
             "label",
             column.values,
             column.labels,
         )
     elif layer.name == "Dependency":
-        doc.tokens.set("head", governors)
-        column = encode_labels(relations)
+        doc.tokens.set("head", np.array(relations.governors, np.int32))
+        column = encode_labels(relations.functions)
         doc.tokens.set(
             "dep",
             column.values,
@@ -484,11 +345,47 @@ def _write_relations(
         )
 
 
-def _row_of(
-    rows: _Rows,
-    token: int,
-    number: int,
-) -> int | None:
-    if number:
-        return rows.by_number.get(number)
-    return rows.by_token.get(token)
+def _relations(
+    reading: WebannoFile,
+    layer: WebannoLayer,
+    base: str,
+    rows: _Rows | None,
+) -> _Relations:
+    """What the cells of a layer link: spans of the layer `base` in `rows`, or else tokens."""
+    size = len(reading.words)
+    relations = _Relations(
+        [],
+        [],
+        [],
+        [-1] * size,
+        [None] * size,
+    )
+    width = len(layer.features)
+    label_place = layer.label()
+    for row, cells in enumerate(reading.cells):
+        columns = [stacked_values(cell) for cell in cells[layer.first : layer.first + width]]
+        if len(columns) < width:
+            continue
+        labels = columns[label_place]
+        for place, reference in enumerate(columns[-1]):
+            match = _REFERENCE.fullmatch(reference)
+            token = reading.tokens.get(match[1]) if match else None
+            label = numbered_value(labels[place])[0] if place < len(labels) else ""
+            what = ""
+            if match is None or token is None:
+                what = f"{reference!r} names no token: it is written 1-1 or 1-1[1_2]"
+            elif rows is None:
+                relations.governors[row] = token
+                relations.functions[row] = label or None
+            else:
+                head = rows.of(token, match[2])
+                tail = rows.of(row, match[3])
+                if head is None or tail is None:
+                    what = f"{reference!r} links no span of {base}"
+                else:
+                    relations.heads.append(head)
+                    relations.tails.append(tail)
+                    relations.labels.append(label or None)
+            if what:
+                reading.file.note(reading.lines[row], "relations", f"{what}: left out")
+    return relations

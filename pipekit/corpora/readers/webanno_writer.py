@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from pipekit.corpora.readers.files import StrPath
-from pipekit.corpora.readers.units import Units
+from pipekit.corpora.readers.units import Utf16Units
 from pipekit.doc import Doc
 from pipekit.storage.files import write_atomically
 
@@ -117,7 +117,7 @@ def _sentences(
     doc: Doc,
     columns: list[Cells],
 ) -> list[str]:
-    units = Units(doc.text)
+    units = Utf16Units(doc.text)
     keys = _token_keys(doc)
     words = doc.words
     lines = []
