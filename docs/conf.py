@@ -35,7 +35,15 @@ language = "en"
 # a page of a folder stands in the folder's index.
 CONTENTS = {
     "Begin": ["quickstart", "concepts", "documents", "attributes", "training"],
-    "Use": ["many-documents", "jobs", "rules", "rendering", "only-what-you-need", "command-line"],
+    "Use": [
+        "many-documents",
+        "jobs",
+        "rules",
+        "tables",
+        "rendering",
+        "only-what-you-need",
+        "command-line",
+    ],
     "Build": [
         "components/index",
         "encoders/index",

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipekit.doc.columns import Column, Labels, Values
 from pipekit.doc.text import clean
-from pipekit.errors import ConfigError, DataError, DocError
+from pipekit.errors import ConfigError, DataError, DocError, cure
 from pipekit.words.arrays import Bools, Ints, offsets, ranges
 from pipekit.words.chars import codes
 
@@ -23,9 +23,7 @@ def arrow_module() -> Any:
     try:
         import pyarrow
     except ImportError as error:
-        raise ConfigError(
-            "tables of Docs are made through pyarrow: pip install pyarrow (the extra 'tables')"
-        ) from error
+        raise ConfigError(f"tables of Docs are made through pyarrow: {cure('pyarrow')}") from error
     return pyarrow
 
 

@@ -11,7 +11,7 @@ from pipekit.doc import Doc, Layer
 from pipekit.doc.columns import Column, Values
 from pipekit.doc.limits import LINKED, check_layers
 from pipekit.doc.text import clean
-from pipekit.errors import ConfigError, DocError, near
+from pipekit.errors import ConfigError, DocError, cure, near
 from pipekit.frames.arrays import ColumnPart, arrow_module, stacked_columns, strings_between
 from pipekit.words.arrays import Ints, offsets, places
 
@@ -78,8 +78,8 @@ def to_pandas(
     try:
         import pandas
     except ImportError as error:
-        cure = "pip install pandas (the extra 'tables')"
-        raise ConfigError(f"frames of pandas need pandas: {cure}") from error
+        advice = cure("pandas")
+        raise ConfigError(f"frames of pandas need pandas: {advice}") from error
     pa = arrow_module()
     table = to_arrow(docs, rows)
     nullable = {
@@ -106,8 +106,8 @@ def to_polars(
     try:
         import polars
     except ImportError as error:
-        cure = "pip install polars (the extra 'tables')"
-        raise ConfigError(f"frames of polars need polars: {cure}") from error
+        advice = cure("polars")
+        raise ConfigError(f"frames of polars need polars: {advice}") from error
     return polars.from_arrow(to_arrow(docs, rows))
 
 
