@@ -11,14 +11,14 @@ import pytest
 import pipekit
 from pipekit import Doc, Pipeline, registry
 from pipekit.testing.comparing import annotation_values, assert_alike
-from pipekit.testing.questions import Questions
+from pipekit.testing.questions import PartQuestions
 from pipekit.testing.texts import HOSTILE, PLAIN
 
 # Short ones: a sentence that is longer than a part is cut, and says what its pieces say.
 _SENTENCES = "Мама мыла раму. Кот спит на окне. Где твой брат? Он купил три книги! Дети играют. "
 
 
-class ComponentTests(Questions):
+class ComponentTests(PartQuestions):
     """The questions to a component.
 
         class TestContacts(pipekit.testing.ComponentTests):

@@ -12,10 +12,10 @@ from torch import Tensor
 
 import pipekit
 from pipekit import Doc, Pipeline, registry
-from pipekit.testing.questions import Questions
+from pipekit.testing.questions import PartQuestions
 
 
-class EncoderTests(Questions):
+class EncoderTests(PartQuestions):
     """The questions to an encoder.
 
         class TestMine(pipekit.testing.EncoderTests):

@@ -1,4 +1,4 @@
-"""Questions that some parts are not asked."""
+"""PartQuestions that some parts are not asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Questions:
+class PartQuestions:
     """Tests of a part, of which a subclass may leave some out by its attributes.
 
     A question that is left out is no test of the subclass: pytest neither runs nor skips it.

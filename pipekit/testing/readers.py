@@ -15,7 +15,7 @@ import pipekit
 from pipekit import Doc, PipekitError, PipekitWarning, Pipeline, registry
 from pipekit.corpora.sources import CorpusSource, check_source, read_corpus, read_source
 from pipekit.errors import ConfigError, DataError
-from pipekit.testing.questions import Questions
+from pipekit.testing.questions import PartQuestions
 
 _GARBAGE = {
     "nothing": b"",
@@ -26,7 +26,7 @@ _GARBAGE = {
 }
 
 
-class ReaderTests(Questions):
+class ReaderTests(PartQuestions):
     """The questions to a reader.
 
         class TestMine(pipekit.testing.ReaderTests):
