@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import pipekit
-from pipekit.errors import DataError
+from pipekit.errors import ConfigError, DataError
 from pipekit.words.vectors import Vectors
 
 WORDS = ["дом", "Кот", "кот", "a b", "ёж"]
@@ -84,5 +84,5 @@ def test_what_is_no_file_of_vectors_is_named_with_its_line(tmp_path: Path) -> No
         pipekit.resources.read.cache_clear()
         with pytest.raises(DataError, match=message):
             pipekit.resources.read(str(path))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="no such file"):
         pipekit.resources.read(str(tmp_path / "none.vec"))
