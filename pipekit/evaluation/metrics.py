@@ -24,7 +24,9 @@ and sentences of a text that a reader has cut are no gold standard, so they have
     ents.sentiment      classes of entities; details: each class
     answers             to questions: the F1 of words
     answers exact       the share of exact answers
-    translation chrF    written texts, also BLEU and exact; of any layer of texts
+    translation         written texts, chrF; of any layer of texts
+    translation BLEU    the same by words
+    translation exact   the share that is exactly right
 """
 
 from __future__ import annotations

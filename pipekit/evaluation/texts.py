@@ -206,7 +206,7 @@ def written_figures(
         right += answer.split() == text.split()
         letters = letters + chrf(answer, text)
         words = words + bleu(answer, text)
-    yield Figure(f"{layer} chrF", replace(letters, has_prediction=has_prediction))
+    yield Figure(layer, replace(letters, has_prediction=has_prediction))
     yield Figure(f"{layer} BLEU", replace(words, has_prediction=has_prediction))
     yield Figure(
         f"{layer} exact",

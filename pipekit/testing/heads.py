@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -72,13 +73,22 @@ class HeadTests(ComponentTests):
         raise NotImplementedError(f"{cls.__name__} needs a class method docs()")
 
     @classmethod
+    def reads_an_encoder(cls) -> bool:
+        """Whether the component takes an encoder."""
+        factory = registry.components.get(cls.type)
+        return "encoder" in inspect.signature(factory).parameters
+
+    @classmethod
     def recipe(
         cls,
         encoder: str,
     ) -> dict[str, Any]:
         """The recipe of a training that learns a few documents by heart, in a second or two."""
-        encoders = cls.encoders or small_encoders()
+        encoders = {"main": dict((cls.encoders or small_encoders())[encoder])}
         component = {"type": cls.type, "encoder": "main", **cls.settings}
+        if not cls.reads_an_encoder():
+            del component["encoder"]
+            encoders = {}
         training = {
             "epochs": 40,
             "batch_words": 40,
@@ -90,7 +100,7 @@ class HeadTests(ComponentTests):
         return {
             "pipeline": {"lang": cls.lang},
             "training": training,
-            "encoders": {"main": dict(encoders[encoder])},
+            "encoders": encoders,
             "components": {**cls.before, cls.type: component},
         }
 

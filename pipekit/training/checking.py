@@ -35,6 +35,7 @@ def check_recipe(
     Errors: `ConfigError` naming the place, with near names; `DataError` for a corpus that is not
     there; what `saved_pipeline` raises.
     """
+    _check_files(recipe)
     for kind, registered in PART_KINDS:
         parts = recipe.pipeline.get(kind, {})
         for name, part in parts.items():
@@ -53,7 +54,6 @@ def check_recipe(
     _check_training(recipe, encoders, components)
     if recipe.settings.start:
         saved_pipeline(recipe.settings.start)
-    _check_files(recipe)
     for source in recipe.train:
         check_source(source)
     for source in recipe.dev:

@@ -53,6 +53,7 @@ class OfTen(testing.HeadTests):
         cls.settings, said = COMPONENTS[cls.type]
         cls.before = of_kind(cls.type)
         cls.said = cls.said_by_heart = staticmethod(said)
+        super().__init_subclass__()
 
     @classmethod
     def docs(cls) -> list[Doc]:
@@ -90,6 +91,7 @@ class TestClassifier(OfTen):
 
 class TestTfidf(OfTen):
     type = "tfidf"
+    encoders = encoders("bilstm")  # it reads none
 
 
 class TestEntitySentiment(OfTen):

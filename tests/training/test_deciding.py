@@ -126,7 +126,9 @@ def test_a_head_that_no_figure_measures_keeps_the_last_epoch_and_says_so(
     assert "[components.stress] no figure measures stress: the last epoch is kept" in shown
     assert "best" not in shown
     assert [row["score"] for row in log(tmp_path / "two")] == [None, None]
-    assert nlp.to_bytes() == learn(recipe(GRU, stress, **SHORT), tmp_path / "bare").to_bytes()
+    without_dev = learn(recipe(GRU, stress, **SHORT), tmp_path / "bare")
+    without_dev.meta = nlp.meta  # which tells of the dev documents
+    assert nlp.to_bytes() == without_dev.to_bytes()
 
 
 def test_patience_waits_for_a_figure_and_is_refused_where_there_is_none(
