@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
 from pipekit.generation.beams import beam_texts
 from pipekit.generation.rules import IMPOSSIBLE, chances, drawn, ruled
@@ -146,26 +146,27 @@ def start(
     history[inside[:, ::-1]] = ids[inside]
     counts = None
     if not inside.all():
-        counts = torch.from_numpy(lengths).to(device)
+        counts = to_device(lengths, device)
     state = decoder.begin(
         len(lengths),
         memory,
         longest + most - 1,
     )
     states = decoder.read(
-        torch.from_numpy(ids).to(device),
+        to_device(ids, device),
         state,
         counts,
     )
     never = None
     if task.never:
-        never = torch.zeros(decoder.pieces, device=device)
-        never[list(task.never)] = IMPOSSIBLE
+        excluded = np.zeros(decoder.pieces, dtype=np.float32)
+        excluded[list(task.never)] = IMPOSSIBLE
+        never = to_device(excluded, device)
     return Started(
         state=state,
         last=final_states(states, counts),
-        history=torch.from_numpy(history).to(device),
-        begins=torch.from_numpy(longest - lengths).to(device),
+        history=to_device(history, device),
+        begins=to_device(longest - lengths, device),
         most=most,
         never=never,
     )
@@ -184,7 +185,7 @@ def turns(
     started = start(decoder, task, search, memory)
     rows = np.repeat(np.arange(len(task.beginnings)), search.samples)
     if search.samples > 1:
-        started = started.select(torch.from_numpy(rows).to(started.last.device))
+        started = started.select(to_device(rows, started.last.device))
     keys = np.array(task.keys, dtype=np.uint64)[rows]
     alive = np.arange(len(rows))
     for step in range(started.most):
@@ -220,4 +221,4 @@ def _pieces(
     """The best piece of each row, or one by chance, int64[rows]."""
     if not search.temperature:
         return scores.argmax(1)
-    return drawn(scores, torch.from_numpy(uniform).to(scores.device), search)
+    return drawn(scores, to_device(uniform, scores.device), search)
