@@ -58,7 +58,7 @@ CONTENTS = {
     "Come from": ["from-*", "spacy-names"],
     "Trust": ["measured", "figures", "reliability"],
     "Look up": ["api/index"],
-    "По-русски": ["ru/index", "ru/quickstart", "ru/training"],
+    "По-русски": ["ru/index", "ru/quickstart", "ru/training", "ru/plugins"],
 }
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline", "attrs_block"]
