@@ -15,6 +15,7 @@ from pipekit.doc.views import Span
 from pipekit.errors import ConfigError
 from pipekit.matching.automaton import Automaton, MatchRows
 from pipekit.matching.patterns import PatternItem, columns_read, read_pattern
+from pipekit.matching.streaming import stream
 from pipekit.parts.batch import Batch
 from pipekit.parts.spans import settle
 from pipekit.words.arrays import Bools
@@ -209,6 +210,16 @@ class Matcher:
         batch = Batch(list(docs))
         matches = self.find(batch)
         return matches_of_docs(batch, matches, list(self._keys))
+
+    def pipe(self, docs: Iterable[Doc]) -> Iterator[tuple[Doc, Matches]]:
+        """Each document of a stream with its matches: much quicker than a call for each.
+
+            for doc, matches in matcher.pipe(nlp.pipe(lines)):
+                print([match.span(doc).text for match in matches])
+
+        Errors: as `of_docs`.
+        """
+        return stream(self.of_docs, docs)
 
     def find(self, batch: Batch) -> MatchRows:
         """The matches in a batch as arrays: rows of its tokens, and numbers of keys."""

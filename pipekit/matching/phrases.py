@@ -29,6 +29,7 @@ from pipekit.matching.automaton import MatchRows, in_order, no_rows
 from pipekit.matching.hash_index import HashIndex
 from pipekit.matching.matcher import Matches, matches_of_docs
 from pipekit.matching.sources import token_values
+from pipekit.matching.streaming import stream
 from pipekit.matching.word_views import STRINGS, VIEWS, spelled
 from pipekit.parts.batch import Batch
 from pipekit.tables import Arrays, Table, TextLines, check_tables
@@ -383,6 +384,16 @@ class PhraseMatcher:
             matches,
             list(self._keys),
         )
+
+    def pipe(self, docs: Iterable[Doc]) -> Iterator[tuple[Doc, Matches]]:
+        """Each document of a stream with its matches: much quicker than a call for each.
+
+            for doc, matches in matcher.pipe(nlp.pipe(lines)):
+                print([match.span(doc).text for match in matches])
+
+        Errors: as `of_docs`.
+        """
+        return stream(self.of_docs, docs)
 
     def __call__(self, doc: Doc) -> Matches:
         """The matches in a document. Errors: as `find`."""
