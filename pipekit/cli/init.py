@@ -71,6 +71,14 @@ def run_plugin(options: argparse.Namespace) -> int:
     return 0
 
 
+def _left_to_do(options: argparse.Namespace) -> str:
+    """Which files nobody has named yet, as a sentence."""
+    missing = [name for name in ("train", "dev") if not getattr(options, name)]
+    if not missing:
+        return ""
+    return f"Name your files in it, at path of {' and '.join(f'[[{name}]]' for name in missing)}. "
+
+
 def run_recipe(options: argparse.Namespace) -> int:
     """Write a recipe, and tell what comes next."""
     from pipekit.packages.recipes import write_recipe
@@ -85,7 +93,7 @@ def run_recipe(options: argparse.Namespace) -> int:
         format=options.format,
         source=options.source,
     )
-    print(f"{path}: a recipe for {options.task}. Name your files in it, where it says path. Next:")
+    print(f"{path}: a recipe for {options.task}. {_left_to_do(options)}Next:")
     print(f"  pipekit debug recipe {path}")
     print(f"  pipekit train {path} -o runs/{path.stem}")
     return 0

@@ -116,7 +116,9 @@ class CheckReport:
         for part in self.parts:
             lines.append(f"{part.name}: {part.documents} documents, {part.tokens} tokens")
         for part in self.parts[:1]:
-            lines += [f"  {kind}: {_listed(counter)}" for kind, counter in part.labels.items()]
+            lines += [
+                f"  {kind}: {_listed(counter)}" for kind, counter in part.labels.items() if counter
+            ]
         if not self.problems:
             lines.append("no problems")
         counts = Counter(problem.kind for problem in self.problems)

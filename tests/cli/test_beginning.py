@@ -59,3 +59,23 @@ def test_a_wrong_setting_is_refused_before_a_corpus_is_read(
     assert main(["init", "recipe", "--task", "tagger", *files, "-o", str(path)]) == 0
     assert main(["debug", "recipe", str(path), "--set", change]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        (["--train", "a.jsonl", "--dev", "b.jsonl"], []),
+        (["--train", "a.jsonl"], ["[[dev]]"]),
+        ([], ["[[train]]", "[[dev]]"]),
+    ],
+)
+def test_what_is_left_to_fill_in_is_what_was_not_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    missing: list[str],
+) -> None:
+    recipe = tmp_path / "mine.toml"
+    assert main(["init", "recipe", "--task", "ner", *options, "-o", str(recipe)]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert [name for name in ("[[train]]", "[[dev]]") if name in first] == missing

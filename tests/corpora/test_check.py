@@ -205,3 +205,11 @@ def test_a_real_treebank_is_in_order(data):
         dev=data / "morph" / "ru_taiga-dev.conllu.gz",
     )
     assert not report.errors
+
+
+def test_a_kind_without_labels_has_no_line(tmp_path):
+    (tmp_path / "a.txt").write_text("Анна пришла.", encoding="utf-8")
+    (tmp_path / "a.ann").write_text("T1\tPER 0 4\tАнна\n", encoding="utf-8")
+    report = check(tmp_path, "brat", tokenize=pipekit.blank("ru").tokenize)
+    assert "ents: PER 1" in report.table()
+    assert "relations" not in report.table()
