@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     for action in _actions(whole):
         if action.metavar in _PATHS:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
-    print(shtab.complete(whole, shell=options.shell))
+    print(shtab.complete(whole, options.shell))
     return 0
 
 
