@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipekit.doc import Doc
+from pipekit.doc import Doc, Layer
 from pipekit.doc.layer import UNSURE
+from pipekit.doc.limits import LINKED
 from pipekit.errors import DataError
 from pipekit.evaluation.counts import Counts
 from pipekit.words.arrays import Ints, offsets, pair_keys
@@ -39,6 +40,25 @@ class Side(NamedTuple):
         starts = self.starts[self.rows].tolist()
         ends = self.ends[self.rows].tolist()
         return set(zip(starts, ends, strict=True))
+
+    def row_borders(self) -> list[Borders]:
+        """The borders of each token."""
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+    def span_borders(self, layer: Layer) -> list[Borders]:
+        """The borders of each span of a layer."""
+        starts = self.starts[layer["start"].values].tolist()
+        ends = self.ends[layer["end"].values - 1].tolist()
+        return list(zip(starts, ends, strict=True))
+
+    def link_borders(self, layer: Layer) -> list[tuple[Borders, Borders]]:
+        """The borders of the head and of the tail of each relation of a layer."""
+        if not layer.size:
+            return []
+        spans = self.span_borders(self.doc.layers[layer.target or LINKED])
+        heads = layer["head"].values.tolist()
+        tails = layer["tail"].values.tolist()
+        return [(spans[head], spans[tail]) for head, tail in zip(heads, tails, strict=True)]
 
     def keys(self, size: int) -> Ints:
         """The borders of all tokens in `rows`, packed; `size` is above all of them."""

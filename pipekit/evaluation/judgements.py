@@ -15,7 +15,7 @@ from pipekit.doc import Doc
 from pipekit.doc.layer import Layer
 from pipekit.doc.texts import holds_texts
 from pipekit.doc.trees import relation_of
-from pipekit.evaluation.alignment import AlignedDocs, Borders, Side, column_strings
+from pipekit.evaluation.alignment import AlignedDocs, Side, column_strings
 from pipekit.evaluation.answers import answers_of, exact
 from pipekit.evaluation.classes import class_layers, document_classes
 from pipekit.evaluation.morphology import feature_values
@@ -123,11 +123,12 @@ def _tokens(
         gold_values = feature_values(docs.gold.doc, {})
         values = feature_values(docs.predicted.doc, docs.masked)
     scores = docs.predicted.doc.tokens.values(SCORE_OF.get(name, ""))
+    borders = docs.gold.row_borders()
     for gold_row, row in docs.same:
         if gold_values[gold_row] is None:
             continue
         yield (
-            _borders_of(docs.gold, gold_row),
+            borders[gold_row],
             Judgement(
                 gold[gold_row],
                 predicted[row],
@@ -143,6 +144,7 @@ def _arcs(docs: AlignedDocs) -> Iterator[tuple[JudgedPlace, Judgement]]:
     if not all("head" in doc.tokens and "dep" in doc.tokens for doc in both):
         return
     places = {row: gold_row for gold_row, row in docs.same}
+    borders = docs.gold.row_borders()
     for gold_row, row in docs.same:
         gold = _arc(docs.gold, gold_row)
         if gold is None:
@@ -155,7 +157,7 @@ def _arcs(docs: AlignedDocs) -> Iterator[tuple[JudgedPlace, Judgement]]:
             docs.predicted.doc.tokens, row
         )
         yield (
-            _borders_of(docs.gold, gold_row),
+            borders[gold_row],
             Judgement(gold, predicted, is_same_head and is_same_relation),
         )
 
@@ -172,13 +174,6 @@ def _arc(
     if head == row:
         return relation
     return f"{relation} of {side.doc.words[head]}"
-
-
-def _borders_of(
-    side: Side,
-    row: int,
-) -> Borders:
-    return int(side.starts[row]), int(side.ends[row])
 
 
 # -- spans and relations
@@ -216,30 +211,15 @@ def _span_rows(
     layer = side.doc.layers.get(name)
     if layer is None or layer.kind != "span":
         return None
-    return _by_place(_edges(side, layer), layer)
+    return _by_place(side.span_borders(layer), layer)
 
 
 def _link_rows(side: Side) -> _Rows:
     layer = side.doc.layers.get("relations")
     if layer is None:
         return None
-    spans = side.doc.layers.get(layer.target or "ents")
-    if spans is None:
-        return {}
-    borders = _edges(side, spans)
-    heads = layer["head"].values.tolist()
-    tails = layer["tail"].values.tolist()
-    places = [(*borders[head], *borders[tail]) for head, tail in zip(heads, tails, strict=True)]
+    places = [(*head, *tail) for head, tail in side.link_borders(layer)]
     return _by_place(places, layer)
-
-
-def _edges(
-    side: Side,
-    layer: Layer,
-) -> list[Borders]:
-    starts = side.starts[layer["start"].values].tolist()
-    ends = side.ends[layer["end"].values - 1].tolist()
-    return list(zip(starts, ends, strict=True))
 
 
 def _by_place(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipekit.doc import Doc
-from pipekit.evaluation.alignment import Borders, Side
+from pipekit.evaluation.alignment import Borders
 
 NOTHING = "–"  # the label of what one side does not have
 
@@ -23,8 +23,9 @@ class PlacedLabel(NamedTuple):
     Attributes:
         borders: counted in characters that are no white space, see `alignment`.
         label: what is written there: "gold PER".
-        side: "missed" for what the gold standard has, "wrong" for what was predicted, "right" for
-            what both have, "neutral" for what stands beside; it decides about the colour.
+        side: "missed" for what the gold standard has alone, "invented" for what was predicted
+            alone, "wrong" for both in one label, "neutral" for what stands beside; it decides about
+            the colour.
     """
 
     borders: Borders
@@ -111,14 +112,3 @@ def scores_of(
         return [None] * len(doc)
     numbers = values.values.astype(np.float64).tolist()
     return [None if np.isnan(number) else number for number in numbers]
-
-
-def borders_by_row(side: Side) -> list[Borders]:
-    """The borders of all tokens of a side."""
-    return list(
-        zip(
-            side.starts.tolist(),
-            side.ends.tolist(),
-            strict=True,
-        )
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipekit.doc.limits import LINKED
+from pipekit.doc.layer import Layer
 from pipekit.doc.text import QUESTIONS
 from pipekit.evaluation.alignment import AlignedDocs, Borders, Side
 from pipekit.evaluation.answers import answers_of, exact
@@ -97,45 +97,35 @@ def _spans(
     name: str,
 ) -> list[_Labelled]:
     layer = side.doc.layers[name]
-    starts = side.starts[layer["start"].values]
-    ends = side.ends[layer["end"].values - 1]
-    rows = zip(
-        starts.tolist(),
-        ends.tolist(),
-        layer.values("label"),
-        layer.values("score"),
-        strict=True,
-    )
-    spans = []
-    for start, end, label, score in rows:
-        places = ((start, end),)
-        spans.append(
-            _Labelled(
-                places,
-                label or _NO_LABEL,
-                score,
-            )
-        )
-    return spans
+    places = [(borders,) for borders in side.span_borders(layer)]
+    return _labelled(places, layer)
 
 
 def _relations(side: Side) -> list[_Labelled]:
     layer = side.doc.layers["relations"]
-    if not layer.size:
-        return []
-    spans = _spans(side, layer.target or LINKED)
-    relations = []
-    columns = map(layer.values, ("head", "tail", "label", "score"))
-    for head, tail, label, score in zip(*columns, strict=True):
-        places = (*spans[head].places, *spans[tail].places)
-        relations.append(
+    return _labelled(side.link_borders(layer), layer)
+
+
+def _labelled(
+    places: Sequence[tuple[Borders, ...]],
+    layer: Layer,
+) -> list[_Labelled]:
+    """The label and the score of each row of a layer, at its places."""
+    labelled = []
+    for row_places, label, score in zip(
+        places,
+        layer.values("label"),
+        layer.values("score"),
+        strict=True,
+    ):
+        labelled.append(
             _Labelled(
-                places,
+                row_places,
                 label or _NO_LABEL,
                 score,
             )
         )
-    return relations
+    return labelled
 
 
 def _pairs(

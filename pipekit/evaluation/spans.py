@@ -90,18 +90,7 @@ def _spans(
     layer = side.doc.layers.get(name)
     if layer is None:
         return None
-    borders = _borders(side, layer)
-    return set(zip(_labels(layer), borders, strict=True))
-
-
-def _borders(
-    side: Side,
-    layer: Layer,
-) -> list[Borders]:
-    """The borders of each span of a layer."""
-    starts = side.starts[layer["start"].values]
-    ends = side.ends[layer["end"].values - 1]
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+    return set(zip(_labels(layer), side.span_borders(layer), strict=True))
 
 
 def _labels(layer: Layer) -> list[str]:
@@ -135,17 +124,7 @@ def _relations(side: Side) -> set[LabelledRelation] | None:
     layer = side.doc.layers.get("relations")
     if layer is None:
         return None
-    if not layer.size:
-        return set()
-    target = layer.target or "ents"
-    spans = _borders(side, side.doc.layers[target])
-    heads = layer["head"].values.tolist()
-    tails = layer["tail"].values.tolist()
-    relations = set()
-    for label, head, tail in zip(_labels(layer), heads, tails, strict=True):
-        ends = (spans[head], spans[tail])
-        relations.add((label, ends))
-    return relations
+    return set(zip(_labels(layer), side.link_borders(layer), strict=True))
 
 
 def _within_sentences(

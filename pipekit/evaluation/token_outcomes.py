@@ -15,7 +15,6 @@ from pipekit.evaluation.outcomes import (
     NOTHING,
     Outcome,
     PlacedLabel,
-    borders_by_row,
     compared,
     scores_of,
 )
@@ -46,7 +45,7 @@ def _borders(docs: AlignedDocs) -> Iterator[Outcome]:
     rights = {row for row, _ in docs.same}
     text = "".join(docs.gold.doc.text.split())
     cuts = sorted(start for start, _ in docs.predicted.borders())
-    borders = borders_by_row(docs.gold)
+    borders = docs.gold.row_borders()
     for row in docs.gold.rows.tolist():
         if row in rights:
             yield Outcome("tokens", "a token", "a token", is_right=True)
@@ -112,7 +111,7 @@ def _values(
     gold = column_strings(docs.gold.doc, name)
     predicted = column_strings(docs.predicted.doc, name)
     scores = scores_of(docs.predicted.doc, name)
-    borders = borders_by_row(docs.gold)
+    borders = docs.gold.row_borders()
     for gold_row, row in docs.same:
         value = gold[gold_row]
         if value is not None:
@@ -130,7 +129,7 @@ def _features(docs: AlignedDocs) -> Iterator[Outcome]:
     gold = column_strings(docs.gold.doc, "morph")
     predicted = column_strings(docs.predicted.doc, "morph")
     scores = scores_of(docs.predicted.doc, "morph")
-    borders = borders_by_row(docs.gold)
+    borders = docs.gold.row_borders()
     for gold_row, row in docs.same:
         morph = gold[gold_row]
         if morph is None:
@@ -164,8 +163,8 @@ def _heads(docs: AlignedDocs) -> Iterator[Outcome]:
     has_relations = gold.doc.has_annotation("dep") and predicted.doc.has_annotation("dep")
     figure = "LAS" if has_relations else "UAS"
     scores = scores_of(predicted.doc, "head")
-    gold_borders = borders_by_row(gold)
-    predicted_borders = borders_by_row(predicted)
+    gold_borders = gold.row_borders()
+    predicted_borders = predicted.row_borders()
     for gold_row, row in docs.same:
         head = head_of(gold.doc.tokens, gold_row)
         if head is None:
