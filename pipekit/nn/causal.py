@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from pipekit.nn.stack import ACTIVATIONS, Shape, attention_weights, slow_when_fused
+from pipekit.nn.stack import ACTIVATIONS, Shape, attend
 
 
 class StepPlaces(NamedTuple):
@@ -87,6 +86,7 @@ class CausalAttention(nn.Module):
         super().__init__()
         self.heads = shape.heads
         self.dropout = shape.dropout
+        self.scale: float = (shape.width // shape.heads) ** -0.5
         self.project = nn.Linear(shape.width, 3 * shape.width)
         self.output = nn.Linear(shape.width, shape.width)
 
@@ -108,7 +108,7 @@ class CausalAttention(nn.Module):
         if cache is not None:
             keys, values = cache.write(steps, keys, values)
         rate = self.dropout if self.training else 0.0
-        mixed = looked_up(query, keys, values, steps.mask, rate, seen)
+        mixed = attend(query, keys, values, steps.mask, rate, self.scale, seen)
         output: Tensor = self.output(mixed)
         return output
 
@@ -124,6 +124,7 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = shape.heads
         self.dropout = shape.dropout
+        self.scale: float = (shape.width // shape.heads) ** -0.5
         self.query = nn.Linear(shape.width, shape.width)
         self.keys = nn.Linear(memory_width, shape.width)
         self.values = nn.Linear(memory_width, shape.width)
@@ -149,7 +150,7 @@ class CrossAttention(nn.Module):
         """
         query = by_head(self.query(states), self.heads)
         rate = self.dropout if self.training else 0.0
-        mixed = looked_up(query, memory.keys, memory.values, mask, rate, seen)
+        mixed = attend(query, memory.keys, memory.values, mask, rate, self.scale, seen)
         output: Tensor = self.output(mixed)
         return output
 
@@ -161,32 +162,6 @@ def by_head(
     """float[rows, steps, width] as float[rows, heads, steps, head width]."""
     rows, steps, width = states.shape
     return states.view(rows, steps, heads, width // heads).transpose(1, 2)
-
-
-def looked_up(
-    query: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    mask: Tensor | None,
-    dropout: float,
-    seen: list[Tensor] | None,
-) -> Tensor:
-    """What queries find among keys, heads joined, float[rows, steps, width]."""
-    scale = query.shape[3] ** -0.5
-    if seen is None and not slow_when_fused(query):
-        mixed = functional.scaled_dot_product_attention(
-            query,
-            keys,
-            values,
-            attn_mask=mask,
-            dropout_p=dropout,
-        )
-    else:
-        weights = attention_weights(query @ keys.transpose(2, 3) * scale, mask)
-        if seen is not None:
-            seen.append(weights)
-        mixed = functional.dropout(weights, dropout).to(values.dtype) @ values
-    return mixed.transpose(1, 2).flatten(2)
 
 
 class DecoderBlock(nn.Module):

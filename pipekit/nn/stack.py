@@ -127,22 +127,8 @@ class Attention(nn.Module):
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         mask = self.mask(query, key, where)
         rate = self.dropout if self.training else 0.0
-        if seen is None and not slow_when_fused(query):
-            values = functional.scaled_dot_product_attention(
-                query,
-                key,
-                value,
-                attn_mask=mask,
-                dropout_p=rate,
-                scale=self.scale,
-            )
-        else:
-            weights = attention_weights(query @ key.transpose(2, 3) * self.scale, mask)
-            if seen is not None:
-                seen.append(weights)
-            values = functional.dropout(weights, rate).to(value.dtype) @ value
-        joined = values.transpose(1, 2).reshape(sequences, longest, width)
-        return self.output(joined)  # type: ignore[no-any-return]
+        attended = attend(query, key, value, mask, rate, self.scale, seen)
+        return self.output(attended)  # type: ignore[no-any-return]
 
     def mask(
         self,
@@ -162,7 +148,43 @@ class Attention(nn.Module):
         return where  # type: ignore[no-any-return]
 
 
-def slow_when_fused(states: Tensor) -> bool:
+def attend(
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    mask: Tensor | None,
+    dropout: float,
+    scale: float,
+    seen: list[Tensor] | None,
+) -> Tensor:
+    """The values that queries find by their keys, heads joined, float[rows, steps, width].
+
+    Args:
+        query: float[rows, heads, steps, head width].
+        keys, values: float[rows, heads, longest, head width].
+        mask: see `Attention.mask`.
+        scale: of the products of queries and keys.
+        seen: a list to which the weights are added, float[rows, heads, steps, longest]; None where
+            nobody wants them.
+    """
+    if seen is None and not _slow_when_fused(query):
+        mixed = functional.scaled_dot_product_attention(
+            query,
+            keys,
+            values,
+            attn_mask=mask,
+            dropout_p=dropout,
+            scale=scale,
+        )
+    else:
+        weights = attention_weights(query @ keys.transpose(2, 3) * scale, mask)
+        if seen is not None:
+            seen.append(weights)
+        mixed = functional.dropout(weights, dropout).to(values.dtype) @ values
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def _slow_when_fused(states: Tensor) -> bool:
     """Whether the fused kernel is slower than products and a softmax one after another.
 
     That is so in bfloat16 on a CPU.
