@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.errors import ConfigError
-from pipekit.nn.mutated import MUT1, MUT2, MUT3
+from pipekit.nn.cells import CellName, recurrent_cell
 from pipekit.nn.padding import Windows, length_groups, packed_rows
 from pipekit.nn.sequences import LayerMix, WordDropout, by_row, reorder, reverse
 from pipekit.parts.contracts import Tables
@@ -53,6 +53,7 @@ class Recurrent(SequenceEncoder):
             advise 1.
     """
 
+    cell_name: ClassVar[CellName]
     packs: ClassVar[bool] = False
 
     def __init__(
@@ -97,8 +98,9 @@ class Recurrent(SequenceEncoder):
         if forget_bias:
             self.remember(forget_bias)
 
-    @staticmethod
+    @classmethod
     def cell(
+        cls,
         width_in: int,
         width: int,
     ) -> nn.Module:
@@ -107,7 +109,7 @@ class Recurrent(SequenceEncoder):
         It takes padded inputs, float[sequences, longest, width_in], and gives a tuple that begins
         with the states of all steps, float[sequences, longest, width].
         """
-        raise NotImplementedError
+        return recurrent_cell(cls.cell_name, width_in, width)
 
     def remember(self, bias: float) -> None:
         """Open the forget gates at the start. Errors: `ConfigError` for cells that have none."""
@@ -233,12 +235,7 @@ class LSTM(Recurrent):
     (`recipes/benchmarks/packing.py`).
     """
 
-    @staticmethod
-    def cell(
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        return nn.LSTM(width_in, width, batch_first=True)
+    cell_name = "lstm"
 
     def remember(self, bias: float) -> None:
         for layer in (*self.forwards, *self.backwards):
@@ -260,57 +257,30 @@ class GRU(Recurrent):
     W_hn (r * h_t), and no biases.
     """
 
+    cell_name = "gru"
     packs = True
-
-    @staticmethod
-    def cell(
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        return nn.GRU(width_in, width, batch_first=True)
 
 
 class RNN(Recurrent):
     """Plain recurrence, h_{t+1} = tanh(W_x x_t + W_h h_t + b)."""
 
+    cell_name = "rnn"
     packs = True
-
-    @staticmethod
-    def cell(
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        return nn.RNN(width_in, width, batch_first=True)
 
 
 class Mut1(Recurrent):
     """MUT1 of Jozefowicz et al. (2015)."""
 
-    @staticmethod
-    def cell(
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        return MUT1(width_in, width)
+    cell_name = "mut1"
 
 
 class Mut2(Recurrent):
     """MUT2 of Jozefowicz et al. (2015)."""
 
-    @staticmethod
-    def cell(
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        return MUT2(width_in, width)
+    cell_name = "mut2"
 
 
 class Mut3(Recurrent):
     """MUT3 of Jozefowicz et al. (2015)."""
 
-    @staticmethod
-    def cell(
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        return MUT3(width_in, width)
+    cell_name = "mut3"
