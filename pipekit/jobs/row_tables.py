@@ -14,14 +14,13 @@ from typing import Any
 
 from pipekit.doc import Doc
 from pipekit.doc.limits import LINKED
+from pipekit.frames.tables import LINK_FIXED, SPAN_FIXED, TOKEN_FIXED
 from pipekit.jobs.records import Fields
 from pipekit.storage.files import write_atomically
 
 _ROWS = 1_000  # lines of CSV that are written at once
 
 Row = dict[str, Any]
-SPAN_COLUMNS = ("layer", "row", "start", "end", "start_char", "end_char", "text")
-LINK_COLUMNS = ("layer", "row", "target", "head", "tail", "head_text", "tail_text")
 
 
 def tables_of(doc: Doc) -> dict[str, list[Row]]:
@@ -125,9 +124,9 @@ def document_row(
 
 FIRST_COLUMNS = {
     "docs": ("doc", "text"),
-    "tokens": ("doc", "i", "start", "end", "text"),
-    "spans": ("doc", *SPAN_COLUMNS),
-    "relations": ("doc", *LINK_COLUMNS),
+    "tokens": TOKEN_FIXED,
+    "spans": SPAN_FIXED,
+    "relations": LINK_FIXED,
 }
 """The columns that each table has, also without a row."""
 
