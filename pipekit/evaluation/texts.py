@@ -224,16 +224,9 @@ def _texts_by_place(
     name: str,
 ) -> dict[tuple[int, int], str]:
     """The texts of a layer by the characters that they stand for."""
-    layer = doc.layers.get(name)
-    if layer is None:
-        return {}
     texts = {}
-    for start, end, text in zip(
-        layer.values("start"),
-        layer.values("end"),
-        layer.values(_TEXT),
-        strict=True,
-    ):
-        if text is not None and start < end:
-            texts[int(doc.starts[start]), int(doc.ends[end - 1])] = text
+    for written in doc.texts.get(name, ()):
+        span = written.span
+        if span.start < span.end:
+            texts[span.start_char, span.end_char] = written.text
     return texts

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
@@ -199,8 +198,11 @@ def turns(
             task.end,
             search,
         )
-        uniform = chances(search.seed, keys[alive], alive % search.samples, step)
-        pieces = _pieces(scores, uniform, search)
+        if search.temperature:
+            uniform = chances(search.seed, keys[alive], alive % search.samples, step)
+            pieces = drawn(scores, to_device(uniform, scores.device), search)
+        else:
+            pieces = scores.argmax(1)
         of_pieces = logs.gather(1, pieces.unsqueeze(1))[:, 0]
         yield Turn(alive, pieces.cpu().numpy(), of_pieces.double().cpu().numpy())
         going = (pieces != task.end).nonzero()[:, 0]
@@ -211,14 +213,3 @@ def turns(
             pieces = pieces[going]
             alive = alive[going.cpu().numpy()]
         started.read(decoder, pieces)
-
-
-def _pieces(
-    scores: Tensor,
-    uniform: NDArray[np.float64],
-    search: Search,
-) -> Tensor:
-    """The best piece of each row, or one by chance, int64[rows]."""
-    if not search.temperature:
-        return scores.argmax(1)
-    return drawn(scores, to_device(uniform, scores.device), search)

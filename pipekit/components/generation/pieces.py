@@ -18,7 +18,7 @@ from pipekit.nn.padding import grid
 from pipekit.parts.contracts import Tables
 from pipekit.parts.decoding import Decoder
 from pipekit.registry import check_arguments
-from pipekit.subwords.cutter import CLS, SEP, SPECIAL, UNK, Subwords
+from pipekit.subwords.cutter import CLS, SEP, SPECIAL, Subwords
 from pipekit.subwords.published import from_settings
 from pipekit.tables import Table, check_tables
 from pipekit.words.arrays import Ints, offsets
@@ -59,11 +59,6 @@ class WritingVocabulary:
 
     def __len__(self) -> int:
         return len(self.subwords)
-
-    @property
-    def unknown(self) -> int:
-        """The unknown piece; -1 where there is none."""
-        return self.subwords.number(UNK, -1)
 
     def text(self, ids: Iterable[int]) -> str:
         """The text of pieces, without white space around it."""

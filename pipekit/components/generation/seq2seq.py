@@ -289,19 +289,12 @@ class Seq2Seq(Head):
             batch.offsets.tolist(),
             strict=False,
         ):
-            layer = doc.layers.get(self.layer)
-            if layer is None:
-                continue
-            for start, end, text in zip(
-                layer.values("start"),
-                layer.values("end"),
-                layer.values(_TEXT),
-                strict=True,
-            ):
-                if text is not None and start < end:
-                    starts.append(start + shift)
-                    ends.append(end + shift)
-                    texts.append(text)
+            for written in doc.texts.get(self.layer, ()):
+                span = written.span
+                if span.start < span.end:
+                    starts.append(span.start + shift)
+                    ends.append(span.end + shift)
+                    texts.append(written.text)
         units = Units(np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64))
         return units, self._cut(texts)
 
@@ -329,7 +322,4 @@ def gold_texts(
     name: str,
 ) -> list[str]:
     """The texts of a layer, without those that are unset."""
-    layer = doc.layers.get(name)
-    if layer is None or layer.kind != "span":
-        return []
-    return [text for text in layer.values(_TEXT) if text is not None]
+    return [written.text for written in doc.texts.get(name, ())]
