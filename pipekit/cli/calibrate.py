@@ -8,10 +8,11 @@ from pathlib import Path
 from pipekit.cli.display import table
 from pipekit.cli.options import (
     corpus_options,
+    gives_gold_tokens,
     json_option,
     pipeline_options,
     print_json,
-    read_gold,
+    read_all_gold,
     token_options,
 )
 
@@ -47,8 +48,8 @@ def run(options: argparse.Namespace) -> int:
 
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
     half = fits_half(nlp)
-    docs = [doc for path in options.files for doc in read_gold(options, path, nlp.tokenize)]
-    gold_tokens = options.gold_tokens or bool(options.gold or nlp.given)
+    docs = read_all_gold(options, nlp.tokenize)
+    gold_tokens = gives_gold_tokens(options, nlp)
     fits = []
     for name in options.component:
         fits.append(calibrate(nlp, name, docs, gold_tokens=gold_tokens, keep=options.gold))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
+
+from pipekit.cli.options import json_option, print_json
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a setting of the recipe, as in `pipekit train`",
     )
-    recipe.add_argument("--json", action="store_true", help="print JSON")
+    json_option(recipe)
     recipe.set_defaults(run=run)
 
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     check_recipe(recipe, SavedPipelines().get)
     settings = completed_recipe(recipe)
     if options.json:
-        print(json.dumps([setting._asdict() for setting in settings], ensure_ascii=False))
+        print_json([setting._asdict() for setting in settings])
         return 0
     print(completed_toml(settings))
     return 0

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipekit.cli.options import corpus_options, json_option, print_json, read_gold, token_options
+from pipekit.cli.options import (
+    corpus_options,
+    gives_gold_tokens,
+    json_option,
+    print_json,
+    read_gold,
+    token_options,
+)
 
 if TYPE_CHECKING:
     from pipekit.evaluation.comparing import Difference, SideBySide
@@ -47,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
     first = load(options.first, device=options.device)
     second = load(options.second, device=options.device)
-    gold_tokens = options.gold_tokens or bool(options.gold or first.given or second.given)
+    gold_tokens = gives_gold_tokens(options, first, second)
     plain = {}
     for path in options.files:
         docs = read_gold(options, path, first.tokenize)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipekit.cli.options import (
     corpus_options,
+    gives_gold_tokens,
     json_option,
     pipeline_options,
     print_json,
@@ -90,7 +91,7 @@ def _evaluate(
     from pipekit.evaluation.evaluate import evaluate
 
     docs = read_gold(options, path, nlp.tokenize)
-    gold_tokens = options.gold_tokens or bool(options.gold or nlp.given)
+    gold_tokens = gives_gold_tokens(options, nlp)
     watch = None
     if mistakes is not None:
         watch = mistakes.watcher(path.name, options.by)

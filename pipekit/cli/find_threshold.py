@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pipekit.cli.options import (
     corpus_options,
+    gives_gold_tokens,
     json_option,
     pipeline_options,
     print_json,
-    read_gold,
+    read_all_gold,
     token_options,
 )
 from pipekit.errors import ConfigError
@@ -59,13 +60,13 @@ def run(options: argparse.Namespace) -> int:
     if not 0.001 <= options.step <= 0.5:
         raise ConfigError(f"--step is {options.step}: a number from 0.001 to 0.5 is needed")
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
-    docs = [doc for path in options.files for doc in read_gold(options, path, nlp.tokenize)]
+    docs = read_all_gold(options, nlp.tokenize)
     steps = range(1, round(1 / options.step))
     over = find_threshold(
         nlp,
         options.component,
         docs,
-        gold_tokens=options.gold_tokens or bool(options.gold or nlp.given),
+        gold_tokens=gives_gold_tokens(options, nlp),
         keep=options.gold,
         thresholds=[round(options.step * step, 6) for step in steps],
         least_precision=options.least_precision,

@@ -98,6 +98,22 @@ def read_gold(
     return list(read_corpus(path, options.format, tokenize, **reading))
 
 
+def read_all_gold(
+    options: argparse.Namespace,
+    tokenize: Any,
+) -> list[Doc]:
+    """The documents of all files, see `read_gold`."""
+    return [doc for path in options.files for doc in read_gold(options, path, tokenize)]
+
+
+def gives_gold_tokens(
+    options: argparse.Namespace,
+    *pipelines: Pipeline,
+) -> bool:
+    """Whether pipelines get the tokens of the files, because they are asked to or need to."""
+    return options.gold_tokens or bool(options.gold) or any(nlp.given for nlp in pipelines)
+
+
 def corpus_options(parser: argparse.ArgumentParser) -> None:
     """Which annotated files, in which format."""
     parser.add_argument(
