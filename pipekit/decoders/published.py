@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from pipekit.decoders.transformer import CausalDecoder
-from pipekit.errors import ConfigError
 from pipekit.nn.checkpoints import (
     CONFIG,
-    WEIGHT_TYPES,
     ConfigFile,
     StoredTensor,
+    find_weight,
     open_tensors,
     summary,
 )
@@ -99,9 +98,8 @@ def read_gpt2(
         stored = {}
         for name, tensor in expected.items():
             stored[name] = _stored(folder, tensors, name, tuple(tensor.shape))
-        weights = {name: _values(tensor) for name, tensor in stored.items()}
-        used = {tensor.name for tensor in stored.values()}
-        unused = [name for name in tensors if tensors[name].name not in used]
+        weights = {name: _values(tensors[stored[name]]) for name in stored}
+        unused = set(tensors).difference(stored.values())
     left_out = [name for name in unused if not any(part in name for part in _OWN)]
     weights["embed.weight"] = weights["embed.weight"][:pieces].clone()
     return PublishedDecoder({"type": "causal", **settings}, weights, summary(left_out))
@@ -134,23 +132,12 @@ def _stored(
     tensors: Mapping[str, StoredTensor],
     name: str,
     shape: tuple[int, ...],
-) -> StoredTensor:
-    """The stored tensor that one of ours is. Errors: `ConfigError` where none fits."""
+) -> str:
+    """The name of the stored tensor that one of ours is. Errors: `ConfigError` where none fits."""
     stored_name = _stored_name(name)
     if stored_name.endswith(_TRANSPOSED):
         shape = shape[::-1]
-    tensor = tensors.get(_PREFIX + stored_name) or tensors.get(stored_name)
-    if tensor is None:
-        raise ConfigError(
-            f"{folder}: no tensor {stored_name} is in its safetensors files, "
-            f"though {CONFIG} asks for one of {shape}"
-        )
-    if tensor.shape != shape or tensor.dtype not in WEIGHT_TYPES:
-        raise ConfigError(
-            f"{tensor.file}: tensor {tensor.name} is {tensor.dtype} of {tensor.shape}, "
-            f"where {CONFIG} asks for float of {shape}"
-        )
-    return tensor
+    return find_weight(tensors, (_PREFIX + stored_name, stored_name), shape, folder)
 
 
 def _stored_name(name: str) -> str:
@@ -168,11 +155,7 @@ def _stored_name(name: str) -> str:
 
 
 def _values(tensor: StoredTensor) -> Tensor:
-    values: Tensor = tensor.handle.get_tensor(tensor.name).to(torch.float32)
-    if not values.isfinite().all():
-        raise ConfigError(
-            f"{tensor.file}: tensor {tensor.name} holds values that are no finite numbers"
-        )
+    values = tensor.read()
     if tensor.name.endswith(_TRANSPOSED):
         return values.t().contiguous()
     return values

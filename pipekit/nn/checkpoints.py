@@ -13,14 +13,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import torch
+from torch import Tensor
+
 from pipekit.errors import ConfigError, cure
 
 CONFIG = "config.json"
 WHOLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.msgpack")
-WEIGHT_TYPES = {"F64", "F32", "F16", "BF16"}
-"""The types of stored tensors that are weights."""
+_WEIGHT_TYPES = {"F64", "F32", "F16", "BF16"}
 _MAX_BYTES = 2**24  # of a config
 
 
@@ -97,6 +99,15 @@ class StoredTensor(NamedTuple):
         """Such as "F32"."""
         return str(self.handle.get_slice(self.name).get_dtype())
 
+    def read(self) -> Tensor:
+        """The values, float32. Errors: `ConfigError` for values that are no finite numbers."""
+        values: Tensor = self.handle.get_tensor(self.name).to(torch.float32)
+        if not values.isfinite().all():
+            raise ConfigError(
+                f"{self.file}: tensor {self.name} holds values that are no finite numbers"
+            )
+        return values
+
 
 @contextmanager
 def open_tensors(folder: Path) -> Iterator[dict[str, StoredTensor]]:
@@ -122,6 +133,36 @@ def open_tensors(folder: Path) -> Iterator[dict[str, StoredTensor]]:
             for name in list(handle.keys()):
                 tensors[_modern_name(name)] = StoredTensor(file, name, handle)
         yield tensors
+
+
+def find_weight(
+    tensors: Mapping[str, StoredTensor],
+    names: Sequence[str],
+    shape: tuple[int, ...],
+    folder: Path,
+) -> str:
+    """The first of some names that the files have; its tensor is checked before it is read.
+
+    Args:
+        names: with the prefix of a network, and as a message calls the tensor.
+        shape: that its config asks for.
+        folder: of the files, for messages.
+
+    Errors: `ConfigError` for a tensor that is missing, of another shape, or no weight.
+    """
+    present = [name for name in names if name in tensors]
+    if not present:
+        raise ConfigError(
+            f"{folder}: no tensor {names[-1]} is in its safetensors files, "
+            f"though {CONFIG} asks for one of {shape}"
+        )
+    tensor = tensors[present[0]]
+    if tensor.shape != shape or tensor.dtype not in _WEIGHT_TYPES:
+        raise ConfigError(
+            f"{tensor.file}: tensor {tensor.name} is {tensor.dtype} of {tensor.shape}, "
+            f"where {CONFIG} asks for float of {shape}"
+        )
+    return present[0]
 
 
 def _modern_name(name: str) -> str:

@@ -21,8 +21,7 @@ from torch import Tensor
 from pipekit.encoders.bert.config import PublishedConfig
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.bert.published import PublishedKind
-from pipekit.errors import ConfigError
-from pipekit.nn.checkpoints import CONFIG, WEIGHT_TYPES, StoredTensor, open_tensors, summary
+from pipekit.nn.checkpoints import CONFIG, StoredTensor, find_weight, open_tensors, summary
 
 _PIECES = "embed.pieces.weight"
 _POSITIONS = "embed.positions.weight"
@@ -149,20 +148,7 @@ class _Reader:
         if not name:
             return name
         names = (self.kind.prefix + name, name)
-        present = [candidate for candidate in names if candidate in self.tensors]
-        if not present:
-            raise ConfigError(
-                f"{self.folder}: no tensor {name} is in its safetensors files, "
-                f"though {CONFIG} asks for one of {shape}"
-            )
-        tensor = self.tensors[present[0]]
-        if tensor.shape != shape or tensor.dtype not in WEIGHT_TYPES:
-            raise ConfigError(
-                f"{tensor.file}: tensor {tensor.name} "
-                f"is {tensor.dtype} of {tensor.shape}, "
-                f"where {CONFIG} asks for float of {shape}"
-            )
-        return present[0]
+        return find_weight(self.tensors, names, shape, self.folder)
 
     def read(
         self,
@@ -189,10 +175,4 @@ class _Reader:
     def _values(self, part: _Part) -> Tensor:
         if not part.name:
             return torch.zeros(part.shape)
-        tensor = self.tensors[part.name]
-        values: Tensor = tensor.handle.get_tensor(tensor.name).to(torch.float32)
-        if not values.isfinite().all():
-            raise ConfigError(
-                f"{tensor.file}: tensor {tensor.name} holds values that are no finite numbers"
-            )
-        return values
+        return self.tensors[part.name].read()
