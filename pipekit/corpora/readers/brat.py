@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize, tokenized
+from pipekit.corpora.readers.spans import Aligner, CharSpan, Link, Misaligned, Tokenize, with_docs
 from pipekit.doc import Doc
 
 SUFFIXES = (".txt", ".ann")
 _IGNORED = "EAMN*#"  # kinds of lines
 _LINE = re.compile(r"[TREAMN#*]\S*\t")
-_BATCH = 32  # texts tokenized at once
 
 
 class Annotation(NamedTuple):
@@ -56,10 +55,8 @@ def read_brat(
     """
     with corpus(path, SUFFIXES, on_problem) as files:
         pairs = _pairs(files, part)
-        while batch := list(islice(pairs, _BATCH)):
-            docs = tokenized(tokenize, [text for text, _ in batch])
-            for doc, (_, annotation) in zip(docs, batch, strict=True):
-                yield _annotated(doc, annotation, misaligned)
+        for (_, annotation), doc in with_docs(pairs, itemgetter(0), tokenize):
+            yield _annotated(doc, annotation, misaligned)
 
 
 def _pairs(

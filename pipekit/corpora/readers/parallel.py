@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, zip_longest
+from itertools import zip_longest
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.sentences import set_strings
-from pipekit.corpora.readers.spans import Tokenize, tokenized
+from pipekit.corpora.readers.spans import Tokenize, with_docs
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
 from pipekit.errors import ConfigError, cure
 from pipekit.settings import Between
 
 SUFFIXES = (".tsv", ".txt", ".po")
-_BATCH = 256  # texts tokenized at once
 ColumnNumber = Annotated[int, Between(1, 10_000)]
 
 
@@ -105,28 +105,14 @@ def _docs(
     tokenize: Tokenize,
 ) -> Iterator[Doc]:
     name = Path(file.name).name
-    remaining = iter(pairs)
-    while batch := list(islice(remaining, _BATCH)):
-        docs = tokenized(tokenize, [pair.source for pair in batch])
-        for pair, doc in zip(
-            batch,
-            docs,
-            strict=True,
-        ):
-            doc.name = f"{name}:{pair.line}"
-            written = span_layer([0], [len(doc)])
-            doc.layers[layer] = written.set("text", [pair.target])
-            if pair.origin:
-                set_strings(
-                    doc.add_layer(
-                        "meta",
-                        "doc",
-                        1,
-                    ),
-                    "source",
-                    [pair.origin],
-                )
-            yield doc
+    for pair, doc in with_docs(pairs, attrgetter("source"), tokenize):
+        doc.name = f"{name}:{pair.line}"
+        written = span_layer([0], [len(doc)])
+        doc.layers[layer] = written.set("text", [pair.target])
+        if pair.origin:
+            meta = doc.add_layer("meta", "doc", 1)
+            set_strings(meta, "source", [pair.origin])
+        yield doc
 
 
 def _from_table(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import islice
+from typing import Literal, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import numpy as np
@@ -20,7 +21,9 @@ from pipekit.words.arrays import Ints
 Misaligned = Literal["expand", "skip", "raise"]
 POLICIES = ("expand", "skip", "raise")
 Tokenize = Callable[[Sequence[str]], list[Doc]]
+Item = TypeVar("Item")
 _raw: WeakSet[Doc] = WeakSet()
+_BATCH = 64  # texts tokenized at once
 _AROUND = 12  # characters shown on either side of a span
 
 
@@ -32,6 +35,18 @@ def tokenized(
     docs = tokenize(texts)
     _raw.update(docs)
     return docs
+
+
+def with_docs(
+    items: Iterable[Item],
+    text: Callable[[Item], str],
+    tokenize: Tokenize,
+) -> Iterator[tuple[Item, Doc]]:
+    """Items of a file, each with the Doc of its text; many texts are tokenized at a time."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, _BATCH)):
+        docs = tokenized(tokenize, list(map(text, batch)))
+        yield from zip(batch, docs, strict=True)
 
 
 def is_raw(doc: Doc) -> bool:

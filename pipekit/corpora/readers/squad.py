@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,11 @@ import numpy as np
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
 from pipekit.corpora.readers.sentences import set_strings
-from pipekit.corpora.readers.spans import Tokenize, picture, tokenized
+from pipekit.corpora.readers.spans import Tokenize, picture, with_docs
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
 
 SUFFIXES = (".json",)
-_BATCH = 64  # paragraphs tokenized at once
 
 
 class Paragraph(NamedTuple):
@@ -58,12 +58,10 @@ def read_squad(
         for file in files.values():
             file_name = Path(file.name).name
             paragraphs = _paragraphs(file, begin, end)
-            while batch := list(islice(paragraphs, _BATCH)):
-                docs = tokenized(tokenize, [paragraph.text for paragraph in batch])
-                for paragraph, doc in zip(batch, docs, strict=True):
-                    doc.name = f"{file_name}:{paragraph.place}"
-                    _annotate(file, doc, paragraph)
-                    yield doc
+            for paragraph, doc in with_docs(paragraphs, attrgetter("text"), tokenize):
+                doc.name = f"{file_name}:{paragraph.place}"
+                _annotate(file, doc, paragraph)
+                yield doc
 
 
 def _paragraphs(

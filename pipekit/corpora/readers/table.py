@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 from pipekit.corpora.readers.encodings import check_encoding
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus, stem
 from pipekit.corpora.readers.sentences import set_strings
-from pipekit.corpora.readers.spans import Aligner, CharSpan, Tokenize, tokenized
+from pipekit.corpora.readers.spans import Aligner, CharSpan, Tokenize, with_docs
 from pipekit.doc import Doc
 from pipekit.doc.values import SENTIMENT_OF
 from pipekit.errors import ConfigError, near
@@ -26,7 +26,6 @@ from pipekit.errors import ConfigError, near
 SUFFIXES = (".csv", ".tsv")
 DELIMITERS = (",", ";", "\t", "|")
 """What stands between two cells, by the programs that write tables."""
-_BATCH = 256  # texts tokenized at once
 _OFFSET = re.compile(r"[0-9]{1,10}")
 _CSV_LIMIT = 2**31 - 1  # characters of a cell; by default the module csv stops at 131,072
 
@@ -141,7 +140,7 @@ def read_table(
                 groups = _by_text(table, text)
             else:
                 groups = [[row] for row in table]
-            for doc, group in _docs(groups, text, tokenize):
+            for group, doc in with_docs(groups, lambda group: group[0].cells[text], tokenize):
                 _name(file, doc, group[0], meta)
                 scores = []
                 for row in group:
@@ -153,18 +152,6 @@ def read_table(
                 else:
                     _write_classes(doc, layer, scores[0])
                 yield doc
-
-
-def _docs(
-    groups: Sequence[list[TableRow]],
-    text: str,
-    tokenize: Tokenize,
-) -> Iterator[tuple[Doc, list[TableRow]]]:
-    """A Doc for the rows of each text, many tokenized at a time."""
-    remaining = iter(groups)
-    while batch := list(islice(remaining, _BATCH)):
-        docs = tokenized(tokenize, [group[0].cells[text] for group in batch])
-        yield from zip(docs, batch, strict=True)
 
 
 def _rows(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pipekit.corpora.readers.files import CorpusFile, OnProblem, StrPath, corpus
-from pipekit.corpora.readers.spans import Tokenize, tokenized
+from pipekit.corpora.readers.spans import Tokenize, with_docs
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError, near
 
 Unit = Literal["file", "line", "paragraph"]
 SUFFIXES = (".txt",)
-_BATCH = 256  # texts tokenized at once
 
 
 class TextPiece(NamedTuple):
@@ -57,13 +56,10 @@ def _docs(
     tokenize: Tokenize,
 ) -> Iterator[Doc]:
     file_name = Path(file.name).name
-    pieces = iter(pieces)
-    while batch := list(islice(pieces, _BATCH)):
-        docs = tokenized(tokenize, [piece.text for piece in batch])
-        for doc, piece in zip(docs, batch, strict=True):
-            doc.name = f"{file_name}:{piece.line}"
-            doc.add_layer("meta", "doc", 1).set("line", [piece.line])
-            yield doc
+    for piece, doc in with_docs(pieces, attrgetter("text"), tokenize):
+        doc.name = f"{file_name}:{piece.line}"
+        doc.add_layer("meta", "doc", 1).set("line", [piece.line])
+        yield doc
 
 
 def _files(file: CorpusFile) -> Iterator[TextPiece]:
