@@ -18,7 +18,7 @@ from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.doc.texts import WrittenTexts
 from pipekit.doc.trees import noun_phrases
-from pipekit.doc.values import Sentiment, sentiment
+from pipekit.doc.values import Sentiment, class_scores, sentiment
 from pipekit.doc.views import Span, Token, word_keys
 from pipekit.errors import AlignmentError, DocError, near
 from pipekit.words.arrays import Floats
@@ -204,10 +204,7 @@ class Doc(Text, Comparable):
         None where nobody has classified the document, and for a text without words: by design,
         nothing is judged of an empty text, though the layer "cats" is there, without a row.
         """
-        layer = self.layers.get("cats")
-        if layer is None or not layer.size:
-            return None
-        return _first_row(layer)
+        return self._class_scores("cats")
 
     @property
     def sentiment(self) -> Sentiment | MaybeNone:
@@ -216,10 +213,14 @@ class Doc(Text, Comparable):
         None where nobody has judged it, and for a text without words: by design, nothing is judged
         of an empty text, though the layer "sentiment" is there, without a row.
         """
-        layer = self.layers.get("sentiment")
+        scores = self._class_scores("sentiment")
+        return None if scores is None else sentiment(scores)
+
+    def _class_scores(self, name: str) -> dict[str, Any] | MaybeNone:
+        layer = self.layers.get(name)
         if layer is None or not layer.size:
             return None
-        return sentiment(_first_row(layer))
+        return class_scores(_first_row(layer), f"the layer {name!r}")
 
     @property
     def vector(self) -> Floats | MaybeNone:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from pipekit.errors import DocError
 
 # In a span layer, the column "sentiment.negative" is the probability of the class "negative".
 SENTIMENT_OF = "sentiment."
@@ -63,6 +65,26 @@ class Sentiment(NamedTuple):
     label: str
     score: float
     probabilities: dict[str, float]
+
+
+def class_scores(
+    values: Mapping[str, Any],
+    owner: str,
+) -> dict[str, Any]:
+    """The values of columns that stand for classes, by class, as they are.
+
+    Args:
+        owner: what has these columns: "the layer 'cats'".
+
+    Errors: `DocError` for words, since a score is a number.
+    """
+    for name, value in values.items():
+        if isinstance(value, str):
+            raise DocError(
+                f"the class {name!r} of {owner} has {value!r:.80} for a score: "
+                "write a number there, or give the words another name"
+            )
+    return dict(values)
 
 
 def sentiment(probabilities: Mapping[str, float | None]) -> Sentiment | None:

@@ -6,6 +6,7 @@ Modules: doc.in_context, doc.pictures.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
@@ -17,7 +18,7 @@ import pipekit
 from pipekit import Doc, Span, render
 from pipekit.doc.layer import Layer, span_layer
 from pipekit.doc.pictures import STYLES
-from pipekit.errors import ConfigError
+from pipekit.errors import ConfigError, DocError
 from pipekit.rendering.rendering import Rendering
 
 
@@ -175,9 +176,31 @@ def test_a_span_stands_in_its_sentence() -> None:
 @settings(max_examples=40)
 @given(full_docs(), st.sampled_from(STYLES))
 def test_any_document_can_be_rendered(doc: Doc, style: str) -> None:
+    feeling = doc.layers.get("sentiment", Layer("doc", 0))
+    for name in [name for name in feeling if feeling[name].labels is not None]:
+        feeling.remove(name)  # words for scores, see the next test
     rendering = render(doc, style)
     ElementTree.fromstring(rendering.svg.encode("utf-8"))
     assert rendering.html
     assert doc._repr_html_()
     for span in list(doc.ents or ())[:3]:
         assert span._repr_html_()
+
+
+def test_words_for_the_scores_of_classes_are_refused_by_name() -> None:
+    doc = Doc(words=["Дождь", "льёт"])
+    for layer in ("cats", "sentiment"):
+        doc.add_layer(layer, "doc", 1).set("плохо", ["очень"])
+    doc.ents = [Span(doc, 0, 1, "X")]
+    doc.layers["ents"].set("sentiment.плохо", ["очень"])
+    readings: list[Callable[[], object]] = [
+        lambda: doc.cats,
+        lambda: doc.sentiment,
+        lambda: doc.ents[0].sentiment,
+        lambda: render(doc, "sentiment"),
+    ]
+    for reading in readings:
+        with pytest.raises(DocError, match=r"'плохо'.*'очень' for a score"):
+            reading()
+    assert "Дождь" in doc._repr_html_()
+    assert doc.to_dict()["layers"]["cats"]
