@@ -16,9 +16,11 @@ from hypothesis import settings
 from pipekit.doc import Doc
 from pipekit.training.toml import data_folder
 
-settings.register_profile(
-    "pipekit", deadline=None
-)  # how long a test takes is for benchmarks to tell
+# The ordinary run tries the same examples each time, so that a failure is of the change at hand.
+# `pytest -m hypothesis --hypothesis-profile search` looks for new ones.
+# How long an example takes is for benchmarks to tell.
+settings.register_profile("pipekit", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, max_examples=500, print_blob=True)
 settings.load_profile("pipekit")
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.
