@@ -18,7 +18,7 @@ from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.doc.texts import WrittenTexts
 from pipekit.doc.trees import noun_phrases
-from pipekit.doc.values import Sentiment, class_scores, sentiment
+from pipekit.doc.values import Sentiment, scores_by_class, sentiment
 from pipekit.doc.views import Span, Token, word_keys
 from pipekit.errors import AlignmentError, DocError, near
 from pipekit.words.arrays import Floats
@@ -220,7 +220,7 @@ class Doc(Text, Comparable):
         layer = self.layers.get(name)
         if layer is None or not layer.size:
             return None
-        return class_scores(_first_row(layer), f"the layer {name!r}")
+        return scores_by_class(_first_row(layer), f"the layer {name!r}")
 
     @property
     def vector(self) -> Floats | MaybeNone:

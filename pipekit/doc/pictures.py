@@ -13,7 +13,7 @@ from pipekit.doc.groups import Relations, SpanGroups, Spans
 from pipekit.doc.in_context import label_text
 from pipekit.doc.limits import LINKED
 from pipekit.doc.text import QUESTIONS, Text
-from pipekit.doc.values import Morph, class_scores
+from pipekit.doc.values import Morph, scores_by_class
 from pipekit.doc.views import Relation, Span
 from pipekit.errors import ConfigError, near
 from pipekit.rendering.blocks import Cards, Drawn, Heading, Marked, PageBlock, Remark, Shares
@@ -322,7 +322,7 @@ def _sentiment(
         return
     if layer is not None and layer.size:
         scores = {name: layer[name][0] for name in layer}
-        yield Shares(_by_share(class_scores(scores, "the layer 'sentiment'")))
+        yield Shares(_by_share(scores_by_class(scores, "the layer 'sentiment'")))
     if judged:
         yield Marked(passage_of(doc, map(_feeling, judged)))
     else:

@@ -67,7 +67,7 @@ class Sentiment(NamedTuple):
     probabilities: dict[str, float]
 
 
-def class_scores(
+def scores_by_class(
     values: Mapping[str, Any],
     owner: str,
 ) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipekit.doc.trees import (
     root_of,
     subtree_of,
 )
-from pipekit.doc.values import SENTIMENT_OF, Morph, Sentiment, class_scores, sentiment
+from pipekit.doc.values import SENTIMENT_OF, Morph, Sentiment, scores_by_class, sentiment
 from pipekit.errors import DocError
 from pipekit.words.chars import normal_spellings
 from pipekit.words.name_forms import NameWord, normal_form
@@ -275,7 +275,7 @@ class Span(Comparable):
         for name in self.layer:
             if name.startswith(SENTIMENT_OF):
                 probabilities[name.removeprefix(SENTIMENT_OF)] = self.get(name)
-        return sentiment(class_scores(probabilities, "a span's sentiment"))
+        return sentiment(scores_by_class(probabilities, "a span's sentiment"))
 
     @property
     def lemma(self) -> str | MaybeNone:
