@@ -7,7 +7,7 @@ et al. 2014, see `GRU`); MUT1 to MUT3 (Jozefowicz et al. 2015).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from pipekit.settings import Between, LayerCount, Rate, Width, Window
 from pipekit.words.arrays import offsets, ranges
 
 PACKED_WORDS = 8_192  # words of packed sequences that go through the network at a time
+
+# Where the reset gate of a GRU acts: before or after the product with the state.
+Reset = Literal["before", "after"]
 
 # From a cell, states and whether to read backwards to the states of the cell.
 WindowReader = Callable[[nn.Module, Tensor, bool], Tensor]
@@ -51,6 +54,8 @@ class Recurrent(SequenceEncoder):
             top layer alone. The embedded words are not mixed in; `skip` is for them.
         forget_bias: added to the first bias of an LSTM's forget gates. Jozefowicz et al. (2015)
             advise 1.
+        reset: where the reset gate of a GRU acts: "after" the product with the state, as in torch,
+            or "before" it, as in Cho et al. (2014).
     """
 
     cell_name: ClassVar[CellName]
@@ -69,6 +74,7 @@ class Recurrent(SequenceEncoder):
         bidirectional: bool = True,
         forget_bias: Annotated[float, Between(-100, 100)] = 0.0,
         mix: bool = False,
+        reset: Reset = "after",
     ) -> None:
         super().__init__(features, tables, window, overlap)
         if bidirectional and width % 2:
@@ -82,14 +88,15 @@ class Recurrent(SequenceEncoder):
         share = width
         if bidirectional:
             share = width // 2
+        name = self.cell_name if reset == "after" else self.with_reset_before()
         self.forwards = nn.ModuleList()
         for width_in in widths_in:
-            cell = self.cell(width_in, share)
+            cell = recurrent_cell(name, width_in, share)
             self.forwards.append(cell)
         self.backwards = nn.ModuleList()
         if bidirectional:
             for width_in in widths_in:
-                cell = self.cell(width_in, share)
+                cell = recurrent_cell(name, width_in, share)
                 self.backwards.append(cell)
         self.dropout = WordDropout(dropout)
         self.mix: LayerMix | None = None
@@ -98,18 +105,9 @@ class Recurrent(SequenceEncoder):
         if forget_bias:
             self.remember(forget_bias)
 
-    @classmethod
-    def cell(
-        cls,
-        width_in: int,
-        width: int,
-    ) -> nn.Module:
-        """A layer in one direction.
-
-        It takes padded inputs, float[sequences, longest, width_in], and gives a tuple that begins
-        with the states of all steps, float[sequences, longest, width].
-        """
-        return recurrent_cell(cls.cell_name, width_in, width)
+    def with_reset_before(self) -> CellName:
+        """The cell whose reset gate acts first. Errors: `ConfigError` where there is none."""
+        raise ConfigError("reset = 'before': only a GRU has this choice")
 
     def remember(self, bias: float) -> None:
         """Open the forget gates at the start. Errors: `ConfigError` for cells that have none."""
@@ -184,7 +182,8 @@ class Recurrent(SequenceEncoder):
         flat: Tensor,
         plan: Windows,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        is_packed = self.packs and not self.training and flat.device.type == "cpu"
+        can_pack = self.packs and isinstance(self.forwards[0], nn.RNNBase)
+        is_packed = can_pack and not self.training and flat.device.type == "cpu"
         if not is_packed:
             yield from super().answers(flat, plan)
             return
@@ -254,11 +253,14 @@ class GRU(Recurrent):
         h_{t+1} = (1 - z) * n + z * h_t
 
     The reset gate r acts after the product with the state. Cho et al. (2014) have it before, in
-    W_hn (r * h_t), and no biases.
+    W_hn (r * h_t), and no biases: `reset = "before"`, with one bias a gate, see `nn.mutated`.
     """
 
     cell_name = "gru"
     packs = True
+
+    def with_reset_before(self) -> CellName:
+        return "gru_before"
 
 
 class RNN(Recurrent):

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from pipekit.nn.mutated import MUT1, MUT2, MUT3, Mutated
+from pipekit.nn.mutated import MUT1, MUT2, MUT3, ChoGRU, Mutated
 
-CellName = Literal["rnn", "lstm", "gru", "mut1", "mut2", "mut3"]
+CellName = Literal["rnn", "lstm", "gru", "gru_before", "mut1", "mut2", "mut3"]
 
-_MUTATED = {"mut1": MUT1, "mut2": MUT2, "mut3": MUT3}
+_MUTATED = {"gru_before": ChoGRU, "mut1": MUT1, "mut2": MUT2, "mut3": MUT3}
 _TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -25,7 +25,15 @@ def recurrent_cell(
     width_in: int,
     width: int,
 ) -> nn.Module:
-    """A new layer of cells."""
+    """A new layer of cells, in one direction.
+
+    It takes padded inputs, float[sequences, longest, width_in], and gives a tuple that begins with
+    the states of all steps, float[sequences, longest, width].
+
+    Args:
+        name: "gru" is torch's GRU; "gru_before" has the reset gate before the product with the
+            state (Cho et al. 2014).
+    """
     if name in _MUTATED:
         return _MUTATED[name](width_in, width)
     cell: nn.Module = _TORCH[name](width_in, width, batch_first=True)

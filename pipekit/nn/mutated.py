@@ -1,8 +1,12 @@
-"""MUT1, MUT2 and MUT3: three cells that were found by mutation, relatives of the GRU.
+"""MUT1, MUT2 and MUT3, three cells that were found by mutation, and the GRU, their relative.
 
-Source: Jozefowicz, Zaremba and Sutskever (2015). x_t is the input, h_t the state; σ, tanh and * go
-element by element:
+Sources: Jozefowicz, Zaremba and Sutskever (2015); for the GRU Cho et al. (2014), in the notation of
+Chung et al. (2014), where z is the share of the candidate. x_t is the input, h_t the state; σ, tanh
+and * go element by element:
 
+    GRU   z = σ(W_xz x_t + W_hz h_t + b_z)
+          r = σ(W_xr x_t + W_hr h_t + b_r)
+          h_{t+1} = tanh(W_hh (r * h_t) + W_xh x_t + b_h) * z + h_t * (1 - z)
     MUT1  z = σ(W_xz x_t + b_z)
           r = σ(W_xr x_t + W_hr h_t + b_r)
           h_{t+1} = tanh(W_hh (r * h_t) + tanh(x_t) + b_h) * z + h_t * (1 - z)
@@ -30,7 +34,7 @@ Gates = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Mutated(nn.Module):
-    """What the three cells share. They are called as torch's own recurrent layers are.
+    """What the cells share. They are called as torch's own recurrent layers are.
 
     The products with the inputs are computed for all steps at once. The loop over time computes
     what depends on the state:
@@ -158,10 +162,13 @@ class MUT1(Mutated):
         return gates_of
 
 
-class MUT2(Mutated):
-    """The reset gate reads x_t itself."""
+class ChoGRU(Mutated):
+    """The GRU of Cho et al. (2014): the reset gate acts before the product with the state.
 
-    bare = 1
+    cuDNN's and torch's, `torch.nn.GRU`, has the reset gate after this product.
+    """
+
+    bare: ClassVar[int | None] = None
 
     def gates(self) -> Gates:
         update_matrix = self.update.weight.t()
@@ -177,6 +184,12 @@ class MUT2(Mutated):
             return update, reset
 
         return gates_of
+
+
+class MUT2(ChoGRU):
+    """A GRU whose reset gate reads x_t itself."""
+
+    bare = 1
 
 
 class MUT3(Mutated):

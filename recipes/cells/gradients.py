@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from pipekit import registry
 from pipekit.drawing import empty_figure
+from pipekit.nn.cells import recurrent_cell
 
 CELLS = (
     "rnn",
@@ -57,7 +57,7 @@ class Model(nn.Module):
         super().__init__()
         kind, _, is_open = name.partition(", ")
         self.embed = nn.Embedding(CHARACTERS + 1, WIDTH // 2)
-        self.cell = registry.encoders.get(kind).cell(WIDTH // 2, WIDTH)  # type: ignore[attr-defined]
+        self.cell = recurrent_cell(kind, WIDTH // 2, WIDTH)
         self.score = nn.Linear(WIDTH, CHARACTERS + 1)
         if is_open:
             with torch.no_grad():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import pipekit
 from pipekit import Batch, Doc, Pipeline
 from pipekit.errors import ConfigError
-from pipekit.nn.mutated import MUT1
+from pipekit.nn.mutated import MUT1, ChoGRU
 
 CELLS = ("rnn", "lstm", "gru", "mut1", "mut2", "mut3")
 
@@ -89,9 +89,28 @@ def test_a_cell_without_forget_gates_takes_no_bias_for_them(cell: str) -> None:
         pipeline(type=cell, forget_bias=1.0)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "mut3"])
+def test_only_a_gru_can_reset_before_the_product(cell: str) -> None:
+    with pytest.raises(ConfigError, match="only a GRU has this choice"):
+        pipeline(type=cell, reset="before")
+
+
+def test_a_gru_of_cho_answers_padded_and_one_by_one_alike() -> None:
+    nlp = pipeline(type="gru", reset="before", layers=2)
+    assert all(isinstance(cell, ChoGRU) for cell in nlp.encoders["main"].forwards)  # type: ignore[union-attr]
+    docs = [Doc(words=["кот", "спит", "на", "печи"]), Doc(words=["да"])]
+    together = vectors(nlp, docs)
+    alone = [vectors(nlp, [doc])[0] for doc in docs]
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", [*CELLS, "gru_before"])
 def test_a_cell_survives_the_file(cell: str) -> None:
-    nlp = pipeline(type=cell, bidirectional=cell != "mut2")
+    settings = {"type": cell, "bidirectional": cell != "mut2"}
+    if cell == "gru_before":
+        settings.update(type="gru", reset="before")
+    nlp = pipeline(**settings)
     again = pipekit.from_bytes(nlp.to_bytes(), device="cpu").with_precision("float32")
     docs = [Doc(words=["кот", "спит"]), Doc(words=["да"])]
     for one, other in zip(vectors(nlp, docs), vectors(again, docs), strict=True):

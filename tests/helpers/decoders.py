@@ -11,7 +11,7 @@ from pipekit.parts.decoding import Decoder, Memory
 
 PIECES = 20
 MEMORY_WIDTH = 8
-CELLS = ("rnn", "lstm", "gru", "mut1", "mut2", "mut3")
+CELLS = ("rnn", "lstm", "gru", "gru_before", "mut1", "mut2", "mut3")
 _MEMORY = {"memory_width": MEMORY_WIDTH}
 DECODERS: dict[str, dict[str, Any]] = {
     **{cell: {"type": "rnn", "cell": cell, "layers": 2} for cell in CELLS},

@@ -1,4 +1,4 @@
-"""What MUT1 to MUT3 compute.
+"""What MUT1 to MUT3 and the GRU of Cho et al. compute.
 
 Modules: nn.mutated
 """
@@ -11,9 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pipekit.nn.mutated import MUT1, MUT2, MUT3, Mutated
+from pipekit.nn.mutated import MUT1, MUT2, MUT3, ChoGRU, Mutated
 
-MUTATED: dict[str, type[Mutated]] = {"MUT1": MUT1, "MUT2": MUT2, "MUT3": MUT3}
+MUTATED: dict[str, type[Mutated]] = {
+    "GRU": ChoGRU,
+    "MUT1": MUT1,
+    "MUT2": MUT2,
+    "MUT3": MUT3,
+}
 
 
 def made(name: str, width_in: int, width: int, seed: int = 0) -> Mutated:
@@ -44,7 +49,8 @@ def one_step(name: str, cell: Mutated, x: Tensor, h: Tensor) -> Tensor:
         z = torch.sigmoid(blocks[0] + cell.update.weight @ h + b_z)
         r = torch.sigmoid(bare + w_hr @ h + b_r)
         return torch.tanh(w_hh @ (r * h) + blocks[-1] + b_h) * z + h * (1 - z)
-    z = torch.sigmoid(blocks[0] + cell.update.weight @ torch.tanh(h) + b_z)
+    squashed = torch.tanh(h) if name == "MUT3" else h
+    z = torch.sigmoid(blocks[0] + cell.update.weight @ squashed + b_z)
     r = torch.sigmoid(blocks[1] + w_hr @ h + b_r)
     return torch.tanh(w_hh @ (r * h) + blocks[2] + b_h) * z + h * (1 - z)
 
@@ -107,7 +113,7 @@ def test_no_step_gives_no_states_of_the_right_width(name: str, sequences: int) -
 @pytest.mark.parametrize("name", MUTATED)
 def test_a_bare_input_of_the_width_of_the_state_needs_no_matrix(name: str) -> None:
     sizes = [len(MUTATED[name](width_in, 4).inputs.weight) // 4 for width_in in (4, 3)]
-    assert sizes == ([3, 3] if name == "MUT3" else [2, 3])
+    assert sizes == ([3, 3] if name in ("GRU", "MUT3") else [2, 3])
 
 
 @pytest.mark.parametrize("name", MUTATED)
