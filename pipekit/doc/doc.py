@@ -13,12 +13,11 @@ import numpy as np
 
 from pipekit.doc.columns import MaybeNone
 from pipekit.doc.groups import Relations, Sentences, SpanGroups, Spans
-from pipekit.doc.layer import Layer
 from pipekit.doc.similarity import Comparable, WordKeys
 from pipekit.doc.text import Text
 from pipekit.doc.texts import WrittenTexts
 from pipekit.doc.trees import noun_phrases
-from pipekit.doc.values import Sentiment, scores_by_class, sentiment
+from pipekit.doc.values import Sentiment, class_row, sentiment
 from pipekit.doc.views import Span, Token, word_keys
 from pipekit.errors import AlignmentError, DocError, near
 from pipekit.words.arrays import Floats
@@ -204,7 +203,7 @@ class Doc(Text, Comparable):
         None where nobody has classified the document, and for a text without words: by design,
         nothing is judged of an empty text, though the layer "cats" is there, without a row.
         """
-        return self._class_scores("cats")
+        return class_row(self.layers, "cats")
 
     @property
     def sentiment(self) -> Sentiment | MaybeNone:
@@ -213,14 +212,8 @@ class Doc(Text, Comparable):
         None where nobody has judged it, and for a text without words: by design, nothing is judged
         of an empty text, though the layer "sentiment" is there, without a row.
         """
-        scores = self._class_scores("sentiment")
+        scores = class_row(self.layers, "sentiment")
         return None if scores is None else sentiment(scores)
-
-    def _class_scores(self, name: str) -> dict[str, Any] | MaybeNone:
-        layer = self.layers.get(name)
-        if layer is None or not layer.size:
-            return None
-        return scores_by_class(_first_row(layer), f"the layer {name!r}")
 
     @property
     def vector(self) -> Floats | MaybeNone:
@@ -303,8 +296,3 @@ class Doc(Text, Comparable):
     def __repr__(self) -> str:
         shown = self.text if len(self.text) <= 60 else self.text[:59] + "…"
         return f"<Doc, {len(self)} tokens: {shown!r}>"
-
-
-def _first_row(layer: Layer) -> dict[str, Any]:
-    """The values of a layer's first row, by column."""
-    return {name: layer[name][0] for name in layer}

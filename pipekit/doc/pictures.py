@@ -13,7 +13,7 @@ from pipekit.doc.groups import Relations, SpanGroups, Spans
 from pipekit.doc.in_context import label_text
 from pipekit.doc.limits import LINKED
 from pipekit.doc.text import QUESTIONS, Text
-from pipekit.doc.values import Morph, scores_by_class
+from pipekit.doc.values import Morph, class_row
 from pipekit.doc.views import Relation, Span
 from pipekit.errors import ConfigError, near
 from pipekit.rendering.blocks import Cards, Drawn, Heading, Marked, PageBlock, Remark, Shares
@@ -314,15 +314,14 @@ def _sentiment(
     doc: Text,
     selection: Shown,
 ) -> Iterator[PageBlock]:
-    layer = doc.layers.get("sentiment")
+    scores = class_row(doc.layers, "sentiment")
     names = selection.layers or [name for name in SpanGroups(doc) if name != _ANSWERS]
     judged = [span for name in names for span in SpanGroups(doc)[name] if span.sentiment]
-    if layer is None and not judged:
+    if "sentiment" not in doc.layers and not judged:
         yield from _missing(doc, "sentiment")
         return
-    if layer is not None and layer.size:
-        scores = {name: layer[name][0] for name in layer}
-        yield Shares(_by_share(scores_by_class(scores, "the layer 'sentiment'")))
+    if scores is not None:
+        yield Shares(_by_share(scores))
     if judged:
         yield Marked(passage_of(doc, map(_feeling, judged)))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pipekit.doc.layer import Layer
 from pipekit.errors import DocError
 
 # In a span layer, the column "sentiment.negative" is the probability of the class "negative".
@@ -65,6 +66,21 @@ class Sentiment(NamedTuple):
     label: str
     score: float
     probabilities: dict[str, float]
+
+
+def class_row(
+    layers: Mapping[str, Layer],
+    name: str,
+) -> dict[str, Any] | None:
+    """The scores of a document by class, from a layer such as "cats"; None where it has no row.
+
+    Errors: `DocError`, see `scores_by_class`.
+    """
+    layer = layers.get(name)
+    if layer is None or not layer.size:
+        return None
+    row = {column: layer[column][0] for column in layer}
+    return scores_by_class(row, f"the layer {name!r}")
 
 
 def scores_by_class(

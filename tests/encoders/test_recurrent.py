@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import pipekit
 from pipekit import Batch, Doc, Pipeline
+from pipekit.encoders.recurrent import GRU
 from pipekit.errors import ConfigError
 from pipekit.nn.mutated import MUT1, ChoGRU
 
@@ -97,7 +98,9 @@ def test_only_a_gru_can_reset_before_the_product(cell: str) -> None:
 
 def test_a_gru_of_cho_answers_padded_and_one_by_one_alike() -> None:
     nlp = pipeline(type="gru", reset="before", layers=2)
-    assert all(isinstance(cell, ChoGRU) for cell in nlp.encoders["main"].forwards)  # type: ignore[union-attr]
+    encoder = nlp.encoders["main"]
+    assert isinstance(encoder, GRU)
+    assert all(isinstance(cell, ChoGRU) for cell in encoder.forwards)
     docs = [Doc(words=["кот", "спит", "на", "печи"]), Doc(words=["да"])]
     together = vectors(nlp, docs)
     alone = [vectors(nlp, [doc])[0] for doc in docs]

@@ -64,38 +64,15 @@ def read_parallel(
     with corpus(path, SUFFIXES, on_problem) as files:
         for file in files.values():
             if targets:
-                pairs = list(
-                    _from_two(
-                        file,
-                        targets,
-                        on_problem,
-                    )
-                )
+                every = _from_two(file, targets, on_problem)
             elif file.name.endswith(".po"):
-                pairs = list(
-                    _from_po(
-                        file,
-                        source,
-                        target,
-                    )
-                )
+                every = _from_po(file, source, target)
             else:
-                pairs = list(
-                    _from_table(
-                        file,
-                        source,
-                        target,
-                        origin,
-                    )
-                )
+                every = _from_table(file, source, target, origin)
+            pairs = list(every)
             begin = round(rows[0] * len(pairs))
             end = round(rows[1] * len(pairs))
-            yield from _docs(
-                file,
-                pairs[begin:end],
-                layer,
-                tokenize,
-            )
+            yield from _docs(file, pairs[begin:end], layer, tokenize)
 
 
 def _docs(
