@@ -23,6 +23,7 @@ PARTS: dict[str, dict[str, str]] = {
         "mut3": "pipekit.encoders.recurrent:Mut3",
         "transformer": "pipekit.encoders.transformer:Transformer",
         "bert": "pipekit.encoders.bert.encoder:Bert",
+        "causal": "pipekit.encoders.causal:Causal",
     },
     "pipekit_decoders": {
         "rnn": "pipekit.decoders.recurrent:RecurrentDecoder",

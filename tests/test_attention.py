@@ -21,6 +21,7 @@ from pipekit import Doc, Pipeline
 from pipekit.attention import AttentionMap, heat_map, selected_maps
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
+from pipekit.encoders.causal import Causal
 from pipekit.errors import ConfigError, StoreError
 from pipekit.nn.stack import Attention, Shape, Stack
 from pipekit.training.plot import plot
@@ -124,6 +125,29 @@ def test_each_sentence_has_a_map_of_all_layers_and_heads_whose_rows_sum_to_one(
         assert one.weights.dtype == np.float32
         np.testing.assert_allclose(one.weights.sum(3), 1, atol=1e-5)
     assert any(float(one.weights.max()) > 2 / len(one.labels) for one in found)
+
+
+def test_a_causal_encoder_looks_back_alone_and_from_the_start_on() -> None:
+    torch.manual_seed(5)
+    nlp = pipekit.blank("ru").with_precision("float32")
+    settings: dict[str, Any] = {"decoder": {"type": "causal", **NETWORK}}
+    settings, tables = Causal.prepare(settings, nlp.tokenize([TEXT]))
+    nlp.add_encoder("main", "causal", tables=tables, **settings)
+    maps = nlp.attention(TEXT)
+    assert len(maps) == 3
+    for each in maps:
+        assert each.labels[0] == "[CLS]"
+        assert each.weights.shape == (3, 4, len(each.labels), len(each.labels))
+        assert (np.triu(each.weights, 1) == 0).all()
+        np.testing.assert_allclose(each.weights.sum(3), 1, atol=1e-5)
+
+
+def test_a_recurrent_language_model_has_no_attention() -> None:
+    nlp = pipekit.blank("ru")
+    settings, tables = Causal.prepare({"decoder": {"type": "rnn"}}, nlp.tokenize([TEXT]))
+    nlp.add_encoder("main", "causal", tables=tables, **settings)
+    with pytest.raises(ConfigError, match="has no attention to look at"):
+        nlp.attention(TEXT)
 
 
 @pytest.mark.parametrize("texts", [["", TEXT], [TEXT, ""], ["", "Да.", "", TEXT, ""], [""]])

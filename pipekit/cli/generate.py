@@ -1,4 +1,6 @@
-"""`pipekit generate PIPELINE [TEXT]`: how a text goes on, written as it comes."""
+"""`pipekit generate PIPELINE [TEXT]`: how a text goes on, written as it comes; or which pieces may
+stand in the place of [MASK].
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipekit.cli.options import pipeline_options, read_text_option, text_options
+from pipekit.errors import ConfigError
 
 # Options by the settings of `pipekit.generation.search.Search` that they stand for.
 _OPTIONS: Mapping[str, tuple[type, str]] = {
@@ -19,7 +22,7 @@ _OPTIONS: Mapping[str, tuple[type, str]] = {
     "temperature": (float, "draw pieces by chance, the higher the wilder"),
     "top_k": (int, "draw among so many of the best pieces"),
     "top_p": (float, "draw among the best pieces that have this probability together"),
-    "samples": (int, "how many texts"),
+    "samples": (int, "how many texts, or guesses of [MASK]"),
     "seed": (int, "of chance"),
 }
 
@@ -35,12 +38,23 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the text and how it goes on; several ways one below the other."""
+    """Write the text and how it goes on; several ways one below the other.
+
+    Of a text with [MASK] the best guesses are written, with their probabilities.
+    """
     text = read_text_option(options)
+    from pipekit.pipeline.generating import MASK
     from pipekit.pipeline.loading import load
 
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
     settings = _settings(options)
+    if MASK in text:
+        top = settings.pop("samples", 5)
+        for name in settings:
+            raise ConfigError(f"--{name.replace('_', '-')} has no meaning for {MASK}: leave it out")
+        for guess in nlp.predict(text, top=top):
+            print(f"{guess.score:8.3f}  {text.replace(MASK, guess.text)}")
+        return 0
     if settings.get("samples", 1) > 1 or settings.get("beams", 1) > 1:
         for candidate in nlp.continuations(text, **settings):
             print(f"{candidate.score:8.3f}  {text}{candidate.text}")

@@ -87,6 +87,13 @@ class TransformerDecoder(Decoder):
                 nn.init.zeros_(module.bias)
         nn.init.normal_(self.embed.weight, std=self.width**-0.5 if scaled else _STD)
 
+    def layers(self) -> list[nn.Module]:
+        learned = nn.ParameterList()
+        if isinstance(self.positions, nn.Parameter):
+            learned.append(self.positions)
+        *lower, top = self.blocks
+        return [nn.ModuleList([self.embed, learned]), *lower, nn.ModuleList([top, self.leave])]
+
     def begin(
         self,
         rows: int,

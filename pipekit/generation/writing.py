@@ -130,7 +130,7 @@ def start(
     memory: Memory | None,
 ) -> Started:
     """Read the beginnings. Texts may have as many pieces as the decoder has positions for."""
-    device = next(decoder.parameters()).device
+    device = decoder.device
     lengths = np.array([len(beginning) for beginning in task.beginnings])
     longest = int(lengths.max())
     decoder.check_capacity(longest)

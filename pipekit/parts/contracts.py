@@ -211,6 +211,15 @@ class Head(Part):
         old = prepared.settings[cls.inventory]
         return prepared._replace(settings={**prepared.settings, cls.inventory: [*old, *new]})
 
+    @classmethod
+    def as_encoder(cls, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The settings, {type, …}, of an encoder with the tables and weights of a saved head.
+
+        A recipe can take that encoder from the head: a language model is fine-tuned so. None for a
+        head that is no encoder.
+        """
+        return None
+
     def rows(self) -> dict[str, Axes]:
         """The tensors whose rows stand for something by name, as in the state dict.
 

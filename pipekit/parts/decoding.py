@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pipekit.errors import ConfigError
@@ -142,6 +142,15 @@ class Decoder(Part):
     width: int
     reads_memory: bool = False
     most: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def layers(self) -> list[nn.Module]:
+        """The layers from the embeddings to the top, see `Encoder.layers`."""
+        return [self]
 
     def begin(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload, runtime_checkable
 
+from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.pipeline.assembly import Assembly
 from pipekit.registry import check_arguments
 
 if TYPE_CHECKING:
     from pipekit.generation.search import Search
+    from pipekit.parts.batch import Batch
 
 
 class Continuation(NamedTuple):
@@ -27,6 +29,10 @@ class Continuation(NamedTuple):
     ended: bool
 
 
+MASK = "[MASK]"  # the place in a text that is asked for
+_GAP = "\ufffc"  # stands in that place while the text is cut into words; no model sees it
+
+
 class Guess(NamedTuple):
     """A piece of a text that may stand in a place, and its probability."""
 
@@ -36,7 +42,7 @@ class Guess(NamedTuple):
 
 @runtime_checkable
 class Continues(Protocol):
-    """A component that continues texts."""
+    """A component or an encoder that continues texts."""
 
     def continued(
         self,
@@ -58,6 +64,21 @@ class Continues(Protocol):
         top: int,
     ) -> list[tuple[str, float]]:
         """The pieces that may follow, with their probabilities."""
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """An encoder that may have learned which piece stands in a place, as a masked model does."""
+
+    guesses: bool
+
+    def fill(
+        self,
+        batch: Batch,
+        word: int,
+        top: int,
+    ) -> list[tuple[str, float]]:
+        """The pieces that may stand instead of a word, with their probabilities."""
 
 
 def continuations(
@@ -89,27 +110,81 @@ def streamed(
         yield piece
 
 
-def next_guesses(
+def guesses(
     pipeline: Assembly,
-    prompt: str,
+    text: str,
     top: int,
 ) -> list[Guess]:
-    """What may follow a text."""
+    """What may stand in the place of `MASK` in a text, or follow the text."""
+    before, mask, after = text.partition(MASK)
+    if MASK in after:
+        raise ConfigError(f"ask for one {MASK} at a time, and put words in the place of the others")
+    masked = masked_model(pipeline)
+    if mask and masked is not None:
+        doc, word = with_gap(pipeline, before, after)
+        with pipeline.inference():
+            return [Guess(*guess) for guess in masked.fill(pipeline.batch([doc]), word, top)]
+    if masked is not None and not has_language_model(pipeline):
+        raise ConfigError(f"write {MASK} where a piece is to be guessed: this model fills places")
     model = language_model(pipeline)
+    if after.strip():
+        raise ConfigError(
+            f"there are words behind {MASK}, and this model reads from left to right: "
+            "load a masked model, or ask for the end of a text"
+        )
+    if mask:
+        before = before.rstrip()
     with pipeline.inference():
-        return [Guess(*guess) for guess in model.next_pieces(prompt, top)]
+        return [Guess(*guess) for guess in model.next_pieces(before, top)]
+
+
+def masked_model(pipeline: Assembly) -> Fills | None:
+    """The first encoder that fills places, if there is one."""
+    for encoder in pipeline.encoders.values():
+        if isinstance(encoder, Fills) and encoder.guesses:
+            return encoder
+    return None
+
+
+def with_gap(
+    pipeline: Assembly,
+    before: str,
+    after: str,
+) -> tuple[Doc, int]:
+    """A document with one word between two texts, and the number of that word."""
+    [doc] = pipeline.tokenize([before + _GAP + after])
+    begin = len(before)
+    end = begin + len(_GAP)
+    borders: set[tuple[int, int]] = {(begin, end)}
+    for start, stop in zip(doc.starts.tolist(), doc.ends.tolist(), strict=True):
+        borders.add((start, min(stop, begin)))
+        borders.add((max(start, end), stop))
+    words = sorted((start, stop) for start, stop in borders if start < stop)
+    starts, ends = zip(*words, strict=True)
+    return Doc(text=doc.text, starts=starts, ends=ends), words.index((begin, end))
 
 
 def language_model(pipeline: Assembly) -> Continues:
-    """The first component that continues texts. Errors: `ConfigError` for a pipeline without."""
-    for component in pipeline.components.values():
-        if isinstance(component, Continues):
-            return component
+    """The first component, or else encoder, that continues texts.
+
+    Errors: `ConfigError` for a pipeline without.
+    """
+    for part in _parts(pipeline):
+        if isinstance(part, Continues):
+            return part
     raise ConfigError(
         "this pipeline continues no texts "
         f"(it has {', '.join(pipeline.components) or 'no components'}): "
         'train a component of type "lm" (recipes/generation), or load a pipeline that has one'
     )
+
+
+def has_language_model(pipeline: Assembly) -> bool:
+    return any(isinstance(part, Continues) for part in _parts(pipeline))
+
+
+def _parts(pipeline: Assembly) -> tuple[Any, ...]:
+    return (*pipeline.components.values(), *pipeline.encoders.values())
 
 
 def _search(
@@ -183,8 +258,11 @@ class WritingAssembly(Assembly):
         *,
         top: int = 5,
     ) -> list[Guess]:
-        """What may follow a text, the most probable first.
+        """What may stand in the place of [MASK] in a text, or follow it, the most probable first.
 
-        nlp.predict("Я опоздал на")[0].text
+            nlp.predict("Столица России — [MASK].")[0].text    # a masked model, a BERT
+            nlp.predict("Я опоздал на")[0].text                # a language model, a GPT
+
+        Errors: `ConfigError` for a pipeline without such a model.
         """
-        return next_guesses(self, text, top)
+        return guesses(self, text, top)

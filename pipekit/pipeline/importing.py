@@ -90,11 +90,18 @@ def import_bert(
     subwords = vocabularies.read_vocabulary(folder)
     checkpoint = read_checkpoint(folder, len(subwords))
     nlp = blank(lang)
-    settings = {"family": checkpoint.family, "network": checkpoint.network, SUBWORDS: True}
+    settings = {
+        "family": checkpoint.family,
+        "network": checkpoint.network,
+        SUBWORDS: True,
+        "guesses": bool(checkpoint.head),
+    }
     encoder = nlp.add_encoder(ENCODER, "bert", tables={SUBWORDS: subwords.table}, **settings)
     weights = {}
     for name, tensor in checkpoint.weights.items():
         weights[f"network.{name}"] = tensor
+    for name, tensor in checkpoint.head.items():
+        weights[f"head.{name}"] = tensor
     encoder.load_state_dict(weights)
     _describe(nlp, folder, checkpoint.kind, checkpoint.left_out)
     return nlp

@@ -1,4 +1,5 @@
-"""Slices of a corpus as the rows that a network reads: one text between [CLS] and [SEP], or two.
+"""Slices of a corpus as the rows that a network reads: one text between [CLS] and [SEP], or two, or
+the slice as it is.
 
 Pairs of texts are those of BERT (Devlin et al. 2019) and of ALBERT (Lan et al. 2020).
 """
@@ -70,6 +71,18 @@ def single_text(
 ) -> Sequences:
     """Each slice as a row."""
     return single(slices, special)
+
+
+def stream(
+    slices: Pieces,
+    length: int,
+    special: Special,
+    random: np.random.Generator,
+) -> Sequences:
+    """Each slice as a row, as it lies in the corpus, with the borders of documents."""
+    begins = slices & WORD > 0
+    ids = (slices & NUMBER).astype(np.int64)
+    return Sequences(torch.from_numpy(ids), torch.from_numpy(begins))
 
 
 def sentence_order(
@@ -215,6 +228,7 @@ def pairs(
 
 FRAMINGS = {
     "single": Framing(0, 2, single_text),
+    "stream": Framing(0, 0, stream),
     "next": Framing(2 * REACH, 3, next_sentence),
     "order": Framing(2 * REACH, 3, sentence_order),
 }

@@ -25,11 +25,14 @@ from pipekit.errors import ConfigError
 from pipekit.pipeline import Pipeline
 from pipekit.pretraining.framing import framing_of
 from pipekit.pretraining.masking import Sequences
+from pipekit.pretraining.objective import Learner
 from pipekit.pretraining.objectives import build_objectives, losses
 from pipekit.pretraining.recipe import PretrainingRecipe, pretraining_sections
 from pipekit.pretraining.shards import NUMBER, Corpus, Pieces, TextSource, cut
 from pipekit.storage.files import make_folder
-from pipekit.training.building import build_pipeline
+from pipekit.subwords.cutter import Special
+from pipekit.training.building import SavedPipelines, build_pipeline
+from pipekit.training.checking import saved_part
 from pipekit.training.checkpoint import load_checkpoint, save_checkpoint
 from pipekit.training.computing import (
     autocast,
@@ -47,10 +50,12 @@ from pipekit.training.recipe import parse_recipe
 from pipekit.words.vectors import Vectors, unpack_rows
 
 ENCODER_NAME = "main"
+MASKED_TYPE = "bert"  # the type of encoders that keep the head of [objectives.masked]
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
 EVALUATED = 16  # batches of held-out texts in an evaluation
 _TITLE = 6  # pieces that name a slice of the texts
-_WHO = 'does not learn from raw text; those of type = "bert" do'
+_WHO = 'does not learn from raw text; those of type = "bert" and type = "causal" do'
+_NONE = Special(-1, -1, -1, -1, -1)  # where the rows have no special pieces beyond the corpus'
 
 
 def pretrain(
@@ -97,18 +102,30 @@ def build_encoder(recipe: PretrainingRecipe) -> Pipeline:
 
     Errors: `ConfigError` for an encoder that does not learn from raw text.
     """
-    encoders = {ENCODER_NAME: _checked(recipe)}
-    raw = {"pipeline": recipe.pipeline, "encoders": encoders}
-    pipeline = build_pipeline(parse_recipe(raw, recipe.path), [])
+    saved = SavedPipelines()
+    section = dict(recipe.encoder)
+    type_name = _checked_type(recipe, saved)
+    if type_name == MASKED_TYPE and "masked" in recipe.objectives:
+        section = {"guesses": True, **section}
+    raw = {"pipeline": recipe.pipeline, "encoders": {ENCODER_NAME: section}}
+    pipeline = build_pipeline(parse_recipe(raw, recipe.path), [], saved)
     encoder = pipeline.encoders[ENCODER_NAME]
-    if not isinstance(encoder, Bert):
-        raise ConfigError(f"{recipe.path}: [encoder] {type(encoder).__name__} {_WHO}")
-    begin_with(recipe.settings.vectors, encoder)
+    assert isinstance(encoder, Learner)
+    if recipe.settings.vectors:
+        if not isinstance(encoder, Bert):
+            raise ConfigError(
+                f"{recipe.path}: vectors of [pretraining] begin the pieces of a bert alone: "
+                "leave them out"
+            )
+        begin_with(recipe.settings.vectors, encoder)
     return pipeline
 
 
-def _checked(recipe: PretrainingRecipe) -> Mapping[str, Any]:
-    """The section [encoder]. Errors: `ConfigError` where its encoder cannot be pretrained."""
+def _checked_type(
+    recipe: PretrainingRecipe,
+    saved: SavedPipelines,
+) -> str:
+    """The type of the encoder. Errors: `ConfigError` where it cannot be pretrained."""
     section = recipe.encoder
     where = f"{recipe.path}: [encoder]"
     if "source" in section:
@@ -117,15 +134,19 @@ def _checked(recipe: PretrainingRecipe) -> Mapping[str, Any]:
                 f"{where} has a source; vectors of [pretraining] are what a new network begins "
                 "with: leave one out"
             )
-        return section
-    factory = registry.encoders.get(str(section.get("type", "")))
-    if not (isinstance(factory, type) and issubclass(factory, Bert)):
-        raise ConfigError(f"{where} type = {section['type']!r} {_WHO}")
-    if not isinstance(section.get(SUBWORDS), str):
+        origin = saved.get(section["source"])
+        there = saved_part("encoders", ENCODER_NAME, section, origin)
+        type_name = str(there.settings["type"])
+    else:
+        type_name = str(section.get("type", ""))
+    factory = registry.encoders.get(type_name)
+    if not (isinstance(factory, type) and issubclass(factory, Learner)):
+        raise ConfigError(f"{where} type = {type_name!r} {_WHO}")
+    if "source" not in section and not isinstance(section.get(SUBWORDS), str):
         raise ConfigError(
             f'{where} needs subwords = "…", a vocabulary such as `pipekit subwords` learns'
         )
-    return section
+    return type_name
 
 
 def begin_with(
@@ -179,7 +200,7 @@ class Pretrainer:
         device: str,
     ) -> None:
         encoder = pipeline.encoders[ENCODER_NAME]
-        assert isinstance(encoder, Bert)
+        assert isinstance(encoder, Learner)
         self.recipe = recipe
         self.settings = recipe.settings
         self.output = output
@@ -208,7 +229,7 @@ class Pretrainer:
 
     def _check_length(self, recipe_path: Path) -> None:
         length = self.settings.length
-        positions = self.encoder.shape.positions
+        positions = self.encoder.positions
         if positions and length > positions:
             raise ConfigError(
                 f"{recipe_path}: length = {length}, but the network has {positions} positions"
@@ -271,7 +292,7 @@ class Pretrainer:
     ) -> Sequences:
         """Slices as rows, on the device; the seed decides how texts are put together."""
         random = np.random.default_rng([self.settings.seed, *seed])
-        special = self.encoder.subwords.special
+        special = self.encoder.subwords.special if self.framing.special else _NONE
         rows = self.framing.rows(slices, self.settings.length, special, random)
         return rows.to(self.device)
 

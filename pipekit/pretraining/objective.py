@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.bert.network import Network
+from pipekit.encoders.causal import Causal
 from pipekit.pretraining.masking import Corrupted, Sequences
+
+Learner = Bert | Causal  # the encoders that learn from raw text
 
 
 class Objective(nn.Module):
     """A task that trains a network, with the heads that only the training needs.
 
     Attributes:
+        teaches: the encoders whose network it trains.
         framing: the rows that it learns from, see `pipekit.pretraining.framing`; "single" for any.
     """
 
+    teaches: ClassVar[type[Learner]] = Bert
     framing = "single"
 
     def forward(
         self,
-        network: Network,
+        network: Any,
         sequences: Sequences,
         random: torch.Generator,
     ) -> dict[str, Tensor]:
         """Losses by name, each a scalar in float32, weighted already.
 
         Args:
+            network: of the encoder: a `Network`, or the decoder of a `Causal`.
             random: decides what is hidden or exchanged; on the device of the sequences.
         """
         raise NotImplementedError
@@ -113,32 +120,6 @@ def last_states(
         segments = None
     states: list[Tensor] = network(ids, segments=segments)
     return states[-1]
-
-
-class PieceHead(nn.Module):
-    """Scores of all pieces for states.
-
-    The pieces are scored by the vectors that the network embeds them by (Press and Wolf 2017).
-    """
-
-    def __init__(
-        self,
-        width: int,
-        pieces: nn.Embedding,
-    ) -> None:
-        super().__init__()
-        self.mix = nn.Linear(width, pieces.embedding_dim)
-        self.norm = nn.LayerNorm(pieces.embedding_dim)
-        self.bias = nn.Parameter(torch.zeros(pieces.num_embeddings))
-
-    def forward(
-        self,
-        states: Tensor,
-        pieces: nn.Embedding,
-    ) -> Tensor:
-        """float[n, width] to float[n, pieces]."""
-        mixed = self.norm(functional.gelu(self.mix(states)))
-        return functional.linear(mixed, pieces.weight, self.bias)
 
 
 def cross_entropy(

@@ -1,5 +1,5 @@
-"""What an encoder of the BERT family learns from raw text, one name for each objective: hidden
-pieces, exchanged pieces, the order of texts.
+"""What an encoder learns from raw text, one name for each objective: hidden pieces, exchanged
+pieces, the order of texts, what comes next.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from torch.nn import functional
 
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.bert.families import BertShape
+from pipekit.encoders.bert.guessing import PieceHead
 from pipekit.encoders.bert.network import Network
+from pipekit.encoders.causal import Causal
 from pipekit.errors import ConfigError, near
+from pipekit.parts.decoding import Decoder, next_piece_loss
 from pipekit.pretraining.masking import Corrupted, Sequences, hide, ordinary
 from pipekit.pretraining.objective import (
+    Learner,
     Objective,
-    PieceHead,
     RowObjective,
     RowStates,
     cross_entropy,
@@ -46,7 +49,8 @@ class MaskedTokens(RowObjective):
         super().__init__()
         self.share = share
         self.special = encoder.subwords.special
-        self.head = PieceHead(encoder.width, encoder.network.embed.pieces)
+        # The head of the encoder, where it keeps one, so that it guesses afterwards.
+        self.head = encoder.head or PieceHead(encoder.shape, encoder.network.embed.pieces)
 
     def hide(
         self,
@@ -101,7 +105,7 @@ class ReplacedTokens(Objective):
         # One table embeds for both networks; the generator teaches it most.
         self.generator.embed.pieces = embed.pieces
         self.generator.embed.positions = embed.positions
-        self.head = PieceHead(self.generator.shape.width, embed.pieces)
+        self.head = PieceHead(self.generator.shape, embed.pieces)
         self.detect = nn.Sequential(
             nn.Linear(encoder.width, encoder.width),
             nn.GELU(),
@@ -196,7 +200,34 @@ class SentenceOrder(SentencePairs):
     framing = "order"
 
 
+class NextPiece(Objective):
+    """Tell each piece from those before it, as a language model does (Radford et al. 2018)."""
+
+    teaches = Causal
+    framing = "stream"
+
+    def __init__(self, encoder: Causal) -> None:
+        super().__init__()
+        self.start = encoder.vocabulary.start
+        self.has_two_borders = encoder.vocabulary.start != encoder.vocabulary.end
+
+    def forward(
+        self,
+        network: Decoder,
+        sequences: Sequences,
+        random: torch.Generator,
+    ) -> dict[str, Tensor]:
+        states = network.read(sequences.ids[:, :-1], network.begin(len(sequences.ids)))
+        targets = sequences.ids[:, 1:]
+        inside = torch.ones_like(targets, dtype=torch.bool)
+        if self.has_two_borders:  # an end is always followed by a start: that teaches nothing
+            inside = targets != self.start
+        total = next_piece_loss(network, states, targets, inside)
+        return {"causal": total / inside.sum().clamp(min=1)}
+
+
 OBJECTIVES: dict[str, type[Objective]] = {
+    "causal": NextPiece,
     "masked": MaskedTokens,
     "replaced": ReplacedTokens,
     "next": NextSentence,
@@ -207,11 +238,11 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 def build_objectives(
     settings: Mapping[str, Mapping[str, Any]],
-    encoder: Bert,
+    encoder: Learner,
 ) -> nn.ModuleDict:
     """Objectives by name, each with its settings.
 
-    Errors: `ConfigError` naming an unknown objective or setting.
+    Errors: `ConfigError` naming an unknown objective or setting, or one for other encoders.
     """
     objectives = nn.ModuleDict()
     for name in settings:
@@ -219,19 +250,25 @@ def build_objectives(
             raise ConfigError(
                 f"nothing is learned by the objective {name!r}.{near(name, OBJECTIVES)}"
             )
-        check_arguments(
-            OBJECTIVES[name],
-            {"encoder": encoder, **settings[name]},
-            f"[objectives.{name}]",
-        )
+        factory: Any = OBJECTIVES[name]
+        if not isinstance(encoder, factory.teaches):
+            fitting = [
+                other for other, each in OBJECTIVES.items() if isinstance(encoder, each.teaches)
+            ]
+            raise ConfigError(
+                f"[objectives.{name}] teaches no encoder of the class {type(encoder).__name__}: "
+                f"take {' or '.join(fitting)}"
+            )
+        check_arguments(factory, {"encoder": encoder, **settings[name]}, f"[objectives.{name}]")
     for name, arguments in settings.items():
-        objectives[name] = OBJECTIVES[name](encoder, **arguments)
+        factory = OBJECTIVES[name]
+        objectives[name] = factory(encoder, **arguments)
     return objectives
 
 
 def losses(
     objectives: Iterable[nn.Module],
-    network: Network,
+    network: Any,
     sequences: Sequences,
     random: torch.Generator,
 ) -> dict[str, Tensor]:

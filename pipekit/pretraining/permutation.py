@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipekit.encoders.bert.encoder import Bert
+from pipekit.encoders.bert.guessing import PieceHead
 from pipekit.encoders.bert.network import Network
 from pipekit.errors import ConfigError
 from pipekit.pretraining.masking import Chances, Sequences
-from pipekit.pretraining.objective import Objective, PieceHead, cross_entropy
+from pipekit.pretraining.objective import Objective, cross_entropy
 from pipekit.subwords.cutter import Special
 
 
@@ -43,7 +44,7 @@ class Permutation(Objective):
             )
         self.share = share
         self.special = encoder.subwords.special
-        self.head = PieceHead(encoder.width, encoder.network.embed.pieces)
+        self.head = PieceHead(encoder.shape, encoder.network.embed.pieces)
 
     def forward(
         self,

@@ -2,9 +2,9 @@
 
     [pretraining]       settings of the loop, see `PretrainingSettings`
     [objectives.NAME]   what the encoder learns by, with its settings: masked, replaced, next,
-                        order, permutation
-    [encoder]           {type = "bert", subwords = PATH of a vocabulary, …} as in a recipe of
-                        training, or {source = PATH}, an encoder that learns on
+                        order, permutation for a bert, causal for a causal one
+    [encoder]           {type = "bert" or "causal", subwords = PATH of a vocabulary, …} as in a
+                        recipe of training, or {source = PATH}, an encoder that learns on
     [pipeline]          lang, and meta data of the result
     [[text]]            path: a file with a document a line (.txt, .gz, .xz), or a pattern of such
                         names; part: the share of it that is read
@@ -134,11 +134,18 @@ def read_pretraining_recipe(
     return PretrainingRecipe(
         path=path,
         settings=settings,
-        objectives=raw.get("objectives", {"masked": {}}),
+        objectives=raw.get("objectives") or _usual_objectives(raw["encoder"]),
         encoder=raw["encoder"],
         pipeline=raw.get("pipeline", {}),
         texts=texts,
     )
+
+
+def _usual_objectives(encoder: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What an encoder learns by where its recipe names nothing."""
+    if encoder.get("type") == "causal":
+        return {"causal": {}}
+    return {"masked": {}}
 
 
 def pretraining_sections(recipe: PretrainingRecipe) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from pipekit.corpora.readers import read_text
 from pipekit.doc import Doc
-from pipekit.encoders.bert.encoder import Bert
 from pipekit.errors import DataError
 from pipekit.parts.batch import Batch
 from pipekit.pipeline.streams import gather
+from pipekit.pretraining.objective import Learner
 from pipekit.storage.files import make_folder, write_atomically
 from pipekit.words.arrays import Ints, offsets
 
@@ -32,7 +32,7 @@ _CHUNK_WORDS = 50_000
 
 def cut(
     text: Path,
-    encoder: Bert,
+    encoder: Learner,
     tokenize: Callable[[Sequence[str]], list[Doc]],
     folder: Path,
 ) -> Pieces:
@@ -60,19 +60,23 @@ def cut(
 
 def _shard_name(
     text: Path,
-    encoder: Bert,
+    encoder: Learner,
 ) -> str:
     state = text.stat()
     file = f"{text.resolve()} {state.st_size} {state.st_mtime_ns} ".encode()
-    key = blake2b(file + encoder.subwords.table.tobytes(), digest_size=8)
+    vocabulary = encoder.subwords.table.tobytes() + encoder.between.tobytes()
+    key = blake2b(file + vocabulary, digest_size=8)
     return f"{text.name.split('.')[0]}-{key.hexdigest()}.pieces"
 
 
 def doc_pieces(
     docs: Sequence[Doc],
-    encoder: Bert,
+    encoder: Learner,
 ) -> Pieces:
-    """Documents end to end as pieces, with the marks of what begins at each."""
+    """Documents end to end as pieces, with the marks of what begins at each.
+
+    Where an encoder reads over the borders of documents, its pieces for these stand there.
+    """
     batch = Batch(docs)
     pieces = encoder.pieces(batch)
     packed = pieces.ids.astype(np.uint32)
@@ -84,7 +88,9 @@ def doc_pieces(
     }
     for mark, words in first_words.items():
         packed[pieces.borders[words]] |= mark
-    return packed
+    ends = pieces.borders[batch.offsets[1:][has_words]]
+    between = encoder.between.astype(np.uint32)
+    return np.insert(packed, np.repeat(ends, len(between)), np.tile(between, len(ends)))
 
 
 class TextSource(NamedTuple):

@@ -72,6 +72,18 @@ class Cut(NamedTuple):
     borders: Ints
 
 
+class PlacedPieces(NamedTuple):
+    """The pieces of a text.
+
+    Attributes:
+        ids: their numbers, int64[pieces].
+        ends: the character behind each, int64[pieces].
+    """
+
+    ids: Ints
+    ends: Ints
+
+
 class Special(NamedTuple):
     """The numbers of the pieces that stand for no text."""
 
@@ -140,14 +152,16 @@ class Subwords:
             encoded.append(np.array(encoding.ids, dtype=np.int64))
         return encoded
 
-    def piece_ends(self, texts: Sequence[str]) -> list[Ints]:
-        """The character behind each piece of `encode`, int64[pieces] for each text."""
-        ends = []
+    def place(self, texts: Sequence[str]) -> list[PlacedPieces]:
+        """The pieces of whole texts, as `encode` gives them, and where each ends."""
+        placed = []
         with _format_errors(_NO_CUT):
             encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
             for encoding in encodings:
-                ends.append(np.array([end for _, end in encoding.offsets], dtype=np.int64))
-        return ends
+                ids = np.array(encoding.ids, dtype=np.int64)
+                ends = np.array([end for _, end in encoding.offsets], dtype=np.int64)
+                placed.append(PlacedPieces(ids, ends))
+        return placed
 
     def join(self, ids: Iterable[int]) -> str:
         """The text of pieces. Special pieces have none; an unknown one is U+FFFD.

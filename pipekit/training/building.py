@@ -19,7 +19,7 @@ from pipekit.errors import ConfigError, DataError
 from pipekit.parts.contracts import Prepared, Tables
 from pipekit.pipeline import Pipeline, loading, saving
 from pipekit.settings import check_values
-from pipekit.training.checking import PART_KINDS, check_recipe, saved_settings
+from pipekit.training.checking import PART_KINDS, check_recipe, saved_part
 from pipekit.training.recipe import Recipe, TrainingSettings
 from pipekit.training.toml import PATH_KEYS
 from pipekit.training.transfer import merge_settings, modules, shared, shortened, start_from
@@ -197,8 +197,8 @@ def _take(
     """The settings and tables of a part of a saved pipeline, with the changes of the recipe."""
     path = part["source"]
     saved = blueprint.saved.get(path)
-    name_there, settings = saved_settings(kind, name, part, saved)
-    parts = getattr(saved, kind)
+    kind_there, name_there, settings = saved_part(kind, name, part, saved)
+    parts = getattr(saved, kind_there)
     tables = saving.tables(parts[name_there])
     changes = _changes(part)
     if changes:
@@ -208,7 +208,7 @@ def _take(
             settings, tables = _completed(settings, tables, docs)
     if kind == "components":
         settings, tables = _grown(name, part, Prepared(settings, tables), docs, training)
-    origin = Origin(path, f"{kind}.{name_there}")
+    origin = Origin(path, f"{kind_there}.{name_there}")
     blueprint.origins[f"{kind}.{name}"] = origin
     blueprint.config[kind][name] = settings
     blueprint.tables[f"{kind}/{name}"] = tables

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from pipekit import registry
 from pipekit.corpora.sources import check_source
 from pipekit.errors import ConfigError, near
+from pipekit.parts.contracts import Head
 from pipekit.pipeline import Pipeline
 from pipekit.registry import check_keys
 from pipekit.resources import resource_path
@@ -43,7 +44,7 @@ def check_recipe(
                 _check_part(kind, name, part, registered)
                 continue
             saved = saved_pipeline(part["source"])
-            saved_settings(kind, name, part, saved)
+            saved_part(kind, name, part, saved)
     encoders = recipe.pipeline.get("encoders", {})
     components = recipe.pipeline.get("components", {})
     for name, part in components.items():
@@ -60,28 +61,50 @@ def check_recipe(
         check_source(source)
 
 
-def saved_settings(
+class SavedPart(NamedTuple):
+    """A part of a saved pipeline: its kind, its name, and its settings as a part of a recipe."""
+
+    kind: str
+    name: str
+    settings: dict[str, Any]
+
+
+def saved_part(
     kind: str,
     name: str,
     part: Mapping[str, Any],
     saved: Pipeline,
-) -> tuple[str, dict[str, Any]]:
-    """The name of the part that a source means, and its settings there.
+) -> SavedPart:
+    """The part that a source means. An encoder may be a component there, a language model.
 
     Errors: `ConfigError` for a part that the saved pipeline lacks.
     """
     name_there = part.get("part", name)
     configs = saved.configs[kind]
     if name_there in configs:
-        return name_there, dict(configs[name_there])
+        return SavedPart(kind, name_there, dict(configs[name_there]))
+    others = _language_models(saved) if kind == "encoders" else {}
+    if name_there in others:
+        return SavedPart("components", name_there, others[name_there])
     hint = ""
     if "part" not in part:
         hint = ' Take a part of another name with part = "NAME".'
     path = part["source"]
-    similar = near(name_there, configs)
+    similar = near(name_there, {*configs, *others})
     raise ConfigError(
         f"[{kind}.{name}] source = {path!r}: no {name_there!r} is there.{similar}{hint}"
     )
+
+
+def _language_models(saved: Pipeline) -> dict[str, dict[str, Any]]:
+    """The components that can be encoders, by name, with their settings as such."""
+    models = {}
+    for name, component in saved.components.items():
+        if isinstance(component, Head):
+            settings = component.as_encoder(saved.configs["components"][name])
+            if settings is not None:
+                models[name] = settings
+    return models
 
 
 def _check_part(

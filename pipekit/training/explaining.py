@@ -14,7 +14,7 @@ from pipekit.encoders.embed import EmbedderSettings
 from pipekit.encoders.sequence import SequenceEncoder
 from pipekit.pipeline import loading
 from pipekit.training.building import FIXED
-from pipekit.training.checking import PART_KINDS, saved_settings
+from pipekit.training.checking import PART_KINDS, saved_part
 from pipekit.training.recipe import Recipe, TrainingSettings
 from pipekit.words.features import FeatureMaker
 
@@ -138,7 +138,7 @@ def _of_part(
         yield from _part(section, part, registered, name)
         return
     saved = loading.load(part["source"], device="cpu")
-    _, there = saved_settings(kind, name, part, saved)
+    there = saved_part(kind, name, part, saved).settings
     reader = _reader(registered, there["type"])
     for key in ("source", "part"):
         if key in part:

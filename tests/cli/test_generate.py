@@ -48,6 +48,17 @@ def test_several_texts_stand_below_each_other(
     assert all(line[10:].startswith("Кот") and float(line[:8]) < 0 for line in lines)
 
 
+def test_guesses_of_a_place_stand_below_each_other(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", model, "Мам[MASK]", "--samples", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all(line[10:].startswith("Мам") and 0 < float(line[:8]) < 1 for line in lines)
+    assert main(["generate", model, "Мам[MASK]", "--top-k", "3"]) == 1
+    assert "--top-k has no meaning for [MASK]" in capsys.readouterr().err
+
+
 def test_what_does_not_fit_is_one_line(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", model, "Кот", "--beams", "2", "--temperature", "1"]) == 1
     error = capsys.readouterr().err

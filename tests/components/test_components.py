@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.parts import COMPONENTS, ENCODERS, hostile
-from helpers.tiny import FEATURES, TRAINING, ten
+from helpers.tiny import FEATURES, TRAINING, ten, with_features
 
 import pipekit
 from pipekit import Doc, Pipeline, testing
@@ -34,10 +34,10 @@ def of_kind(component: str) -> Settings:
 
 def encoders(*names: str) -> Settings:
     """Settings of some encoders; of all where none is named."""
-    return {name: {"features": FEATURES, **ENCODERS[name]} for name in names or ENCODERS}
+    return {name: with_features(ENCODERS[name], FEATURES) for name in names or ENCODERS}
 
 
-EACH_KIND = ("bilstm", "gru", "transformer", "bert")
+EACH_KIND = ("bilstm", "gru", "transformer", "bert", "causal")
 ALIKE = ("rnn", "mut1, one direction")  # of a kind that stands here already
 DISTINCT = encoders(*[name for name in ENCODERS if name not in ALIKE])
 

@@ -1,6 +1,7 @@
 """Language models, and what sequence to sequence adds to what all components are asked.
 
-Modules: components.generation.language_model, components.generation.pieces,
+Modules: components.generation.language_model, generation.continuing,
+    generation.reading, generation.vocabulary,
     components.generation.seq2seq
 """
 
@@ -21,6 +22,7 @@ from pipekit import Pipeline
 from pipekit.components.generation.language_model import LanguageModel
 from pipekit.components.generation.seq2seq import Seq2Seq
 from pipekit.errors import ConfigError, DataError
+from pipekit.generation.reading import stretches
 
 MODELS: dict[str, dict[str, Any]] = {
     "rnn": {"type": "rnn", "width": 48, "dropout": 0.0},
@@ -113,7 +115,7 @@ def test_gradients_end_at_the_border_of_a_stretch() -> None:
     nlp = language_model("rnn", stretch=4)
     model = nlp.components["lm"].train()
     borders = np.array([0, 12])
-    states = [stretch.state.hidden for stretch in model._stretches(borders)]
+    states = [stretch.state.hidden for stretch in stretches(model.decoder, borders, 4)]
     assert len(states) == 3
     assert not any(tensor.requires_grad for tensor in states[-1].values())
     loss = model.loss(nlp.batch(ten()))

@@ -202,19 +202,45 @@ def test_heads_and_prefixes_are_told_and_make_no_difference(theirs: Any, tmp_pat
     whole.base_model.save_pretrained(tmp_path / "bare")
     one, other = import_bert(tmp_path / "whole"), import_bert(tmp_path / "bare")
     assert other.meta["left_out"] == ["pooler.dense"]
-    told = [
-        "bert.pooler.dense",
-        "cls.predictions",
-        "cls.predictions.transform.LayerNorm",
-        "cls.predictions.transform.dense",
-    ]
-    assert one.meta["left_out"] == [*told, "cls.seq_relationship"]
+    assert one.meta["left_out"] == ["bert.pooler.dense", "cls.seq_relationship"]
     assert same(one, other)
 
 
+def test_guesses_are_those_of_transformers(
+    config: dict[str, Any], theirs: Any, tmp_path: Path
+) -> None:
+    model = folder_of(config, tmp_path, theirs)
+    nlp = import_bert(tmp_path)
+    encoder: Any = nlp.encoders["main"].eval()
+    ids = torch.randint(2, len(encoder.subwords), (3, 7))
+    with torch.inference_mode():
+        states = encoder.network(ids)[-1]
+        scores = encoder.head(states.flatten(0, 1), encoder.network.embed.pieces)
+        expected = model(input_ids=ids).logits.flatten(0, 1)[:, : len(encoder.subwords)]
+    torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
+    again = pipekit.from_bytes(nlp.to_bytes(), device="cpu")
+    assert again.predict("Мама [MASK] раму.", top=3) == nlp.predict("Мама [MASK] раму.", top=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_kept"),
+    [
+        ({"model_type": "bert", "hidden_act": "relu"}, True),
+        ({"model_type": "bert", "tie_word_embeddings": False}, False),
+        ({"model_type": "roberta", "hidden_act": "relu"}, False),  # its head has GELU all the same
+    ],
+)
+def test_a_head_that_computes_otherwise_is_left_out(
+    changes: dict[str, Any], is_kept: bool, theirs: Any, tmp_path: Path
+) -> None:
+    folder_of({**SIZES, **changes}, tmp_path, theirs)
+    encoder: Any = import_bert(tmp_path).encoders["main"]
+    assert encoder.guesses is is_kept
+
+
 def same(one: Any, other: Any) -> bool:
-    """Whether two pipelines have the same encoder."""
-    states = (nlp.encoders["main"].state_dict() for nlp in (one, other))
+    """Whether the encoders of two pipelines have the same network."""
+    states = (nlp.encoders["main"].network.state_dict() for nlp in (one, other))
     first, second = states
     return first.keys() == second.keys() and all(
         torch.equal(first[name], second[name]) for name in first

@@ -1,6 +1,6 @@
 """Encoders: every kind answers each token, whatever travels along.
 
-Modules: encoders.bert.encoder, encoders.embed, encoders.sequence,
+Modules: encoders.bert.encoder, encoders.causal, encoders.embed, encoders.sequence,
     encoders.transformer
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.tiny import with_features
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 import pipekit
 from pipekit import Doc, Pipeline, testing
 from pipekit.encoders.bert.encoder import Bert
+from pipekit.encoders.causal import Causal
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import windows
 from pipekit.nn.sequences import padded_groups
@@ -60,6 +62,12 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "mix": True,
         "features": None,
     },
+    "causal": {"type": "causal", "decoder": {"type": "causal", **NETWORK}},
+    "causal, letters": {
+        "type": "causal",
+        "decoder": {"type": "rnn", "width": 16},
+        "subwords": {"algorithm": "letters"},
+    },
 }
 LENGTHS = st.lists(st.integers(0, 60), max_size=12).map(
     lambda lengths: np.array(lengths, dtype=np.int64)
@@ -69,9 +77,10 @@ LENGTHS = st.lists(st.integers(0, 60), max_size=12).map(
 def pipeline(settings: dict[str, Any]) -> Pipeline:
     torch.manual_seed(3)
     nlp = pipekit.blank("ru").with_precision("float32")
-    complete, tables = {"features": SMALL, **settings}, None
-    if settings["type"] == "bert":
-        complete, tables = Bert.prepare(complete, docs(60, 59))
+    complete, tables = with_features(settings, SMALL), None
+    for cls in (Bert, Causal):
+        if settings["type"] == cls.__name__.lower():
+            complete, tables = cls.prepare(complete, docs(60, 59))
     nlp.add_encoder("main", tables=tables, **complete)
     return nlp
 
@@ -92,14 +101,27 @@ def docs(*lengths: int) -> list[Doc]:
 
 
 class TestEncoders(testing.EncoderTests):
-    variants = {name: {"features": SMALL, **settings} for name, settings in ENCODERS.items()}
+    variants = {
+        name: with_features(settings, SMALL)
+        for name, settings in ENCODERS.items()
+        if settings["type"] != "causal"
+    }
+
+
+class TestCausal(testing.EncoderTests):
+    variants = {name: ENCODERS[name] for name in ENCODERS if name.startswith("causal")}
+    reads_both_ways = False
 
 
 @pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 def test_a_long_sentence_is_read_in_windows_and_every_word_has_an_answer(
     encoder: dict[str, Any],
 ) -> None:
-    short = {"bert": {"network": {**NETWORK, "positions": 18}}, "transformer": {"window": 16}}
+    short = {
+        "bert": {"network": {**NETWORK, "positions": 18}},
+        "transformer": {"window": 16},
+        "causal": {"stretch": 16},
+    }
     nlp = pipeline({**encoder, **short.get(encoder["type"], {"window": 16, "overlap": 4})})
     found = vectors(nlp, docs(100, 3))
     assert [len(one) for one in found] == [100, 3]

@@ -177,6 +177,7 @@ KINDS = (
     "transformer",
     "transformer, learned, post",
     "bert",
+    "causal",
 )
 
 

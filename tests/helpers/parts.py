@@ -51,6 +51,12 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "pool": "first",
         "subwords": {"algorithm": "wordpiece", "size": 200},
     },
+    "causal": {"type": "causal", "decoder": {"type": "causal", **NETWORK}},
+    "causal, letters": {
+        "type": "causal",
+        "decoder": {"type": "rnn", "cell": "gru", "width": 64},
+        "subwords": {"algorithm": "letters"},
+    },
 }
 
 

@@ -192,6 +192,16 @@ def gold(
     ]
 
 
+def with_features(
+    settings: Mapping[str, Any],
+    features: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The settings of an encoder, with features of words where it can have some."""
+    if settings.get("type") == "causal":
+        return dict(settings)
+    return {"features": features, **settings}
+
+
 def recipe(
     encoder: Mapping[str, Any],
     components: Mapping[str, Any] | None = None,
@@ -207,7 +217,7 @@ def recipe(
     return {
         "pipeline": {"lang": "ru", "name": "tiny"},
         "training": {**TRAINING, **training},
-        "encoders": {"main": {"features": FEATURES, **encoder}},
+        "encoders": {"main": with_features(encoder, FEATURES)},
         "components": components or {"tagger": TAGGER},
         "train": [{**source, "repeat": 2}],
         "dev": [source] if dev else [],

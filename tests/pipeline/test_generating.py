@@ -14,6 +14,7 @@ import pipekit
 from pipekit import Batch, Pipeline, registry
 from pipekit.errors import ConfigError
 from pipekit.generation.search import Search
+from pipekit.parts.contracts import Encoder
 from pipekit.pipeline.generating import Continuation, Guess
 
 
@@ -70,6 +71,53 @@ def test_pieces_come_one_by_one_and_guesses_with_their_scores(nlp: Pipeline) -> 
     stream = nlp.stream("да")
     assert next(stream) == "д" and list(stream) == ["а"]
     assert nlp.predict("да", top=2) == [Guess("а", 0.5)] * 2
+
+
+class Peeping(Encoder):
+    """Guesses the words around a place, and keeps what it was shown."""
+
+    width = 4
+    guesses = True
+
+    def fill(self, batch: Batch, word: int, top: int) -> list[tuple[str, float]]:
+        [doc] = batch.docs
+        others = [*doc.words[:word], *doc.words[word + 1 :]]
+        return [(other, 0.5) for other in others][:top]
+
+
+@pytest.fixture
+def masked() -> Iterator[Pipeline]:
+    registry.encoders.register("peeping", Peeping)
+    pipeline = pipekit.blank("ru")
+    pipeline.add_encoder("main", "peeping")
+    yield pipeline
+    registry.encoders.unregister("peeping")
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("Мама [MASK] раму.", ["Мама", "раму", "."]),
+        ("[MASK]", []),
+        ("[MASK]ка спит", ["ка", "спит"]),
+        ("Кот не[MASK].", ["Кот", "не", "."]),
+        ("[MASK] мыла. Потом ушла.", ["мыла", ".", "Потом", "ушла", "."]),
+    ],
+)
+def test_the_place_in_a_text_is_a_word_of_its_own(
+    masked: Pipeline, text: str, others: list[str]
+) -> None:
+    assert [guess.text for guess in masked.predict(text, top=9)] == others
+
+
+def test_a_model_that_fills_places_is_asked_for_one(nlp: Pipeline, masked: Pipeline) -> None:
+    with pytest.raises(ConfigError, match=r"write \[MASK\] where"):
+        masked.predict("Мама")
+    with pytest.raises(ConfigError, match=r"for one .MASK. at a time"):
+        masked.predict("[MASK] [MASK]")
+    assert nlp.predict("Я опоздал на [MASK]", top=1) == [Guess("а", 0.5)]  # its end is a place, too
+    with pytest.raises(ConfigError, match="reads from left to right"):
+        nlp.predict("Я [MASK] на поезд")
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,13 @@ from torch import Tensor, nn
 from pipekit.corpora.readers import read_conllu
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.bert.families import FAMILIES
+from pipekit.encoders.bert.guessing import PieceHead
 from pipekit.encoders.bert.network import Network
+from pipekit.encoders.causal import Causal
 from pipekit.errors import ConfigError
 from pipekit.nn.stack import Attention
 from pipekit.pretraining.framing import FRAMINGS, REACH, framing_of, single
 from pipekit.pretraining.masking import Sequences, hide
-from pipekit.pretraining.objective import PieceHead
 from pipekit.pretraining.objectives import OBJECTIVES, build_objectives, losses, sample
 from pipekit.pretraining.permutation import Permutation, draw_order, foretell
 from pipekit.pretraining.shards import LINE, NUMBER, SENTENCE, WORD, Pieces
@@ -349,7 +350,51 @@ def test_an_objective_that_does_not_fit_is_named(
         build_objectives(settings, bert(**network))
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+def causal(**decoder: Any) -> Causal:
+    torch.manual_seed(5)
+    settings = {"type": "causal", "width": 32, "heads": 2, "layers": 2, "dropout": 0.0, **decoder}
+    return Causal(settings, tables={"subwords": prepared().tables["subwords"]})
+
+
+@torch.no_grad()
+def test_what_comes_next_costs_what_the_decoder_says_of_it() -> None:
+    encoder = causal().eval()
+    ids = torch.tensor([[7, 8, SPECIAL.sep, SPECIAL.cls, 9], [9, 9, 7, 6, 5]])
+    sequences = Sequences(ids, torch.ones_like(ids, dtype=torch.bool))
+    [objective] = build_objectives({"causal": {}}, encoder).values()
+    surprises = []
+    for row, column in [(0, 1), (0, 2), (0, 4), (1, 1), (1, 2), (1, 3), (1, 4)]:  # no start
+        before = encoder.decoder(ids[row : row + 1, :column], encoder.decoder.begin(1))[0, -1]
+        surprises.append(surprise(before, int(ids[row, column])))
+    loss = objective(encoder.network, sequences, chance())["causal"]
+    assert float(loss) == pytest.approx(float(np.mean(surprises)), abs=1e-5)
+
+
+def test_a_decoder_learns_what_comes_next() -> None:
+    encoder = causal()
+    parts = nn.ModuleDict({"network": encoder.network, **build_objectives({"causal": {}}, encoder)})
+    optimizer = torch.optim.AdamW(parts.parameters(), 3e-3, fused=True)
+    costs = []
+    for step in range(100):
+        loss = parts["causal"](encoder.network, simple("stream", step), chance(step))["causal"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        costs.append(float(loss.detach()))
+    assert np.mean(costs[-10:]) < costs[0] / 10  # each piece is the one behind the piece before
+
+
+def test_an_objective_for_other_encoders_is_refused_and_those_that_fit_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"masked\] teaches no .* class Causal: take causal"):
+        build_objectives({"masked": {}}, causal())
+    with pytest.raises(ConfigError, match=r"causal\] teaches no .* class Bert: take masked or"):
+        build_objectives({"causal": {}}, bert())
+
+
+OF_BERT = [name for name, objective in OBJECTIVES.items() if objective.teaches is Bert]
+
+
+@pytest.mark.parametrize("name", OF_BERT)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_objective_teaches_all_weights_of_every_family(family: str, name: str) -> None:
     encoder = bert(family)
@@ -395,7 +440,7 @@ def simple(framing: str, step: int) -> Sequences:
     return made.rows(slices | WORD | SENTENCE, 16, SPECIAL, random)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", OF_BERT)
 def test_what_can_be_told_is_learned(name: str) -> None:
     encoder = bert(width=32, dropout=0.0)
     taken = {"generator": {"width": 32}} if name == "replaced" else {}

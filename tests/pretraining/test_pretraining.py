@@ -6,12 +6,14 @@ Modules: pretraining.loop, pretraining.recipe, pretraining.shards
 from __future__ import annotations
 
 import lzma
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import srsly
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ import pipekit
 from pipekit import Pipeline
 from pipekit.cli import main
 from pipekit.encoders.bert.encoder import Bert
+from pipekit.encoders.causal import Causal
 from pipekit.errors import ConfigError, DataError, ProcessingError
 from pipekit.pretraining import loop
 from pipekit.pretraining.recipe import PretrainingRecipe, read_pretraining_recipe
@@ -163,7 +166,6 @@ def test_what_it_learns_lowers_the_loss_on_texts_that_are_held_out(
         tmp_path / "run",
         device="cpu",
     )
-    import srsly
 
     rows: list[Any] = list(srsly.read_jsonl(tmp_path / "run" / loop.LOG))
     assert [row["step"] for row in rows] == [20, 40, 60]
@@ -171,8 +173,28 @@ def test_what_it_learns_lowers_the_loss_on_texts_that_are_held_out(
     assert isinstance(nlp.encoders["main"], Bert)
 
 
+def causal_recipe(recipe: Path, *settings: str) -> PretrainingRecipe:
+    """The recipe for a causal encoder."""
+    text = recipe.read_text(encoding="utf-8")
+    begin, end = text.index("[objectives"), text.index("[[text]]")
+    encoder = """
+[encoder]
+type = "causal"
+subwords = "subwords.json"
+decoder = { type = "causal", width = 16, layers = 2, heads = 2, most = 16 }
+
+"""
+    path = recipe.with_name("causal.toml")
+    path.write_text(text[:begin] + encoder + text[end:], encoding="utf-8")
+    return changed(path, *settings)
+
+
+@pytest.mark.parametrize("changed", [changed, causal_recipe], ids=["bert", "causal"])
 def test_a_run_that_was_interrupted_ends_with_the_same_bytes(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changed: Callable[[Path], PretrainingRecipe],
+    recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = loop.pretrain(changed(recipe), tmp_path / "whole", device="cpu")
     steps = loop.Pretrainer.step
@@ -283,6 +305,42 @@ def test_an_encoder_goes_on_learning_from_other_texts(recipe: Path, tmp_path: Pa
         torch.equal(mine, theirs)
         for mine, theirs in zip(weights(more), weights(saved), strict=True)
     )
+
+
+def test_what_was_hidden_is_guessed_afterwards(recipe: Path, tmp_path: Path) -> None:
+    loop.pretrain(changed(recipe), tmp_path / "run", device="cpu")
+    nlp = pipekit.load(tmp_path / "run" / loop.RESULT, device="cpu")
+    guesses = nlp.predict("Мама [MASK] раму.", top=3)
+    assert len(guesses) == 3
+    assert guesses[0].score >= guesses[1].score >= guesses[2].score > 0
+
+
+def test_a_causal_encoder_learns_from_raw_text_and_writes(recipe: Path, tmp_path: Path) -> None:
+    settings = ("pretraining.steps=60", "pretraining.learning_rate=0.01", "pretraining.half=false")
+    loop.pretrain(causal_recipe(recipe, *settings), tmp_path / "run", device="cpu")
+    rows: list[Any] = list(srsly.read_jsonl(tmp_path / "run" / loop.LOG))
+    assert rows[-1]["held_out"]["causal"] < rows[0]["held_out"]["causal"]
+    nlp = pipekit.load(tmp_path / "run" / loop.RESULT, device="cpu")
+    text = nlp.generate("Мама", most=8).text
+    assert text and nlp.predict("Мама", top=1)[0].score > 0.05
+    assert nlp.encode("Мама мыла раму.").shape == (4, 16)
+
+
+def test_documents_of_a_causal_corpus_end_and_begin(
+    text: Path, subwords: Subwords, tmp_path: Path
+) -> None:
+    encoder = Causal({"type": "rnn", "width": 8}, tables={"subwords": subwords.table})
+    pieces = cut(text, encoder, NLP.tokenize, tmp_path / "pieces") & NUMBER
+    ends = pieces == encoder.vocabulary.end
+    assert ends.sum() == len([line for line in LINES * 60 if line])
+    assert (pieces[1:][ends[:-1]] == encoder.vocabulary.start).all()
+    cut(text, bert(subwords), NLP.tokenize, tmp_path / "pieces")
+    assert len(list((tmp_path / "pieces").iterdir())) == 2  # those of a BERT have no ends
+
+
+def test_vectors_of_words_begin_a_bert_alone(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="begin the pieces of a bert alone"):
+        loop.build_encoder(causal_recipe(recipe, 'pretraining.vectors=["other.vec"]'))
 
 
 def weights(nlp: Pipeline) -> list[torch.Tensor]:

@@ -560,8 +560,9 @@ def test_bytes_are_joined_to_letters_and_half_a_letter_shows() -> None:
 def test_pieces_end_where_their_letters_do(text: str) -> None:
     subwords = of_whole_texts("bpe")
     [ids] = subwords.encode([text])
-    [ends] = subwords.piece_ends([text])
-    for number, end in enumerate(ends.tolist()):
+    [pieces] = subwords.place([text])
+    assert pieces.ids.tolist() == ids.tolist()
+    for number, end in enumerate(pieces.ends.tolist()):
         assert subwords.join(ids[: number + 1]) == text[:end]
 
 

@@ -44,6 +44,11 @@ ENCODERS = {
     "learned": {**DEEP, "type": "transformer", "positions": "learned", "norm": "post"},
     "bert": BERT,
     "deberta": {**BERT, "family": "deberta_v2"},
+    "causal": {
+        "type": "causal",
+        "decoder": {"type": "causal", "width": 16, "layers": 2, "heads": 2},
+        "subwords": {"size": 80},
+    },
 }
 
 
@@ -544,6 +549,43 @@ def test_a_source_may_be_changed_and_what_still_fits_is_kept(
         "embed.output.weight is [48, "
     )
     assert line in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module", params=["causal", "rnn"])
+def language_model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A language model that was trained."""
+    component = {
+        "type": "lm",
+        "decoder": {"type": request.param, "width": 16, "layers": 2},
+        "subwords": {"algorithm": "letters"},
+    }
+    raw = recipe({}, {"lm": component}, **SHORT)
+    del raw["encoders"]
+    folder = tmp_path_factory.mktemp("lm")
+    learn(raw, folder)
+    return folder / BEST
+
+
+def test_a_language_model_is_fine_tuned_as_an_encoder(
+    tmp_path: Path, language_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = {"source": str(language_model), "part": "lm"}
+    made = trainer(tmp_path, other(section)).pipeline
+    encoder, model = made.encoders["main"], pipekit.load(language_model).components["lm"]
+    assert same(encoder, model) == encoder.state_dict().keys() == model.state_dict().keys()
+    total = len(model.state_dict())
+    assert f"{total} of {total} tensors of encoders.main" in capsys.readouterr().out
+    learn(other(section), tmp_path / "run")
+    learned = pipekit.load(tmp_path / "run" / BEST, device="cpu")
+    assert learned("Мама мыла раму.")[0].pos
+    assert learned.generate("Мама", most=4).text
+
+
+def test_a_component_that_is_no_encoder_is_none(tmp_path: Path, saved: Path) -> None:
+    with pytest.raises(ConfigError, match=r"encoders.main.*no 'tagger' is there.*main"):
+        trainer(tmp_path, other({"source": str(saved), "part": "tagger"}))
 
 
 def learned_features(path: Path) -> dict[str, Any]:

@@ -17,7 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipekit.components.generation.pieces import (
+from pipekit.devices.placement import to_device
+from pipekit.doc import Doc
+from pipekit.doc.layer import span_layer
+from pipekit.errors import DataError
+from pipekit.generation.search import Hypothesis
+from pipekit.generation.vocabulary import (
     FramedTexts,
     SubwordSettings,
     WritingVocabulary,
@@ -25,11 +30,6 @@ from pipekit.components.generation.pieces import (
     build_search,
     prepared_subwords,
 )
-from pipekit.devices.placement import to_device
-from pipekit.doc import Doc
-from pipekit.doc.layer import span_layer
-from pipekit.errors import DataError
-from pipekit.generation.search import Hypothesis
 from pipekit.generation.writing import WritingTask, write_texts
 from pipekit.nn.padding import grid, length_groups
 from pipekit.nn.sequences import cells_on
@@ -205,7 +205,7 @@ class Seq2Seq(Head):
 
     def _groups(self, lengths: Ints) -> list[Ints]:
         """Units of like length, as many as a step of the decoder computes well together."""
-        device = next(self.decoder.parameters()).device
+        device = self.decoder.device
         rows = self.search.beams * self.search.samples
         return length_groups(lengths, max(cells_on(device) // rows, 1))
 

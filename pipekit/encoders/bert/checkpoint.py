@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipekit.encoders.bert.config import PublishedConfig
+from pipekit.encoders.bert.guessing import PieceHead
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.bert.published import PublishedKind
 from pipekit.nn.checkpoints import CONFIG, StoredTensor, find_weight, open_tensors, summary
 
 _PIECES = "embed.pieces.weight"
 _POSITIONS = "embed.positions.weight"
+_BIAS = "bias"  # of the head, a number for each piece
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Checkpoint:
         kind: its `model_type`.
         family, network: settings of `pipekit.encoders.bert.encoder.Bert`.
         weights: the state of its network, float32.
+        head: the state of its `PieceHead`, float32; empty where the files have none that is tied to
+            the embedded pieces.
         left_out: what else the files hold, such as heads.
     """
 
@@ -42,6 +47,7 @@ class Checkpoint:
     family: str
     network: dict[str, Any]
     weights: dict[str, Tensor]
+    head: dict[str, Tensor]
     left_out: tuple[str, ...]
 
 
@@ -50,6 +56,9 @@ class _Part(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
+
+
+_PartsByName = dict[str, list[_Part]]
 
 
 def read_checkpoint(
@@ -72,20 +81,27 @@ def read_checkpoint(
             f"vocab_size = {vocabulary}, but the vocabulary beside it has {pieces} pieces: "
             "they belong to different networks"
         )
+    shape = config.shape(kind, network)
     with torch.device("meta"):
-        expected = Network(vocabulary, config.shape(kind, network)).state_dict()
+        expected = Network(vocabulary, shape)
+        expected_head = PieceHead(shape, expected.embed.pieces)
     with open_tensors(folder) as tensors:
-        skipped = config.padding_positions(kind)
-        reader = _Reader(folder, tensors, kind, skipped, network["heads"])
-        shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-        parts = {name: reader.find(name, shape) for name, shape in shapes.items()}
+        reader = _Reader(folder, tensors, kind, config.padding_positions(kind), network["heads"])
+        parts = reader.parts(expected)
+        head_reader = replace(reader, kind=replace(kind, prefix="", names=kind.guessing))
+        head_parts: _PartsByName = {}
+        if config.guesses(kind, shape) and head_reader.has_all(expected_head):
+            head_parts = head_reader.parts(expected_head)
         weights = {name: reader.read(name, parts[name]) for name in parts}
+        head = {name: head_reader.read(name, head_parts[name]) for name in head_parts}
     weights[_PIECES] = weights[_PIECES][:pieces].clone()  # the rows behind are no pieces
+    if head:
+        head[_BIAS] = head[_BIAS][:pieces].clone()
     unused = set(tensors)
-    for stored in parts.values():
+    for stored in (*parts.values(), *head_parts.values()):
         unused.difference_update(part.name for part in stored)
     model_type = config.values["model_type"]
-    return Checkpoint(model_type, kind.family, network, weights, summary(unused))
+    return Checkpoint(model_type, kind.family, network, weights, head, summary(unused))
 
 
 # -- tensors
@@ -108,6 +124,18 @@ class _Reader:
     kind: PublishedKind
     skipped: int
     heads: int
+
+    def has_all(self, module: nn.Module) -> bool:
+        """Whether the files have all tensors of a module."""
+        names = chain.from_iterable(map(self._stored_names, module.state_dict()))
+        return self.tensors.keys() >= set(names)
+
+    def parts(self, module: nn.Module) -> _PartsByName:
+        """The parts of each tensor of a module. Errors: see `find`."""
+        parts = {}
+        for name, tensor in module.state_dict().items():
+            parts[name] = self.find(name, tuple(tensor.shape))
+        return parts
 
     def find(
         self,

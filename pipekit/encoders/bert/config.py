@@ -81,6 +81,15 @@ class PublishedConfig(ConfigFile):
         except ConfigError as error:
             self.refuse(str(error))
 
+    def guesses(
+        self,
+        kind: PublishedKind,
+        shape: BertShape,
+    ) -> bool:
+        """Whether a head in its files, which guesses pieces, computes what ours does."""
+        is_tied = self.values.get("tie_word_embeddings", True) is True
+        return is_tied and (not kind.guesses_by_gelu or shape.activation == "gelu")
+
     def padding_positions(self, kind: PublishedKind) -> int:
         """How many rows of its table of positions stand before the first position."""
         if not kind.behind_pad:

@@ -21,6 +21,7 @@ from pipekit.attention import AttentionMap
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.encoders.bert.families import shape_of
+from pipekit.encoders.bert.guessing import PieceHead
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
 from pipekit.errors import ConfigError
@@ -29,12 +30,13 @@ from pipekit.nn.sequences import LayerMix, PaddedGroup, by_row, cells_on, padded
 from pipekit.nn.stack import by_window
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Encoder, Prepared, Tables
+from pipekit.parts.pieces import cut_words
 from pipekit.parts.states import TokenStates
 from pipekit.subwords.cutter import Cut, Subwords
 from pipekit.subwords.learning import text_of
 from pipekit.subwords.published import from_settings
 from pipekit.tables import Table, check_names, check_tables
-from pipekit.words.arrays import Ints, offsets, pair_keys, ranges, split_pairs
+from pipekit.words.arrays import Ints, offsets
 from pipekit.words.features import Features
 
 SUBWORDS = "subwords"  # the table that holds the vocabulary
@@ -96,6 +98,8 @@ class Bert(Encoder):
         mix: whether all layers go into the vectors, in learned shares, or the last one alone.
         features: settings of word features, as of other encoders. The embedding of a word is added
             to that of each of its pieces.
+        guesses: whether the encoder keeps the head that says which piece stands in a place, see
+            `fill`. Learning from raw text trains it; a published network may bring it.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Bert(Encoder):
         reads: Literal["sentences", "documents"] = "sentences",
         mix: bool = False,
         features: Mapping[str, Any] | None = None,
+        guesses: bool = False,
         tables: Tables | None = None,
     ) -> None:
         super().__init__()
@@ -132,6 +137,10 @@ class Bert(Encoder):
         self.mix: LayerMix | None = None
         if mix:
             self.mix = LayerMix(self.shape.layers + 1)
+        self.guesses = guesses
+        self.head: PieceHead | None = None
+        if guesses:
+            self.head = PieceHead(self.shape, self.network.embed.pieces)
         self.embed: Embedder | None = None
         if features:
             self.embed = Embedder(features, word_tables)
@@ -169,12 +178,29 @@ class Bert(Encoder):
         return list(self.network.stack.blocks)
 
     @property
+    def positions(self) -> int:
+        """The most pieces of a row that learns from raw text; 0 for any number."""
+        return self.shape.positions
+
+    @property
+    def between(self) -> Ints:
+        """The pieces between two documents of a corpus: none, since no row reads over a border."""
+        return np.zeros(0, dtype=np.int64)
+
+    @property
     def window(self) -> int:
         """The most pieces that the network reads at a time, beside [CLS] and [SEP]."""
         return (self.shape.positions or _NO_POSITIONS) - 2
 
     def features(self, batch: Batch) -> PieceFeatures:
-        ids, borders = self.pieces(batch)
+        return self._features(batch, self.pieces(batch))
+
+    def _features(
+        self,
+        batch: Batch,
+        pieces: Cut,
+    ) -> PieceFeatures:
+        ids, borders = pieces
         sequences = batch.offsets
         if self.reads == "sentences":
             sequences = batch.sequences
@@ -185,30 +211,43 @@ class Bert(Encoder):
         return PieceFeatures(ids, borders, plan, words)
 
     def pieces(self, batch: Batch) -> Cut:
-        """The pieces of a batch's words. Words that are written alike are cut once.
-
-        A word after white space and the same word without it are cut apart.
-        """
-        is_spaced = batch.spaced.astype(np.int64)
-        keys = pair_keys(batch.distinct.index, is_spaced, 2)
-        distinct, index = np.unique(keys, return_inverse=True)  # index int64[words]
-        word, spaced = split_pairs(distinct, 2)
-        strings = batch.distinct.strings
-        written = [strings[i] for i in word.tolist()]
-        cut = self.subwords.cut(written, (spaced == 1).tolist())
-        counts = np.diff(cut.borders)
-        lengths = counts[index]  # int64[words]
-        starts = cut.borders[index]
-        ids = cut.ids[ranges(starts, lengths)]
-        return Cut(ids, offsets(lengths))
+        """The pieces of a batch's words."""
+        return cut_words(batch, self.subwords)
 
     def forward(self, features: PieceFeatures) -> Tensor:
         borders = to_device(features.borders, self._device)
-        owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
+        owner = owners_of(features, self._device)
         states = self._states(features, owner)
         if not len(states):
             return states
         return self._to_words(states, owner, borders)
+
+    def fill(
+        self,
+        batch: Batch,
+        word: int,
+        top: int,
+    ) -> list[tuple[str, float]]:
+        """The pieces that may stand in the place of a word, with their probabilities, the best
+        first. The network does not see the word.
+
+        Errors: `ConfigError` for an encoder without a head.
+        """
+        if self.head is None:
+            raise ConfigError(
+                "this encoder has no head that guesses pieces: take one that has learned from raw "
+                "text by [objectives.masked], or a published network with its head"
+            )
+        pieces = hidden(self.pieces(batch), word, self.subwords.special.mask)
+        features = self._features(batch, pieces)
+        place = features.borders[word]
+        states = self._states(features, owners_of(features, self._device), top_layer=True)
+        table = self.network.embed.pieces
+        shares = self.head(states[place : place + 1], table).float().softmax(1)[0]
+        shares[list(self.subwords.special)] = 0.0
+        best = shares.topk(min(top, len(shares)))
+        texts = [self.subwords.join([piece]).strip() for piece in best.indices.tolist()]
+        return list(zip(texts, best.values.tolist(), strict=True))
 
     def memory(
         self,
@@ -217,20 +256,25 @@ class Bert(Encoder):
     ) -> TokenStates:
         """The states of pieces."""
         features = self.features(batch)
-        borders = to_device(features.borders, self._device)
-        owner = torch.repeat_interleave(borders.diff(), output_size=len(features.ids))
+        owner = owners_of(features, self._device)
         return TokenStates(self._states(features, owner), features.borders)
 
     def _states(
         self,
         features: PieceFeatures,
         owner: Tensor,
+        *,
+        top_layer: bool = False,
     ) -> Tensor:
-        """The states of pieces, float[pieces, width]; `owner` as in `_word_vectors`."""
+        """The states of pieces, float[pieces, width]; `owner` as in `_word_vectors`.
+
+        Args:
+            top_layer: whether they are those of the last layer, also where layers are mixed.
+        """
         beside = self._word_vectors(features, owner)
         answers = []
         for framed in self.framed(features):
-            states = self._read(framed, beside)
+            states = self._read(framed, beside, top_layer=top_layer)
             answers.append((states, framed.row))
         if not answers:
             return torch.zeros(0, self.width, device=self._device)
@@ -269,9 +313,7 @@ class Bert(Encoder):
 
     def attention(self, batch: Batch) -> list[AttentionMap]:
         features = self.features(batch)
-        borders = to_device(features.borders, self._device)
-        owner = torch.repeat_interleave(borders.diff())
-        beside = self._word_vectors(features, owner)
+        beside = self._word_vectors(features, owners_of(features, self._device))
         maps: dict[int, AttentionMap] = {}
         for framed in self.framed(features):
             seen: list[Tensor] = []
@@ -302,6 +344,8 @@ class Bert(Encoder):
         framed: Framed,
         beside: Tensor | None,
         seen: list[Tensor] | None = None,
+        *,
+        top_layer: bool = False,
     ) -> Tensor:
         """The states of the pieces that windows answer for, float[answers, width]."""
         padded = None
@@ -314,7 +358,7 @@ class Bert(Encoder):
             seen=seen,
         )
         states: Tensor = layers[-1]  # (windows, longest + 2, width)
-        if self.mix is not None:
+        if self.mix is not None and not top_layer:
             states = self.mix(layers)
         cells = states[:, 1:-1].flatten(0, 1)
         return cells[framed.cell]
@@ -335,6 +379,29 @@ class Bert(Encoder):
         totals.index_add_(0, owner, pieces)
         lengths = borders.diff().unsqueeze(1)
         return totals / lengths
+
+
+def owners_of(
+    features: PieceFeatures,
+    device: torch.device,
+) -> Tensor:
+    """The word of each piece, int64[pieces]."""
+    lengths = to_device(np.diff(features.borders), device)
+    return torch.repeat_interleave(lengths, output_size=len(features.ids))
+
+
+def hidden(
+    pieces: Cut,
+    word: int,
+    mask: int,
+) -> Cut:
+    """The pieces of words, with the mask instead of those of one word."""
+    ids, borders = pieces
+    start, end = borders[word : word + 2]
+    without = np.concatenate([ids[:start], [mask], ids[end:]])
+    lengths = np.diff(borders)
+    lengths[word] = 1
+    return Cut(without, offsets(lengths))
 
 
 def _in_cells(

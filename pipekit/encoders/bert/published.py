@@ -26,6 +26,12 @@ PUBLISHED_ACTIVATIONS = {
     "swish": "silu",
 }
 
+_BERT_HEAD: Names = {
+    "mix": ("cls.predictions.transform.dense",),
+    "norm": ("cls.predictions.transform.LayerNorm",),
+    "bias": ("cls.predictions.bias",),
+}
+
 
 @dataclass(frozen=True)
 class PublishedKind:
@@ -42,6 +48,8 @@ class PublishedKind:
         settings: of `BertShape` that no key of a config holds.
         behind_pad: whether positions are counted from behind the number of the padding piece.
         by_head: whether queries, keys and values are one tensor, head by head.
+        guessing: the names of the tensors of its `PieceHead`, by ours; its files may lack them.
+        guesses_by_gelu: whether that head has GELU, whatever the network has.
     """
 
     family: str
@@ -53,6 +61,8 @@ class PublishedKind:
     settings: Mapping[str, Any] = field(default_factory=dict)
     behind_pad: bool = False
     by_head: bool = False
+    guessing: Names = field(default_factory=lambda: _BERT_HEAD)
+    guesses_by_gelu: bool = False
 
 
 _KEYS = {
@@ -181,6 +191,12 @@ _ROBERTA = PublishedKind(
     defaults=_DEFAULTS,
     fixed=_FIXED,
     behind_pad=True,
+    guessing={
+        "mix": ("lm_head.dense",),
+        "norm": ("lm_head.layer_norm",),
+        "bias": ("lm_head.bias",),
+    },
+    guesses_by_gelu=True,
 )
 PUBLISHED_KINDS: dict[str, PublishedKind] = {
     "bert": PublishedKind(
@@ -201,6 +217,12 @@ PUBLISHED_KINDS: dict[str, PublishedKind] = {
         keys=_WITH_EMBEDDING,
         defaults=_DEFAULTS,
         fixed=_FIXED,
+        guessing={
+            "mix": ("generator_predictions.dense",),
+            "norm": ("generator_predictions.LayerNorm",),
+            "bias": ("generator_lm_head.bias",),
+        },
+        guesses_by_gelu=True,
     ),
     "albert": PublishedKind(
         family="albert",
@@ -210,6 +232,11 @@ PUBLISHED_KINDS: dict[str, PublishedKind] = {
         defaults={**_DEFAULTS, "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0},
         fixed={**_FIXED, "num_hidden_groups": (1,), "inner_group_num": (1,)},
         settings={"shared": True},
+        guessing={
+            "mix": ("predictions.dense",),
+            "norm": ("predictions.LayerNorm",),
+            "bias": ("predictions.bias",),
+        },
     ),
     "distilbert": PublishedKind(
         family="distilbert",
@@ -227,6 +254,11 @@ PUBLISHED_KINDS: dict[str, PublishedKind] = {
         defaults={"dropout": 0.1, "activation": "gelu"},
         fixed=_FIXED,
         settings={"segments": 0, "epsilon": 1e-12},
+        guessing={
+            "mix": ("vocab_transform",),
+            "norm": ("vocab_layer_norm",),
+            "bias": ("vocab_projector.bias",),
+        },
     ),
     "deberta": PublishedKind(
         family="deberta",

@@ -1,4 +1,4 @@
-"""What components with a decoder share: its vocabulary, its settings, texts as padded pieces."""
+"""What parts with a decoder share: its vocabulary, its settings, texts as padded pieces."""
 
 from __future__ import annotations
 

@@ -1,0 +1,140 @@
+"""Texts that go on: what a language model writes behind a beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from zlib import crc32
+
+import numpy as np
+
+from pipekit.devices.placement import to_device
+from pipekit.errors import ConfigError
+from pipekit.generation.search import Search
+from pipekit.generation.vocabulary import WritingVocabulary
+from pipekit.generation.writing import WritingTask, turns, write_texts
+from pipekit.parts.decoding import Decoder
+from pipekit.words.arrays import Ints
+
+_PARTIAL = "\ufffd"  # bytes of a letter that is not whole yet
+
+
+class Continuing:
+    """A part with a decoder that continues texts.
+
+    Attributes:
+        decoder: reads and scores pieces.
+        vocabulary: its pieces.
+        search: with which texts go on.
+    """
+
+    decoder: Decoder
+    vocabulary: WritingVocabulary
+    search: Search
+
+    def continued(
+        self,
+        prompts: Sequence[str],
+        search: Search | None = None,
+    ) -> list[list[tuple[str, float, bool]]]:
+        """How each text goes on, the best continuation first: its text, its score, and whether it
+        has come to its end.
+        """
+        beginnings = self._beginnings(prompts)
+        search = search or self.search
+        texts = write_texts(
+            self.decoder,
+            self._task(prompts, beginnings),
+            search,
+        )
+        continued = []
+        for beginning, candidates in zip(
+            beginnings,
+            texts,
+            strict=True,
+        ):
+            of_prompt = []
+            for written in candidates:
+                text = self._behind(beginning, written.ids.tolist())
+                of_prompt.append((text, written.score, written.ended))
+            continued.append(of_prompt)
+        return continued
+
+    def stream(
+        self,
+        prompt: str,
+        search: Search | None = None,
+    ) -> Iterator[str]:
+        """A continuation of a text, letter by letter or piece by piece, as it is written.
+
+        Errors: `ConfigError` for beams, which know their text only at the end.
+        """
+        search = search or self.search
+        if search.beams > 1 or search.samples > 1:
+            raise ConfigError("a stream is one text: leave beams and samples out")
+        beginnings = self._beginnings([prompt])
+        pieces: list[int] = []
+        before = ""
+        for turn in turns(
+            self.decoder,
+            self._task([prompt], beginnings),
+            search,
+        ):
+            pieces += turn.pieces[turn.pieces != self.vocabulary.end].tolist()
+            text = self._behind(beginnings[0], pieces)
+            if len(text) > len(before) and not text.endswith(_PARTIAL):
+                yield text[len(before) :]
+                before = text
+
+    def next_pieces(
+        self,
+        prompt: str,
+        top: int,
+    ) -> list[tuple[str, float]]:
+        """The pieces that may follow a text, with their probabilities, the best first."""
+        [beginning] = self._beginnings([prompt])
+        state = self.decoder.begin(1)
+        ids = to_device(beginning[None], self.decoder.device)
+        states = self.decoder.read(ids, state)[:, -1]
+        shares = self.decoder.score(states).float().softmax(1)[0]
+        shares[self.vocabulary.never] = 0.0
+        best = shares.topk(min(top, len(shares)))
+        pieces = []
+        for share, piece in zip(
+            best.values.tolist(),
+            best.indices.tolist(),
+            strict=True,
+        ):
+            text = "" if piece == self.vocabulary.end else self._behind(beginning, [piece])
+            pieces.append((text, share))
+        return pieces
+
+    def _beginnings(self, prompts: Sequence[str]) -> list[Ints]:
+        """The start and the pieces of each text; of a long one, what the decoder can read."""
+        beginnings = []
+        for ids in self.vocabulary.subwords.encode(prompts):
+            if self.decoder.most:
+                ids = ids[-(self.decoder.most // 2) :]
+            beginnings.append(np.concatenate([[self.vocabulary.start], ids]))
+        return beginnings
+
+    def _task(
+        self,
+        prompts: Sequence[str],
+        beginnings: list[Ints],
+    ) -> WritingTask:
+        keys = [crc32(prompt.encode("utf-8")) for prompt in prompts]
+        return WritingTask(
+            beginnings,
+            self.vocabulary.end,
+            keys,
+            self.vocabulary.never,
+        )
+
+    def _behind(
+        self,
+        beginning: Ints,
+        pieces: list[int],
+    ) -> str:
+        """The text of pieces behind a beginning, with the space between the two."""
+        before = self.vocabulary.subwords.join(beginning)
+        return self.vocabulary.subwords.join([*beginning.tolist(), *pieces])[len(before) :]
