@@ -43,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
     Of a text with [MASK] the best guesses are written, with their probabilities.
     """
     text = read_text_option(options)
-    from pipekit.pipeline.generating import MASK
     from pipekit.pipeline.loading import load
+    from pipekit.subwords.cutter import MASK
 
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
     settings = _settings(options)

@@ -25,7 +25,7 @@ from pipekit.generation.reading import (
     Material,
     material_of,
     read_stretch,
-    stretches,
+    stretches_of,
 )
 from pipekit.generation.search import Search
 from pipekit.generation.vocabulary import (
@@ -73,7 +73,7 @@ class Causal(Continuing, Encoder):
         subwords: in a recipe a file or folder that holds a vocabulary, or settings of
             `pipekit.subwords.learning.learn_subwords`. In a saved pipeline True.
         reads: "sentences", or "documents", with more context and in more time.
-        stretch: pieces that are read at a time, see `pipekit.generation.reading.stretches`.
+        stretch: pieces that are read at a time, see `pipekit.generation.reading.stretches_of`.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Causal(Continuing, Encoder):
     def forward(self, features: CausalFeatures) -> Tensor:
         device = self.decoder.device
         answers = []
-        for stretch in stretches(self.decoder, features.material.borders, self.stretch):
+        for stretch in stretches_of(self.decoder, features.material.borders, self.stretch):
             states = read_stretch(self.decoder, features.material, stretch)
             rows = to_device(stretch.rows, device)
             counted = to_device(stretch.counted, device)
@@ -156,7 +156,7 @@ class Causal(Continuing, Encoder):
     def attention(self, batch: Batch) -> list[AttentionMap]:
         material = self.features(batch).material
         maps: dict[int, Floats] = {}
-        for stretch in stretches(self.decoder, material.borders, self.stretch):
+        for stretch in stretches_of(self.decoder, material.borders, self.stretch):
             seen: list[Tensor] = []
             read_stretch(self.decoder, material, stretch, seen)
             if not seen:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
+from pipekit.generation.rules import IMPOSSIBLE
 from pipekit.generation.search import Search
 from pipekit.generation.vocabulary import WritingVocabulary
 from pipekit.generation.writing import WritingTask, turns, write_texts
@@ -95,8 +96,9 @@ class Continuing:
         state = self.decoder.begin(1)
         ids = to_device(beginning[None], self.decoder.device)
         states = self.decoder.read(ids, state)[:, -1]
-        shares = self.decoder.score(states).float().softmax(1)[0]
-        shares[self.vocabulary.never] = 0.0
+        scores = self.decoder.score(states).float()[0]
+        scores[self.vocabulary.never] = IMPOSSIBLE
+        shares = scores.softmax(0)
         best = shares.topk(min(top, len(shares)))
         pieces = []
         for share, piece in zip(

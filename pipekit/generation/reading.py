@@ -84,7 +84,7 @@ def read_stretch(
     return decoder.read(inputs, stretch.state, seen=seen)
 
 
-def stretches(
+def stretches_of(
     decoder: Decoder,
     borders: Ints,
     length: int,

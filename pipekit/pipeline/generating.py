@@ -9,6 +9,7 @@ from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.pipeline.assembly import Assembly
 from pipekit.registry import check_arguments
+from pipekit.subwords.cutter import MASK
 
 if TYPE_CHECKING:
     from pipekit.generation.search import Search
@@ -29,7 +30,6 @@ class Continuation(NamedTuple):
     ended: bool
 
 
-MASK = "[MASK]"  # the place in a text that is asked for
 _GAP = "\ufffc"  # stands in that place while the text is cut into words; no model sees it
 
 
@@ -110,7 +110,7 @@ def streamed(
         yield piece
 
 
-def guesses(
+def guessed(
     pipeline: Assembly,
     text: str,
     top: int,
@@ -265,4 +265,4 @@ class WritingAssembly(Assembly):
 
         Errors: `ConfigError` for a pipeline without such a model.
         """
-        return guesses(self, text, top)
+        return guessed(self, text, top)

@@ -73,7 +73,7 @@ def single_text(
     return single(slices, special)
 
 
-def stream(
+def stream_of_texts(
     slices: Pieces,
     length: int,
     special: Special,
@@ -228,7 +228,7 @@ def pairs(
 
 FRAMINGS = {
     "single": Framing(0, 2, single_text),
-    "stream": Framing(0, 0, stream),
+    "stream": Framing(0, 0, stream_of_texts),
     "next": Framing(2 * REACH, 3, next_sentence),
     "order": Framing(2 * REACH, 3, sentence_order),
 }

@@ -1,8 +1,6 @@
 """Language models, and what sequence to sequence adds to what all components are asked.
 
-Modules: components.generation.language_model, generation.continuing,
-    generation.reading, generation.vocabulary,
-    components.generation.seq2seq
+Modules: components.generation.language_model, components.generation.seq2seq
 """
 
 from __future__ import annotations
@@ -22,7 +20,6 @@ from pipekit import Pipeline
 from pipekit.components.generation.language_model import LanguageModel
 from pipekit.components.generation.seq2seq import Seq2Seq
 from pipekit.errors import ConfigError, DataError
-from pipekit.generation.reading import stretches
 
 MODELS: dict[str, dict[str, Any]] = {
     "rnn": {"type": "rnn", "width": 48, "dropout": 0.0},
@@ -109,18 +106,6 @@ def test_a_batch_reads_what_single_texts_are(name: str) -> None:
     alone = [nlp(item).tokens["surprisal"].values for item in hostile()]
     for doc, expected in zip(nlp.pipe(hostile()), alone, strict=True):
         np.testing.assert_allclose(doc.tokens["surprisal"].values, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_gradients_end_at_the_border_of_a_stretch() -> None:
-    nlp = language_model("rnn", stretch=4)
-    model = nlp.components["lm"].train()
-    borders = np.array([0, 12])
-    states = [stretch.state.hidden for stretch in stretches(model.decoder, borders, 4)]
-    assert len(states) == 3
-    assert not any(tensor.requires_grad for tensor in states[-1].values())
-    loss = model.loss(nlp.batch(ten()))
-    loss.backward()
-    assert all(weight.grad is not None for weight in model.decoder.parameters())
 
 
 def test_what_no_stream_can_be_is_refused() -> None:

@@ -1,7 +1,8 @@
 """Networks of others: pipekit computes what `transformers` does, and names what it cannot read.
 
 Modules: encoders.bert.checkpoint, encoders.bert.config, encoders.bert.disentangled,
-    encoders.bert.families, encoders.bert.network, encoders.bert.published
+    encoders.bert.families, encoders.bert.guessing, encoders.bert.network,
+    encoders.bert.published
 """
 
 from __future__ import annotations

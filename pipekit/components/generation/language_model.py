@@ -23,7 +23,7 @@ from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.generation.continuing import Continuing
-from pipekit.generation.reading import material_of, read_stretch, stretches
+from pipekit.generation.reading import material_of, read_stretch, stretches_of
 from pipekit.generation.vocabulary import (
     SubwordSettings,
     WritingVocabulary,
@@ -113,7 +113,7 @@ class LanguageModel(Continuing, Head):
         texts = self.vocabulary.subwords.place([doc.text for doc in batch.docs])
         material = material_of([pieces.ids for pieces in texts], self.vocabulary)
         bits = np.zeros(len(material.targets), dtype=np.float32)
-        for stretch in stretches(self.decoder, material.borders, self.stretch):
+        for stretch in stretches_of(self.decoder, material.borders, self.stretch):
             states = read_stretch(self.decoder, material, stretch)
             targets = to_device(material.targets[stretch.rows], self.decoder.device)
             losses = functional.cross_entropy(
@@ -151,7 +151,7 @@ class LanguageModel(Continuing, Head):
         material = material_of(texts, self.vocabulary)
         device = self.decoder.device
         total = torch.zeros((), device=device)
-        for stretch in stretches(self.decoder, material.borders, self.stretch):
+        for stretch in stretches_of(self.decoder, material.borders, self.stretch):
             states = read_stretch(self.decoder, material, stretch)
             total = total + next_piece_loss(
                 self.decoder,

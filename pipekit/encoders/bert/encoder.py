@@ -243,8 +243,9 @@ class Bert(Encoder):
         place = features.borders[word]
         states = self._states(features, owners_of(features, self._device), top_layer=True)
         table = self.network.embed.pieces
-        shares = self.head(states[place : place + 1], table).float().softmax(1)[0]
-        shares[list(self.subwords.special)] = 0.0
+        scores = self.head(states[place : place + 1], table).float()[0]
+        scores[list(self.subwords.special)] = -torch.inf
+        shares = scores.softmax(0)
         best = shares.topk(min(top, len(shares)))
         texts = [self.subwords.join([piece]).strip() for piece in best.indices.tolist()]
         return list(zip(texts, best.values.tolist(), strict=True))
