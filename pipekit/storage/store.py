@@ -376,6 +376,8 @@ class _Reader:
             raise CorruptModelError(f"{error}. {_CURE}") from error
         if not isinstance(message, dict) or _types_of(message) != _HEADER_TYPES:
             self._refuse(f"the header does not consist of {', '.join(_HEADER_TYPES)}")
+        if any(type(feature) is not str for feature in message["requires"]):
+            self._refuse("what it requires are no names")
         unknown = [feature for feature in message["requires"] if feature not in FEATURES]
         if unknown:
             self._refuse(f"it requires {unknown}, which this pipekit does not know", _UPGRADE)

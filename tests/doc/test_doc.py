@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipekit import Doc, Layer, Morph, Span, Token
+from pipekit.doc import cutting
 from pipekit.doc.borders import check_borders
 from pipekit.doc.columns import encode_labels
 from pipekit.doc.cutting import concatenate, cut_doc, longest_sentence, rejoin
@@ -696,3 +697,37 @@ def test_links_without_a_target_follow_the_entities_and_parts_may_lack_both() ->
     whole = concatenate(parts)
     assert whole.layers["relations"]["head"].values.tolist() == [0, 1]
     assert whole.layers["ents"]["start"].values.tolist() == [0, 2]
+
+
+# -- at the edges
+
+
+def test_words_are_no_string() -> None:
+    with pytest.raises(DocError, match=r"words are a list.*Doc\(words=text\.split\(\)\)"):
+        Doc(words="Мама мыла раму")  # type: ignore[arg-type]
+
+
+def test_a_column_of_numbers_is_an_array_of_numbers() -> None:
+    doc = Doc(words=["Мама", "мыла"])
+    doc.tokens.set("surprisal", np.array([1.5, 2.5], dtype=np.float32))
+    assert doc.to_array("surprisal").tolist() == [1.5, 2.5]
+    with pytest.raises(DocError, match=r"no one has written .* 'surprizal'.*surprisal"):
+        doc.to_array("surprizal")
+
+
+def test_layers_of_other_words_are_refused() -> None:
+    doc, other = Doc(words=["Мама", "мыла"]), Doc(words=["Мама"])
+    with pytest.raises(DocError, match="has 1 rows for 2 tokens"):
+        doc.layers = other.layers
+    assert doc.layers["tokens"].size == 2
+
+
+def test_documents_that_are_too_large_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cutting, "LONGEST_TEXT", 10)
+    doc = Doc(words=["Мама", "мыла"])
+    with pytest.raises(DocTooLargeError, match="19 characters are more than a document holds, 10"):
+        cutting.concatenate_spaced([doc, doc], " ", Doc)
+    with pytest.raises(DocError, match="'-' cannot stand between documents"):
+        cutting.concatenate_spaced([doc, doc], "-", Doc)

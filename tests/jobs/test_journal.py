@@ -15,15 +15,17 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from helpers.jobs import errors, job, lines, rows
+from helpers.jobs import blank, errors, job, lines, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipekit.errors import ConfigError, DataError, JobStopped
-from pipekit.jobs import Limits, Reading, Shard, annotate
+from pipekit.errors import ConfigError, DataError, JobStopped, StoreError
+from pipekit.jobs import Job, Limits, Reading, Shard, Source, Target, annotate
+from pipekit.jobs import journal as journals
 from pipekit.jobs.beginnings import Beginning
 from pipekit.jobs.journal import Journal
 from pipekit.jobs.records import Position
+from pipekit.storage.files import File
 
 COUNT = 400  # records, of which two are bad: number 200 and, where the job stops, number 390
 LARGE_CHUNKS = {"batch_words": 100}
@@ -233,3 +235,75 @@ def test_a_finished_output_that_was_cut_is_not_said_to_be_finished(tmp_path: Pat
     output.write_bytes(output.read_bytes()[:-5])
     with pytest.raises(ConfigError, match=r"is shorter than the \d+ bytes"):
         annotate(job(source, output, begin="resume"))
+
+
+# -- at the edges
+
+
+def test_a_journal_of_another_version_is_refused_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "o.jsonl.journal"
+    with monkeypatch.context() as later:
+        later.setattr(journals, "_VERSION", 99)
+        Journal({}, Position(0, 0, 0, 0), []).write(path)
+    with pytest.raises(DataError, match="has version 99, this pipekit reads"):
+        Journal.read_from(path)
+
+
+def test_an_output_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    source, output = lines(tmp_path / "a.jsonl"), tmp_path / "o.jsonl"
+    annotate(job(source, output))
+    made = output.read_bytes()
+    output.unlink()
+    annotate(job(source, output))
+    assert output.read_bytes() == made
+
+
+def test_an_output_that_is_not_finished_is_neither_begun_anew_nor_resumed_unasked(
+    many: Path, tmp_path: Path
+) -> None:
+    stopped(many, tmp_path / "o.jsonl")
+    with pytest.raises(ConfigError, match=r"not finished: --resume goes on.*--overwrite begins"):
+        annotate(job(many, tmp_path / "o.jsonl"))
+
+
+def test_what_came_over_a_pipe_cannot_be_resumed(many: Path, tmp_path: Path) -> None:
+    output = tmp_path / "o.jsonl"
+    stopped(many, output)
+    again = Job(blank, [Source.of(Path("-"), "jsonl")], Target.of(output), begin="resume")
+    with pytest.raises(ConfigError, match="standard input cannot be read a second time"):
+        annotate(again)
+
+
+def test_formats_that_cannot_be_written_so_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'parquet' is not written as \.gz"):
+        Target.of(tmp_path / "o.parquet.gz")
+    with pytest.raises(ConfigError, match=r"--to is 'jsnl'.*jsonl"):
+        Target.of(tmp_path / "o", "jsnl")
+
+
+def test_an_output_that_cannot_be_begun_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: File, size: int) -> None:
+        raise StoreError("no room")
+
+    source, output = lines(tmp_path / "a.jsonl"), tmp_path / "o.jsonl"
+    with monkeypatch.context() as full, pytest.raises(StoreError, match="no room"):
+        full.setattr(File, "truncate", fail)
+        annotate(job(source, output))
+    annotate(job(source, output, begin="overwrite"))  # its lock is free
+    assert len(rows(output)) == 8
+
+
+def test_failures_of_a_job_that_writes_to_a_stream_go_to_standard_error(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    source = lines(tmp_path / "a.jsonl")
+    source.write_text(source.read_text(encoding="utf-8") + "{\n", encoding="utf-8")
+    sources = [Source.of(source)]
+    annotate(Job(blank, sources, Target.of(Path("-"), "jsonl"), limits=Limits(commit_seconds=0.0)))
+    written = capfdbinary.readouterr()
+    assert len(written.out.splitlines()) == 8
+    assert b"a.jsonl" in written.err

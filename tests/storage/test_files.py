@@ -438,3 +438,26 @@ def test_the_names_of_new_folders_survive_a_crash(tmp_path: Path) -> None:
         files.make_folder(tmp_path / "a" / "b")
     for folder in (tmp_path, tmp_path / "a"):
         assert identity(folder.stat()) in disk.names
+
+
+def test_bytes_are_lent_where_no_process_has_a_folder_of_its_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    exists = os.path.exists
+    monkeypatch.setattr(os.path, "exists", lambda path: "/proc" not in str(path) and exists(path))
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    with files.lent_file(b"data") as path:
+        assert Path(path).read_bytes() == b"data"
+        assert path.startswith(str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_hands_on_what_was_written_and_stays_open(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w", encoding="utf-8") as text:
+        stream = files.Stream(text, "standard output")
+        stream.write("Мама".encode())
+        stream.truncate(0)  # what was written is gone
+        stream.close()
+        assert (tmp_path / "out").read_text(encoding="utf-8") == "Мама"
+        text.write(" мыла")
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "Мама мыла"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipekit import Doc
 from pipekit.errors import PipekitFormatError
-from pipekit.storage.packing import MAX_DEPTH, pack, unpack
+from pipekit.storage.packing import MAX_DEPTH, pack, unpack, unpack_foreign
 
 LEAVES = (
     st.none()
@@ -106,3 +106,10 @@ def test_memory_stays_within_sixteen_times_the_input_and_16_mb(
         assert tracemalloc.get_traced_memory()[1] <= 16 * len(data) + 16 * MB
     finally:
         tracemalloc.stop()
+
+
+def test_messages_of_others_may_have_keys_of_bytes_and_no_other_faults() -> None:
+    assert unpack_foreign(b"\x81\xc4\x01a\x01", "a message") == {b"a": 1}
+    for damaged in (b"\x81", b"\xc1", b"\x93\x01", b"\xdf\xff\xff\xff\xff", b"\x91" * 5_000):
+        with pytest.raises(PipekitFormatError, match="a message is damaged"):
+            unpack_foreign(damaged, "a message")

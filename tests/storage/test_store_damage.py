@@ -189,6 +189,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda m: m["requires"].append("sparse"),
         r"requires \['sparse'\].*Upgrade pipekit",
     ),
+    "a requirement that is no name": (lambda m: m["requires"].append(["a"]), "are no names"),
     "no requirements": (lambda m: m.pop("requires"), "does not consist of"),
     "one part too many": (lambda m: m.update(extra=1), "does not consist of"),
     "a header that is a list": (lambda m: m.update(header=[]), "does not consist of"),

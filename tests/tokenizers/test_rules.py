@@ -16,6 +16,7 @@ from helpers.strategies import SPACES, hostile_text
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pipekit.errors import ConfigError
 from pipekit.parts.protocols import Segments
 from pipekit.tokenizers import RuleTokenizer, WhitespaceTokenizer
 
@@ -218,3 +219,9 @@ def test_a_run_of_many_characters_is_cut() -> None:
     for unit in ("а", "а-", ")", "@", "a.", "😂", "\u0301", "1,"):
         text = unit * (200_000 // len(unit))
         assert with_gaps(text, RULES.segment([text])[0]) == text
+
+
+def test_tokens_that_stay_whole_are_bounded() -> None:
+    tokens = [f"слово-{number:09}" for number in range(1_000)]
+    with pytest.raises(ConfigError, match=r"special has more than .* characters: keep fewer"):
+        RuleTokenizer(special={f"kind {number}": tokens for number in range(99)})
