@@ -267,33 +267,43 @@ class Lexicon:
         rows: Ints,
     ) -> _Matches:
         """Forms of the dictionary: words as they are, or after a prefix of forms (наи-, по-)."""
-        parts = []
+        begins = []
+        starts = []
+        prefixes = []
         for number, prefix in enumerate(self._form_prefixes):
-            begins = rows
+            behind = rows
             if prefix:
-                begins = rows[words.lengths[rows] > len(prefix)]
+                behind = rows[words.lengths[rows] > len(prefix)]
             for place, letter in enumerate(codes(prefix)):
-                letters = words.codes[words.starts[begins] + place]
-                begins = begins[letters == letter]
-            starts = words.starts[begins] + len(prefix)
-            parts.append(self._splits(words, begins, starts, number))
-        return _Matches.join(parts)
+                letters = words.codes[words.starts[behind] + place]
+                behind = behind[letters == letter]
+            begins.append(behind)
+            starts.append(words.starts[behind] + len(prefix))
+            prefixes.append(np.full(len(behind), number))
+        owners = np.concatenate(begins)
+        places, sets = self._splits(
+            words,
+            np.concatenate(starts),
+            words.ends[owners],
+            np.concatenate(prefixes),
+        )
+        return _Matches(owners[places], sets)
 
     def _splits(
         self,
         words: Words,
-        rows: Ints,
         starts: Ints,
-        prefix: int = 0,
-    ) -> _Matches:
-        """All splits of ``codes[start:end]`` into a stem and an ending of the dictionary.
+        ends: Ints,
+        prefixes: Ints | None = None,
+    ) -> tuple[Ints, Ints]:
+        """All splits of pieces ``codes[start:end]`` into a stem and an ending of the dictionary.
 
         Args:
-            words: the words, of which `rows` are split.
-            starts: where the stem of each row begins, behind a prefix or at the word's start.
-            prefix: the number of the prefix of forms, 0 for none.
+            prefixes: the number of the prefix of forms before each piece; None for none.
+
+        Returns: for each split the number of its piece, and its set of analyses.
         """
-        places, cuts, endings = self._known_endings(words, starts, words.ends[rows])
+        places, cuts, endings = self._known_endings(words, starts, ends)
         stems = short(words.hashes(starts[places], cuts))
         first = np.searchsorted(self._stems, stems)
         inside = np.minimum(first, len(self._stems) - 1)
@@ -307,12 +317,12 @@ class Lexicon:
         last = np.searchsorted(self._stems, stems, side="right")
         counts = last - first
         paradigms = self._paradigms[ranges(first, counts)]
-        owners = rows[np.repeat(places, counts)]
-        forms = pair_keys(endings, prefix, len(self._form_prefixes))
+        before = 0 if prefixes is None else prefixes[places]
+        forms = pair_keys(endings, before, len(self._form_prefixes))
         keys = pair_keys(np.repeat(forms, counts), paradigms, _MAX_PARADIGMS)
         pairs = find(self._pairs, keys.astype(np.uint32))
         hits = pairs >= 0
-        return _Matches(owners[hits], self._pair_sets[pairs[hits]])
+        return np.repeat(places, counts)[hits], self._pair_sets[pairs[hits]]
 
     def _known_endings(
         self,
@@ -325,18 +335,12 @@ class Lexicon:
         For each ending: the number of its piece, where the ending begins in `codes`, and its own
         number in the dictionary; int64[endings] each.
         """
-        places = []
-        cuts = []
-        endings = []
-        for length in range(self._longest_ending + 1):
-            enough = np.flatnonzero(ends - starts >= length)
-            borders = ends[enough] - length
-            numbers = _find_pieces(self._endings, words, borders, length)
-            hits = numbers >= 0
-            places.append(enough[hits])
-            cuts.append(borders[hits])
-            endings.append(numbers[hits])
-        return np.concatenate(places), np.concatenate(cuts), np.concatenate(endings)
+        lengths = np.arange(self._longest_ending + 1)
+        places, columns = np.nonzero((ends - starts)[:, None] >= lengths)
+        borders = ends[places] - lengths[columns]
+        numbers = _find_pieces(self._endings, words, borders, ends[places])
+        hits = numbers >= 0
+        return places[hits], borders[hits], numbers[hits]
 
     def _after_joiner(
         self,
@@ -345,14 +349,16 @@ class Lexicon:
     ) -> _Matches:
         """By the part after the last hyphen, the hash of a hashtag, and the like."""
         joiners = np.flatnonzero(np.isin(words.codes, _JOINERS))
-        if not joiners.size:
+        if not joiners.size or not rows.size:
             return _NO_MATCHES
         before_end = np.searchsorted(joiners, words.ends[rows]) - 1
         last = joiners[np.maximum(before_end, 0)]
         is_within = last >= words.starts[rows]
         is_before_end = last < words.ends[rows] - 1
         inside = is_within & is_before_end
-        return self._splits(words, rows[inside], last[inside] + 1)
+        owners = rows[inside]
+        places, sets = self._splits(words, last[inside] + 1, words.ends[owners])
+        return _Matches(owners[places], sets)
 
     def _after_prefix(
         self,
@@ -360,16 +366,20 @@ class Lexicon:
         rows: Ints,
     ) -> _Matches:
         """By what follows the longest known prefix that leaves a known word."""
-        parts = [_NO_MATCHES]
-        for length in range(self._longest_prefix, 0, -1):
-            enough = words.lengths[rows] >= length + _MIN_STEM_AFTER_PREFIX
-            longer = rows[enough]
-            starts = words.starts[longer]
-            hits = _find_pieces(self._prefixes, words, starts, length) >= 0
-            matches = self._splits(words, longer[hits], starts[hits] + length)
-            parts.append(matches)
-            rows = rows[~np.isin(rows, matches.words)]
-        return _Matches.join(parts)
+        owners, lengths = _pieces_of_lengths(
+            words,
+            rows,
+            np.arange(1, self._longest_prefix + 1),
+            _MIN_STEM_AFTER_PREFIX,
+        )
+        begins = words.starts[owners]
+        is_prefix = _find_pieces(self._prefixes, words, begins, begins + lengths) >= 0
+        owners = owners[is_prefix]
+        lengths = lengths[is_prefix]
+        if not owners.size:
+            return _NO_MATCHES
+        places, sets = self._splits(words, words.starts[owners] + lengths, words.ends[owners])
+        return _of_the_longest(owners[places], lengths[places], sets, len(words))
 
     def _by_suffix(
         self,
@@ -377,31 +387,58 @@ class Lexicon:
         rows: Ints,
     ) -> _Matches:
         """By the longest ending of 2 to 5 letters that is frequent among forms."""
-        parts = [_NO_MATCHES]
-        for length in range(_LONGEST_GUESS, _SHORTEST_GUESS - 1, -1):
-            longer = rows[words.lengths[rows] > length]
-            starts = words.ends[longer] - length
-            guesses = _find_pieces(self._guesses, words, starts, length)
-            hits = guesses >= 0
-            table = self._guess_sets[guesses[hits]]  # int64[words, 3]
-            owners = np.repeat(longer[hits], table.shape[1])
-            sets = table.ravel()
-            filled = sets >= 0
-            matches = _Matches(owners[filled], sets[filled])
-            parts.append(matches)
-            rows = rows[~np.isin(rows, matches.words)]
-        return _Matches.join(parts)
+        owners, lengths = _pieces_of_lengths(
+            words,
+            rows,
+            np.arange(_SHORTEST_GUESS, _LONGEST_GUESS + 1),
+            1,
+        )
+        ends = words.ends[owners]
+        guesses = _find_pieces(self._guesses, words, ends - lengths, ends)
+        hits = guesses >= 0
+        table = self._guess_sets[guesses[hits]]  # int64[pieces, 3]
+        filled = table >= 0
+        counts = filled.sum(1)
+        return _of_the_longest(
+            np.repeat(owners[hits], counts),
+            np.repeat(lengths[hits], counts),
+            table[filled],
+            len(words),
+        )
+
+
+def _pieces_of_lengths(
+    words: Words,
+    rows: Ints,
+    lengths: Ints,
+    rest: int,
+) -> tuple[Ints, Ints]:
+    """The rows of words and the lengths of pieces that leave `rest` letters of a word at least."""
+    places, columns = np.nonzero(words.lengths[rows][:, None] >= lengths + rest)
+    return rows[places], lengths[columns]
+
+
+def _of_the_longest(
+    owners: Ints,
+    lengths: Ints,
+    sets: Ints,
+    words: int,
+) -> _Matches:
+    """The sets that the longest piece of each word has given."""
+    longest = np.zeros(words, dtype=np.int64)
+    np.maximum.at(longest, owners, lengths)
+    best = lengths == longest[owners]
+    return _Matches(owners[best], sets[best])
 
 
 def _find_pieces(
     table: ShortHashes,
     words: Words,
     starts: Ints,
-    length: int,
+    ends: Ints,
 ) -> Ints:
-    """The row in a sorted table of each piece ``codes[start : start + length]``, or -1."""
-    hashes = words.hashes(starts, starts + length)
-    return find(table, short(hashes))
+    """The row in a sorted table of each piece ``codes[start:end]``, or -1."""
+    return find(table, short(words.hashes(starts, ends)))
 
 
 def _edits(arrays: Arrays) -> list[tuple[int, int, str]]:
