@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipekit.nn.sequences import read_sequences
-from pipekit.words.arrays import Ints
+from pipekit.words.arrays import Bools, Ints
 
 
 def narrow_layer(
@@ -75,6 +75,7 @@ class Context(nn.Module):
         vectors: Tensor,  # float[tokens, width]
         sequences: Ints,  # borders of the sentences, int64[sentences + 1]
         marks: Tensor | None = None,  # float[tokens, hidden]
+        needed: Bools | None = None,  # tokens whose states are looked at, bool[tokens]
     ) -> Tensor:
         """Hidden states float[tokens, self.width].
 
@@ -88,5 +89,5 @@ class Context(nn.Module):
             return marked
         if not len(narrow):
             return narrow.new_zeros(0, self.width)
-        states = read_sequences(self.network, self.dropout(marked), sequences)
+        states = read_sequences(self.network, self.dropout(marked), sequences, needed)
         return torch.cat([narrow, states.to(narrow.dtype)], dim=1)

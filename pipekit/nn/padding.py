@@ -28,6 +28,10 @@ class Windows(NamedTuple):
     first: Ints
     last: Ints
 
+    def take(self, chosen: Bools) -> Windows:
+        """Some of the windows, bool[windows]."""
+        return Windows(*(column[chosen] for column in self))
+
 
 def windows(
     borders: Ints,

@@ -32,6 +32,7 @@ from pipekit.components.classes.linear import (
 from pipekit.components.classes.pooling import pool_attention, pool_mean
 from pipekit.components.classes.texts import (
     EntityRows,
+    Surroundings,
     entity_rows,
     entity_texts,
     tokens_around,
@@ -195,6 +196,8 @@ class EntitySentiment(Head):
     def scores(self, batch: Batch) -> Tensor:
         """Logits, float32[entities of all documents, classes]."""
         entities = entity_rows(batch, self.entities)
+        if not len(entities):
+            return torch.zeros(0, len(self.labels), device=self.mark.weight.device)
         return self._with_terms(batch, entities, self._network(batch, entities))
 
     def _with_terms(
@@ -218,8 +221,9 @@ class EntitySentiment(Head):
         """Logits of the network alone, float32[entities, classes]."""
         lengths = entities.end - entities.start
         rows = ranges(entities.start, lengths)
-        hidden = self._read_tokens(batch, rows)  # (T, W)
-        pooled = self._pool(batch, entities, hidden, rows)
+        around = tokens_around(batch, entities, self.window)
+        hidden = self._read_tokens(batch, rows, around)  # (T, W)
+        pooled = self._pool(entities, hidden, rows, around)
         logits: Tensor = self.output(pooled).float()
         return logits
 
@@ -227,26 +231,31 @@ class EntitySentiment(Head):
         self,
         batch: Batch,
         rows: Ints,
+        around: Surroundings,
     ) -> Tensor:
-        """Hidden states of all tokens, float[T, W]; those of entities, `rows`, have a mark."""
+        """Hidden states of all tokens, float[T, W]; those of entities, `rows`, have a mark.
+
+        Sentences that no entity sees are not read.
+        """
         vectors = batch.vectors(self.encoder.name)
         is_entity = np.zeros(len(batch), dtype=np.int64)
         is_entity[rows] = 1
+        needed = is_entity > 0
+        needed[around.row] = True
         marks = self.mark(to_device(is_entity, vectors.device))
-        hidden: Tensor = self.context(vectors, batch.sequences, marks)
+        hidden: Tensor = self.context(vectors, batch.sequences, marks, needed)
         return hidden
 
     def _pool(
         self,
-        batch: Batch,
         entities: EntityRows,
         hidden: Tensor,
         rows: Ints,
+        around: Surroundings,
     ) -> Tensor:
         """Each entity and its surroundings, float[E, (heads + 2) * W]."""
         device = hidden.device
         size = len(entities)
-        around = tokens_around(batch, entities, self.window)
         owner = to_device(around.owner, device)
         row = to_device(around.row, device)
         distance = to_device(around.distance, device).clamp(-_FAR, _FAR) + _FAR

@@ -31,6 +31,7 @@ from pipekit.components.relations.pairs import (
     EntityPairs,
     candidate_pairs,
     read_entities,
+    tokens_within,
 )
 from pipekit.devices.placement import to_arrays, to_device
 from pipekit.doc import Doc
@@ -63,6 +64,11 @@ class ScoredLinks(NamedTuple):
     tail: Ints
     label: Ints
     score: Floats
+
+    @classmethod
+    def none(cls, entities: Entities) -> ScoredLinks:
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(entities, nothing, nothing, nothing, np.zeros(0, dtype=np.float32))
 
 
 class Inventory(NamedTuple):
@@ -176,6 +182,8 @@ class RelationExtractor(Head):
 
     def scores(self, batch: Batch) -> ScoredLinks:
         entities, pairs = self._candidates(batch, range(len(batch.docs)))
+        if not len(pairs):
+            return ScoredLinks.none(entities)
         _, logits = self._logits(batch, entities, pairs)
         probabilities = torch.sigmoid(logits)  # (P, L)
         above = probabilities >= self.threshold
@@ -212,7 +220,8 @@ class RelationExtractor(Head):
         """
         device = self.mask.device
         vectors = batch.vectors(self.encoder.name)
-        tokens = self.tokens(vectors, batch.sequences, entities)
+        needed = tokens_within(entities, pairs, len(batch))
+        tokens = self.tokens(vectors, batch.sequences, entities, needed)
         states = self.pairs.read(tokens, entities, pairs)
         codes = self.pairs.codes(entities, pairs, len(batch), device)
         forbidden = ~self.mask[codes.types]

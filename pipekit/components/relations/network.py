@@ -32,7 +32,7 @@ from pipekit.devices.placement import to_device
 from pipekit.nn.context import narrow_layer, sentence_lstm
 from pipekit.nn.sequences import read_sequences
 from pipekit.parts.contracts import Axes
-from pipekit.words.arrays import Ints, pair_keys, ranges
+from pipekit.words.arrays import Bools, Ints, pair_keys, ranges
 
 _KIND_WIDTH = 32
 _OTHERS_WIDTH = 128
@@ -80,6 +80,7 @@ class TokenReader(nn.Module):
         vectors: Tensor,  # float[T, width]
         sequences: Ints,  # borders of the sentences, int64[sentences + 1]
         entities: Entities,
+        needed: Bools,  # tokens whose states are looked at, bool[T]
     ) -> Tensor:
         """Hidden states float[T, self.width]."""
         narrow: Tensor = self.narrow(vectors)  # (T, H)
@@ -88,7 +89,7 @@ class TokenReader(nn.Module):
         if not len(narrow):
             return narrow.new_zeros(0, self.width)
         marked = self._mark(narrow, entities)
-        states = read_sequences(self.network, self.dropout(marked), sequences)
+        states = read_sequences(self.network, self.dropout(marked), sequences, needed)
         return torch.cat([narrow, states], dim=1)
 
     def _mark(

@@ -166,6 +166,19 @@ def tokens_between(
     return np.minimum(*ends), np.maximum(*starts)
 
 
+def tokens_within(
+    entities: Entities,
+    pairs: EntityPairs,
+    tokens: int,
+) -> Bools:
+    """The tokens of pairs and those between head and tail, bool[tokens]."""
+    starts = np.minimum(entities.start[pairs.head], entities.start[pairs.tail])
+    ends = np.maximum(entities.end[pairs.head], entities.end[pairs.tail])
+    changes = np.bincount(starts, minlength=tokens + 1) - np.bincount(ends, minlength=tokens + 1)
+    within: Bools = np.cumsum(changes)[:tokens] > 0
+    return within
+
+
 def geometry_codes(
     entities: Entities,
     pairs: EntityPairs,
