@@ -188,6 +188,11 @@ class Words:
     def _sums(self) -> Hashes:
         """The prefix sums ``P``, uint64[letters + 1]."""
         sums = np.zeros(len(self.codes) + 1, dtype=np.uint64)
+        if self._blocks == 1:
+            letters = _letter_hashes(self.codes)
+            letters *= _POWERS[: len(letters)]
+            np.cumsum(letters, out=sums[1:])
+            return sums
         first_powers = _powers(pow(_BASE, _BLOCK, 1 << 64), self._blocks)
         for block, first_power in enumerate(first_powers):
             start = block * _BLOCK
@@ -219,7 +224,8 @@ class Words:
         Equal pieces of any two batches have equal hashes. The hash of an empty piece is 0.
         """
         sums = self._sums[ends] - self._sums[starts]
-        sums *= self._inverse_blocks[starts >> _BLOCK_BITS]
+        if self._blocks > 1:
+            sums *= self._inverse_blocks[starts >> _BLOCK_BITS]
         sums *= _INVERSE_POWERS[starts & (_BLOCK - 1)]
         return mix(sums)
 

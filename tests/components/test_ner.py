@@ -71,7 +71,7 @@ def spelled(path: tuple[int, ...]) -> set[tuple[int, int]]:
 @torch.no_grad()
 def test_best_path_and_partition_are_those_of_brute_force(seed: int, lengths: list[int]) -> None:
     made, emissions, inside = crf(seed, lengths)
-    best, totals = made.best(emissions, inside), made.forward_scores(emissions, inside)[1]
+    best, totals = made.best(emissions, inside), made.totals(emissions, inside)
     for row, length in enumerate(lengths):
         every = paths(made, emissions[row], length)
         assert tuple(best[row, :length].tolist()) == max(every, key=every.__getitem__)
@@ -103,12 +103,10 @@ def test_the_score_of_a_span_is_the_share_of_the_paths_that_have_it(
 def test_sums_are_as_exact_where_networks_compute_in_bfloat16() -> None:
     made, emissions, inside = crf(7, [9, 5, 1])
     with torch.inference_mode():
-        exact = made.forward_scores(emissions, inside)[1], made.backward_scores(emissions, inside)
+        exact = made.lattice(emissions, inside)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = (
-                made.forward_scores(emissions, inside)[1],
-                made.backward_scores(emissions, inside),
-            )
+            found = made.lattice(emissions, inside)
+            torch.testing.assert_close(made.totals(emissions, inside), exact.total)
     for one, other in zip(exact, found, strict=True):
         torch.testing.assert_close(one, other)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pipekit.allowance import take
 from pipekit.components.ner.bioes import BEGIN, END, INSIDE, KINDS, SINGLE, BioesTags
+from pipekit.nn.sequences import reorder, reverse
 
 NEVER = -1e4  # the score of a tag or a transition that is not allowed
 _LEAST = 1e-30  # keeps log(0) finite; well above what processors flush to zero
@@ -35,10 +36,14 @@ class ChainScores(NamedTuple):
         )
 
 
-class ForwardScores(NamedTuple):
-    """Logs of sums over the beginnings of paths, and over whole paths."""
+class Lattice(NamedTuple):
+    """Logs of sums over the beginnings of paths, over their ends, and over whole paths; see `CRF`.
+
+    Alphas and betas of padding mean nothing.
+    """
 
     alphas: Tensor  # (B, L, T)
+    betas: Tensor  # (B, L, T)
     total: Tensor  # (B,)
 
 
@@ -102,54 +107,58 @@ class CRF(nn.Module):
             last=last.masked_fill(~self.ends, NEVER),
         )
 
-    def forward_scores(
+    def totals(
         self,
         emissions: Tensor,  # (B, L, T)
         inside: Tensor,  # bool (B, L)
-        temperature: float = 1.0,
-    ) -> ForwardScores:
-        """The alphas of all cells, and the total of each sentence."""
-        chain = self.scores().tempered(temperature)
+    ) -> Tensor:
+        """The total of each sentence, float[B]."""
+        chain = self.scores()
         matrix = chain.transitions.exp()  # (T, T)
-        emissions = emissions.float() / temperature
-        length = emissions.shape[1]
+        emissions = emissions.float()
         alpha = chain.first + emissions[:, 0]  # (B, T)
-        alphas = [alpha]
         with _without_autocast(emissions):
-            for step in range(1, length):
+            for step in range(1, emissions.shape[1]):
                 is_token = inside[:, step, None]  # (B, 1)
                 reached = _log_product(alpha, matrix)
-                reached = reached + emissions[:, step]
-                alpha = torch.where(is_token, reached, alpha)
-                alphas.append(alpha)
+                alpha = torch.where(is_token, reached + emissions[:, step], alpha)
         finished = alpha + chain.last
-        return ForwardScores(
-            alphas=torch.stack(alphas, 1),
-            total=finished.logsumexp(1),
-        )
+        return finished.logsumexp(1)
 
-    def backward_scores(
+    def lattice(
         self,
         emissions: Tensor,  # (B, L, T)
         inside: Tensor,  # bool (B, L)
         temperature: float = 1.0,
-    ) -> Tensor:
-        """The betas of all cells, float[B, L, T]."""
+    ) -> Lattice:
+        """The alphas and betas of all cells, and the total of each sentence.
+
+        Both directions go in one loop: backwards the sentences are reversed within their lengths,
+        so that padding stands behind them, too.
+        """
         chain = self.scores().tempered(temperature)
-        matrix = chain.transitions.exp().t()  # (T, T), [next tag, tag]
+        transitions = chain.transitions.exp()
+        matrices = torch.stack([transitions, transitions.t()])  # (2, T, T)
         emissions = emissions.float() / temperature
-        sentences, length, _ = emissions.shape
-        beta = chain.last.expand(sentences, -1)  # (B, T)
-        betas = [beta]
+        order = reverse(inside)
+        both = torch.stack([emissions, reorder(emissions, order)])  # (2, B, L, T)
+        ends = torch.stack([chain.first, chain.last]).unsqueeze(1)  # (2, 1, T)
+        state = ends + both[:, :, 0]  # (2, B, T)
+        alphas = [state[0]]
+        betas = [chain.last.expand(len(emissions), -1)]
         with _without_autocast(emissions):
-            for step in reversed(range(1, length)):
+            for step in range(1, emissions.shape[1]):
                 is_token = inside[:, step, None]  # (B, 1)
-                following = beta + emissions[:, step]
-                reached = _log_product(following, matrix)
-                beta = torch.where(is_token, reached, beta)
-                betas.append(beta)
-        betas.reverse()
-        return torch.stack(betas, 1)
+                reached = _log_product(state, matrices)
+                state = torch.where(is_token, reached + both[:, :, step], state)
+                alphas.append(state[0])
+                betas.append(reached[1])
+        finished = state[0] + chain.last
+        return Lattice(
+            alphas=torch.stack(alphas, 1),
+            betas=reorder(torch.stack(betas, 1), order),
+            total=finished.logsumexp(1),
+        )
 
     def loss(
         self,
@@ -163,9 +172,7 @@ class CRF(nn.Module):
         """
         emissions = emissions.float()
         allowed_emissions = emissions.masked_fill(~allowed, NEVER)
-        every_path = self.forward_scores(emissions, inside)
-        allowed_paths = self.forward_scores(allowed_emissions, inside)
-        return every_path.total - allowed_paths.total
+        return self.totals(emissions, inside) - self.totals(allowed_emissions, inside)
 
     def best(
         self,
@@ -215,8 +222,7 @@ class CRF(nn.Module):
         begin = BEGIN + KINDS * label
         end = END + KINDS * label
         single = SINGLE + KINDS * label
-        alphas, total = self.forward_scores(emissions, inside, temperature)
-        betas = self.backward_scores(emissions, inside, temperature)
+        alphas, betas, total = self.lattice(emissions, inside, temperature)
         chain = self.scores().tempered(temperature)
         emissions = emissions.float() / temperature
 
@@ -272,11 +278,11 @@ def _without_autocast(scores: Tensor) -> torch.autocast:
 
 
 def _log_product(
-    scores: Tensor,  # (B, T)
-    matrix: Tensor,  # (T, T)
+    scores: Tensor,  # (…, B, T)
+    matrix: Tensor,  # (…, T, T)
 ) -> Tensor:
-    """log(exp(scores) @ matrix), float[B, T]."""
-    top = scores.detach().amax(1, keepdim=True)  # (B, 1)
+    """log(exp(scores) @ matrix), float[…, B, T]."""
+    top = scores.detach().amax(-1, keepdim=True)  # (…, B, 1)
     scaled = (scores - top).exp()
     product = scaled @ matrix
     return product.clamp_min(_LEAST).log() + top

@@ -42,11 +42,12 @@ from pipekit.components.tagger.lemma_learning import grow_rules, learn_rules
 from pipekit.components.tagger.lemmas import SAME, CandidateRows, LemmaCandidates, LemmaRules
 from pipekit.components.tagger.name_lemmas import name_lemmas, name_rows
 from pipekit.components.tagger.ranking import LemmaRanker, best_columns, best_items, lemma_loss
-from pipekit.components.tagger.tags import TagSet, partial_loss
+from pipekit.components.tagger.tags import TagSet, folded_weights, partial_loss
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.errors import DataError
+from pipekit.nn.kept import Kept
 from pipekit.nn.layers import hidden_layer
 from pipekit.parts.batch import Batch
 from pipekit.parts.contracts import Axes, EncoderRef, Head, Prepared, Tables
@@ -128,6 +129,7 @@ class Tagger(Head):
         self.hidden = hidden_layer(encoder.width, hidden, dropout)
         self.values = nn.Linear(hidden, value_count)
         self.own = nn.Linear(hidden, len(tags))
+        self.folded = Kept(folded_weights)
         self.register_buffer(
             "of_tags",
             torch.from_numpy(values),
@@ -261,16 +263,14 @@ class Tagger(Head):
         return TagScores(best, candidates, lemmas)
 
     def tag_weights(self) -> tuple[Tensor, Tensor]:
-        """Weight float[T, H] and bias float[T] of the scores of all tags.
-
-        The scores of a tag's values and its own are linear in the hidden layer: one product.
-        """
-        has_value = self.of_tags.t()  # (T, V)
-        value_weight = has_value @ self.values.weight
-        value_bias = has_value @ self.values.bias
-        weight = self.own.weight + value_weight
-        bias = self.own.bias + value_bias
-        return weight, bias
+        """Weight float[T, H] and bias float[T] of the scores of all tags, see `folded_weights`."""
+        return self.folded.of(
+            self.own.weight,
+            self.own.bias,
+            self.values.weight,
+            self.values.bias,
+            self.of_tags,
+        )
 
     def _candidates(self, batch: Batch) -> LemmaCandidates:
         """The candidates of the distinct words of a batch."""

@@ -179,3 +179,18 @@ def _value_names(
     for name, values in zip(names, table.T, strict=True):
         value_names += [(name, value) for value in sorted(set(values.tolist()))]
     return value_names
+
+
+def folded_weights(
+    own_weight: Tensor,  # (T, H)
+    own_bias: Tensor,  # (T,)
+    value_weight: Tensor,  # (V, H)
+    value_bias: Tensor,  # (V,)
+    of_tags: Tensor,  # (V, T)
+) -> tuple[Tensor, Tensor]:
+    """Weight float[T, H] and bias float[T] of the scores of all tags.
+
+    The scores of a tag's values and its own are linear in the hidden layer: one product.
+    """
+    has_value = of_tags.t()
+    return own_weight + has_value @ value_weight, own_bias + has_value @ value_bias
