@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from enum import IntEnum
 from functools import cache
 
 import numpy as np
@@ -29,8 +28,12 @@ CUT_LOOK = 2
 CUT = 3
 
 
-class CharKind(IntEnum):
-    """The values of an array of kinds; those below SPACE make up words."""
+class CharKind:
+    """The values of an array of kinds; those below SPACE make up words.
+
+    Plain numbers: looking up a member of an enumeration takes as long as an operation on a short
+    array.
+    """
 
     LETTER = 0  # and any letter without case
     CAPITAL = 1
@@ -55,7 +58,7 @@ class CharKind(IntEnum):
     INVISIBLE = 20  # takes the kind of the character before it
 
 
-COUNT = len(CharKind)
+COUNT = 21  # kinds
 _TABLE_SIZE = 0x20000  # beyond are rare ideographs (letters) and private characters
 _EMOJI = [
     (0x2600, 0x27BF),
@@ -82,7 +85,7 @@ _CATEGORIES = {
 }
 
 
-def _unicode_kind(code: int) -> CharKind:
+def _unicode_kind(code: int) -> int:
     character = chr(code)
     if character.isspace():
         return CharKind.SPACE
@@ -111,7 +114,7 @@ def kind_table(characters: Mapping[str, str]) -> CharKinds:
     table[-1] = CharKind.LETTER
     for name, members in characters.items():
         points = [ord(character) for character in members]
-        table[points] = CharKind[name.upper()]
+        table[points] = getattr(CharKind, name.upper())
     return table
 
 

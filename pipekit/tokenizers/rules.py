@@ -27,6 +27,7 @@ from pipekit.parts.protocols import Segments
 from pipekit.settings import LabelName, Length
 from pipekit.tokenizers.gaps import SplitterTokens, newlines_of
 from pipekit.tokenizers.kinds import (
+    COUNT,
     CUT,
     CUT_LOOK,
     JOIN,
@@ -52,9 +53,9 @@ _BLOCK = 1 << 14  # characters whose pairs are looked up at once: numpy needs 16
 _LINE_ENDS = (0x0A, 0x0D, 0x2028, 0x2029)  # of `WhitespaceTokenizer`
 
 
-def _mask_of(*kinds: CharKind) -> Mask:
+def _mask_of(*kinds: int) -> Mask:
     """Which kinds are among these, bool[kinds]."""
-    return np.isin(np.arange(len(CharKind)), kinds)
+    return np.isin(np.arange(COUNT), kinds)
 
 
 _REPEATS = ~_mask_of(CharKind.QUOTE, CharKind.COMMA)  # one token, if the same character repeats
@@ -73,7 +74,7 @@ _BEFORE = {
     "before_upper": 2,
     "before_digit": 4,
 }
-_NEXT = np.full(len(CharKind), 8, dtype=np.uint8)
+_NEXT = np.full(COUNT, 8, dtype=np.uint8)
 _NEXT[CharKind.LETTER] = 1
 _NEXT[CharKind.COMMA] = 1
 _NEXT[CharKind.CAPITAL] = 2

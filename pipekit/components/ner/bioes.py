@@ -104,9 +104,8 @@ class BioesTags(NamedTuple):
         place = tags - 1  # among the tags of all labels
         kind = BEGIN + place % KINDS
         kind[tags == OUTSIDE] = OUTSIDE
-        starts = np.isin(kind, [BEGIN, SINGLE])
-        ends = np.isin(kind, [END, SINGLE])
-        start = np.flatnonzero(starts)
-        end = np.flatnonzero(ends) + 1
+        is_single = kind == SINGLE
+        start = np.flatnonzero((kind == BEGIN) | is_single)
+        end = np.flatnonzero((kind == END) | is_single) + 1
         label = place[start] // KINDS
         return start, end, label
