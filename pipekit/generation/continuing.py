@@ -9,6 +9,7 @@ import numpy as np
 
 from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
+from pipekit.generation.reading import material_of, piece_logs
 from pipekit.generation.rules import IMPOSSIBLE
 from pipekit.generation.search import Search
 from pipekit.generation.vocabulary import WritingVocabulary
@@ -16,6 +17,7 @@ from pipekit.generation.writing import WritingTask, turns, write_texts
 from pipekit.parts.decoding import Decoder
 from pipekit.words.arrays import Ints
 
+_STRETCH = 512  # pieces that a decoder without an end of its own reads at a time
 _PARTIAL = "\ufffd"  # bytes of a letter that is not whole yet
 
 
@@ -110,6 +112,26 @@ class Continuing:
             pieces.append((text, share))
         return pieces
 
+    def likelihoods(
+        self,
+        prompt: str,
+        continuations: Sequence[str],
+    ) -> list[float]:
+        """The log-probability of each continuation of a text, summed over its pieces.
+
+        Pieces that reach from the text into a continuation count as its first.
+        """
+        subwords = self.vocabulary.subwords
+        [beginning] = subwords.encode([prompt])
+        texts = subwords.encode([prompt + continuation for continuation in continuations])
+        material = material_of(texts, self.vocabulary)
+        logs = piece_logs(self.decoder, material, self.decoder.most or _STRETCH)
+        sums = []
+        for start, ids in zip(material.borders.tolist(), texts, strict=False):
+            first = start + shared_pieces(beginning, ids)
+            sums.append(float(logs[first : start + len(ids)].sum()))
+        return sums
+
     def _beginnings(self, prompts: Sequence[str]) -> list[Ints]:
         """The start and the pieces of each text; of a long one, what the decoder can read."""
         beginnings = []
@@ -140,3 +162,13 @@ class Continuing:
         """The text of pieces behind a beginning, with the space between the two."""
         before = self.vocabulary.subwords.join(beginning)
         return self.vocabulary.subwords.join([*beginning.tolist(), *pieces])[len(before) :]
+
+
+def shared_pieces(
+    first: Ints,
+    second: Ints,
+) -> int:
+    """How many pieces two texts have in common at their beginning."""
+    size = min(len(first), len(second))
+    differs = first[:size] != second[:size]
+    return int(differs.argmax()) if differs.any() else size

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pipekit.devices.placement import to_device
 from pipekit.generation.vocabulary import WritingVocabulary
 from pipekit.nn.padding import grid, length_groups, windows
 from pipekit.nn.sequences import cells_on
 from pipekit.parts.decoding import Decoder, State
-from pipekit.words.arrays import Bools, Ints, offsets
+from pipekit.words.arrays import Bools, Floats, Ints, offsets
 
 _ROWS = 64  # texts that a recurrent decoder reads side by side
 
@@ -82,6 +83,27 @@ def read_stretch(
     """
     inputs = to_device(material.inputs[stretch.rows], decoder.device)
     return decoder.read(inputs, stretch.state, seen=seen)
+
+
+def piece_logs(
+    decoder: Decoder,
+    material: Material,
+    length: int,
+) -> Floats:
+    """The log-probability of each target after all before it, float32[rows].
+
+    Args:
+        length: the most pieces of a stretch.
+    """
+    logs = np.zeros(len(material.targets), dtype=np.float32)
+    for stretch in stretches_of(decoder, material.borders, length):
+        states = read_stretch(decoder, material, stretch)
+        targets = to_device(material.targets[stretch.rows], decoder.device)
+        scores = decoder.score(states).float().transpose(1, 2)
+        losses = functional.cross_entropy(scores, targets, reduction="none")
+        counted = stretch.counted
+        logs[stretch.rows[counted]] = -losses.cpu().numpy()[counted]
+    return logs
 
 
 def stretches_of(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload, runtime_checkable
 
+import numpy as np
+
 from pipekit.doc import Doc
 from pipekit.errors import ConfigError
 from pipekit.pipeline.assembly import Assembly
@@ -65,6 +67,13 @@ class Continues(Protocol):
     ) -> list[tuple[str, float]]:
         """The pieces that may follow, with their probabilities."""
 
+    def likelihoods(
+        self,
+        prompt: str,
+        continuations: Sequence[str],
+    ) -> list[float]:
+        """The log-probability of each continuation."""
+
 
 @runtime_checkable
 class Fills(Protocol):
@@ -108,6 +117,26 @@ def streamed(
         if piece is None:
             return
         yield piece
+
+
+def chosen(
+    pipeline: Assembly,
+    prompt: str,
+    choices: Sequence[str],
+    beside: str | None,
+) -> list[Guess]:
+    """How probable each of some continuations is among them, the most probable first."""
+    if isinstance(choices, str) or len(choices) < 2:
+        raise ConfigError(f"choices are a list of at least two texts, and not {choices!r}")
+    model = language_model(pipeline)
+    with pipeline.inference():
+        logs = np.array(model.likelihoods(prompt, choices))
+        if beside is not None:
+            logs -= np.array(model.likelihoods(beside, choices))
+    shares = np.exp(logs - logs.max())
+    shares /= shares.sum()
+    order = np.argsort(-shares, kind="stable")
+    return [Guess(choices[place], float(shares[place])) for place in order.tolist()]
 
 
 def guessed(
@@ -266,3 +295,27 @@ class WritingAssembly(Assembly):
         Errors: `ConfigError` for a pipeline without such a model.
         """
         return guessed(self, text, top)
+
+    def choose(
+        self,
+        prompt: str,
+        choices: Sequence[str],
+        *,
+        beside: str | None = None,
+    ) -> list[Guess]:
+        """Which of some continuations fits a text best, by a language model that was not trained
+        for it: with their probabilities among each other, the best first.
+
+            review = "Отзыв: Всё сломалось в первый день.\nОценка:"
+            nlp.choose(review, [" хорошо", " плохо"], beside="Оценка:")
+
+        Examples with their answers may stand before the question (Brown et al. 2020).
+
+        Args:
+            beside: a text without the question. How expected each choice is behind it, is taken
+                off, so that a frequent word has no advantage (Holtzman et al. 2021).
+
+        Errors: `ConfigError` for a pipeline without a language model, and for less than two
+        choices.
+        """
+        return chosen(self, prompt, choices, beside)

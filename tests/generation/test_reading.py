@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pipekit.errors import ConfigError
-from pipekit.generation.continuing import Continuing
+from pipekit.generation.continuing import Continuing, shared_pieces
 from pipekit.generation.reading import Material, material_of, read_stretch, stretches_of
 from pipekit.generation.search import Search
 from pipekit.generation.vocabulary import WritingVocabulary, build_decoder
@@ -127,6 +127,27 @@ def test_what_comes_next_is_the_piece_that_a_text_goes_on_with(name: str) -> Non
     assert best == text
     scores = [score for _, score in guesses]
     assert scores == sorted(scores, reverse=True) and sum(scores) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_continuation_costs_what_its_pieces_cost_one_after_another(name: str) -> None:
+    model = Continued(name)
+    [ids] = vocabulary().subwords.encode(["Мама мыла раму"])
+    pieces = torch.from_numpy(np.concatenate([[vocabulary().start], ids]))
+    with torch.no_grad():
+        other, cost = model.likelihoods("Мама мы", ["шь", "ла раму"])
+        scores = model.decoder(pieces[None], model.decoder.begin(1))[0].log_softmax(1)
+    steps = range(len("Мама мы"), len(ids))
+    expected = sum(float(scores[step, pieces[step + 1]]) for step in steps)
+    assert cost == pytest.approx(expected, abs=1e-4) and other != cost
+
+
+def test_pieces_over_the_border_belong_to_what_follows() -> None:
+    subwords = learn_subwords(["мама мыла " * 9], "bpe", 60)
+    first, second = subwords.encode(["мама мы", "мама мыла"])
+    assert 0 < shared_pieces(first, second) < len(first)
+    assert shared_pieces(first, first) == len(first)
+    assert shared_pieces(first, first[:1]) == 1
 
 
 def test_only_the_end_of_a_long_beginning_is_read() -> None:

@@ -5,6 +5,7 @@ Modules: pipeline.generating
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -44,6 +45,9 @@ class Echo:
     def next_pieces(self, prompt: str, top: int) -> list[tuple[str, float]]:
         return [(prompt[-1], 0.5)] * top
 
+    def likelihoods(self, prompt: str, continuations: Sequence[str]) -> list[float]:
+        return [math.log(1 + text.count(prompt[-1])) for text in continuations]
+
 
 @pytest.fixture
 def nlp() -> Iterator[Pipeline]:
@@ -71,6 +75,18 @@ def test_pieces_come_one_by_one_and_guesses_with_their_scores(nlp: Pipeline) -> 
     stream = nlp.stream("да")
     assert next(stream) == "д" and list(stream) == ["а"]
     assert nlp.predict("да", top=2) == [Guess("а", 0.5)] * 2
+
+
+def test_the_likeliest_of_some_choices_comes_first(nlp: Pipeline) -> None:
+    assert nlp.choose("а", ["б", "аа"]) == [
+        Guess("аа", pytest.approx(0.75)),
+        Guess("б", pytest.approx(0.25)),
+    ]
+    first, second = nlp.choose("а", ["бб", "аа"], beside="б")
+    assert (first.text, first.score) == ("аа", pytest.approx(0.9)) and second.text == "бб"
+    for choices in ("аб", ["а"], []):
+        with pytest.raises(ConfigError, match="at least two texts"):
+            nlp.choose("а", choices)
 
 
 class Peeping(Encoder):

@@ -17,13 +17,12 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.doc.columns import Column
 from pipekit.generation.continuing import Continuing
-from pipekit.generation.reading import material_of, read_stretch, stretches_of
+from pipekit.generation.reading import material_of, piece_logs, read_stretch, stretches_of
 from pipekit.generation.vocabulary import (
     SubwordSettings,
     WritingVocabulary,
@@ -112,18 +111,7 @@ class LanguageModel(Continuing, Head):
         """The bits of the pieces of each document."""
         texts = self.vocabulary.subwords.place([doc.text for doc in batch.docs])
         material = material_of([pieces.ids for pieces in texts], self.vocabulary)
-        bits = np.zeros(len(material.targets), dtype=np.float32)
-        for stretch in stretches_of(self.decoder, material.borders, self.stretch):
-            states = read_stretch(self.decoder, material, stretch)
-            targets = to_device(material.targets[stretch.rows], self.decoder.device)
-            losses = functional.cross_entropy(
-                self.decoder.score(states).float().transpose(1, 2),
-                targets,
-                reduction="none",
-            )
-            of_cells = (losses / math.log(2)).cpu().numpy()
-            counted = stretch.counted
-            bits[stretch.rows[counted]] = of_cells[counted]
+        bits = piece_logs(self.decoder, material, self.stretch) / -math.log(2)
         scores = []
         for pieces, start in zip(texts, material.borders.tolist(), strict=False):
             end = start + len(pieces.ids)  # the bits of the end of a text belong to no word
