@@ -35,6 +35,8 @@ class EmbedderSettings:
         width: of the vectors.
         word_width, affix_width, shape_width, ngram_width, tag_width: of what they are made of.
         word_dropout: the share of words of which only the parts are seen.
+        dropout: of what the vectors are made of; unset, it follows from the size of the training
+            data, see `suitable_dropout`.
         lexicon, vectors: false leaves these tables out. In a recipe they are paths.
     """
 
@@ -45,12 +47,15 @@ class EmbedderSettings:
     ngram_width: Width = 64
     tag_width: Width = 64
     word_dropout: Rate = 0.15
-    dropout: Rate = 0.15
+    dropout: Rate | None = None
     lexicon: bool | str = True
     vectors: bool | str = True
 
 
 _KIND_WIDTH = 8
+# The dropout that suits few words, and that which suits many (`recipes/benchmarks/defaults.py`).
+_FEW, _FEW_DROPOUT = 4_000, 0.5
+_MANY, _MANY_DROPOUT = 300_000, 0.15
 # Settings that are paths in a recipe. In a saved pipeline they are True or absent: the tables hold
 # the content of the files.
 _FILES = ("lexicon", "vectors")
@@ -93,7 +98,7 @@ class Embedder(nn.Module):
             vectors = {}
         self.maker = _feature_maker(settings, lexicon, vectors)
         self.word_dropout = own.word_dropout
-        self.dropout = nn.Dropout(own.dropout)
+        self.dropout = nn.Dropout(_MANY_DROPOUT if own.dropout is None else own.dropout)
         self.columns = _column_embeddings(self.maker, own)
         self.bags = _bag_embeddings(self.maker, own.ngram_width)
         embeddings: list[Any] = [*self.columns.values(), *self.bags.values()]
@@ -120,6 +125,8 @@ class Embedder(nn.Module):
         """Read the files that `lexicon` and `vectors` name into tables."""
         _check_settings(settings)
         complete = dict(settings)
+        if docs and settings.get("dropout") is None:
+            complete["dropout"] = suitable_dropout(sum(map(len, docs)))
         tables: Tables = {}
         for key in _FILES:
             path = settings.get(key)
@@ -307,3 +314,14 @@ def _bag_on(
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     return to_device(bag.ids, device), to_device(bag.offsets, device)
+
+
+def suitable_dropout(words: int) -> float:
+    """The dropout of a recipe that names none; few words are learned by heart where they are seen
+    whole.
+
+    Between few and many words it falls with the logarithm of their number.
+    """
+    place = np.log(max(words, 1) / _FEW) / np.log(_MANY / _FEW)
+    dropout = np.interp(place, [0.0, 1.0], [_FEW_DROPOUT, _MANY_DROPOUT])
+    return round(float(dropout), 2)

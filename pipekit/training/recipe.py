@@ -58,7 +58,7 @@ SECTIONS = {
     "train": TABLES,
     "dev": TABLES,
 }
-_STEPS = 600  # of a training, at least
+_STEPS = 2_000  # of a training, at least
 _STEPS_OF_EPOCH = 100  # as far as batches of _BATCH_WORDS make so many
 _BATCH_WORDS = (200, 1_500)
 _EPOCHS = (10, 40)
@@ -144,13 +144,14 @@ def pace(
     """The pace of a training on so many words.
 
     What a recipe leaves unset follows from the size of the data: little data is cut into small
-    batches and read more often, so that every training has some 600 steps, as far as 40 epochs of
+    batches and read more often, so that every training has some 2,000 steps, as far as 40 epochs of
     200 words a step allow. `recipes/benchmarks/defaults.py` measures it.
 
-        words     epochs  batch_words  steps
-        3,000     40      200          600
-        15,000    10      200          750
-        150,000   10      1500         1000
+        words      epochs  batch_words  steps
+        3,000      40      200          600
+        15,000     27      200          2025
+        150,000    20      1500         2000
+        1,000,000  10      1500         6670
     """
     batch_words = settings.batch_words
     if batch_words is None:

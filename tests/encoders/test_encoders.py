@@ -21,6 +21,8 @@ import pipekit
 from pipekit import Doc, Pipeline, testing
 from pipekit.encoders.bert.encoder import Bert
 from pipekit.encoders.causal import Causal
+from pipekit.encoders.embed import suitable_dropout
+from pipekit.encoders.recurrent import LSTM
 from pipekit.errors import ConfigError
 from pipekit.nn.padding import windows
 from pipekit.nn.sequences import padded_groups
@@ -134,6 +136,19 @@ def test_a_window_reads_what_lies_in_it_and_nothing_else() -> None:
     [found] = vectors(nlp, [doc])
     first, second = vectors(nlp, [doc.part(0, 16), doc.part(12, 28)])
     torch.testing.assert_close(found, torch.cat([first[:14], second[2:]]), atol=1e-5, rtol=1e-4)
+
+
+def test_the_dropout_of_features_follows_from_the_data_unless_it_is_named() -> None:
+    assert suitable_dropout(0) == suitable_dropout(4_000) == 0.5
+    assert 0.35 < suitable_dropout(20_000) < 0.4
+    assert suitable_dropout(300_000) == suitable_dropout(10**7) == 0.15
+    for settings, documents, expected in [
+        ({}, docs(60), 0.5),
+        ({"dropout": 0.2}, docs(60), 0.2),
+        ({}, [], 0.15),  # of a network that learns from raw text, or is given its settings later
+    ]:
+        complete, tables = LSTM.prepare({"features": settings}, documents)
+        assert LSTM(**complete, tables=tables).embed.dropout.p == expected
 
 
 @pytest.mark.parametrize(

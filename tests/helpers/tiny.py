@@ -24,6 +24,7 @@ FEATURES = {
     "word_buckets": 2000,
     "affix_buckets": 500,
     "shape_buckets": 100,
+    "dropout": 0.15,
 }
 TAGGER = {"type": "tagger", "encoder": "main", "hidden": 48, "lemma_width": 24}
 TRAINING = {

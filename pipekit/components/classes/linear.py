@@ -30,7 +30,7 @@ from pipekit.tables import check_tables
 from pipekit.words.arrays import Floats, Ints, offsets
 
 FOLDS = 5
-_PENALTY = 100.0  # of the squared logits of a network, over all texts
+_PENALTY = 400.0  # of the squared logits of a network, over all texts
 _MOST_PENALTY = 0.5  # for each text
 _MIN_COUNT = 2  # texts that have a term of `FittedTerms`
 
