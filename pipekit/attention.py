@@ -1,11 +1,10 @@
-"""Attention weights, how much each token takes in of each other, and heat maps of them."""
+"""Attention weights, how much each token takes in of each other or of a source, and heat maps."""
 
 from __future__ import annotations
 
 import math
 import os
 import warnings
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,16 +24,23 @@ _LARGEST_FONT = 9.0  # points
 
 
 class AttentionMap(NamedTuple):
-    """The attention of an encoder in one sequence.
+    """The attention of an encoder in one sequence, or of a decoder to what it writes from.
 
     Attributes:
-        labels: the words or pieces of the sequence, [n].
-        weights: float32[layers, heads, n, n]. A row is the token that reads, a column the token it
+        labels: the words or pieces that read, [n].
+        weights: float32[layers, heads, n, m]. A row is the token that reads, a column the token it
             looks at, a value the share of that column in what the row takes in: a row sums to 1.
+        source: the words that a decoder looks at, [m]; None where the sequence looks at itself.
     """
 
     labels: list[str]
     weights: NDArray[np.float32]
+    source: list[str] | None = None
+
+    @property
+    def seen(self) -> list[str]:
+        """What the columns are, [m]."""
+        return self.labels if self.source is None else self.source
 
 
 def heat_map(
@@ -58,9 +64,9 @@ def heat_map(
     """
     maps = selected_maps(attention, layer, head)
     rows, columns = _grid(len(maps))
-    cells = len(attention.labels)
-    side = float(np.clip(_CELL * cells, _SMALLEST_MAP, _LARGEST_MAP))  # inches of a map
-    figure = empty_figure(columns * side + 2.2, rows * (side + 0.3) + 1.4)
+    height = _inches(len(attention.labels))  # of a map
+    width = _inches(len(attention.seen))
+    figure = empty_figure(columns * width + 2.2, rows * (height + 0.3) + 1.4)
     suffix = Path(path).suffix[1:].lower()
     if suffix not in figure.canvas.get_supported_filetypes():
         refused = suffix or "a file without suffix"
@@ -68,8 +74,8 @@ def heat_map(
             f"{os.fspath(path)}: nothing is drawn as {refused!r}: choose .png, .svg or .pdf"
         )
     panels = figure.subplots(rows, columns, squeeze=False)
-    font_size = min(_LARGEST_FONT, 60 * side / max(cells, 1))
-    _draw(figure, panels, maps, attention.labels, font_size)
+    cell = min(height / max(len(attention.labels), 1), width / max(len(attention.seen), 1))
+    _draw(figure, panels, maps, attention, min(_LARGEST_FONT, 60 * cell))
     picture = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
@@ -77,12 +83,17 @@ def heat_map(
     write_atomically(path, [picture.getvalue()])
 
 
+def _inches(cells: int) -> float:
+    """The length of a side of a map."""
+    return float(np.clip(_CELL * cells, _SMALLEST_MAP, _LARGEST_MAP))
+
+
 def selected_maps(
     attention: AttentionMap,
     layer: int | None,
     head: int | None,
 ) -> dict[str, NDArray[np.float32]]:
-    """The maps [n, n] of a layer, of a head, or of both, by title; see `heat_map`.
+    """The maps [n, m] of a layer, of a head, or of both, by title; see `heat_map`.
 
     Errors: `ConfigError` naming the layers or heads that there are.
     """
@@ -93,7 +104,7 @@ def selected_maps(
     numbers = [layer] if layer is not None else range(1, layers + 1)
     maps = {}
     for number in numbers:
-        of_layer = weights[number - 1]  # (heads, n, n)
+        of_layer = weights[number - 1]  # (heads, n, m)
         if head is not None:
             maps[f"layer {number}, head {head}"] = of_layer[head - 1]
         elif layer is None:
@@ -110,7 +121,7 @@ def _check_number(
     count: int,
 ) -> None:
     if number is not None and not 1 <= number <= count:
-        raise ConfigError(f"there is no {what} {number}: this encoder has {what}s 1 to {count}")
+        raise ConfigError(f"there is no {what} {number}: this network has {what}s 1 to {count}")
 
 
 def _grid(maps: int) -> tuple[int, int]:
@@ -126,37 +137,36 @@ def _draw(
     figure: Any,
     panels: NDArray[Any],
     maps: dict[str, NDArray[np.float32]],
-    labels: Sequence[str],
+    attention: AttentionMap,
     font_size: float,
 ) -> None:
     """Draw each map into its panel; only the panels at the left and at the bottom are labelled."""
     rows, columns = panels.shape
     maxima = [float(weights.max()) for weights in maps.values() if weights.size]
     brightest = max(maxima, default=1.0)
-    ticks = range(len(labels))
-    labelled: dict[str, Any] = {
-        "labels": [_short(label) for label in labels],
-        "fontsize": font_size,
-        "parse_math": False,
-    }
+    written: dict[str, Any] = {"fontsize": font_size, "parse_math": False}
+    of_rows = [_short(label) for label in attention.labels]
+    of_columns = [_short(label) for label in attention.seen]
     for number, (title, weights) in enumerate(maps.items()):
         axes = panels.flat[number]
         image = axes.imshow(
             weights,
             cmap="Blues",
+            aspect="auto" if attention.source else "equal",
             vmin=0,
             vmax=brightest,
         )
         axes.set_title(title, fontsize=10)
-        axes.set_yticks(ticks, labels=[])
-        axes.set_xticks(ticks, labels=[])
+        axes.set_yticks(range(len(of_rows)), labels=[])
+        axes.set_xticks(range(len(of_columns)), labels=[])
         if number % columns == 0:  # leftmost
-            axes.set_yticks(ticks, **labelled)
+            axes.set_yticks(range(len(of_rows)), labels=of_rows, **written)
         if number + columns >= len(maps):  # lowest
-            axes.set_xticks(ticks, **labelled, rotation=90)
+            axes.set_xticks(range(len(of_columns)), labels=of_columns, **written, rotation=90)
     for axes in panels.flat[len(maps) :]:
         axes.set_visible(False)
-    figure.supylabel("the token that reads", fontsize=10)
+    reader = "the piece that is written" if attention.source else "the token that reads"
+    figure.supylabel(reader, fontsize=10)
     figure.supxlabel("what it looks at", fontsize=10)
     figure.colorbar(
         image,

@@ -266,8 +266,8 @@ def test_the_mean_of_the_heads_of_each_layer_is_shown_unless_a_layer_or_a_head_i
 @pytest.mark.parametrize(
     ("layer", "head", "message"),
     [
-        (4, None, "no layer 4: this encoder has layers 1 to 3"),
-        (1, 0, "no head 0: this encoder has heads 1"),
+        (4, None, "no layer 4: this network has layers 1 to 3"),
+        (1, 0, "no head 0: this network has heads 1"),
     ],
 )
 def test_a_layer_or_head_that_is_not_there_is_named(
@@ -335,4 +335,4 @@ def test_the_command_line_draws_a_sentence(
     assert main([*arguments, "--sentence", "4"]) == 1
     assert "there is no sentence 4: the text has 3" in capsys.readouterr().err
     assert main([*arguments, "--head", "5"]) == 1
-    assert "no head 5: this encoder has heads 1 to 4" in capsys.readouterr().err
+    assert "no head 5: this network has heads 1 to 4" in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""`pipekit attention PIPELINE [TEXT] -o heat.png`: draw the attention weights of a sentence."""
+"""`pipekit attention PIPELINE [TEXT] -o heat.png`: draw the attention weights of a sentence, or
+those of a text that is written from it.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--encoder", metavar="NAME", help="the encoder, in a pipeline that has several"
+    )
+    parser.add_argument(
+        "--component",
+        metavar="NAME",
+        help="a seq2seq: at which words each piece of its text looks",
     )
     parser.add_argument(
         "--sentence",
@@ -53,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     from pipekit.pipeline.loading import load
 
     nlp = load(options.pipeline, device=options.device, exclude=options.exclude)
-    sentences = nlp.attention(text, encoder=options.encoder)
+    if options.component is None:
+        sentences = nlp.attention(text, encoder=options.encoder)
+    else:
+        sentences = nlp.alignment(text, component=options.component)
     number = options.sentence
     if not 1 <= number <= len(sentences):
         raise DataError(f"there is no sentence {number}: the text has {len(sentences)}")
@@ -64,9 +74,12 @@ def run(options: argparse.Namespace) -> int:
         layer=options.layer,
         head=options.head,
     )
-    layers, heads, tokens, _ = sentence.weights.shape
+    layers, heads, tokens, seen = sentence.weights.shape
+    what = f"{tokens} tokens"
+    if sentence.source is not None:
+        what = f"{tokens} pieces that look at {seen} words"
     print(
         f"{options.output}: sentence {number} of {len(sentences)}, "
-        f"{tokens} tokens, {layers} layers of {heads} heads"
+        f"{what}, {layers} layers of {heads} heads"
     )
     return 0

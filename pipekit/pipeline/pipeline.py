@@ -19,6 +19,7 @@ from pipekit.pipeline.hooks import hooks
 from pipekit.pipeline.inputs import check_many, items
 from pipekit.pipeline.questions import Answer, TextQuestion, answer_pairs
 from pipekit.pipeline.representations import (
+    alignment_maps,
     attention_maps,
     required_vectors,
     token_vectors,
@@ -395,6 +396,24 @@ class Pipeline(WritingAssembly):
         Errors: `ConfigError` as `encode`, and where the encoder has no attention.
         """
         return attention_maps(self, text, encoder)
+
+    def alignment(
+        self,
+        text: str | Doc,
+        *,
+        component: str | None = None,
+    ) -> list[AttentionMap]:
+        """At which words each piece of each written text looks, by layer and head.
+
+            [alignment, *_] = nlp.alignment("5 мая 2021")
+            pipekit.attention.heat_map(alignment, "alignment.png")
+
+        Args:
+            component: a seq2seq; the first one by default.
+
+        Errors: `ConfigError` for a pipeline without one, and for a decoder without attention.
+        """
+        return alignment_maps(self, text, component)
 
     # -- files
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from pipekit.attention import AttentionMap
@@ -68,6 +70,37 @@ def attention_maps(
     with inference(pipeline.device, "float32"):
         for batch in _batches(pipeline, text):
             maps += network.attention(batch)
+    return maps
+
+
+@runtime_checkable
+class Aligns(Protocol):
+    """A component that writes texts and knows at which words each piece looks."""
+
+    def alignments(self, batch: Batch) -> list[AttentionMap]:
+        """A map for each text that it writes."""
+
+
+def alignment_maps(
+    pipeline: Assembly,
+    text: str | Doc,
+    component: str | None,
+) -> list[AttentionMap]:
+    """The alignment of each text that a component writes, computed in full precision.
+
+    Errors: `ConfigError` for a pipeline without such a component, or for one that looks at nothing.
+    """
+    writers = {name: part for name, part in pipeline.components.items() if isinstance(part, Aligns)}
+    if component is None:
+        component = next(iter(writers), "")
+    if component not in writers:
+        raise ConfigError(
+            f"no component {component!r} writes texts from what it reads.{near(component, writers)}"
+        )
+    maps: list[AttentionMap] = []
+    with inference(pipeline.device, "float32"):
+        for batch in _batches(pipeline, text):
+            maps += writers[component].alignments(batch)
     return maps
 
 

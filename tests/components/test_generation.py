@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.parts import SEQ2SEQ, hostile
+from helpers.parts import NETWORK, SEQ2SEQ, hostile
 from helpers.tiny import FEATURES, learn, recipe, ten
 
 import pipekit
 from pipekit import Pipeline
+from pipekit.cli import main
 from pipekit.components.generation.language_model import LanguageModel
 from pipekit.components.generation.seq2seq import Seq2Seq
 from pipekit.errors import ConfigError, DataError
@@ -165,6 +167,41 @@ def test_every_decoder_learns_from_an_encoder(decoder: dict[str, Any]) -> None:
     nlp.encoders["main"].eval()
     docs = list(nlp.pipe([doc.text for doc in ten()]))
     assert all(len(doc.texts["translation"]) == len(doc.sents or ()) for doc in docs)
+
+
+@pytest.mark.parametrize("encoder", ["bilstm", "bert"])
+@pytest.mark.parametrize("decoder", ["rnn_attention", "transformer"])
+def test_each_piece_that_is_written_shares_its_attention_among_the_words(
+    decoder: str, encoder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    component = {**SEQ2SEQ, "decoder": {"type": decoder, "width": 32}}
+    section = {"type": encoder, "width": 16}
+    if encoder == "bert":
+        section = {"type": encoder, "network": NETWORK, "features": None}
+    nlp = learn(recipe(section, {"seq2seq": component}, epochs=2), tmp_path / "run")
+    text = "Мама мыла раму. Кот спит."
+    doc = nlp(text)
+    maps = nlp.alignment(text)
+    for alignment, written in zip(maps, doc.texts["translation"], strict=True):
+        assert alignment.source == [token.text for token in written.span]
+        assert alignment.labels[-1] == "[SEP]"
+        assert "".join(alignment.labels[:-1]).replace("▁", " ").strip() == written.text
+        assert alignment.weights.shape[2:] == (len(alignment.labels), len(alignment.source))
+        np.testing.assert_allclose(alignment.weights.sum(3), 1, atol=1e-5)
+    picture = tmp_path / "alignment.png"
+    nlp.to_disk(tmp_path / "a.pipekit")
+    options = ["-o", str(picture), "--component", "seq2seq", "--sentence", "2"]
+    assert main(["attention", str(tmp_path / "a.pipekit"), text, *options]) == 0
+    assert "pieces that look at 3 words" in capsys.readouterr().out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_looks_at_nothing_has_no_alignment() -> None:
+    nlp, _ = seq2seq(decoder={"type": "rnn", "width": 24})
+    with pytest.raises(ConfigError, match="looks at nothing: take"):
+        nlp.alignment("Мама мыла раму.")
+    with pytest.raises(ConfigError, match=r"no component 'tagger' writes texts"):
+        nlp.alignment("Мама мыла раму.", component="tagger")
 
 
 def test_documents_have_one_text_and_empty_ones_none() -> None:

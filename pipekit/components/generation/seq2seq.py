@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipekit.attention import AttentionMap
 from pipekit.devices.placement import to_device
 from pipekit.doc import Doc
 from pipekit.doc.layer import span_layer
-from pipekit.errors import DataError
+from pipekit.errors import ConfigError, DataError
 from pipekit.generation.search import Hypothesis
 from pipekit.generation.vocabulary import (
     FramedTexts,
@@ -152,6 +153,36 @@ class Seq2Seq(Head):
             ):
                 written[number] = candidates[0]
         return [text for text in written if text is not None]
+
+    def alignments(self, batch: Batch) -> list[AttentionMap]:
+        """For each text that is written: at which words each of its pieces looks.
+
+        Where an encoder has several states of a word, their weights are added.
+
+        Errors: `ConfigError` for a decoder that looks at nothing.
+        """
+        units = self._units(batch)
+        borders = batch.memory(self.encoder.name).borders
+        maps = []
+        for number, written in enumerate(self.scores(batch)):
+            start, end = int(units.starts[number]), int(units.ends[number])
+            memory = self._memory(batch, Units(units.starts[[number]], units.ends[[number]]))
+            framed = self.vocabulary.framed([written.ids], self.decoder.device)
+            seen: list[Tensor] = []
+            self.decoder.read(framed.inputs, self.decoder.begin(1, memory), seen=seen)
+            if not seen:
+                raise ConfigError(
+                    f"the decoder of {self.layer!r} looks at nothing: "
+                    'take "rnn_attention" or "transformer"'
+                )
+            layers = (
+                torch.stack(seen)[:, 0].float().cpu().numpy()
+            )  # (layers, heads, pieces, states)
+            of_words = np.add.reduceat(layers, borders[start:end] - borders[start], axis=3)
+            pieces = self.vocabulary.subwords.spell(framed.targets[0].tolist())
+            words = [word for doc in batch.docs for word in doc.words][start:end]
+            maps.append(AttentionMap(pieces, of_words, words))
+        return maps
 
     def decode(
         self,
