@@ -75,18 +75,19 @@ class Continuing:
         if search.beams > 1 or search.samples > 1:
             raise ConfigError("a stream is one text: leave beams and samples out")
         beginnings = self._beginnings([prompt])
+        last = beginnings[0][-1:]  # the piece behind which the text stands that is not out yet
         pieces: list[int] = []
-        before = ""
         for turn in turns(
             self.decoder,
             self._task([prompt], beginnings),
             search,
         ):
             pieces += turn.pieces[turn.pieces != self.vocabulary.end].tolist()
-            text = self._behind(beginnings[0], pieces)
-            if len(text) > len(before) and not text.endswith(_PARTIAL):
-                yield text[len(before) :]
-                before = text
+            text = self._behind(last, pieces)
+            if text and not text.endswith(_PARTIAL):
+                yield text
+                last = np.array(pieces[-1:])
+                pieces = []
 
     def next_pieces(
         self,

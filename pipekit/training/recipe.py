@@ -61,7 +61,7 @@ SECTIONS = {
 _STEPS = 2_000  # of a training, at least
 _STEPS_OF_EPOCH = 100  # as far as batches of _BATCH_WORDS make so many
 _BATCH_WORDS = (200, 1_500)
-_EPOCHS = (10, 40)
+_EPOCHS = (10, 100)
 _SOURCE = {"path": str, "format": str, "repeat": float, "until": float, "without": TABLES}
 
 
@@ -144,11 +144,11 @@ def pace(
     """The pace of a training on so many words.
 
     What a recipe leaves unset follows from the size of the data: little data is cut into small
-    batches and read more often, so that every training has some 2,000 steps, as far as 40 epochs of
-    200 words a step allow. `recipes/benchmarks/defaults.py` measures it.
+    batches and read more often, so that every training has some 2,000 steps, as far as 100 epochs
+    of 200 words a step allow. `recipes/benchmarks/defaults.py` measures it.
 
         words      epochs  batch_words  steps
-        3,000      40      200          600
+        3,000      100     200          1500
         15,000     27      200          2025
         150,000    20      1500         2000
         1,000,000  10      1500         6670
