@@ -403,8 +403,8 @@ def test_a_recipe_has_the_last_word_on_epochs_and_batches(
     trainer(tmp_path, raw)
     assert "words" not in capsys.readouterr().out
     del raw["training"]["epochs"]
-    assert trainer(tmp_path, raw).pace.epochs == 40
-    assert "[training] epochs = 40: what suits 108 words" in capsys.readouterr().out
+    assert trainer(tmp_path, raw).pace.epochs == 100
+    assert "[training] epochs = 100: what suits 108 words" in capsys.readouterr().out
 
 
 def test_recipes_of_the_project_name_what_defaults_would_change() -> None:
@@ -413,6 +413,9 @@ def test_recipes_of_the_project_name_what_defaults_would_change() -> None:
         if "training" not in raw:
             continue
         assert {"epochs", "batch_words", "learning_rate"} <= raw["training"].keys(), path
+        for encoder in raw.get("encoders", {}).values():
+            features = encoder.get("features")
+            assert not features or "dropout" in features, path
         for name, part in raw["components"].items():
             if part.get("type") in ("classifier", "entity_sentiment"):
                 assert {"terms", "balance"} <= part.keys(), f"{path}: {name}"
