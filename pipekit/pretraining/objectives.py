@@ -201,13 +201,21 @@ class SentenceOrder(SentencePairs):
 
 
 class NextPiece(Objective):
-    """Tell each piece from those before it, as a language model does (Radford et al. 2018)."""
+    """Tell each piece from those before it, as a language model does (Radford et al. 2018).
+
+    Errors: `ConfigError` for a vocabulary that loses spaces.
+    """
 
     teaches = Causal
     framing = "stream"
 
     def __init__(self, encoder: Causal) -> None:
         super().__init__()
+        if not encoder.subwords.keeps_spaces:
+            raise ConfigError(
+                "a vocabulary of WordPiece does not tell where spaces stand, so nothing readable "
+                "can be written with it: learn one by `pipekit subwords --algorithm bpe`"
+            )
         self.start = encoder.vocabulary.start
         self.has_two_borders = encoder.vocabulary.start != encoder.vocabulary.end
 

@@ -178,11 +178,17 @@ class Subwords:
         return text
 
     @cached_property
+    def keeps_spaces(self) -> bool:
+        """Whether pieces tell where spaces stand; those of WordPiece do not."""
+        content = json.loads(self.table.tobytes())
+        return bool(content["model"]["type"] != "WordPiece")
+
+    @cached_property
     def _joiner(self) -> Any:
         """The library's way from pieces to text, by what the vocabulary marks."""
         decoders = tokenizers_library().decoders
         content = json.loads(self.table.tobytes())
-        if content["model"]["type"] == "WordPiece":
+        if not self.keeps_spaces:
             prefix = content["model"].get("continuing_subword_prefix", "##")
             return decoders.WordPiece(prefix, cleanup=False)
         if '"ByteLevel"' in json.dumps(content.get("pre_tokenizer")):

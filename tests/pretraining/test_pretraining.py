@@ -180,10 +180,14 @@ def causal_recipe(recipe: Path, *settings: str) -> PretrainingRecipe:
     encoder = """
 [encoder]
 type = "causal"
-subwords = "subwords.json"
+subwords = "spaces.json"
 decoder = { type = "causal", width = 16, layers = 2, heads = 2, most = 16 }
 
 """
+    pieces = recipe.with_name("spaces.json")
+    if not pieces.exists():
+        vocabulary = learn_subwords(map(text_of, NLP.tokenize(LINES * 3)), "bpe", 60)
+        pieces.write_bytes(vocabulary.table.tobytes())
     path = recipe.with_name("causal.toml")
     path.write_text(text[:begin] + encoder + text[end:], encoding="utf-8")
     return changed(path, *settings)
@@ -336,6 +340,14 @@ def test_documents_of_a_causal_corpus_end_and_begin(
     assert (pieces[1:][ends[:-1]] == encoder.vocabulary.start).all()
     cut(text, bert(subwords), NLP.tokenize, tmp_path / "pieces")
     assert len(list((tmp_path / "pieces").iterdir())) == 2  # those of a BERT have no ends
+
+
+def test_a_language_model_needs_a_vocabulary_that_keeps_spaces(
+    recipe: Path, tmp_path: Path
+) -> None:
+    words = 'encoder.subwords="subwords.json"'  # a vocabulary of WordPiece
+    with pytest.raises(ConfigError, match=r"does not tell where spaces stand.*--algorithm bpe"):
+        loop.pretrain(causal_recipe(recipe, words), tmp_path / "run", device="cpu")
 
 
 def test_vectors_of_words_begin_a_bert_alone(recipe: Path, tmp_path: Path) -> None:
