@@ -57,7 +57,9 @@ def run(options: argparse.Namespace) -> int:
     """Learn a vocabulary and write it."""
     from tqdm import tqdm
 
+    from pipekit.errors import DataError
     from pipekit.storage.files import write_atomically
+    from pipekit.subwords.cutter import SPECIAL
     from pipekit.subwords.learning import learn_subwords
 
     lines = tqdm(
@@ -68,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
         disable=None,
     )
     subwords = learn_subwords(lines, options.algorithm, options.size)
+    if len(subwords) <= len(SPECIAL):
+        raise DataError(f"there is no text in {', '.join(map(str, options.files))}")
     write_atomically(options.output, [subwords.table.tobytes()])
     if options.json:
         print_json({"pieces": len(subwords), "vocabulary": str(options.output)})

@@ -137,6 +137,17 @@ def test_a_result_that_cannot_be_written_ends_with_four(
     assert "could not be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_no_vocabulary_is_learned_from_no_text(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "t.txt"
+    texts.write_text(text, encoding="utf-8")
+    assert main(["subwords", str(texts), "-o", str(tmp_path / "s.json"), "--size", "60"]) == 1
+    assert f"there is no text in {texts}" in capsys.readouterr().err
+    assert not (tmp_path / "s.json").exists()
+
+
 @pytest.mark.parametrize("verb", [0, 1], ids=["apply", "run"])
 def test_a_reader_that_has_seen_enough_ends_it_in_silence(
     verb: int, model: Path, long: Path
