@@ -192,12 +192,7 @@ def read_sequences(
         answers.append((states, group.row))
     if not answers:
         return values.new_zeros(len(values), 2 * network.hidden_size)
-    if needed is None:
-        return by_row(answers)
-    read_states = torch.cat([states for states, _ in answers])
-    rows = torch.cat([rows for _, rows in answers])
-    every = read_states.new_zeros(len(values), read_states.shape[1])
-    return every.index_copy(0, rows, read_states)
+    return by_row(answers, None if needed is None else len(values))
 
 
 def _read_packed(
@@ -247,13 +242,19 @@ def _read_one_way(
     return states
 
 
-def by_row(answers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+def by_row(
+    answers: Sequence[tuple[Tensor, Tensor]],
+    size: int | None = None,
+) -> Tensor:
     """The answers of several groups in the order of their rows, float[rows, width].
 
     Args:
         answers: for each group its answers, float[answers, width], and the row of each,
-            int64[answers]. Each row occurs once.
+            int64[answers]. No row occurs twice.
+        size: how many rows there are; those without an answer are 0. None where each has one.
     """
     values = torch.cat([values for values, _ in answers])
     rows = torch.cat([rows for _, rows in answers])
-    return torch.empty_like(values).index_copy_(0, rows, values)
+    if size is None:
+        return torch.empty_like(values).index_copy_(0, rows, values)
+    return values.new_zeros(size, values.shape[1]).index_copy_(0, rows, values)

@@ -180,8 +180,7 @@ class Subwords:
     @cached_property
     def keeps_spaces(self) -> bool:
         """Whether pieces tell where spaces stand; those of WordPiece do not."""
-        content = json.loads(self.table.tobytes())
-        return bool(content["model"]["type"] != "WordPiece")
+        return type(self._tokenizer.model).__name__ != "WordPiece"
 
     @cached_property
     def _joiner(self) -> Any:

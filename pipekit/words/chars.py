@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -117,6 +117,15 @@ def _powers(
     return np.cumprod(factors, dtype=np.uint64)
 
 
+@lru_cache(maxsize=64)
+def _block_powers(
+    base: int,
+    blocks: int,
+) -> Hashes:
+    """``base**i`` for the first letter i of each block, uint64[blocks]."""
+    return _powers(pow(base, _BLOCK, 1 << 64), blocks)
+
+
 _POWERS = _powers(_BASE, _BLOCK)
 _INVERSE_POWERS = _powers(_BASE_INVERSE, _BLOCK)
 
@@ -188,12 +197,7 @@ class Words:
     def _sums(self) -> Hashes:
         """The prefix sums ``P``, uint64[letters + 1]."""
         sums = np.zeros(len(self.codes) + 1, dtype=np.uint64)
-        if self._blocks == 1:
-            letters = _letter_hashes(self.codes)
-            letters *= _POWERS[: len(letters)]
-            np.cumsum(letters, out=sums[1:])
-            return sums
-        first_powers = _powers(pow(_BASE, _BLOCK, 1 << 64), self._blocks)
+        first_powers = _block_powers(_BASE, self._blocks)
         for block, first_power in enumerate(first_powers):
             start = block * _BLOCK
             points = self.codes[start : start + _BLOCK]
@@ -209,11 +213,6 @@ class Words:
         """The number of blocks of letters; the last may be empty."""
         return len(self.codes) // _BLOCK + 1
 
-    @cached_property
-    def _inverse_blocks(self) -> Hashes:
-        """``B**-i`` for the first letter i of each block, uint64[blocks]."""
-        return _powers(pow(_BASE_INVERSE, _BLOCK, 1 << 64), self._blocks)
-
     def hashes(
         self,
         starts: Ints,
@@ -224,8 +223,7 @@ class Words:
         Equal pieces of any two batches have equal hashes. The hash of an empty piece is 0.
         """
         sums = self._sums[ends] - self._sums[starts]
-        if self._blocks > 1:
-            sums *= self._inverse_blocks[starts >> _BLOCK_BITS]
+        sums *= _block_powers(_BASE_INVERSE, self._blocks)[starts >> _BLOCK_BITS]
         sums *= _INVERSE_POWERS[starts & (_BLOCK - 1)]
         return mix(sums)
 

@@ -163,6 +163,7 @@ class Seq2Seq(Head):
         """
         units = self._units(batch)
         borders = batch.memory(self.encoder.name).borders
+        words = [word for doc in batch.docs for word in doc.words]
         maps = []
         for number, written in enumerate(self.scores(batch)):
             start, end = int(units.starts[number]), int(units.ends[number])
@@ -175,13 +176,14 @@ class Seq2Seq(Head):
                     f"the decoder of {self.layer!r} looks at nothing: "
                     'take "rnn_attention" or "transformer"'
                 )
-            layers = (
-                torch.stack(seen)[:, 0].float().cpu().numpy()
-            )  # (layers, heads, pieces, states)
-            of_words = np.add.reduceat(layers, borders[start:end] - borders[start], axis=3)
+            weights = torch.stack(seen)[:, 0]  # (layers, heads, pieces, states)
+            of_words = np.add.reduceat(
+                weights.float().cpu().numpy(),
+                borders[start:end] - borders[start],
+                axis=3,
+            )
             pieces = self.vocabulary.subwords.spell(framed.targets[0].tolist())
-            words = [word for doc in batch.docs for word in doc.words][start:end]
-            maps.append(AttentionMap(pieces, of_words, words))
+            maps.append(AttentionMap(pieces, of_words, words[start:end]))
         return maps
 
     def decode(

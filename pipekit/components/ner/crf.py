@@ -114,15 +114,10 @@ class CRF(nn.Module):
     ) -> Tensor:
         """The total of each sentence, float[B]."""
         chain = self.scores()
-        matrix = chain.transitions.exp()  # (T, T)
         emissions = emissions.float()
-        alpha = chain.first + emissions[:, 0]  # (B, T)
-        with _without_autocast(emissions):
-            for step in range(1, emissions.shape[1]):
-                is_token = inside[:, step, None]  # (B, 1)
-                reached = _log_product(alpha, matrix)
-                alpha = torch.where(is_token, reached + emissions[:, step], alpha)
-        finished = alpha + chain.last
+        begins = chain.first + emissions[:, 0]  # (B, T)
+        alphas, _ = _sums(begins, emissions, inside, chain.transitions.exp())
+        finished = alphas[-1] + chain.last
         return finished.logsumexp(1)
 
     def lattice(
@@ -143,17 +138,11 @@ class CRF(nn.Module):
         order = reverse(inside)
         both = torch.stack([emissions, reorder(emissions, order)])  # (2, B, L, T)
         ends = torch.stack([chain.first, chain.last]).unsqueeze(1)  # (2, 1, T)
-        state = ends + both[:, :, 0]  # (2, B, T)
-        alphas = [state[0]]
+        sums, reached = _sums(ends + both[:, :, 0], both, inside, matrices)
+        alphas = [forwards for forwards, _ in sums]
         betas = [chain.last.expand(len(emissions), -1)]
-        with _without_autocast(emissions):
-            for step in range(1, emissions.shape[1]):
-                is_token = inside[:, step, None]  # (B, 1)
-                reached = _log_product(state, matrices)
-                state = torch.where(is_token, reached + both[:, :, step], state)
-                alphas.append(state[0])
-                betas.append(reached[1])
-        finished = state[0] + chain.last
+        betas += [backwards for _, backwards in reached]
+        finished = alphas[-1] + chain.last
         return Lattice(
             alphas=torch.stack(alphas, 1),
             betas=reorder(torch.stack(betas, 1), order),
@@ -275,6 +264,28 @@ def _scores_through(
 def _without_autocast(scores: Tensor) -> torch.autocast:
     """Products in the type of the tensors, also where the networks around compute in bfloat16."""
     return torch.autocast(scores.device.type, enabled=False)
+
+
+def _sums(
+    begins: Tensor,  # (…, B, T)
+    emissions: Tensor,  # (…, B, L, T)
+    inside: Tensor,  # bool (B, L)
+    matrix: Tensor,  # (…, T, T)
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Logs of the sums over all ways into the cells of each column, with its emissions, and of each
+    column but the first without these, float[…, B, T] each. Padding keeps what was before it.
+    """
+    state = begins
+    with_emissions = [state]
+    without = []
+    with _without_autocast(emissions):
+        for step in range(1, emissions.shape[-2]):
+            is_token = inside[:, step, None]  # (B, 1)
+            reached = _log_product(state, matrix)
+            state = torch.where(is_token, reached + emissions[..., step, :], state)
+            with_emissions.append(state)
+            without.append(reached)
+    return with_emissions, without
 
 
 def _log_product(
