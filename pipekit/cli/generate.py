@@ -50,8 +50,9 @@ def run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if MASK in text:
         top = settings.pop("samples", 5)
-        for name in settings:
-            raise ConfigError(f"--{name.replace('_', '-')} has no meaning for {MASK}: leave it out")
+        if settings:
+            option = next(iter(settings)).replace("_", "-")
+            raise ConfigError(f"--{option} has no meaning for {MASK}: leave it out")
         for guess in nlp.predict(text, top=top):
             print(f"{guess.score:8.3f}  {text.replace(MASK, guess.text)}")
         return 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipekit.cli.options import json_option, print_json
+from pipekit.errors import DataError
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,6 @@ def run(options: argparse.Namespace) -> int:
     """Learn a vocabulary and write it."""
     from tqdm import tqdm
 
-    from pipekit.errors import DataError
     from pipekit.storage.files import write_atomically
     from pipekit.subwords.cutter import SPECIAL
     from pipekit.subwords.learning import learn_subwords

@@ -99,8 +99,7 @@ class Causal(Continuing, Encoder):
         settings: Mapping[str, Any],
         docs: Sequence[Doc],
     ) -> Prepared:
-        tables = prepared_subwords(settings, lambda: map(text_of, docs))
-        return Prepared({**settings, "subwords": True}, tables)
+        return prepared_subwords(settings, lambda: map(text_of, docs))
 
     def layers(self) -> list[nn.Module]:
         return self.decoder.layers()

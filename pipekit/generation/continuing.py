@@ -10,7 +10,7 @@ import numpy as np
 from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
 from pipekit.generation.reading import material_of, piece_logs
-from pipekit.generation.rules import IMPOSSIBLE
+from pipekit.generation.rules import likeliest
 from pipekit.generation.search import Search
 from pipekit.generation.vocabulary import WritingVocabulary
 from pipekit.generation.writing import WritingTask, turns, write_texts
@@ -99,16 +99,9 @@ class Continuing:
         state = self.decoder.begin(1)
         ids = to_device(beginning[None], self.decoder.device)
         states = self.decoder.read(ids, state)[:, -1]
-        scores = self.decoder.score(states).float()[0]
-        scores[self.vocabulary.never] = IMPOSSIBLE
-        shares = scores.softmax(0)
-        best = shares.topk(min(top, len(shares)))
+        scores = self.decoder.score(states)[0]
         pieces = []
-        for share, piece in zip(
-            best.values.tolist(),
-            best.indices.tolist(),
-            strict=True,
-        ):
+        for piece, share in likeliest(scores, self.vocabulary.never, top):
             text = "" if piece == self.vocabulary.end else self._behind(beginning, [piece])
             pieces.append((text, share))
         return pieces

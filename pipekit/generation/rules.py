@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -151,3 +153,20 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(_FIRST)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(_SECOND)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def likeliest(
+    scores: Tensor,
+    never: Sequence[int],
+    top: int,
+) -> list[tuple[int, float]]:
+    """The best pieces with their shares among those that may be, the best first.
+
+    Args:
+        scores: of all pieces, float[pieces].
+        never: pieces that may not be.
+    """
+    allowed = scores.float().clone()
+    allowed[list(never)] = IMPOSSIBLE
+    best = allowed.softmax(0).topk(min(top, len(allowed)))
+    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))

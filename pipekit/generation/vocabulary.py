@@ -15,7 +15,7 @@ from pipekit.devices.placement import to_device
 from pipekit.errors import ConfigError
 from pipekit.generation.search import Search
 from pipekit.nn.padding import grid
-from pipekit.parts.contracts import Tables
+from pipekit.parts.contracts import Prepared, Tables
 from pipekit.parts.decoding import Decoder
 from pipekit.registry import check_arguments
 from pipekit.subwords.cutter import CLS, SEP, SPECIAL, Subwords
@@ -107,17 +107,19 @@ class FramedTexts(NamedTuple):
 def prepared_subwords(
     settings: Mapping[str, Any],
     texts: Callable[[], Iterable[str]],
-) -> Tables:
-    """The tables of a vocabulary that a recipe names or lets learn; none where there is one.
+) -> Prepared:
+    """Settings with a vocabulary that a recipe names or lets learn, as a table; without tables
+    where there is one already.
 
     Args:
         texts: gives the texts that a vocabulary is learned from.
     """
     subwords: SubwordSettings = settings.get(VOCABULARY) or {}
+    complete = {**settings, VOCABULARY: True}
     if isinstance(subwords, bool):
-        return {}
+        return Prepared(complete, {})
     table: NDArray[np.uint8] = from_settings(subwords, texts()).table
-    return {VOCABULARY: table}
+    return Prepared(complete, {VOCABULARY: table})
 
 
 def build_decoder(

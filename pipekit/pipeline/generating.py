@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pipekit.parts.batch import Batch
 
 
+_GAP = "\ufffc"  # stands for [MASK] while a text is cut into words; no model sees it
+
+
 class Continuation(NamedTuple):
     """How a text goes on.
 
@@ -30,9 +33,6 @@ class Continuation(NamedTuple):
     text: str
     score: float
     ended: bool
-
-
-_GAP = "\ufffc"  # stands in that place while the text is cut into words; no model sees it
 
 
 class Guess(NamedTuple):
@@ -153,7 +153,7 @@ def guessed(
         doc, word = with_gap(pipeline, before, after)
         with pipeline.inference():
             return [Guess(*guess) for guess in masked.fill(pipeline.batch([doc]), word, top)]
-    if masked is not None and not has_language_model(pipeline):
+    if masked is not None and first_language_model(pipeline) is None:
         raise ConfigError(f"write {MASK} where a piece is to be guessed: this model fills places")
     model = language_model(pipeline)
     if after.strip():
@@ -198,9 +198,9 @@ def language_model(pipeline: Assembly) -> Continues:
 
     Errors: `ConfigError` for a pipeline without.
     """
-    for part in _parts(pipeline):
-        if isinstance(part, Continues):
-            return part
+    model = first_language_model(pipeline)
+    if model is not None:
+        return model
     raise ConfigError(
         "this pipeline continues no texts "
         f"(it has {', '.join(pipeline.components) or 'no components'}): "
@@ -208,12 +208,11 @@ def language_model(pipeline: Assembly) -> Continues:
     )
 
 
-def has_language_model(pipeline: Assembly) -> bool:
-    return any(isinstance(part, Continues) for part in _parts(pipeline))
-
-
-def _parts(pipeline: Assembly) -> tuple[Any, ...]:
-    return (*pipeline.components.values(), *pipeline.encoders.values())
+def first_language_model(pipeline: Assembly) -> Continues | None:
+    for part in (*pipeline.components.values(), *pipeline.encoders.values()):
+        if isinstance(part, Continues):
+            return part
+    return None
 
 
 def _search(

@@ -50,12 +50,11 @@ from pipekit.training.recipe import parse_recipe
 from pipekit.words.vectors import Vectors, unpack_rows
 
 ENCODER_NAME = "main"
-MASKED_TYPE = "bert"  # the type of encoders that keep the head of [objectives.masked]
 RESULT, LAST, LOG, PIECES = "encoder.pipekit", "last.checkpoint", "pretrain.jsonl", "pieces"
 EVALUATED = 16  # batches of held-out texts in an evaluation
 _TITLE = 6  # pieces that name a slice of the texts
 _WHO = 'does not learn from raw text; those of type = "bert" and type = "causal" do'
-_NONE = Special(-1, -1, -1, -1, -1)  # where the rows have no special pieces beyond the corpus'
+_NONE = Special(-1, -1, -1, -1, -1)  # where the rows have no special pieces beyond the corpus
 
 
 def pretrain(
@@ -104,8 +103,8 @@ def build_encoder(recipe: PretrainingRecipe) -> Pipeline:
     """
     saved = SavedPipelines()
     section = dict(recipe.encoder)
-    type_name = _checked_type(recipe, saved)
-    if type_name == MASKED_TYPE and "masked" in recipe.objectives:
+    factory = _checked_class(recipe, saved)
+    if issubclass(factory, Bert) and "masked" in recipe.objectives:
         section = {"guesses": True, **section}
     raw = {"pipeline": recipe.pipeline, "encoders": {ENCODER_NAME: section}}
     pipeline = build_pipeline(parse_recipe(raw, recipe.path), [], saved)
@@ -121,11 +120,11 @@ def build_encoder(recipe: PretrainingRecipe) -> Pipeline:
     return pipeline
 
 
-def _checked_type(
+def _checked_class(
     recipe: PretrainingRecipe,
     saved: SavedPipelines,
-) -> str:
-    """The type of the encoder. Errors: `ConfigError` where it cannot be pretrained."""
+) -> type[Learner]:
+    """The class of the encoder. Errors: `ConfigError` where it cannot be pretrained."""
     section = recipe.encoder
     where = f"{recipe.path}: [encoder]"
     if "source" in section:
@@ -146,7 +145,7 @@ def _checked_type(
         raise ConfigError(
             f'{where} needs subwords = "…", a vocabulary such as `pipekit subwords` learns'
         )
-    return type_name
+    return factory
 
 
 def begin_with(

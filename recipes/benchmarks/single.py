@@ -34,7 +34,7 @@ def sentences_of(
     data: Path,
     number: int,
 ) -> list[str]:
-    """Sentences of news, one from each text as far as they go."""
+    """Sentences of news, of each text the first four at most."""
     texts = [row["text"] for row in read(data / "ner" / "collection5-dev.jsonl.gz")]
     sentences = []
     for doc in pipekit.blank("ru").pipe(texts):

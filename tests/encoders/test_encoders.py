@@ -18,9 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import pipekit
-from pipekit import Doc, Pipeline, testing
-from pipekit.encoders.bert.encoder import Bert
-from pipekit.encoders.causal import Causal
+from pipekit import Doc, Pipeline, registry, testing
 from pipekit.encoders.embed import suitable_dropout
 from pipekit.encoders.recurrent import LSTM
 from pipekit.errors import ConfigError
@@ -79,11 +77,10 @@ LENGTHS = st.lists(st.integers(0, 60), max_size=12).map(
 def pipeline(settings: dict[str, Any]) -> Pipeline:
     torch.manual_seed(3)
     nlp = pipekit.blank("ru").with_precision("float32")
-    complete, tables = with_features(settings, SMALL), None
-    for cls in (Bert, Causal):
-        if settings["type"] == cls.__name__.lower():
-            complete, tables = cls.prepare(complete, docs(60, 59))
-    nlp.add_encoder("main", tables=tables, **complete)
+    own = with_features(settings, SMALL)
+    factory: Any = registry.encoders.get(own.pop("type"))
+    complete, tables = factory.prepare(own, docs(60, 59))
+    nlp.add_encoder("main", settings["type"], tables=tables, **complete)
     return nlp
 
 

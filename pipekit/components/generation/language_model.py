@@ -97,8 +97,7 @@ class LanguageModel(Continuing, Head):
         settings: Mapping[str, Any],
         docs: Sequence[Doc],
     ) -> Prepared:
-        tables = prepared_subwords(settings, lambda: (text_of_whole(doc.text) for doc in docs))
-        return Prepared({**settings, "subwords": True}, tables)
+        return prepared_subwords(settings, lambda: (text_of_whole(doc.text) for doc in docs))
 
     @classmethod
     def as_encoder(cls, settings: Mapping[str, Any]) -> dict[str, Any]:

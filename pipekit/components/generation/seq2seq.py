@@ -116,13 +116,13 @@ class Seq2Seq(Head):
             for doc in docs:
                 yield from map(text_of_whole, gold_texts(doc, layer))
 
-        tables = prepared_subwords(settings, texts)
-        if tables and not any(gold_texts(doc, layer) for doc in docs):
+        prepared = prepared_subwords(settings, texts)
+        if prepared.tables and not any(gold_texts(doc, layer) for doc in docs):
             raise DataError(
                 f"no training document has texts in the layer {layer!r}, "
                 "so a seq2seq has nothing to learn"
             )
-        return Prepared({**settings, "subwords": True}, tables)
+        return prepared
 
     # -- writing
 

@@ -25,6 +25,7 @@ from pipekit.encoders.bert.guessing import PieceHead
 from pipekit.encoders.bert.network import Network
 from pipekit.encoders.embed import Embedder
 from pipekit.errors import ConfigError
+from pipekit.generation.rules import likeliest
 from pipekit.nn.padding import Windows, windows
 from pipekit.nn.sequences import LayerMix, PaddedGroup, by_row, cells_on, padded_groups
 from pipekit.nn.stack import by_window
@@ -243,12 +244,9 @@ class Bert(Encoder):
         place = features.borders[word]
         states = self._states(features, owners_of(features, self._device), top_layer=True)
         table = self.network.embed.pieces
-        scores = self.head(states[place : place + 1], table).float()[0]
-        scores[list(self.subwords.special)] = -torch.inf
-        shares = scores.softmax(0)
-        best = shares.topk(min(top, len(shares)))
-        texts = [self.subwords.join([piece]).strip() for piece in best.indices.tolist()]
-        return list(zip(texts, best.values.tolist(), strict=True))
+        scores = self.head(states[place : place + 1], table)[0]
+        best = likeliest(scores, self.subwords.special, top)
+        return [(self.subwords.join([piece]).strip(), share) for piece, share in best]
 
     def memory(
         self,
